@@ -1158,10 +1158,12 @@ def plan_undo(datastore: Datastore, record_id: str) -> Undo:
 
 
 def _are_one(datastore: Datastore, record: LastOperation, manifest: LastOperation) -> bool:
-    """Whether a record and its manifest were written last in one transaction: those are one batch without a label."""
+    """Whether a record and its manifest were written last in one transaction: those are one batch without a label, or
+    in a larger one they follow each other."""
     batch = datastore.log.batch_of(record.place)
     beside = datastore.log.batch_of(manifest.place)
-    return batch is not None and beside is not None and batch.number == beside.number and batch.label == BESIDE
+    same = batch is not None and beside is not None and batch.number == beside.number
+    return same and batch is not None and (batch.label == BESIDE or manifest.place == record.place + 1)
 
 
 def _expect_one_version(last: LastOperation, what: str, settle: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -57,7 +58,8 @@ def test_a_folder_twice_is_registered_once(cli: Cli, file: Path, data_dir: Path)
         assert (again.code, statuses(again)) == (0, ["here"] * 5)
         assert [line["id"] for line in again.lines] == [line["id"] for line in first.lines]
         assert again.err == "tui-registry: 5 here already\n"
-    assert ops(data_dir) == 5
+    # The two files have manifests, which say where they are
+    assert ops(data_dir) == 7
 
 
 def test_a_file_is_the_same_by_whatever_path_and_in_whatever_folder(
@@ -250,7 +252,7 @@ def test_versions_of_one_server_in_a_list_stay_themselves_in_any_order(
     for servers in (versions, versions[::-1], [versions[1]]):
         (tmp_path / "list.json").write_text(json.dumps({"servers": servers}))
         assert cli("import", "list.json", "--update").code == 0
-        assert ops(data_dir) == 2
+        assert ops(data_dir) == 4  # each with its manifest
 
 
 def test_a_variant_of_the_author_s_own_is_seen_to_change(cli: Cli, file: Path) -> None:
@@ -352,3 +354,61 @@ def test_a_file_that_changed_a_record_is_that_record(cli: Cli, own: str, file: P
     # What only says what to change is no description
     (file.parent / "patch.yaml").write_text("version: 3.0.0\n")
     assert cli("update", own, str(file.parent / "patch.yaml")).code == 0
+
+
+def test_hash_gives_files_their_digests_which_stay_when_it_is_imported_without(
+    cli: Cli, tmp_path: Path, data_dir: Path
+) -> None:
+    (tmp_path / "m.gguf").write_bytes(gguf(LLAMA))
+    plain = cli("import", "m.gguf")
+    assert "1 file without SHA-256 in manifests: --hash reads them for it" in plain.err
+    identifier = cli("import", "m.gguf", "--register", "--hash", "--json").json["id"]
+    digest = hashlib.sha256(gguf(LLAMA)).hexdigest()
+
+    def digests() -> list[str]:
+        with Datastore.open(data_dir) as datastore:
+            beside = datastore.manifests.get(identifier)
+            assert beside is not None
+            assert beside.manifest is not None
+            files: Any = beside.manifest["artifacts"]
+            return [one["sha256"] for one in files]
+
+    assert digests() == [digest]
+    for words in ((), ("--update",), ("--update", "--hash")):
+        assert statuses(cli("import", "m.gguf", *words, "--json")) == ["here"]
+    # A model that was trained on is as large as before: its digest is another one, where somebody looks
+    (tmp_path / "m.gguf").write_bytes(gguf(LLAMA)[:-1] + b"x")
+    changed = cli("import", "m.gguf", "--hash")
+    assert "manifest: Files: " in changed.out
+    assert cli("import", "m.gguf", "--hash", "--update").code == 0
+    assert digests() == [hashlib.sha256(gguf(LLAMA)[:-1] + b"x").hexdigest()]
+    refused = cli("import", "https://example.org/x.gguf", "--hash")
+    assert (refused.code, "--hash reads files on this machine" in refused.err) == (2, True)
+
+
+def test_a_manifest_in_a_file_is_applied_with_its_record_and_taken_away_again(
+    cli: Cli, tmp_path: Path, data_dir: Path
+) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(f"{FILE}\nmanifest:\n  languages: [en]\n  documentation_url: https://a.example\n")
+    identifier = cli("apply", "m.yaml", "--json").json["id"]
+
+    def manifest() -> Any:
+        with Datastore.open(data_dir) as datastore:
+            beside = datastore.manifests.get(identifier)
+            return None if beside is None else beside.manifest
+
+    assert manifest()["languages"] == ["en"]
+    assert statuses(cli("apply", "m.yaml", "--json")) == ["here"]
+    path.write_text(f"{FILE}\nmanifest: {{languages: [nl]}}\n")
+    dry = cli("apply", "m.yaml", "--dry-run")
+    assert "manifest: Languages: en → nl" in dry.out
+    assert cli("apply", "m.yaml").code == 0
+    # What the file leaves out stays as it is
+    assert (manifest()["languages"], manifest()["documentation_url"]) == (["nl"], "https://a.example")
+    path.write_text(FILE)
+    assert statuses(cli("apply", "m.yaml", "--json")) == ["here"]
+    path.write_text(f"{FILE}\nmanifest: null\n")
+    assert statuses(cli("apply", "m.yaml", "--json")) == ["updated"]
+    assert manifest() is None
+    assert statuses(cli("apply", "m.yaml", "--json")) == ["here"]

@@ -43,7 +43,8 @@ def test_json_has_the_draft_with_its_origins_and_notes(cli: Cli, llama: Path) ->
     line = cli("import", str(llama), "--json").json
     assert line["record"]["license"] == "Apache-2.0"
     assert line["origins"]["parameters"] == "the shapes of the tensors"
-    assert line["notes"] == []
+    assert line["notes"] == ["with a manifest: 1 file"]
+    assert [one["uri"] for one in line["manifest"]["artifacts"]] == ["tiny.gguf"]
 
 
 def test_a_model_is_registered_from_its_file_alone(cli: Cli, llama: Path) -> None:

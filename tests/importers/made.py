@@ -89,3 +89,10 @@ def at(finding: Finding, path: str) -> Any:
     for name in path.split("."):
         found = found[name]
     return found
+
+
+def file(
+    uri: str, size: int | None = None, *, sha256: str | None = None, quantization: object = None
+) -> dict[str, object]:
+    """A file as a manifest has it."""
+    return {"uri": uri, "media_type": "", "sha256": sha256, "size_bytes": size, "quantization": quantization}

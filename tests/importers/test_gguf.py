@@ -262,12 +262,12 @@ def test_a_hostile_header_is_one_sentence(tmp_path: Path, content: bytes, part: 
 
 def test_what_no_field_holds_of_a_header_is_told(tmp_path: Path) -> None:
     more: list[tuple[str | bytes, int, Any]] = [
-        ("general.base_model.0.repo_url", TEXT, "https://huggingface.co/a/b"),
+        ("general.base_model.0.url", TEXT, "https://huggingface.co/a/b"),
         ("general.doi", TEXT, "10.1/x"),
-        ("general.datasets", LIST, (TEXT, ["squad", "c4"])),
+        ("general.sources", LIST, (TEXT, ["squad", "c4"])),
     ]
     found = read(written(tmp_path, "x.gguf", gguf([*LLAMA, *more])))
-    said = "base_model.0.repo_url https://huggingface.co/a/b; doi 10.1/x; datasets squad, c4"
+    said = "base_model.0.url https://huggingface.co/a/b; doi 10.1/x; sources squad, c4"
     assert found.notes == (f"no field holds what is stated here too: {said}",)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.importers.made import LLAMA, at, gguf, safetensors, tensor
+from tests.importers.made import LLAMA, at, file, gguf, safetensors, tensor
 from tests.importers.serving import Server, send, serving
 from tui_registry.importers import CutShortError, Finding, SourceError
 from tui_registry.importers.addresses import read_from_address
@@ -149,13 +149,27 @@ def test_a_repository_is_read_from_its_card_its_configuration_and_the_headers_of
     assert found.notes == (f"no field holds what is stated here too: {place}",)
 
 
-def test_the_digests_that_the_hub_tells_of_weights_are_noted() -> None:
+def test_the_digests_that_the_hub_tells_of_weights_are_in_the_manifest() -> None:
     answers = repository({"README.md": CARD, "config.json": CONFIG})
     siblings = [{"rfilename": "model.safetensors", "lfs": {"sha256": "ab" * 32, "size": 7}}]
     answers["/api/models/acme/tiny?blobs=true"]["siblings"] += siblings
     with hub_of(answers) as (server, hub):
-        (note,) = (note for note in read(server, hub).notes if "no field holds" in note)
-    assert note.endswith(f"; sha256 of model.safetensors {'ab' * 32}")
+        manifest = read(server, hub).manifest
+    assert isinstance(manifest, dict)
+    assert manifest["artifacts"] == [file("model.safetensors", 7, sha256="ab" * 32)]
+    # The place of this server is nobody else's: it is told to the importer alone
+    assert manifest["repository_url"] == ""
+
+
+def test_a_gguf_file_of_a_repository_is_its_path_there_with_the_digest_that_the_hub_tells() -> None:
+    answers = repository({"q/tiny.gguf": gguf(LLAMA)})
+    answers["/api/models/acme/tiny?blobs=true"]["siblings"][0]["lfs"] = {"sha256": "cd" * 32, "size": 9}
+    with hub_of(answers) as (server, hub):
+        found = read(server, hub, "/acme/tiny/blob/main/q/tiny.gguf")
+    assert isinstance(found.manifest, dict)
+    size = len(gguf(LLAMA))
+    assert found.manifest["artifacts"] == [file("q/tiny.gguf", size, sha256="cd" * 32, quantization="GGUF")]
+    assert not found.files
 
 
 def test_a_revision_is_asked_for_as_it_was_named() -> None:

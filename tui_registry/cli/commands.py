@@ -740,6 +740,8 @@ def _import(parser: ArgumentParser) -> None:
         "with which --after it goes on. For certificates of a CA of your own set SSL_CERT_FILE (or SSL_CERT_DIR),\n"
         "as for 'sync'.\n"
         "Each value of a foreign description is told with where it came from, and what could not be read is noted.\n"
+        "What it says of files, of what a model was made from, of results, languages and interfaces becomes the\n"
+        "record's manifest; digests are those that are stated, and with --hash those of the files themselves.\n"
         "Operations ('export --ops') are signed already: they are checked and stored as they are, whoever signed\n"
         "them.\n\n"
         "The same twice is once. What was imported before is found again by its source, and by its name, version and\n"
@@ -760,6 +762,8 @@ def _import(parser: ArgumentParser) -> None:
     after = "go on with a list at an address (an MCP registry, an organisation) where a run before this one broke off"
     parser.add_argument("--after", default="", metavar="CURSOR", help=after)
     parser.add_argument("--explain", action="store_true", help="each value with where it came from, for every draft")
+    hashes = "read the files that manifests name, for their SHA-256; ctrl+c stops it"
+    parser.add_argument("--hash", action="store_true", help=hashes)
     _json(parser, "one JSON object a line, with status and problems")
 
 
@@ -774,6 +778,8 @@ def _publish(parser: ArgumentParser) -> None:
     setting = _setting("FIELD=VALUE", "license=Apache-2.0")
     value = "a value for every draft, in place of its own; can be given several times"
     parser.add_argument("--set", action="append", default=[], type=setting, metavar="FIELD=VALUE", help=value)
+    hashes = "read the files that manifests name, for their SHA-256; ctrl+c stops it"
+    parser.add_argument("--hash", action="store_true", help=hashes)
     bears = "with one node: its first line is what opens the node to pushes, where it asks for that"
     parser.add_argument("--token-file", metavar="FILE", help=bears)
     ends = "give a node at most so many seconds"

@@ -26,12 +26,13 @@ from tui_registry.cli.output import (
     out,
     out_json,
     problem_line,
+    progress_bar,
     terminal_width,
 )
 from tui_registry.cli.registry import STDIN, open_registry, open_to_write, shown_name, tell_elsewhere, token_in
 from tui_registry.cli.write import key_explained, with_settings
 from tui_registry.datastore import Datastore, ImportRun, StoreError
-from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
+from tui_registry.errors import ABSENT, InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers import CutShortError, is_address, place_of, read_source
 from tui_registry.importers.formats import FILES
 from tui_registry.importers.others import FORMAT
@@ -45,10 +46,12 @@ from tui_registry.present.imports import (
     OperationsTaken,
     Skipped,
     Untold,
+    change_lines_behind,
     describe,
     judged,
     passed_over,
     taken,
+    undigested,
 )
 from tui_registry.present.pulls import Delivery
 from tui_registry.present.settling import WHERE_CONFLICTS_ARE
@@ -59,6 +62,7 @@ from tui_registry.text import ELLIPSIS, exact, plural, safe_text
 def import_drafts(args: Namespace) -> int:
     """Show the drafts, or register them."""
     source: str = args.source
+    _refuse_hash(args)
     with (
         (open_to_write if args.register or args.update else open_registry)(args) as datastore,
         key_explained(datastore),
@@ -71,6 +75,7 @@ def import_drafts(args: Namespace) -> int:
             settings=args.set,
             as_json=args.json,
             explain=args.explain,
+            hashes=args.hash,
         )
         progress, cut_short = StatusLine(), None
         try:
@@ -92,6 +97,8 @@ def import_drafts(args: Namespace) -> int:
     if not work.outcome.counts:
         raise FileError(f"there are no descriptions in {safe_text(source)}: {FILES} are read")
     note(work.summary())
+    if work.unread and not args.hash and not is_address(source):
+        note(f"{plural(work.unread, 'file')} without SHA-256 in manifests: --hash reads them for it")
     if work.conflicts:
         note(WHERE_CONFLICTS_ARE)
     if work.signed > 1:
@@ -145,6 +152,7 @@ def publish(args: Namespace) -> int:
 
     source: str = args.source
     dry: bool = args.dry_run
+    _refuse_hash(args)
     with (open_registry if dry else open_to_write)(args) as datastore, key_explained(datastore):
         nodes = nodes_named(datastore, args.to)
         if args.token_file is not None and len(nodes) > 1:
@@ -159,6 +167,7 @@ def publish(args: Namespace) -> int:
             as_json=args.json,
             explain=False,
             no_operations=_SIGNED_ALREADY,
+            hashes=args.hash,
         )
         cut_short = None
         try:
@@ -197,9 +206,16 @@ def publish(args: Namespace) -> int:
 
 # How
 
+
+def _refuse_hash(args: Namespace) -> None:
+    if args.hash and is_address(args.source):
+        raise UsageError("--hash reads files on this machine: of what lies at an address, the digests told there count")
+
+
 _AT_ONCE = 500
 # What is here, as it was found or as it stays for another reason; what was deleted is not.
 _HERE = frozenset({"registered", "here", "changed", "updated", "kept"})
+_FRESH = frozenset({"ready", "registered", "changed", "updated"})
 _SIGNED_ALREADY = Problem(
     "", "error", FORMAT, "holds signed operations: 'import --register' stores them, and 'sync --push' offers them"
 )
@@ -233,7 +249,7 @@ def _found_in(source: str, kind: Kind | None) -> Iterator[Found]:
         file.flush()
         for found in read_source(file.name, kind):
             if isinstance(found, Finding):
-                yield replace(found, source=found.source.replace(file.name, "stdin"), place="")
+                yield replace(found, source=found.source.replace(file.name, "stdin"), place="").without_files()
             else:
                 yield found
 
@@ -288,6 +304,7 @@ class _Import:
         explain: bool,
         wins: bool = False,
         no_operations: Problem | None = None,
+        hashes: bool = False,
     ) -> None:
         """
         Args:
@@ -295,6 +312,7 @@ class _Import:
             wins: what is stated is how it is to be, whatever was edited here, and what was deleted here comes back.
                 Only our own descriptions may say so.
             no_operations: why signed operations are not taken; None where they are.
+            hashes: read the files that manifests name, for their SHA-256.
         """
         self.outcome = ImportOutcome()
         self.conflicts = self.elsewhere = 0
@@ -303,6 +321,8 @@ class _Import:
         self.run = ImportRun(place, f"{'apply' if wins else 'import'} of {shown_name(source)}")
         self.ids: list[str] = []  # of the records that are here, as they were found
         self._wins = wins
+        self._hashes = hashes
+        self.unread = 0  # files without a digest, of what is not here as it is
         self._no_operations = _NOT_OURS if wins else no_operations
         self._datastore = datastore
         self._register = register
@@ -333,7 +353,7 @@ class _Import:
                 self.finish()
                 self._waiting.append(self._take_operations(found))
             case Finding():
-                self._waiting.append(self._judge(found))
+                self._waiting.append(self._judge(self._hashed(found) if self._hashes else found))
         if len(self._waiting) >= _AT_ONCE:
             self.finish()
 
@@ -361,6 +381,8 @@ class _Import:
             self.otherwise += one.status == "kept" or bool(one.edited)
             if one.id is not None and one.status in _HERE:
                 self.ids.append(one.id)
+            if one.status in _FRESH and isinstance(one.manifest, dict):
+                self.unread += undigested(one.manifest)
             self._tell(one, explained=self._explain or alone)
 
     @property
@@ -376,6 +398,16 @@ class _Import:
             self.outcome.counted() if self._wins else self.outcome.summary(registering=self._register or self._update)
         )
 
+    def _hashed(self, finding: Finding) -> Finding:
+        """The finding with the digests of its files; ctrl+c ends it, as everything."""
+        from tui_registry.importers.digests import with_digests
+
+        if not finding.files:
+            return finding
+        self._count.clear()
+        with progress_bar(f"SHA-256 of {plural(len(finding.files), 'file')} of {_called(finding)}, MB") as show:
+            return with_digests(finding, lambda done, of: show(done // _MB, of // _MB))
+
     def _judge(self, finding: Finding) -> Candidate:
         """A finding with what the line sets, and as the replica is to be asked about it."""
         kind, record = finding.kind, finding.record
@@ -390,7 +422,8 @@ class _Import:
             except InvalidRecord as error:
                 return judged(finding, error.problems)
         finding = finding.settled(chosen)
-        described = describe(finding, self.run, record, (finding.stated or ()) if self._wins else chosen)
+        stated = (finding.stated or ()) if self._wins else chosen
+        described = describe(finding, self.run, record, stated, manifest_wins=self._wins)
         set_here = dict.fromkeys(chosen, "--set") if finding.origins else {}
         notes = [one for one in finding.notes if one != LICENCE_ASSUMED or "license" not in chosen]
         candidate = judged(replace(finding, record=record, origins={**finding.origins, **set_here}, notes=tuple(notes)))
@@ -425,8 +458,9 @@ class _Import:
                     "problems": [problem.to_json() for problem in line.problems],
                     "notes": list(line.notes),
                     "origins": dict(line.origins),
-                    "changes": [change._asdict() for change in line.changes],
+                    "changes": [change._asdict() for change in (*line.changes, *line.manifest_changes)],
                     "record": line.record,
+                    **({} if line.manifest is ABSENT else {"manifest": line.manifest}),
                     **line.counts,
                 }
             )
@@ -444,6 +478,8 @@ class _Import:
         out(self._table.line((line.status, line.kind or "", line.label, (line.id or "")[:12], source)))
         for change in change_lines(line.before, line.record) if line.changes else ():
             out(f"  {change}")
+        for change in change_lines_behind(line):
+            out(f"  manifest: {change}")
         for problem in line.problems:
             out(f"  {problem_line(problem)}")
         # What is here as it is described was looked at before
@@ -452,6 +488,13 @@ class _Import:
         if explained and line.record is not None:
             for path, origin in line.origins.items():
                 out(f"  {path}: {_shown(line.record, path)}  <- {safe_text(origin)}")
+
+
+_MB = 10**6
+
+
+def _called(finding: Finding) -> str:
+    return safe_text(PurePath(finding.source).name, 40)
 
 
 def last_of(text: str, width: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -85,6 +85,7 @@ def read_agent_card(card: Mapping[str, Json], source: str) -> Draft:
     tags = [tag for skill in skills for tag in texts_at(skill, "tags")]
     draft.add("tags", tags[: 4 * _MOST_SKILLS], f"tags of the skills {_IN}")
     draft.put("compatible_model_types", _model_types(card), f"the input modes {_IN}")
+    _put_behind(draft, card)
     draft.note_unplaced(seen(key, of) for key, of in card.items() if key not in _READ and of not in (None, "", [], {}))
     extensions = [text_at(one, "uri") for one in objects_at(able, "extensions")]
     draft.note_unplaced([seen("extensions", list[Json](extensions))] if any(extensions) else [])
@@ -115,12 +116,7 @@ def _skill(skill: Mapping[str, Json]) -> str:
 
 def _reached(card: Mapping[str, Json]) -> list[str]:
     """One line for each interface, the preferred one first, and the provider."""
-    version = text_at(card, "protocolVersion")
-    interfaces = objects_at(card, "supportedInterfaces")
-    lines = [_interface(interface, text_at(interface, "protocolVersion") or version) for interface in interfaces]
-    if not lines:
-        first = {"url": card.get("url"), "transport": card.get("preferredTransport")}
-        lines = [_interface(interface, version) for interface in (first, *objects_at(card, "additionalInterfaces"))]
+    lines = [_interface(interface, version) for interface, version in _interfaces(card)]
     found = list(dict.fromkeys(line for line in lines if line))[:8]
     provider = text_at(object_at(card, "provider"), "organization")
     documents = text_at(card, "documentationUrl")
@@ -128,6 +124,23 @@ def _reached(card: Mapping[str, Json]) -> list[str]:
     more = [f"Provider: {provider}"] if provider else []
     more += [f"Documentation: {documents}"] if documents else []
     return [*parts, "\n".join(more)] if more else parts
+
+
+def _interfaces(card: Mapping[str, Json]) -> Iterator[tuple[Mapping[str, Json], str]]:
+    """Each interface with its version of A2A, the preferred one first."""
+    version = text_at(card, "protocolVersion")
+    interfaces: list[Mapping[str, Json]] = [*objects_at(card, "supportedInterfaces")]
+    if not interfaces:
+        first = {"url": card.get("url"), "transport": card.get("preferredTransport")}
+        interfaces = [first, *objects_at(card, "additionalInterfaces")]
+    for interface in interfaces:
+        yield interface, text_at(interface, "protocolVersion") or version
+
+
+def _put_behind(draft: Draft, card: Mapping[str, Json]) -> None:
+    for interface, version in _interfaces(card):
+        draft.behind.add_interface(text_at(interface, "url"), "A2A", version)
+    draft.behind.put("documentation_url", text_at(card, "documentationUrl"))
 
 
 def _interface(interface: Mapping[str, Json], version: str) -> str:

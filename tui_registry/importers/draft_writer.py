@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
+from tui_registry.importers.manifest_writer import Behind
 from tui_registry.importers.untrusted import SourceError
 from tui_registry.licences import UNSTATED, meant, names_none, reference, states_none
 from tui_registry.present.imports import NOT_STATED, Finding
@@ -40,6 +41,7 @@ class Draft:
         entry: what names it where it stands with others, such as the name that a server knows it by.
         in_part: some of what describes it was not to be had this time: what it says of a record that is here already
             may be worse than what was said before, and changes nothing.
+        behind: what is to stand behind the record.
         proof: asks the host that the description came from about what it claims, and notes what came of it; None where
             there is nothing to ask.
     """
@@ -52,6 +54,7 @@ class Draft:
         self.origins: dict[str, str] = {}
         self.notes: list[str] = []
         self.problems: list[Problem] = []
+        self.behind = Behind(self.note)
         self._unplaced: list[str] = []
         self.proof: Callable[[HostKeys], Awaitable[None]] | None = None
         self._fields: dict[str, Json] = {}
@@ -143,11 +146,20 @@ class Draft:
             self.note(f"no field holds what is stated here too: {said}")
         places = {name: place for place, name in enumerate(field.name for field in FIELDS[self.kind])}
         origins = dict(sorted(self.origins.items(), key=lambda item: places[item[0].partition(".")[0]]))
-        notes = tuple(self.notes)
-        stated = frozenset({"name"}) if self.in_part else None
+        manifest, manifest_stated = self.behind.plain()
         return Finding(
-            self.source, self.kind, record, problems, origins=origins, notes=notes, entry=self.entry, stated=stated
-        )  # fmt: skip
+            self.source,
+            self.kind,
+            record,
+            problems,
+            origins=origins,
+            notes=tuple(self.notes),
+            entry=self.entry,
+            stated=frozenset({"name"}) if self.in_part else None,
+            manifest=manifest,
+            manifest_stated=frozenset() if self.in_part else manifest_stated,
+            files=self.behind.files,
+        )
 
     # How: where a value goes and how it is made to fit
 

@@ -16,11 +16,20 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from tui_registry.errors import Json
+from tui_registry.errors import Json, Record
 from tui_registry.importers.draft_writer import Draft, put_licence, put_version, seen, shown
 from tui_registry.importers.formats import Reader, WeightsReader
+from tui_registry.importers.lfs import put_file
 from tui_registry.importers.tasks import type_of_task
-from tui_registry.importers.untrusted import CutOffError, HeaderReader, SourceError, is_whole, opened
+from tui_registry.importers.untrusted import (
+    CutOffError,
+    HeaderReader,
+    SourceError,
+    is_whole,
+    lies_within,
+    opened,
+    text_at,
+)
 from tui_registry.importers.weights import (
     lacking,
     of_file_type,
@@ -51,6 +60,8 @@ def read_gguf(path: Path) -> Draft:
         _say_cut_off(draft, path, header)
     _describe(draft, path, header)
     _measure(draft, header, parts)
+    _put_files(draft, path, count)
+    _put_behind(draft, header)
     return draft
 
 
@@ -145,7 +156,11 @@ def _describe(draft: Draft, path: Path, header: GgufHeader) -> None:
     draft.note_unplaced(
         seen(key.removeprefix("general."), value)
         for key, value in header.values.items()
-        if key.startswith("general.") and key not in _PLACED and isinstance(value, str | list) and value
+        if key.startswith("general.")
+        and key not in _PLACED
+        and not _BEHIND.match(key)
+        and isinstance(value, str | list)
+        and value
     )
     what = _NO_MODELS.get(header.text("general.type").lower())
     if what is not None:
@@ -154,6 +169,8 @@ def _describe(draft: Draft, path: Path, header: GgufHeader) -> None:
         draft.note("this is a projector for images or sound, not a whole model")
 
 
+# Keys that the manifest has a place for.
+_BEHIND = re.compile(r"general\.(?:datasets\Z|(?:base_model|dataset)\.[0-9]{1,2}\.(?:name|organization|repo_url)\Z)")
 # Keys that are read, and those that say nothing of the model itself.
 _PLACED = frozenset(
     f"general.{key}"
@@ -235,6 +252,80 @@ def _measure(draft: Draft, header: GgufHeader, parts: int) -> None:
         put_requirements(draft, header.file_size, "the file" if parts == 1 else f"{parts} files", bits=bits)
 
 
+# ---- what stands behind it -------------------------------------------------------------------------------------------
+
+
+def _put_files(draft: Draft, path: Path, count: int) -> None:
+    split = split_of(path.name)
+    together = split is not None and split.total == count and 1 < count <= _MOST_PARTS
+    for name in split.parts() if split is not None and together else [path.name]:
+        if name == path.name or lies_within(path.with_name(name), path.parent):
+            put_file(draft, path.with_name(name), name, draft.get("quantization"))
+
+
+def _put_behind(draft: Draft, header: GgufHeader) -> None:
+    """What the header says of languages, of what the model was made from and of data that it was trained on. That
+    models were made from others is all that it says: not how."""
+    draft.behind.add_texts("languages", header.texts("general.languages"))
+    for key in range(_MOST_NUMBERED):
+        draft.behind.add_origin(_named(header, f"general.base_model.{key}"))
+    datasets = [f"general.dataset.{key}" for key in range(_MOST_NUMBERED)]
+    draft.behind.add_texts("datasets", [*header.texts("general.datasets"), *(_named(header, at) for at in datasets)])
+    if draft.get("model_type") in ("LLM", "Multimodal") and header.text("general.type").lower() not in _NO_MODELS:
+        draft.behind.put("architecture", architecture_in(header.values))
+
+
+_MOST_NUMBERED = 64
+
+
+def _named(header: GgufHeader, at: str) -> str:
+    """What the header calls another model, or a data set: as the Hub calls it, where it leads there."""
+    found = _ON_HUB.fullmatch(header.text(f"{at}.repo_url"))
+    if found is not None:
+        return found[1]
+    name, organization = header.text(f"{at}.name"), header.text(f"{at}.organization")
+    return f"{organization}/{name}" if name and organization else name or header.text(f"{at}.repo_url")
+
+
+_ON_HUB = re.compile(r"https://huggingface\.co/(?:datasets/)?([A-Za-z0-9._-]{1,96}/[A-Za-z0-9._-]{1,96})/?", re.ASCII)
+
+
+def architecture_in(values: Mapping[str, Json]) -> Record | None:
+    """What a header, or a server that read one, says of the memory that a context takes; None where it does not say it.
+
+    Where the layers differ, or keys and values do, or both are kept as one latent vector, the plain formula is wrong
+    and the bytes of a token are told.
+    """
+    name = text_at(values, "general.architecture")
+
+    def number(key: str) -> int | None:
+        value = values.get(f"{name}.{key}")
+        return value if is_whole(value) and 0 < value < 2**32 else None
+
+    layers, heads, width = number("block_count"), number("attention.head_count"), number("embedding_length")
+    listed = values.get(f"{name}.attention.head_count_kv")
+    each = [one for one in listed if is_whole(one) and 0 <= one < 2**32] if isinstance(listed, list) else []
+    # As the format says: without a number for keys and values, each head has its own
+    shared = max(each, default=None) if listed is not None and not is_whole(listed) else listed or heads
+    size = number("attention.key_length") or (width // heads if width and heads else None)
+    if layers is None or not is_whole(shared) or not 0 < shared < 2**32 or not size:
+        return None
+    latent, rope, values_size = (
+        number("attention.kv_lora_rank"), number("rope.dimension_count"), number("attention.value_length") or size
+    )  # fmt: skip
+    token = None
+    if latent is not None and rope is not None:
+        token = 2 * layers * (latent + rope)
+    elif len(each) == layers and len(set(each)) > 1:
+        token = 2 * sum(each) * (size + values_size)
+    elif values_size != size:
+        token = 2 * layers * shared * (size + values_size)
+    return {
+        "layers": layers, "kv_heads": shared, "head_dim": size, "experts": number("expert_count"),
+        "active_parameters": None, "kv_token_bytes": token, "kv_constant_bytes": None,
+    }  # fmt: skip
+
+
 # ---- the header ----------------------------------------------------------------------------------------------------
 
 
@@ -243,7 +334,8 @@ class GgufHeader:
     """What a header says.
 
     Attributes:
-        values: metadata that is a number, true or false, or text; lists of text only under `general.`.
+        values: metadata that is a number, true or false, or text; lists of text only under `general.`, of numbers only
+            those of key and value heads.
         unreadable: keys whose text is not UTF-8 or too long to keep.
         tensors: how many there are.
         elements: GGML type -> the number of elements in tensors of that type.
@@ -307,6 +399,9 @@ _MOST_ELEMENTS = 2**63
 _TEXT, _LIST = 8, 9
 # Type of a value -> its struct code.
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+
+# Of whole numbers, and the key that may hold one for each layer.
+_WHOLE, _EACH_LAYER = frozenset("BbHhIiQq"), ".attention.head_count_kv"
 
 # GGML type -> elements and bytes of a block.
 BLOCKS = {
@@ -399,6 +494,9 @@ class _Parser:
 
     def _list(self, key: str, depth: int) -> Json:
         kind, count = self._number("I"), self._number("Q")
+        if _SCALARS.get(kind) in _WHOLE and key.endswith(_EACH_LAYER) and depth == 1 and count <= _LONGEST_LIST:
+            code = f"{self.order}{count}{_SCALARS[kind]}"
+            return list[Json](struct.unpack(code, self.reader.take(struct.calcsize(code))))
         if kind in _SCALARS:
             self.reader.skip(count * struct.calcsize("<" + _SCALARS[kind]))
             return None

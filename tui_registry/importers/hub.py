@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
@@ -40,6 +40,8 @@ from tui_registry.importers.huggingface import (
     encoder_of,
     read_model_folder,
 )
+from tui_registry.importers.lfs import holds_weights
+from tui_registry.importers.manifest_writer import public_address
 from tui_registry.importers.recognising import read_weights_file
 from tui_registry.importers.remote_headers import BOUNDS, lay_down
 from tui_registry.importers.tasks import type_of_task
@@ -279,15 +281,13 @@ class _Asked:
     async def finding(self, place: Path, kind: Kind | None) -> Finding:
         """What is there, read in a folder of our own."""
         told = await self._told()
-        source = f"{self._hub.base}/{self._of.name}"
-        if self._of.revision != "main":
-            source += f"/tree/{self._of.revision}"
+        source = self._place()
         folder = place / self._of.name.partition("/")[2]
         folder.mkdir()
         names = _files_in(told)
         if self._of.file.lower().endswith(".gguf"):
             return await self._one_gguf(
-                folder, f"{self._hub.base}/{self._of.name}/blob/{self._of.revision}/{self._of.file}", kind
+                told, folder, f"{self._hub.base}/{self._of.name}/blob/{self._of.revision}/{self._of.file}", kind
             )
         await self._fetch_all((*SMALL, *INDEXES, PYTORCH_INDEX), names, folder)
         part = encoder_of(folder)
@@ -298,17 +298,28 @@ class _Asked:
         await self._lay_down(chosen_weights(folder, names), folder)
 
         def read() -> Draft:
-            draft = read_model_folder(folder)
+            draft = read_model_folder(folder, is_copy=True)
             draft.source = source
             _say_repository(draft)
             _add_told(draft, told, names)
-            draft.note_unplaced(_where(source, told))
+            for uri, digest, size in _weights_in(told):
+                draft.behind.add_file(uri, size=size, sha256=digest)
+            draft.behind.put("repository_url", self._repository())
+            draft.note_unplaced([_where(source, told, is_public=bool(self._repository()))])
             for note in self._notes:
                 draft.note(note)
             draft.in_part = self._in_part
             return draft
 
         return finding_of(read, source, kind)
+
+    def _place(self) -> str:
+        base = f"{self._hub.base}/{self._of.name}"
+        return base if self._of.revision == "main" else f"{base}/tree/{self._of.revision}"
+
+    def _repository(self) -> str:
+        """The repository's address, where everybody can reach it."""
+        return public_address(self._place())
 
     async def _told(self) -> Mapping[str, Json]:
         """What the Hub says of the repository: its files, and what it counted itself."""
@@ -327,7 +338,7 @@ class _Asked:
 
     # ---- files
 
-    async def _one_gguf(self, folder: Path, source: str, kind: Kind | None) -> Finding:
+    async def _one_gguf(self, told: Mapping[str, Json], folder: Path, source: str, kind: Kind | None) -> Finding:
         name = self._of.file.rpartition("/")[2]
         if _FILE.fullmatch(name) is None:
             raise SourceError(f"{shown(name)} is no name of a file that can be read here")
@@ -336,7 +347,14 @@ class _Asked:
         for part in parts:
             await lay_down(self._piece, self._address(part), folder / part.rpartition("/")[2])
         await self._fetch(CARD, folder)
-        return replace(read_weights_file(folder / name, "gguf", kind), source=source)
+        above = self._of.file.removesuffix(name)
+
+        def lies_at(draft: Draft) -> None:
+            digests = {uri: digest for uri, digest, _ in _weights_in(told)}
+            draft.behind.move_files(lambda uri: above + uri, lambda uri: digests.get(above + uri))
+            draft.behind.put("repository_url", self._repository())
+
+        return replace(read_weights_file(folder / name, "gguf", kind, lies_at), source=source)
 
     async def _fetch_all(self, wanted: Sequence[str], names: Collection[str], folder: Path) -> None:
         for name in wanted:
@@ -409,16 +427,21 @@ def _files_in(told: Mapping[str, Json]) -> list[str]:
     return sorted(name for name in named if isinstance(name, str) and _FILE.fullmatch(name))
 
 
-def _where(source: str, told: Mapping[str, Json]) -> Iterator[str]:
-    """Where the model lies, and the digests that the Hub tells of its weights."""
+def _where(source: str, told: Mapping[str, Json], *, is_public: bool) -> str:
+    """Where the model lies, as far as its manifest does not tell it."""
     commit = text_at(told, "sha")
-    yield f"its place {safe_text(source, 120)}" + (f", commit {shown(commit, 40)}" if commit else "")
-    digests = [
-        f"sha256 of {shown(text_at(one, 'rfilename'))} {shown(digest, 64)}"
-        for one in objects_at(told, "siblings")
-        if (digest := text_at(object_at(one, "lfs"), "sha256"))
-    ]
-    yield from digests
+    at = f"commit {shown(commit, 40)}" if commit else ""
+    return at if is_public else ", ".join(part for part in (f"its place {safe_text(source, 120)}", at) if part)
+
+
+def _weights_in(told: Mapping[str, Json]) -> Iterator[tuple[str, str | None, int | None]]:
+    """The files of weights, with the SHA-256 and the size in bytes that the Hub tells of each."""
+    for one in objects_at(told, "siblings"):
+        name, large = text_at(one, "rfilename"), object_at(one, "lfs")
+        if not holds_weights(PurePosixPath(name)):
+            continue
+        digest, size = text_at(large, "sha256", "oid").removeprefix("sha256:"), large.get("size", one.get("size"))
+        yield name, digest or None, size if is_whole(size) and 0 <= size < 2**63 else None
 
 
 def _say_repository(draft: Draft) -> None:

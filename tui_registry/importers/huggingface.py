@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeGuard, TypeVar
 
-from tui_registry.errors import Json
+from tui_registry.errors import Json, Record
 from tui_registry.importers import safetensors
 from tui_registry.importers.draft_writer import Draft, is_disk_path, last_of_path, plain_name, put_licence, shown
 from tui_registry.importers.formats import FolderReader, Reader, TextReader
 from tui_registry.importers.front_matter import MOST_BYTES, front_matter, without_place
-from tui_registry.importers.lfs import pointer_at
+from tui_registry.importers.lfs import holds_weights, pointer_at, put_file
+from tui_registry.importers.manifest_writer import UNSAID
 from tui_registry.importers.tasks import (
     is_modules,
     is_timm,
@@ -34,7 +35,9 @@ from tui_registry.importers.untrusted import (
     SourceError,
     decoded,
     is_whole,
+    lies_within,
     object_at,
+    objects_at,
     opened,
     parse_json,
     parse_written,
@@ -83,8 +86,11 @@ def is_model_folder(folder: Path) -> bool:
         return False
 
 
-def read_model_folder(folder: Path) -> Draft:
+def read_model_folder(folder: Path, *, is_copy: bool = False) -> Draft:
     """The draft that a folder gives: weights first, then configuration, then the card.
+
+    Args:
+        is_copy: the files lie elsewhere, and only their beginnings are here: whoever copied them tells of the files.
 
     Raises:
         SourceError: nothing in it can be read.
@@ -120,6 +126,8 @@ def read_model_folder(folder: Path) -> Draft:
     put_dtype(draft, config)
     if ADAPTER in objects:
         base = objects[ADAPTER].get("base_model_name_or_path")
+        if isinstance(base, str) and not is_disk_path(base):
+            draft.behind.add_origin(base, "Adapter")
         draft.add("tags", ["adapter"], ADAPTER)
         of = "another model" if not isinstance(base, str) else last_of_path(base) if is_disk_path(base) else base
         draft.note(f"this is an adapter of {shown(of)}, no whole model")
@@ -130,7 +138,36 @@ def read_model_folder(folder: Path) -> Draft:
     draft.put("framework", "PyTorch", "transformers' configuration, and nothing that names another framework")
     if not draft.has("resource_requirements.min_memory_mb"):
         put_requirements(draft, None, "")
+    _put_architecture(draft, config)
+    if not is_copy:
+        _put_files(draft, folder, with_parts=PIPELINE in objects or is_modules(modules))
     return draft
+
+
+def _put_files(draft: Draft, folder: Path, *, with_parts: bool) -> None:
+    """Give the draft the files of weights in its folder and those in it, but for models of their own, such as GGUF."""
+    for place in (folder, *_parts_in(folder, with_parts)):
+        before = "" if place == folder else f"{place.name}/"
+        for name in sorted(_names_in(place)):
+            path = place / name
+            if not holds_weights(path) or name.startswith((".", *_OF_TRAINING)) or path.suffix == ".gguf":
+                continue
+            if lies_within(path, folder):
+                put_file(draft, path, before + name)
+            else:
+                draft.note(f"{shown(before + name)} is a link that leads out of the folder, and was left out")
+
+
+# What a training goes on from, which is no part of a model.
+_OF_TRAINING = ("training_args.", "optimizer.", "scheduler.", "rng_state", "scaler.")
+_MOST_FOLDERS = 64
+
+
+def _parts_in(folder: Path, with_parts: bool) -> list[Path]:
+    names = [name for name in sorted(_names_in(folder)) if not name.startswith(".")]
+    found = [folder / name for name in names if (folder / name).is_dir() and not (folder / name).is_symlink()]
+    found = found[:_MOST_FOLDERS]
+    return found if with_parts else [part for part in found if not is_model_folder(part)]
 
 
 def read_card_draft(path: Path) -> Draft:
@@ -156,6 +193,7 @@ def read_document(value: Json, source: str, name: str) -> list[Draft] | None:
     put_config(draft, value)
     put_dtype(draft, value)
     put_requirements(draft, None, "")
+    _put_architecture(draft, value)
     return [draft]
 
 
@@ -473,6 +511,57 @@ def _scaled(config: Mapping[str, Json], length: int) -> tuple[int, str]:
     return length, ""
 
 
+def _put_architecture(draft: Draft, config: Mapping[str, Json]) -> None:
+    """What a context takes, of models that keep one: those that write text."""
+    if draft.get("model_type") in ("LLM", "Multimodal"):
+        draft.behind.put("architecture", architecture_in(config))
+
+
+def architecture_in(config: Mapping[str, Json]) -> Record | None:
+    """What a configuration says of the memory that a context takes; None where it does not say all of it.
+
+    Latent attention, and layers that look back no further than a window, keep less than the plain formula counts: of
+    those the bytes are told, where the configuration says which layers they are.
+    """
+    layer = next((one for one in (config, *(object_at(config, name) for name in _INNER)) if _whole(one, *_LAYERS)), {})
+    layers, heads = _whole(layer, *_LAYERS), _whole(layer, *_HEADS)
+    # In transformers and before it: without a number for keys and values each head has its own, or all share one
+    shared = _whole(layer, *_SHARED_HEADS) or (1 if layer.get("multi_query") is True else heads)
+    width = _whole(layer, *_WIDTHS)
+    size = _whole(layer, "head_dim") or (width // heads if width and heads else None)
+    latent, rope = _whole(layer, "kv_lora_rank"), _whole(layer, "qk_rope_head_dim")
+    plain = _whole(layer, "qk_nope_head_dim")
+    if latent and rope and plain:
+        size = plain + rope
+    if not (layers and shared and size) or config.get("is_encoder_decoder") is True:
+        return None
+    token = constant = None
+    kinds, window = layer.get("layer_types"), _whole(layer, "sliding_window")
+    if latent and rope:
+        token = 2 * layers * (latent + rope)
+    elif isinstance(kinds, list) and len(kinds) == layers and "full_attention" in kinds:
+        sliding, full = kinds.count("sliding_attention"), kinds.count("full_attention")
+        if sliding and window and sliding + full == layers:
+            token, constant = (number * shared * size * 4 for number in (full, sliding * window))
+    return {
+        "layers": layers, "kv_heads": shared, "head_dim": size, "experts": _whole(layer, *_EXPERTS),
+        "active_parameters": None, "kv_token_bytes": token, "kv_constant_bytes": constant,
+    }  # fmt: skip
+
+
+_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+_HEADS = ("num_attention_heads", "n_head", "n_heads")
+_SHARED_HEADS = ("num_key_value_heads", "num_kv_heads", "multi_query_group_num")
+_WIDTHS = ("hidden_size", "n_embd", "d_model")
+_EXPERTS = ("num_local_experts", "n_routed_experts", "num_experts")
+
+
+def _whole(config: Mapping[str, Json], *names: str) -> int | None:
+    """The first of these that is a number as models have them."""
+    found = (value for name in names if is_whole(value := config.get(name)) and 0 < value < 2**32)
+    return next(found, None)
+
+
 # Models of this family number their positions from behind the one of the padding.
 _PADDED = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "roberta-prelayernorm", "longformer", "mpnet")
 
@@ -569,24 +658,22 @@ def parse_card(text: str) -> Card | None:
 
 def _beyond_fields(card: Card) -> dict[str, Json]:
     """What of the keys that are read has no place: tags by which the Hub links, and all beyond the first few."""
-    languages, bases, licences = card.texts("language"), card.texts("base_model"), card.texts("license")
     found: dict[str, list[str]] = {
         "tags": [tag for tag in card.texts("tags") if _LINK_TAG.match(tag)],
-        "language": languages if len(languages) > _MOST_LISTED else [],
-        "base_model": bases[_MOST_LISTED:],
-        "license": licences[_MOST_LISTED:],
+        "license": card.texts("license")[_MOST_LISTED:],
     }
     return {key: list[Json](items) for key, items in found.items() if items}
 
 
-# Of languages, base models and licences so many have a place.
+# Of licences so many have a place, and of languages and base models so many are tags.
 _MOST_LISTED = 4
 
 
 # The keys that `put_card` reads.
 _PLACED = frozenset(
-    {"license", "license_name", "tags", "pipeline_tag", "library_name", "language", "base_model", "model_name"}
-)
+    {"license", "license_name", "tags", "pipeline_tag", "library_name", "language", "base_model", "model_name",
+     "base_model_relation", "datasets", "model-index"}
+)  # fmt: skip
 
 
 # What a card says
@@ -635,6 +722,35 @@ def put_card(draft: Draft, card: Card, *, before_weights: bool = False) -> None:
     if kind == "LLM" and task == "text-generation" and {"conversational", "chat"} & {tag.lower() for tag in tags}:
         draft.add("capabilities", ["chat"], f"tags {IN_CARD}")
     _put_size_in_name(draft)
+    _put_behind(draft, card)
+
+
+def _put_behind(draft: Draft, card: Card) -> None:
+    """What a card states of where a model comes from, and of how it was measured."""
+    relation = card.text("base_model_relation")
+    how: Json = _RELATIONS.get(relation.lower(), {"Other": relation[:64]}) if relation else UNSAID
+    for base in card.texts("base_model"):
+        if is_disk_path(base):
+            draft.note(f"a base model on somebody's disk was left out of the manifest (base_model {IN_CARD})")
+        else:
+            draft.behind.add_origin(base, how)
+    draft.behind.add_texts("datasets", [name for name in card.texts("datasets") if not is_disk_path(name)])
+    draft.behind.add_texts("languages", card.texts("language"))
+    if isinstance(card.values.get("model-index"), str):
+        draft.note(f"the results {IN_CARD} are too many to be read ({shown(card.text('model-index'))})")
+    for model in objects_at(card.values, "model-index"):
+        for result in objects_at(model, "results")[:_MOST_RESULTS]:
+            of, source = object_at(result, "dataset"), text_at(object_at(result, "source"), "url")
+            for metric in objects_at(result, "metrics")[:_MOST_RESULTS]:
+                named = text_at(metric, "name", "type")
+                draft.behind.add_result(text_at(of, "name", "type"), named, metric.get("value"), source)
+
+
+# As the Hub documents them: https://huggingface.co/docs/hub/model-cards#specifying-a-base-model
+_RELATIONS: Mapping[str, str] = {
+    "finetune": "Finetune", "adapter": "Adapter", "merge": "Merge", "quantized": "Quantized",
+}  # fmt: skip
+_MOST_RESULTS = 128
 
 
 # `region:us`, `license:mit`, `base_model:...` and `arxiv:...` are the Hub's own bookkeeping; some lead to other things.

@@ -6,8 +6,9 @@ The format: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md.
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
 from tui_registry.importers.draft_writer import Draft, shown
 from tui_registry.importers.formats import Reader, WeightsReader
@@ -69,12 +70,34 @@ def pointers_words(pointers: list[Pointer]) -> str:
 NOT_HERE = "is a Git LFS pointer and not the file itself: git lfs pull brings that"
 
 
-def holds_weights(path: Path) -> bool:
+def holds_weights(path: PurePath) -> bool:
     """Whether a file of that name holds weights, where it is large."""
     return path.suffix.lower() in _OF_WEIGHTS
 
 
-_OF_WEIGHTS = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".h5", ".msgpack")
+_OF_WEIGHTS = (
+    ".safetensors", ".gguf", ".bin", ".pt", ".pth", ".pkl", ".ckpt", ".onnx", ".onnx_data", ".h5", ".npz", ".msgpack",
+    ".tflite",
+)  # fmt: skip
+
+
+def put_file(draft: Draft, path: Path, uri: str, quantization: Json = None) -> None:
+    """Give the draft a file that lies here: by what a pointer in its place says, or its size. It is not read for that.
+
+    Args:
+        uri: its path in the repository.
+    """
+    try:
+        if not path.is_file():
+            return
+        size = path.stat().st_size
+    except OSError:
+        return
+    pointer = pointer_at(path) if size <= _MOST_BYTES else None
+    if pointer is None:
+        draft.behind.add_file(uri, size=size, quantization=quantization, here=path)
+    else:
+        draft.behind.add_file(uri, size=pointer.size, sha256=pointer.oid, quantization=quantization)
 
 
 def read_pointer(path: Path) -> Draft:
@@ -99,6 +122,8 @@ def read_pointer(path: Path) -> Draft:
     draft.put("framework", {"Other": "GGML"} if is_gguf else None, "the name, which is that of a GGUF file")
     draft.note(pointers_words(pointers))
     put_requirements(draft, sum(pointer.size for pointer in pointers), "the size in the Git LFS pointer")
+    for part in parts:
+        put_file(draft, part, part.name)
     return draft
 
 

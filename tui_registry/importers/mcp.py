@@ -6,12 +6,14 @@ names were in snake_case. The registry's own API wraps it: `{"server": ...}`, `{
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tui_registry.errors import Json, Problem
 from tui_registry.importers.draft_writer import Draft, Given, Judged, put_licence, put_version, seen, shown
 from tui_registry.importers.formats import Reader
+from tui_registry.importers.manifest_writer import public_address
 from tui_registry.importers.untrusted import Page, SourceError, object_at, objects_at, text_at, texts_at
 from tui_registry.present.imports import Finding
 from tui_registry.text import exact
@@ -146,10 +148,68 @@ def read_server(server: Mapping[str, Json], source: str, around: Mapping[str, Js
     draft.note_unplaced(
         seen(key, of) for key, of in server.items() if key not in _READ and of not in (None, "", [], {})
     )
-    draft.note_unplaced(f"sha256 of a package {shown(one, 64)}" for one in hashes if one)
+    placed = _put_behind(draft, server, packages, remotes, metas)
+    draft.note_unplaced(
+        f"sha256 of a package {shown(one, 64)}" for place, one in enumerate(hashes) if one and place not in placed
+    )
     _note_needs(draft, packages, remotes)
     _note_state(draft, server, metas)
     return draft
+
+
+def _put_behind(
+    draft: Draft,
+    server: Mapping[str, Json],
+    packages: list[dict[str, Json]],
+    remotes: list[dict[str, Json]],
+    metas: list[dict[str, Json]],
+) -> set[int]:
+    """Where the packages and the server itself are, and whether it is still to be used; gives the places of the
+    packages whose address is known."""
+    placed: set[int] = set()
+    for place, package in enumerate(packages):
+        uri = _package_address(package)
+        if uri:
+            digest = text_at(package, "fileSha256", "file_sha256")
+            draft.behind.add_file(uri, sha256=digest or None)
+            placed.add(place)
+    for remote in remotes:
+        draft.behind.add_interface(text_at(remote, "url"), "MCP")
+    draft.behind.put("repository_url", public_address(text_at(object_at(server, "repository"), "url")))
+    draft.behind.put("documentation_url", public_address(text_at(server, "websiteUrl", "website_url")))
+    for of in (server, *metas):
+        if text_at(of, "status") == "deprecated":
+            draft.behind.put("status", "Deprecated")
+            draft.behind.put("status_message", text_at(of, "statusMessage", "status_message"))
+    return placed
+
+
+def _package_address(package: Mapping[str, Json]) -> str:
+    """Where a package is: at its own address, or where its registry documents that a version is; empty where it names
+    a registry that is not known here, or one of somebody's own."""
+    kind, identifier = text_at(package, *_REGISTRY), text_at(package, "identifier", "name")
+    version, base = text_at(package, "version"), text_at(package, "registryBaseUrl", "registry_base_url")
+    if kind == "mcpb" or identifier.startswith("https://"):
+        return identifier
+    if not identifier or _IN_ADDRESS.fullmatch(identifier) is None or (version and not _IN_ADDRESS.fullmatch(version)):
+        return ""
+    if kind in ("oci", "docker"):
+        named = ":" in identifier.rpartition("/")[2] or "@" in identifier or not version
+        host = _HOST.match(identifier) is None and "docker.io/"
+        return f"oci://{host or ''}{identifier}{'' if named else f':{version}'}"
+    own = _PLACES_OF_PACKAGES.get(kind)
+    if own is None or (base.rstrip("/") or own[0]) != own[0]:
+        return ""
+    return own[1].format(name=identifier, version=version).removesuffix("/")
+
+
+# Registry -> its address as descriptions name it, and where it documents that a version of a package is.
+_PLACES_OF_PACKAGES: Mapping[str, tuple[str, str]] = {
+    "npm": ("https://registry.npmjs.org", "https://registry.npmjs.org/{name}/{version}"),
+    "pypi": ("https://pypi.org", "https://pypi.org/project/{name}/{version}"),
+}
+_IN_ADDRESS = re.compile(r"(?!\.)[A-Za-z0-9@._/:+~-]{1,512}", re.ASCII)
+_HOST = re.compile(r"[^/]+[.:][^/]*/|localhost/")
 
 
 _READ = frozenset(

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.errors import Json
-from tui_registry.importers.draft_writer import Draft, Given, put_licence, shown
+from tui_registry.importers.draft_writer import Draft, Given, is_disk_path, put_licence, shown
 from tui_registry.importers.formats import Reader
-from tui_registry.importers.gguf import type_of_architecture
+from tui_registry.importers.gguf import architecture_in, type_of_architecture
 from tui_registry.importers.untrusted import Page, SourceError, object_at, objects_at, parse_json, text_at, texts_at
 from tui_registry.importers.weights import of_scheme, put_requirements
 from tui_registry.licences import UNSTATED
@@ -107,11 +107,32 @@ def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: s
         draft.note(f"this model runs elsewhere, at {shown(remote)}: the server only passes it on")
     digest, parent = text_at(model, "digest"), text_at(details, "parent_model")
     draft.note_unplaced(
-        [f"digest {shown(digest, 80)}" if digest else "", f"parent_model {shown(parent)}" if parent else ""]
+        [
+            f"digest {shown(digest, 80)}" if digest else "",
+            f"parent_model {shown(parent)}" if is_disk_path(parent) else "",
+        ]
     )
+    _put_behind(draft, show, info, parent)
     size = model.get("size")
     put_requirements(draft, size if isinstance(size, int) and size > 1024**2 else None, f"size in {TAGS}")
     return draft
+
+
+def _put_behind(draft: Draft, show: Mapping[str, Json], info: Mapping[str, Json], parent: str) -> None:
+    """The blobs that the server runs, by the digests that name them, and what it says of the model's making."""
+    for blob in list(dict.fromkeys(_BLOB.findall(text_at(show, "modelfile")[:_MOST_MODELFILE])))[:_MOST_BLOBS]:
+        draft.behind.add_file(f"blobs/sha256-{blob}", sha256=blob)
+    if parent and not is_disk_path(parent):
+        draft.behind.add_origin(parent)
+    draft.behind.add_texts("languages", texts_at(info, "general.languages"))
+    if draft.get("model_type") in ("LLM", "Multimodal"):
+        draft.behind.put("architecture", architecture_in(info))
+
+
+_BLOB = re.compile(
+    r"^(?:FROM|ADAPTER)[ \t]+\S{0,4096}?blobs[/\\]sha256[-:]([0-9a-f]{64})[ \t]*$", re.ASCII | re.MULTILINE
+)
+_MOST_MODELFILE, _MOST_BLOBS = 64 * 1024, 16
 
 
 _CAPABILITIES = {

@@ -65,7 +65,7 @@ def read_draft(
             return Finding(source, None, None, (unknown(fields),))
         sentence = "does not say whether it is a model or an agent: add kind: model or kind: agent"
         return Finding(source, None, None, (_fault("kind", sentence, "kind"),))
-    manifest, unread = _manifest(document, fields, base_manifest)
+    manifest, manifest_stated, unread = _manifest(document, fields, base_manifest)
     fields, form, notes = _with_plain_template({name: fields[name] for name in fields if name != _MANIFEST})
     try:
         record = read_record(kind, fields, base=base)
@@ -91,6 +91,7 @@ def read_draft(
         notes=notes,
         stated=_written(fields),
         manifest=manifest,
+        manifest_stated=manifest_stated,
     )
 
 
@@ -150,18 +151,20 @@ _MANIFEST = "manifest"
 
 def _manifest(
     document: Mapping[str, Json], fields: Mapping[str, Json], base: Record | None
-) -> tuple[GivenManifest, list[Problem]]:
-    """What is to stand behind the record, and what could not be read of it. It stands among the fields, or beside the
-    record of an export."""
+) -> tuple[GivenManifest, frozenset[str], list[Problem]]:
+    """What is to stand behind the record, which fields of it are written, and what could not be read of it. It stands
+    among the fields, or beside the record of an export."""
     where = fields if _MANIFEST in fields else document
     if _MANIFEST not in where:
-        return ABSENT, []
+        return ABSENT, frozenset(), []
     said = where[_MANIFEST]
     # YAML's nothing is text here.
     if said is None or (isinstance(said, str) and said.strip().lower() in ("", "~", "null")):
-        return None, []
+        return None, frozenset(), []
     manifest, problems = read_manifest_as_far_as_it_goes(said, base=base)
-    return manifest, [problem._replace(path=beside(problem.path)) for problem in problems]
+    inner = said.get(_MANIFEST) if isinstance(said, dict) else None
+    written = inner if isinstance(inner, dict) else said if isinstance(said, dict) else {}
+    return manifest, frozenset(written), [problem._replace(path=beside(problem.path)) for problem in problems]
 
 
 def _written(fields: Mapping[str, Json]) -> frozenset[str]:

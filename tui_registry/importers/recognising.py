@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -92,12 +92,15 @@ def _read_one(value: Json, source: str, name: str) -> Sequence[Given] | None:
     return next((drafts for drafts in found if drafts is not None), None)
 
 
-def read_weights_file(path: Path, form: str, kind: Kind | None) -> Finding:
+def read_weights_file(
+    path: Path, form: str, kind: Kind | None, known: Callable[[Draft], None] = lambda _: None
+) -> Finding:
     """The finding of a file of weights, with what a text beside it adds. Nothing is raised.
 
     Args:
         form: of `WEIGHTS`.
         kind: what it must be, None for anything.
+        known: gives the draft what is known of the file from elsewhere.
     """
     folder = folder_reader(path.parent) if WEIGHTS[form].in_folder else None
     if folder is not None:
@@ -110,6 +113,7 @@ def read_weights_file(path: Path, form: str, kind: Kind | None) -> Finding:
             text = reader_of(each).text if each.text is not None else None
             if text is not None:
                 text.add_beside(draft, path)
+        known(draft)
         return draft
 
     return finding_of(read, str(path), kind)

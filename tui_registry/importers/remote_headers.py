@@ -15,8 +15,10 @@ from tempfile import TemporaryDirectory
 import httpx
 
 from tui_registry.errors import Kind
+from tui_registry.importers.draft_writer import Draft
 from tui_registry.importers.fetch import Answer, FetchBounds, Fetcher, fetched
 from tui_registry.importers.formats import READ_BY_HEADER, WEIGHTS
+from tui_registry.importers.manifest_writer import public_address
 from tui_registry.importers.recognising import form_of, read_weights_file, weights_reader
 from tui_registry.importers.untrusted import SourceError
 from tui_registry.present.imports import Finding
@@ -40,6 +42,10 @@ def read_weights_at(url: httpx.URL, kind: Kind | None, bounds: FetchBounds = BOU
         SourceError: its header cannot be had.
     """
 
+    def lies_at(draft: Draft) -> None:
+        # Only the file at the address was laid down here
+        draft.behind.move_files(lambda uri: public_address(str(url)) or uri, lambda _: None)
+
     async def ask(fetcher: Fetcher) -> Finding:
         with TemporaryDirectory(prefix="tui-registry-") as place:
             # A file with a general name is called by the folder that it lies in
@@ -47,7 +53,7 @@ def read_weights_at(url: httpx.URL, kind: Kind | None, bounds: FetchBounds = BOU
             path = Path(place) / safe_name(above.rpartition("/")[2] or url.host) / safe_name(name)
             path.parent.mkdir()
             form = await lay_down(fetcher.piece, url, path)
-            found = read_weights_file(path, form, kind)
+            found = read_weights_file(path, form, kind, lies_at)
         return replace(found, source=str(url))
 
     return fetched(url, ask, bounds)

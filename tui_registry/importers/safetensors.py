@@ -15,12 +15,13 @@ from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
 from tui_registry.importers.draft_writer import Draft, put_licence, seen, shown
 from tui_registry.importers.formats import Reader, WeightsReader
-from tui_registry.importers.lfs import MOST_OF_POINTER, Pointer, pointer_in, pointers_words
+from tui_registry.importers.lfs import MOST_OF_POINTER, Pointer, pointer_in, pointers_words, put_file
 from tui_registry.importers.untrusted import (
     CutOffError,
     HeaderReader,
     SourceError,
     is_whole,
+    lies_within,
     opened,
     parse_json,
     parse_object,
@@ -81,9 +82,19 @@ def read_safetensors(path: Path) -> Draft:
     draft.put("model_type", _image_type(told), "modelspec.architecture in the header")
     draft.note_unplaced(seen(key, value) for key, value in told.items() if value and key not in _PLACED)
     put_weights(draft, weights)
+    _put_files(draft, path, is_index=is_index)
     if not draft.has("license"):
         draft.note("safetensors alone tell no licence or context length: import the model's folder if you can")
     return draft
+
+
+def _put_files(draft: Draft, path: Path, *, is_index: bool) -> None:
+    split = split_of(path.name, ".safetensors")
+    together = split is not None and 1 < split.total <= _MOST_PARTS
+    names = parts_of(path) if is_index else split.parts() if split is not None and together else [path.name]
+    for name in names:
+        if name == path.name or lies_within(path.with_name(name), path.parent):
+            put_file(draft, path.with_name(name), name, draft.get("quantization"))
 
 
 _PLACED = frozenset({"format", *(f"modelspec.{key}" for key in ("title", "description", "license", "architecture"))})

@@ -49,6 +49,17 @@ def opened(path: Path) -> IO[bytes]:
         raise SourceError(f"{shown} is no name of a file") from error
 
 
+def lies_within(path: Path, folder: Path) -> bool:
+    """Whether a file is in a folder as it seems, and no link of a stranger's to something else on this machine. The
+    Hub's cache is such a folder: its snapshots are links to its blobs."""
+    try:
+        real, root = path.resolve(), folder.resolve()
+    except (OSError, RuntimeError):  # links in a circle
+        return False
+    snapshot = root.parent.name == "snapshots" and real.is_relative_to(root.parent.parent / "blobs")
+    return snapshot or real.is_relative_to(root)
+
+
 def is_bare_host(text: str) -> bool:
     """Whether a source is a host with a port and no scheme, as people write `localhost:11434`."""
     return _BARE_HOST.fullmatch(text.strip()) is not None

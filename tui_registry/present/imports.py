@@ -5,6 +5,7 @@ Plain data and words: nothing here reads a file, asks a replica or signs.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,9 +16,10 @@ from tui_registry.errors import ABSENT, GivenManifest, InvalidRecord, Kind, Prob
 from tui_registry.frozen import NamedTuple
 from tui_registry.licences import UNSTATED
 from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
+from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.owners import resemblance
 from tui_registry.records.merging import value_at
-from tui_registry.records.schema import ID_FIELD, NULL_HASH
+from tui_registry.records.schema import ID_FIELD, NULL_HASH, defaults
 from tui_registry.text import exact, plural, safe_text
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ class Finding:
         notes: what could not be read and what a person should look at, each a sentence.
         manifest: what is to stand behind it, complete and in order; None where there is to be none, `ABSENT` where the
             source says nothing of it.
+        manifest_stated: the fields of the manifest that it states; None for all of them.
+        files: the files of the manifest whose digest nothing states and that lie on this machine, by their `uri`.
     """
 
     source: str
@@ -71,10 +75,22 @@ class Finding:
     entry: str | None = ""
     stated: frozenset[str] | None = None
     manifest: GivenManifest = ABSENT
+    manifest_stated: frozenset[str] | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
 
     def settled(self, paths: Collection[str]) -> Finding:
         """The finding without the problems of fields that a person has given a value."""
         return replace(self, problems=tuple(problem for problem in self.problems if problem.path not in paths))
+
+    def without_files(self) -> Finding:
+        """The finding without the files that lie here: where they lie has no name that means anything later."""
+        manifest, listed = self.manifest, self.manifest["artifacts"] if isinstance(self.manifest, dict) else None
+        if not self.files or not isinstance(manifest, dict) or not isinstance(listed, list):
+            return self
+        left = [one for one in listed if not (isinstance(one, dict) and one["uri"] in self.files)]
+        stated = (self.manifest_stated or frozenset(manifest)) - (frozenset() if left else {"artifacts"})
+        kept: GivenManifest = {**manifest, "artifacts": left} if stated else ABSENT
+        return replace(self, manifest=kept, manifest_stated=stated, files={})
 
     def wanted_as(self, kind: Kind | None) -> Finding:
         """The finding, refused when it must be of another kind than it is; None wants any kind."""
@@ -138,6 +154,9 @@ class Candidate:
         before: the record that is here, of what is `changed` or `updated`; `heads` are its heads then.
         changes: the fields in which `record` is another than `before`.
         edited: of the notes those about fields that a person edited here and the source has otherwise.
+        manifest: what the source says of the manifest, of what is here the manifest as it would be signed; `ABSENT`
+            where it says nothing, or that stays as it is.
+        manifest_changes: the fields in which the manifest that is here would change.
     """
 
     source: str
@@ -154,6 +173,8 @@ class Candidate:
     heads: tuple[str, ...] = ()
     changes: tuple[FieldChange, ...] = ()
     edited: tuple[str, ...] = ()
+    manifest: GivenManifest = ABSENT
+    manifest_changes: tuple[FieldChange, ...] = ()
 
     @property
     def name(self) -> str:
@@ -212,7 +233,11 @@ class Candidate:
                 path: origin if value_at(said, path) == value_at(stays, path) else _AS_IT_IS
                 for path, origin in self.origins.items()
             }
-        self.changes = comparison.changes
+        self.changes, self.manifest_changes = comparison.changes, comparison.manifest_changes
+        if comparison.found not in ("new", "deleted"):
+            self.manifest = comparison.manifest
+            words = _manifest_note(comparison.manifest, comparison.manifest_before)
+            self.notes = (*words, *(note for note in self.notes if not note.startswith(_COMES_WITH)))
         self.problems = _told(comparison.problems)
         if comparison.reason is not None:
             severity: Severity = "error" if comparison.found == "kept" else "warning"
@@ -239,7 +264,9 @@ class Candidate:
             self.compared(outcome.comparison)
             if outcome.op is not None:
                 self.status = "updated" if outcome.comparison.found == "changed" else "registered"
-                self.id, self.problems = outcome.op.key, _told(outcome.comparison.problems)
+                # What was written may be what stands behind it alone
+                self.id = outcome.op.key if outcome.op.kind != "manifest" else outcome.comparison.id
+                self.problems = _told(outcome.comparison.problems)
             elif isinstance(outcome.error, InvalidRecord):
                 self.status = "invalid"
             elif outcome.error is not None:
@@ -253,22 +280,78 @@ def judged(finding: Finding, problems: Sequence[Problem] = ()) -> Candidate:
         problems: what the authoring rules say of its draft, beside its own problems.
     """
     said = _told((*finding.problems, *problems))
-    candidate = Candidate(
-        finding.source, "invalid", finding.kind, finding.record, None, said, finding.origins, finding.notes
-    )
+    notes = (*_manifest_note(finding.manifest), *finding.notes)
+    candidate = Candidate(finding.source, "invalid", finding.kind, finding.record, None, said, finding.origins, notes)
+    candidate.manifest = finding.manifest
     if finding.record is not None and finding.kind is not None and not candidate.errors:
         candidate.status = "ready"
     return candidate
 
 
+def change_lines_behind(candidate: Candidate, limit: int = 60) -> list[str]:
+    """What would change in the manifest that is here, a line for each field: `Languages: en → en; nl`. Safe to show."""
+    nothing = defaults("manifest")
+    before, after = dict(nothing), dict(nothing)
+    for change in candidate.manifest_changes:
+        field = change.path.partition(".")[2]
+        before[field], after[field] = change.before, change.after
+    return [
+        f"{was.label}: {safe_text(was.text, limit)} → {safe_text(now.text, limit)}"
+        for was, now in changed_manifest_rows(before, after)
+    ]
+
+
+def manifest_words(manifest: Record) -> str:
+    """What a manifest holds, in few words: `2 files, 1 origin, architecture`. Safe to show."""
+    said = [
+        plural(number, word)
+        for field, word in _HOLDS.items()
+        if isinstance(of := manifest[field], list) and (number := len(of))
+    ]
+    said += [word for field, word in _SAYS.items() if manifest[field] not in (None, "", "Active")]
+    return ", ".join(said) or "nothing"
+
+
+def undigested(manifest: Record) -> int:
+    """How many files of a manifest have no digest, so that nobody can tell whether they got them."""
+    files = manifest["artifacts"]
+    return sum(isinstance(one, dict) and one["sha256"] is None for one in files) if isinstance(files, list) else 0
+
+
+_HOLDS = {
+    "artifacts": "file", "interfaces": "interface", "derived_from": "origin",
+    "required_models": "needed model", "evaluations": "result", "datasets": "data set", "languages": "language",
+}  # fmt: skip
+_SAYS = {
+    "status": "status", "superseded_by": "what replaces it", "architecture": "architecture",
+    "repository_url": "repository", "documentation_url": "documentation",
+}  # fmt: skip
+_COMES_WITH = "with a manifest: "
+
+
+def _manifest_note(manifest: GivenManifest, before: Record | None = None) -> list[str]:
+    if manifest is ABSENT:
+        return []
+    if manifest is None:
+        return ["its manifest is taken away"]
+    words = manifest_words(manifest)
+    return [f"{_COMES_WITH}{words}"] if before is None else [f"its manifest changes: {words}"]
+
+
 def describe(
-    finding: Finding, run: ImportRun, record: Record | None = None, chosen: Collection[str] = ()
+    finding: Finding,
+    run: ImportRun,
+    record: Record | None = None,
+    chosen: Collection[str] = (),
+    *,
+    manifest_wins: bool = False,
 ) -> Described | None:
     """What a finding is to the replica, None where it cannot be registered: it cannot be read, or is cut off.
 
     Args:
         run: the import that it is part of; each of its findings is described once, in their order.
         record: the draft with what a person set, where anything is: the fields `chosen`.
+        manifest_wins: what is stated of the manifest is how it is to be, whatever was edited here.
     """
     if finding.kind is None or finding.record is None or any(one.code != NOT_STATED for one in finding.problems):
         return None
@@ -290,6 +373,8 @@ def describe(
         revision=finding.revision,
         problems=finding.problems,
         manifest=finding.manifest,
+        manifest_stated=finding.manifest_stated,
+        manifest_wins=manifest_wins,
     )
 
 
@@ -474,4 +559,26 @@ def _told(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     """Problems of a draft without those that speak of it by the default of a type that nothing states: what an LLM
     should state is not asked of it then."""
     untyped = any(one.path == "model_type" and one.code == NOT_STATED for one in problems)
-    return tuple(one for one in problems if not (untyped and one.code == NOT_STATED and one.severity == "warning"))
+    told = [one for one in problems if not (untyped and one.code == NOT_STATED and one.severity == "warning")]
+    return tuple(_of_items_once(told))
+
+
+def _of_items_once(problems: Sequence[Problem]) -> Iterator[Problem]:
+    """Problems where the same warning about each item of a list of the manifest, such as of a hundred files, is one."""
+    alike = Counter(_alike(one) for one in problems)
+    for one in problems:
+        kind = _alike(one)
+        number = alike.pop(kind, 0)
+        if number == 1 or kind is None:
+            yield one
+        elif number:
+            yield one._replace(sentence=f"{one.sentence} (and {exact(number - 1)} more like this)")
+
+
+def _alike(problem: Problem) -> tuple[str, str] | None:
+    """What the same warnings about items of a list have in common; None for all else."""
+    match = _ITEM.fullmatch(problem.path) if problem.severity == "warning" else None
+    return None if match is None else (match[1], problem.code)
+
+
+_ITEM = re.compile(r"(manifest\.[a-z_]+)\[[0-9]+\].*")

@@ -21,8 +21,8 @@ from tui_registry.errors import ABSENT, GivenManifest, InvalidRecord, Json, Kind
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.as_written import read_record
 from tui_registry.records.merging import differing, merge, paths, value_at
-from tui_registry.records.schema import ID_FIELD, MAX_OP_BYTES, NULL_HASH
-from tui_registry.replica.catalogue.current import check_both_among, revision_of
+from tui_registry.records.schema import ID_FIELD, MANIFEST_FIELDS, MAX_OP_BYTES, NULL_HASH, defaults
+from tui_registry.replica.catalogue.current import check_both_among, revision_of, revision_with
 from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE, variant_text
 from tui_registry.replica.catalogue.resembling import Like, resembled
 from tui_registry.replica.log.batches import Together
@@ -49,6 +49,8 @@ class Described(NamedTuple):
         heads, revision: the version that it is a copy of, where it is an export and says so.
         problems: what keeps it from being registered as it is, such as a field that a person must give a value.
         manifest: what is to stand behind it, where the source says so.
+        manifest_stated: the fields of the manifest that the source states.
+        manifest_wins: what is stated of the manifest is how it is to be, whatever was edited here.
     """
 
     source: str
@@ -63,10 +65,12 @@ class Described(NamedTuple):
     revision: str | None = None
     problems: tuple[Problem, ...] = ()
     manifest: GivenManifest = ABSENT
+    manifest_stated: frozenset[str] = frozenset()
+    manifest_wins: bool = False
 
 
 class FieldChange(NamedTuple):
-    """A field that would change, or did."""
+    """A field that would change, or did; of a manifest its path begins with `manifest.`"""
 
     path: str
     before: Json
@@ -81,10 +85,12 @@ class Comparison(NamedTuple):
         heads: of that record, as it was compared.
         before: that record as it is here.
         record: as it would be signed.
-        edited: the fields that the source has otherwise and a person edited here: they stay.
+        edited: the fields that the source has otherwise and a person edited here: they stay. Those of the manifest
+            begin with `manifest.`; `manifest` alone is one that a person wrote, or took away, as a whole.
         reason: why it is `deleted` or `kept`.
         problems: what keeps `record` from being signed, and what the authoring rules say of it.
-        manifest: what would stand behind it. manifest_heads: of its manifest, as it was compared.
+        manifest: what would stand behind it; `ABSENT` where that stays as it is. manifest_before, manifest_heads: the
+            manifest that is here, None for none, and its heads, as it was compared.
         like: whose name the name of what is `new` looks like.
     """
 
@@ -97,15 +103,27 @@ class Comparison(NamedTuple):
     reason: StoreError | None = None
     problems: tuple[Problem, ...] = ()
     manifest: GivenManifest = ABSENT
+    manifest_before: Record | None = None
     manifest_heads: tuple[str, ...] = ()
     like: Like | None = None
 
     @property
     def changes(self) -> tuple[FieldChange, ...]:
-        """What signing would change, field by field; none but of what is `changed`."""
+        """What signing would change in the record, field by field; none but of what is `changed`."""
         if self.found != "changed" or self.before is None or self.record is None:
             return ()
         return tuple(FieldChange(found.path, *found.values) for found in differing(None, [self.before, self.record]))
+
+    @property
+    def manifest_changes(self) -> tuple[FieldChange, ...]:
+        """The same of its manifest. Where one is made or taken away, the other side is as a manifest that says nothing
+        is."""
+        if self.found != "changed" or self.manifest is ABSENT:
+            return ()
+        nothing = defaults("manifest")
+        before, after = self.manifest_before or nothing, self.manifest or nothing
+        changed = [field for field in _BEHIND if before[field] != after[field]]
+        return tuple(FieldChange(f"manifest.{field}", before[field], after[field]) for field in changed)
 
 
 class ImportRun:
@@ -143,6 +161,8 @@ class ImportRun:
         revision: str | None = None,
         problems: Sequence[Problem] = (),
         manifest: GivenManifest = ABSENT,
+        manifest_stated: Collection[str] | None = None,
+        manifest_wins: bool = False,
     ) -> Described:
         """An entry, to be compared and taken in. Call it once for each, in the order of the source: what one source
         has several times under one name is numbered.
@@ -153,6 +173,9 @@ class ImportRun:
             stated: the fields that the source states; those that are no fields of an author are left out.
             said: the draft as the source has it, where a person set something in `record`.
             chosen: the fields that the person set.
+            manifest: what is to stand behind it, `ABSENT` where the source says nothing of it.
+            manifest_stated: the fields of it that the source states; None for all.
+            manifest_wins: they are how it is to be, whatever was edited here.
         """
         draft = record if said is None else said
         source, first = _stored_text(source), _stored_text("\t".join(_identity(draft)) if entry is None else entry)
@@ -181,6 +204,10 @@ class ImportRun:
             revision,
             tuple(problems),
             manifest,
+            frozenset(_BEHIND if manifest_stated is None else set(_BEHIND).intersection(manifest_stated))
+            if isinstance(manifest, dict)
+            else frozenset(),
+            manifest_wins,
         )
 
     def name(self, entry: Described, name: str) -> None:
@@ -245,13 +272,16 @@ class Imports:
             return [checked(db, entry, comparison) for entry, comparison in zip(entries, found, strict=True)]
 
     def remember(self, entry: Described, identifier: str) -> None:
-        """Keep which record an entry came to, where a person signed it by hand, such as in a form.
+        """Keep which record an entry came to, where a person signed it by hand, such as in a form. Where no manifest
+        was signed with it, what the source says of that is still to come.
 
         Raises:
             StoreError: the database cannot be written.
         """
         with self._pool.write() as db:
-            remember(db, entry, identifier, self._clock())
+            behind = db.execute("SELECT 1 FROM manifests WHERE subject = ?", (stored_id(identifier),)).fetchone()
+            said = entry if behind is not None else entry._replace(manifest=ABSENT, manifest_stated=frozenset())
+            remember(db, said, identifier, self._clock())
 
 
 def told_apart(db: sqlite3.Connection, run: ImportRun, entries: Iterable[Described]) -> list[Described]:
@@ -308,7 +338,8 @@ def remember(db: sqlite3.Connection, entry: Described, identifier: str, now: int
     if not entry.source:
         return
     known = _read_row(db, entry)
-    if known is not None and known.id == identifier and _says(entry, known.said):
+    same = known is not None and known.id == identifier and _says(entry, known.said)
+    if known is not None and same and _says_behind(entry, known.said):
         return
     if known is None:
         _forget_moved(db, identifier)
@@ -403,6 +434,16 @@ class _Here(NamedTuple):
     live_heads: int
 
 
+class _Now(NamedTuple):
+    """A manifest as it is, None where there is none; one that never was has no heads. `first` is its first version."""
+
+    rid: int | None
+    manifest: Record | None
+    heads: tuple[str, ...]
+    live: int
+    first: Record | None
+
+
 class _Looking:
     """Comparing the entries of one step."""
 
@@ -443,6 +484,15 @@ class _Looking:
         return self._run.moved(key, self._rows[key] if key in self._rows else _read_row(self._db, entry))
 
     def compare(self, entry: Described) -> Comparison:
+        """An entry and what it is to this replica, with what stands behind it."""
+        found = self._record(entry)
+        is_here = found.found in ("same", "changed") and found.id is not None
+        if entry.manifest is ABSENT or not is_here or found.id is None or not self._run.may_be(entry, found.id):
+            return found
+        here = self._here(found.id)
+        return found if here is None or not here.mine else self._behind(entry, here, found)
+
+    def _record(self, entry: Described) -> Comparison:
         given = str(entry.record[ID_FIELD[entry.kind]])
         if given != NULL_HASH:
             here = self._here(given)
@@ -477,12 +527,18 @@ class _Looking:
         if not entry.heads and entry.revision is None and row is not None and row.id == here.id:
             return self._against(entry, here, row.said)
         found = self._merged(entry, here, before, heads, before)
-        stale = (entry.heads and set(entry.heads) != set(heads)) or entry.revision not in (None, revision_of(heads))
+        stale = (entry.heads and set(entry.heads) != set(heads)) or self._is_stale(entry, here, heads)
         if found.found != "changed" or not stale:
             return found
         if self._is_copy(entry):
             return Comparison("same", here.id, heads, before)
         return Comparison("kept", here.id, heads, before, reason=_stale(here))
+
+    def _is_stale(self, entry: Described, here: _Here, heads: tuple[str, ...]) -> bool:
+        """Whether its revision is another one than that of the record, with or without the manifest."""
+        if entry.revision in (None, revision_of(heads)):
+            return False
+        return entry.revision != revision_with(heads, self._manifest(here).heads)
 
     def _is_copy(self, entry: Described) -> bool:
         """Whether it is the very version that it says it is a copy of."""
@@ -598,6 +654,70 @@ class _Looking:
         self._run.claim(entry, here.id)
         return Comparison("changed", here.id, heads, before, record, edited)
 
+    # How: comparing what stands behind it
+
+    def _behind(self, entry: Described, here: _Here, found: Comparison) -> Comparison:
+        """The comparison of an entry and its record, with their manifests."""
+        row = self._row(entry)
+        carries = str(entry.record[ID_FIELD[entry.kind]]) == here.id
+        is_copy = carries and bool(entry.heads or entry.revision or row is None or row.id != here.id)
+        said = row.said if row is not None and row.id == here.id and not is_copy else {}
+        if found.found == "same" and not entry.manifest_wins and _says_behind(entry, said):
+            return found
+        before, heads = self._read(here)
+        if is_copy and entry.heads and set(entry.heads) != set(heads):
+            return found  # a copy of an earlier version
+        now = self._manifest(here)
+        if entry.manifest_wins or is_copy:
+            base = now.manifest
+        elif _MANIFEST in said:
+            base = _remembered(said)
+        else:
+            # The source said nothing of it before, or nobody knows what
+            base = defaults("manifest") if row is not None and said else now.first
+        after, edited = _taken_behind(entry, now, base, said, wins=entry.manifest_wins or is_copy)
+        kept = (*found.edited, *edited)
+        if after is ABSENT:
+            return found._replace(edited=kept)
+        if is_copy and entry.revision not in (None, revision_with(heads, now.heads)):
+            return found if self._was(entry, now) else Comparison("kept", here.id, heads, before, reason=_stale(here))
+        if now.live > 1:
+            return Comparison("kept", here.id, heads, before, reason=_manifest_in_conflict(here, now.live))
+        self._run.claim(entry, here.id)
+        return found._replace(
+            found="changed",
+            heads=heads,
+            before=before,
+            record=found.record or before,
+            edited=kept,
+            manifest=after,
+            manifest_before=now.manifest,
+            manifest_heads=now.heads,
+        )
+
+    def _manifest(self, here: _Here) -> _Now:
+        """The manifest of a record as it is, and as it was first."""
+        row = self._db.execute(
+            "SELECT m.rid, m.live_heads, o.body, (SELECT body FROM ops WHERE rid = m.rid ORDER BY idx LIMIT 1) "
+            "FROM manifests m LEFT JOIN ops o ON o.idx = m.idx WHERE m.subject = ?",
+            (stored_id(here.id),),
+        ).fetchone()
+        if row is None:
+            return _Now(None, None, (), 0, None)
+        rid, live, kept, first = row
+        heads = tuple(sorted(head.hash for _, head in read_heads(self._db, [rid])))
+        return _Now(rid, None if kept is None else record_of(kept), heads, live, record_of(first))
+
+    def _was(self, entry: Described, now: _Now) -> bool:
+        """Whether a manifest was as it is stated at some time: what states it is a copy of that version."""
+        rows = self._db.execute("SELECT body FROM ops WHERE rid = ? ORDER BY idx DESC LIMIT ?", (now.rid, _MOST_FORMER))
+        stated = _stated_behind(entry, {})
+        former = (record_of(body) for (body,) in rows)
+        return any(
+            entry.manifest is None if one is None else all(one[field] == value for field, value in stated.items())
+            for one in former
+        )
+
     def _same(
         self, entry: Described, here: _Here, heads: tuple[str, ...], before: Record, edited: tuple[str, ...] = ()
     ) -> Comparison:
@@ -651,11 +771,136 @@ def _taken(entry: Described, ours: Record, base: Record) -> tuple[Record, tuple[
     return merged.record, merged.open
 
 
+# Of a manifest that was written more often, the last versions are looked at.
+_MOST_FORMER = 200
+
+
+# How: the same of what stands behind it. A source that says nothing of a field leaves it as it is.
+
+_MANIFEST = "manifest"
+_SET_HERE = (
+    "manifest_id", "owner_id", "subject_id", "subject_kind", "subject_name", "created_at", "updated_at",
+)  # fmt: skip
+_BEHIND = tuple(field.name for field in MANIFEST_FIELDS if field.name not in _SET_HERE)
+
+
+def _stated_behind(entry: Described, said: Record) -> Record:
+    """The fields of the manifest that the source states. A digest that it does not state this time it stated before, if
+    the file is as large as it was."""
+    if not isinstance(entry.manifest, dict):
+        return {}
+    stated = {field: entry.manifest[field] for field in _BEHIND if field in entry.manifest_stated}
+    before = said.get(_MANIFEST)
+    known = before.get(_FILES) if isinstance(before, dict) else None
+    files = stated.get(_FILES)
+    if isinstance(known, list) and isinstance(files, list):
+        digests = {(one["uri"], one["size_bytes"]): one["sha256"] for one in known if isinstance(one, dict)}
+        stated[_FILES] = [
+            {**one, "sha256": one["sha256"] or digests.get((one["uri"], one["size_bytes"]))}
+            if isinstance(one, dict)
+            else one
+            for one in files
+        ]
+    return stated
+
+
+_FILES = "artifacts"
+
+
+def _says_behind(entry: Described, said: Record) -> bool:
+    """Whether the source said of the manifest what it says now."""
+    if entry.manifest is ABSENT:
+        return True
+    before = said.get(_MANIFEST, False)
+    if entry.manifest is None or not isinstance(before, dict):
+        return before is None and entry.manifest is None
+    stated = _stated_behind(entry, said)
+    return all(field in before and before[field] == value for field, value in stated.items())
+
+
+def _remembered(said: Record) -> Record | None:
+    """What a source said of a manifest; None where it said that there is to be none."""
+    before = said.get(_MANIFEST)
+    return {**defaults("manifest"), **before} if isinstance(before, dict) else None
+
+
+def _taken_behind(
+    entry: Described, now: _Now, base: Record | None, said: Record, *, wins: bool
+) -> tuple[GivenManifest, tuple[str, ...]]:
+    """The manifest that is here with what the source changed since it said `base`, `ABSENT` where that is nothing; and
+    what was changed here too, to something else, and stays."""
+    ours = now.manifest
+    if not isinstance(entry.manifest, dict):
+        if ours is None:
+            return ABSENT, ()
+        as_said = base is not None and all(ours[field] == base[field] for field in _BEHIND)
+        return (None, ()) if wins or as_said else (ABSENT, (_MANIFEST,))
+    stated = _stated_behind(entry, said)
+    if ours is None and now.heads and not wins:
+        # Taken away here
+        as_said = base is not None and all(base[field] == value for field, value in stated.items())
+        return ABSENT, () if as_said else (_MANIFEST,)
+    nothing = defaults("manifest")
+    start = nothing if ours is None else ours
+    taken: Record = {**start}
+    edited: list[str] = []
+    for field, value in stated.items():
+        before = start[field] if ours is None or wins else (base or nothing)[field]
+        if isinstance(value, list) and not wins:
+            taken[field], is_open = _list_taken(before, start[field], value)
+        else:
+            is_open = start[field] not in (before, value) and value != before
+            taken[field] = value if start[field] == before else start[field]
+        if is_open:
+            edited.append(f"{_MANIFEST}.{field}")
+    same = ours is not None and all(taken[field] == ours[field] for field in _BEHIND)
+    return ABSENT if same else taken, tuple(edited)
+
+
+def _list_taken(base: Json, ours: Json, theirs: list[Json]) -> tuple[Json, bool]:
+    """Our list with what the source changed in it, item by item; and whether an item was changed here too, to something
+    else. New items come last."""
+    was, now, then = (_by_key(items) for items in (base, ours, theirs))
+    taken: list[Json] = []
+    is_open = False
+    for key in dict.fromkeys((*now, *then)):
+        mine, given, before = now.get(key), then.get(key), was.get(key)
+        if mine == given or given == before:
+            found = mine
+        elif mine == before:
+            found = given
+        else:
+            found, is_open = mine, True
+        if found is not None:
+            taken.append(found)
+    if now.keys() == then.keys() and ours == base:
+        taken = theirs  # put in another order
+    return taken, is_open
+
+
+def _by_key(items: Json) -> dict[str, Json]:
+    """The items of a list by what names each: an address, a name, or all that it says but for a value."""
+    found: dict[str, Json] = {}
+    for item in items if isinstance(items, list) else ():
+        named = item
+        if isinstance(item, dict):
+            own = next((item[name] for name in ("uri", "url") if name in item), None)
+            named = own if own is not None else {name: of for name, of in item.items() if name not in _SAID_OF_IT}
+        key = json.dumps(named)
+        while key in found:
+            key += "+"
+        found[key] = item
+    return found
+
+
+_SAID_OF_IT = ("value", "relation", "sha256", "model_id", "source")
+
+
 # How: what is remembered
 
 _NOT_SAID = ("model_id", "agent_id", "owner_id", "created_at", "updated_at")
 # Of a row that somebody else wrote into, no more is unpacked.
-_MOST_SAID = 4 * MAX_OP_BYTES
+_MOST_SAID = 8 * MAX_OP_BYTES
 
 
 def _read_row(db: sqlite3.Connection, entry: Described) -> _Row | None:
@@ -692,7 +937,15 @@ def _said(entry: Described, known: Record) -> Record:
     said = entry.said
     if before is not None:
         said = merge(None, [before], {path: value_at(entry.said, path) for path in entry.stated}).record
-    return {name: value for name, value in said.items() if name not in _NOT_SAID}
+    kept = {name: value for name, value in said.items() if name not in _NOT_SAID}
+    behind = known.get(_MANIFEST, False)
+    if isinstance(entry.manifest, dict):
+        kept[_MANIFEST] = {**(behind if isinstance(behind, dict) else {}), **_stated_behind(entry, known)}
+    elif entry.manifest is None:
+        kept[_MANIFEST] = None
+    elif behind is not False:
+        kept[_MANIFEST] = behind
+    return kept
 
 
 def _packed(said: Record) -> bytes:
@@ -713,7 +966,7 @@ def _unpacked(packed: object) -> Record:
 def _as_draft(kind: Kind, said: Record) -> Record | None:
     """What was remembered as a whole draft, None where it is none of that kind."""
     try:
-        return read_record(kind, dict(said)) if said else None
+        return read_record(kind, {name: value for name, value in said.items() if name != _MANIFEST}) if said else None
     except InvalidRecord:
         return None
 
@@ -740,6 +993,14 @@ def _stale(here: _Here) -> StoreError:
         "changed",
         f"{here.kind} {here.id[:12]} has changed since this copy of it was written: export it again, then repeat the "
         "change",
+    )
+
+
+def _manifest_in_conflict(here: _Here, live: int) -> StoreError:
+    return StoreError(
+        "conflict",
+        f"the manifest of {here.kind} {here.id[:12]} is in conflict, {live} versions of it are live: settle that first "
+        f"(`manifest resolve {here.id[:12]}`)",
     )
 
 

@@ -138,7 +138,8 @@ class LocalWrites:
                 outcome = TakenIn(comparison)
                 if comparison.found in wanted:
                     outcome = turn.take_in(entry, comparison)
-                identifier = comparison.id if outcome.op is None else outcome.op.key
+                signed = outcome.op if outcome.op is not None and outcome.op.kind != "manifest" else None
+                identifier = comparison.id if signed is None else signed.key
                 if outcome.op is not None and identifier is not None:
                     run.claim(entry, identifier)
                 # What stays as a person edited it is told until `update` takes the rest
@@ -258,6 +259,12 @@ def _signs(
     """Whether anything of what is wanted may be signed by the authoring rules."""
     meant = ((entry, one) for entry, one in zip(entries, found, strict=True) if one.found in wanted)
     return any(not _is_refused(checked(db, entry, one)) for entry, one in meant)
+
+
+def _names_others(record: Record, manifest: GivenManifest) -> bool:
+    """Whether a record or its manifest names other records, which the rules ask for."""
+    behind = manifest if isinstance(manifest, dict) else {}
+    return bool(record.get("preferred_models") or behind.get("required_models") or behind.get("superseded_by"))
 
 
 def _is_refused(compared: Comparison) -> bool:
@@ -398,7 +405,7 @@ class _Turn:
 
     def add_or_refuse(self, kind: Kind, record: Record, manifest: GivenManifest = ABSENT) -> Write | RegistryError:
         """`add` after the authoring rules, with the errors of this one record as a value."""
-        if record.get("preferred_models") or isinstance(manifest, dict):
+        if _names_others(record, manifest):
             self.flush()  # they may be among the records before
         problems = check_both_among(self._db, kind, record, manifest)
         if any(problem.severity == "error" for problem in problems):
@@ -410,7 +417,7 @@ class _Turn:
 
     def take_in(self, entry: Described, comparison: Comparison) -> TakenIn:
         """Register what an entry describes, or write what changed in its record; an error of this one is a value."""
-        if entry.record.get("preferred_models") or isinstance(entry.manifest, dict):
+        if _names_others(entry.record, entry.manifest):
             self.flush()  # they may be among the records before
         compared = checked(self._db, entry, comparison)
         if compared.record is None:
@@ -420,11 +427,19 @@ class _Turn:
         try:
             if compared.found != "changed" or compared.id is None:
                 return TakenIn(compared, self.add(entry.kind, compared.record, compared.manifest))
+            if same_content(compared.before, compared.record) and compared.manifest is not ABSENT:
+                return TakenIn(compared, self._manifest_alone(compared.id, compared.manifest, compared.manifest_heads))
             known = self.existing(entry.kind, compared.id, compared.heads)
             op = self.write_both(known, compared.record, compared.manifest, compared.manifest_heads)
             return TakenIn(compared, op)
         except StoreError as error:
             return TakenIn(compared, error=error)
+
+    def _manifest_alone(self, record_id: str, manifest: Record | None, seen: Collection[str]) -> Write:
+        """Write what stands behind a record that stays as it is, or remove it."""
+        if manifest is None:
+            return self.remove(self.existing("manifest", derive_manifest_id(record_id), seen))
+        return self.set_manifest(record_id, manifest, seen)
 
     def change_or_refuse(self, change: RecordChange) -> Write | RegistryError:
         """Write a value, bring a record back or remove it; an error of this one record is a value."""

@@ -21,6 +21,7 @@ from tui_registry.present.imports import (
     NOT_STATED,
     Candidate,
     Status,
+    change_lines_behind,
     registered_words,
     survey_words,
 )
@@ -602,7 +603,7 @@ def signing_words(chosen: Sequence[Line], left: int) -> tuple[str, str]:
     question = f"{' and '.join(deeds)}, signed by your key?"
     if len(updates) == 1:
         (one,) = updates
-        lines = [safe_text(f"{one.name}: {change}", 100) for change in change_lines(one.before, one.record, 40, 1)]
+        lines = [safe_text(f"{one.name}: {change}", 100) for change in _changes(one, 40, 1)]
     else:
         lines = [safe_text(f"{one.name}: {', '.join(_labels(one))}", 56) for one in updates]
     if len(lines) > _MOST_NAMED:
@@ -623,7 +624,14 @@ def signing_words(chosen: Sequence[Line], left: int) -> tuple[str, str]:
 
 def _labels(one: Candidate) -> list[str]:
     """What would change of it: the names of the fields."""
-    return [value_row(change.path, change.after).plain for change in one.changes]
+    return [value_row(change.path, change.after).plain for change in one.changes] + ["manifest"] * bool(
+        one.manifest_changes
+    )
+
+
+def _changes(one: Candidate, limit: int, most: int = 8) -> list[str]:
+    """What would change of it, field by field."""
+    return [*change_lines(one.before, one.record, limit, most), *change_lines_behind(one, limit)]
 
 
 def in_full(line: Line, width: int) -> Content:
@@ -632,7 +640,7 @@ def in_full(line: Line, width: int) -> Content:
     where = field("Where", safe_text(one.source, 500), width, _LABEL)
     lines = field("State", _said_of(line), width, _LABEL)
     if one.status == "changed":
-        changes = change_lines(one.before, one.record, 200)
+        changes = _changes(one, 200)
         lines += [shown for change in changes for shown in field("→", change, width, 2, "$text-accent")]
     for note in one.edited:
         path, _, said = note.partition(": ")
