@@ -75,7 +75,9 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
         op = datastore.add("model", make_record("model", "mine", tags=["llama"]))
         datastore.update("model", op.key, {**make_record("model", "mine"), "version": "2.0.0"}, [op.hash])
         said = datastore.manifests.set(op.key, {**defaults("manifest"), "languages": ["en"]})
-        datastore.manifests.set(op.key, {**defaults("manifest"), "status": "Deprecated", "status_message": "old"}, [said.hash])
+        datastore.manifests.set(
+            op.key, {**defaults("manifest"), "status": "Deprecated", "status_message": "old"}, [said.hash]
+        )
         first, late = roots(ALICE, 3), roots(BOB, 1, "late")
         ops = [
             *first,

@@ -137,7 +137,8 @@ def test_its_replica_holds_what_is_local_too(replica: Path, said: dict[str, Any]
     with Datastore.open(replica, clock=lambda: NOW) as registry:
         asked = ("name", "address", "next_index", "pending", "rejected", "unsupported", "last_error")
         assert [{name: getattr(peer, name) for name in asked} for peer in registry.peers.all()] == said["peers"]
-        assert sorted(found.code for found in registry.log.quarantine()) == said["refused"]
+        # What was refused by the rules of before may come again, and is judged by those of now.
+        assert (registry.log.quarantine(), len(said["refused"])) == ([], 3)
         assert registry.names.all() == said["names"]
         assert [[draft.key, dict(draft.fields)] for draft in registry.drafts.all()] == said["drafts"]
         assert registry.searches.saved() == said["searches"]
