@@ -63,6 +63,26 @@ def test_what_is_published_is_registered_and_the_node_has_it(
     assert entry.record["license"] == "Apache-2.0"
 
 
+def test_what_stays_otherwise_than_the_source_says_is_no_success(cli: Cli, card: str, tmp_path: Path) -> None:
+    """As `apply` ends; a replica that forgot the source cannot tell which of both is newer."""
+    record = {"name": "my-finetune", "version": "1.0.0", "parameters": 7_600_000_000, "context_length": 32_768}
+    registered = cli("register", "model", "-", "--json", given=json.dumps({**record, "license": "MIT"})).json
+    edited = {**registered["record"], "license": "BSD-3-Clause"}
+    assert cli("update", registered["id"], "-", given=json.dumps(edited)).code == 0
+    (tmp_path / card).write_text(CARD.format("1.0.0").replace("MIT", "Apache-2.0"))
+    said = cli("publish", card)
+    assert said.code == 1
+    assert "1 record stays as edited here, and not as card.yaml says: 'tui-registry apply card.yaml' takes" in said.err
+    assert "hub: has 1 record as here" in said.out
+    assert cli("apply", card).code == 0
+    said = cli("publish", card)
+    assert (said.code, "stays" in said.err) == (0, False)
+    # What was edited since the source said it last is no difference that somebody forgot.
+    entry = cli("show", registered["id"], "--json").json
+    assert cli("update", registered["id"], "-", given=json.dumps({**entry["record"], "license": "MIT"})).code == 0
+    assert cli("publish", card).code == 0
+
+
 def test_only_what_is_published_is_given_to_a_node(cli: Cli, own: str, card: str, hub: tuple[Datastore, str]) -> None:
     assert cli("publish", card, "--set", "name=another").code == 0
     assert hub[0].stats().records == 1

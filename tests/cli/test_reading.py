@@ -27,7 +27,7 @@ def test_list_json_streams_one_object_a_line(cli: Cli, seeded: Path, kind: str, 
     assert said.err == ""
     assert len(said.lines) == count
     for line in said.lines:
-        assert list(line) == ["kind", "id", "record", "heads", "problems"]
+        assert list(line) == ["kind", "id", "record", "heads", "problems", "petname", "looks_like"]
         assert f"{line['kind']}s" == kind
         assert line["record"][f"{line['kind']}_id"] == line["id"]
 
@@ -171,10 +171,40 @@ def test_a_table_fits_its_terminal(cli: Cli, seeded: Path, monkeypatch: pytest.M
         assert max(len(line) for line in cli("list", "models").out.splitlines()) <= width
 
 
-def test_export_writes_every_record_as_list_does(cli: Cli, seeded: Path) -> None:
+def test_export_writes_every_record_as_list_does_without_what_is_this_replica_s_own(cli: Cli, seeded: Path) -> None:
     exported = cli("export").lines
     assert len(exported) == 12
-    assert cli("export", "kind:agent").lines == cli("list", "agents", "--json").lines
+    cli("identity", "name", exported[0]["record"]["owner_id"], "my lab")
+    listed = cli("list", "agents", "--json").lines
+    assert {line.pop("petname") for line in listed} == {"my lab"}
+    assert {line.pop("looks_like") for line in listed} == {None}
+    assert cli("export", "kind:agent").lines == listed
+
+
+def test_a_named_owner_stands_by_that_name_in_lists_and_in_history(cli: Cli, seeded: Path) -> None:
+    record = cli("list", "models", "--json").lines[0]
+    cli("identity", "name", record["record"]["owner_id"], "my lab")
+    for words in (("list", "models"), ("search", record["record"]["name"])):
+        assert "  my lab" in cli(*words).out
+    assert cli("history", record["id"], "--json").json["petname"] == "my lab"
+    assert cli("history", "--json").lines[0]["petname"] == "my lab"
+    assert "of my lab" in cli("history", record["id"]).out
+
+
+def test_a_name_like_another_s_is_told_in_a_list_and_by_itself(cli: Cli, seeded: Path) -> None:
+    first = cli("list", "models", "--json", "--sort", "name").lines[0]
+    with Datastore.open(seeded) as datastore:
+        name = first["record"]["name"].replace("a", "\u0430").replace("e", "\u0435")
+        op = signed(owner("imitator"), "model", name)
+        datastore.apply([op.to_json()])
+    owner_id = first["record"]["owner_id"]
+    told = f"looks like a name of 0x{owner_id[:4]}..{owner_id[-4:]}"
+    assert told in cli("list", "models").out
+    assert "which came here first" in cli("show", op.key).out
+    assert cli("show", op.key, "--json").json["looks_like"]["id"] == first["id"]
+    cli("identity", "name", owner_id, "my lab")
+    assert "looks like a name of my lab" in cli("list", "models").out
+    assert "a record of my lab, a key you named" in cli("show", op.key).out
 
 
 def test_export_ops_writes_the_exact_bytes_of_the_log(cli: Cli, seeded: Path) -> None:

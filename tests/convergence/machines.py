@@ -18,8 +18,8 @@ from tui_registry.present.pulls import SyncError
 from tui_registry.replica.log.peers import Peers
 from tui_registry.replica.store.connection import Pool
 from tui_registry.replica.store.key import KEY_FILE
-from tui_registry.sync import comparing
-from tui_registry.sync.tiles import RemoteHead, Span
+from tui_registry.sync import comparing, difference
+from tui_registry.sync.tiles import Answered, HashSpan, RemoteHead, Span
 
 if TYPE_CHECKING:
     from tui_registry.crdt import Op
@@ -170,12 +170,13 @@ class Near:
         self.received = 0
         self._there = there
         self._left = requests
+        # Every other time one of 0.1, which compares by ranges.
+        self._is_old = there.store.log.head().size % 2 == 0
 
     async def head(self, etag: str | None = None) -> RemoteHead | None:
         self._asked()
-        head = self._there.store.log.head()
-        mark = f"{head.epoch} {head.size} {head.fingerprint}"
-        return None if etag == mark else RemoteHead(head, ranges=True, etag=mark)
+        told = self._told()
+        return None if etag == told.etag else told
 
     async def entries(self, epoch: str, span: Span) -> list[bytes]:
         self._asked()
@@ -202,6 +203,24 @@ class Near:
         told: list[Json] = [comparing.describe(keys, low, high) for low, high in asked]
         return {"size": keys.size, "fingerprint": keys.fingerprint, "ranges": told}
 
+    async def difference(self, question: dict[str, Json], most: int) -> Answered | None:
+        self._asked()
+        if self._is_old:
+            return None
+        store, asked = self._there.store, difference.read_question(question)
+        try:
+            told, data = difference.answer(store, store.log.head(), asked)
+        except difference.QuestionError:
+            return None
+        return Answered(self._told() if asked.epoch is None else None, told, data)
+
+    async def beginning(self, starts: Sequence[bytes]) -> list[bytes]:
+        self._asked()
+        return self._there.store.log.beginning(starts, 1)
+
+    async def hashes(self, epoch: str, span: HashSpan) -> bytes:
+        raise NotImplementedError
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -209,6 +228,11 @@ class Near:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         pass
+
+    def _told(self) -> RemoteHead:
+        head = self._there.store.log.head()
+        mark = f"{head.epoch} {head.size} {head.fingerprint}"
+        return RemoteHead(head, ranges=True, etag=mark, differs=not self._is_old)
 
     def _asked(self) -> None:
         if self._left is not None:

@@ -29,6 +29,7 @@ from tui_registry.sync import (
     Bounds,
     PullResult,
     comparing,
+    difference,
     publish,
     publishing,
     pull,
@@ -82,8 +83,12 @@ class World:
         for module in (tiles, publishing):
             self._stack.enter_context(patch.object(module, "TILE_OPS", TILE_OPS))
         self._stack.enter_context(patch.multiple(comparing, _FEW=2, _PARTS=3, _OPS_A_QUESTION=1))
+        # Few symbols and large tiles: what differs is found by parts as well, and seldom left to be read.
+        self._stack.enter_context(
+            patch.multiple(difference, FIRST_OF_PULL=3, SYMBOLS=8, _IN_A_PART=2, _IN_A_TILE=1_000_000)
+        )
         if not thorough:
-            for module in (pulling, comparing):
+            for module in (pulling, comparing, difference):
                 self._stack.enter_context(patch.object(module, "in_thread", here))
             self._stack.enter_context(patch.object(arrivals, "ThreadPoolExecutor", Here))
         self._stack.enter_context(patch.object(pulling, "open_transport", self._open_transport))

@@ -312,6 +312,21 @@ def test_what_is_the_operators_own_is_told_to_nobody(node: Node, known: Known) -
         assert "torn-model" not in page.text or "secret" not in path
 
 
+def test_whose_names_look_alike_here_and_what_domains_said_is_the_operators_own_too(tmp_path: Path) -> None:
+    with Datastore.open(tmp_path, clock=lambda: NOW) as store:
+        ops = [signed(owner("lab"), "model", "secret"), signed(owner("imitator"), "model", "s\u0435cret")]
+        store.apply([op.to_json() for op in ops])
+        store.names.set(owner("lab").address, "petname")
+        store.domains.put("example.org", [owner("imitator").address])
+        marked = store.entry(ops[1].key)
+        assert marked is not None
+        assert (marked.like is not None, len(marked.said_by)) == (True, 1)
+        with serving(store) as node:
+            for path in ("/browse", f"/browse/models/{ops[1].key}", f"/browse/models/{ops[1].key}/history"):
+                page = read(node.reader.get(path)).text
+                assert not [word for word in ("petname", "looks like", "example.org") if word in page]
+
+
 # How they are answered
 
 

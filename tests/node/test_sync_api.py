@@ -419,6 +419,36 @@ def test_a_head_is_told_again_once_its_set_is_made(node: Node) -> None:
     assert node.reader.get("/sync/head", headers={"if-none-match": etag_of_head(head)}).status_code == 304
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {}, {"symbols": [0, 0]}, {"symbols": [0, 4_097]}, {"symbols": [0]}, {"symbols": [0, "8"]}, {"symbols": "x"},
+        {"symbols": [0, 8], "epoch": "E"}, {"symbols": [0, 8], "size": 3}, {"symbols": [0, 8], "epoch": "e" * 32},
+        {"symbols": [0, 8], "have": {}}, {"symbols": [0, 8], "have": {"size": -1, "set": "a" * 64}},
+        {"symbols": [0, 8], "prefixes": [1, 0, 1]}, {"symbols": [0, 8], "listed": 10}, {"symbols": [0, 8], "more": 1},
+        {"epoch": "e" * 32, "size": 0, "prefixes": [17, 0, 1], "symbols": [0, 8]},
+        {"epoch": "e" * 32, "size": 0, "prefixes": [1, 0, 3], "symbols": [0, 8]},
+        {"epoch": "e" * 32, "size": 0, "prefixes": [16, 0, 4_097], "symbols": [0, 8]},
+        {"epoch": "e" * 32, "size": 0, "prefixes": [1, 0, 1], "symbols": [1, 8]},
+        {"epoch": "e" * 32, "size": 0, "prefixes": [1, 0, 1], "listed": 7},
+        {"epoch": "e" * 32, "size": 0, "prefixes": [1, 0, 1], "listed": 8, "symbols": [0, 8]},
+    ],
+    ids=range(20),
+)  # fmt: skip
+def test_a_question_about_differences_of_another_shape_is_refused(untouched: Node, body: dict[str, Any]) -> None:
+    refused(untouched.reader.post("/sync/difference", json=body), 422, "invalid")
+
+
+def test_a_push_that_unpacks_to_more_than_a_push_may_be_is_refused(store: Datastore) -> None:
+    with running(store, accept_ops=True, bounds=NodeBounds(push_bytes=5_000)) as address, client(address) as reader:
+        packed = {"content-type": "application/gzip"}
+        refused(reader.post("/sync/ops", content=pack([b"x" * 5_000]), headers=packed), 413, "too_large")
+        refused(reader.post("/sync/ops", content=b"junk", headers=packed), 400, "no_operations")
+        refused(reader.post("/sync/ops", content=pack([b"x"])[:-1], headers=packed), 400, "no_operations")
+        told = reader.post("/sync/ops", content=pack(bodies(roots(ALICE, 2))), headers=packed).json()
+        assert told["appended"] == {"epoch": store.log.head().epoch, "ranges": [[0, 2]]}
+
+
 # What is said of them
 
 OCTETS = {"content-type": "application/octet-stream"}

@@ -233,14 +233,23 @@ def test_a_window_that_is_not_counted_leaves_the_count_to_the_first_that_is() ->
             assert third.rows == datastore.search(text, limit=9).rows[6:]
 
 
+def stands(time: int) -> tuple[bool, int]:
+    """Where a time stands among others: far ahead it comes last, and a little ahead it counts as that of arrival."""
+    return (True, time) if time > NOW + 86_400 else (False, min(time, NOW))
+
+
+def reversed_(place: tuple[bool, int]) -> tuple[bool, int]:
+    return place[0], -place[1]
+
+
 ORDERS = {
     "sort:name": lambda row: row.name.lower(),
     "sort:params": lambda row: row.parameters,
     "sort:-params": lambda row: -row.parameters,
-    "sort:created": lambda row: (row.created_at > NOW + 86_400, row.created_at),
-    "sort:-created": lambda row: (row.created_at > NOW + 86_400, -row.created_at),
-    "sort:updated": lambda row: (row.future, row.updated_at),
-    "sort:-updated": lambda row: (row.future, -row.updated_at),
+    "sort:created": lambda row: stands(row.created_at),
+    "sort:-created": lambda row: reversed_(stands(row.created_at)),
+    "sort:updated": lambda row: stands(row.updated_at),
+    "sort:-updated": lambda row: reversed_(stands(row.updated_at)),
     "sort:context": lambda row: (row.context_length is None, row.context_length or 0),
     "sort:-context": lambda row: (row.context_length is None, -(row.context_length or 0)),
 }

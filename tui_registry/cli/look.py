@@ -9,7 +9,7 @@ import re
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
 from tui_registry.cli.commands import OPERATIONS_SHOWN, RECORDS_SHOWN
@@ -34,12 +34,14 @@ from tui_registry.cli.registry import (
     names_in,
     open_either,
     open_registry,
+    own_key_in,
     query_explained,
+    seen_json,
     shown_json,
 )
 from tui_registry.datastore import Datastore, StoreError, revision_of
 from tui_registry.frozen import NamedTuple
-from tui_registry.text import address_short, age, count_words, exact, moment_utc, plural, safe_text, size_bytes
+from tui_registry.text import age, count_words, exact, moment_utc, plural, safe_text, size_bytes
 
 if TYPE_CHECKING:
     from tui_registry.cli.registry import Registry
@@ -92,7 +94,7 @@ def show(args: Namespace) -> int:
         versions = registry.versions(entry.id) if len(entry.live_heads) > 1 else None
         names = {} if versions is None else names_in(registry)
     if args.json:
-        out_json({**shown_json(entry), **_versions_json(versions)})
+        out_json({**shown_json(entry), **seen_json(entry), **_versions_json(versions)})
         return 0
     for line in _described(entry, "your key" if args.node is None else "the node's key"):
         out(line)
@@ -176,7 +178,7 @@ def _list(args: Namespace, query: str, kind: Kind | None) -> int:
         if args.json:
             found = datastore.entries(query, kind=kind, sort=args.sort, whole=True, strict=strict, told=note)
             for entry in islice(found, limit or None):
-                out_json(entry_json(entry))
+                out_json({**entry_json(entry), **seen_json(entry)})
         else:
             _print_records(datastore, query, kind, args.sort, limit, strict)
     return 0
@@ -200,7 +202,9 @@ def _print_records(
     # Where all records are of one kind the column is left out.
     columns = [column for column in _RECORDS if kind is None or column.title != "KIND"]
     table = Table(columns, terminal_width())
-    now = int(time.time())
+    from tui_registry.present.owners import owner_cell, remarks
+
+    now, own, names = int(time.time()), own_key_in(datastore), names_in(datastore)
     shown = 0
     page = datastore.search(query, kind=kind, sort=sort, limit=min(limit, _PAGE) or _PAGE, whole=True, strict=strict)
     first = page
@@ -210,7 +214,9 @@ def _print_records(
         if shown == 0:
             out(table.header())
         for row in page.rows:
-            out(table.line(_cells(row, now, with_kind=kind is None), "  ".join(_remarks(row))))
+            owner = owner_cell(row.owner, row.owner == own, names)
+            told = "  ".join((*_remarks(row), *remarks(row.name, row.like)))
+            out(table.line(_cells(row, now, owner, with_kind=kind is None), told))
         shown += len(page.rows)
         if page.next is None or shown == limit:
             break
@@ -223,7 +229,7 @@ def _print_records(
         note(f"{exact(shown)} of {more}{exact(first.total)} shown: --limit 0 lists all")
 
 
-def _cells(row: Row, now: int, *, with_kind: bool) -> tuple[str, ...]:
+def _cells(row: Row, now: int, owner: str, *, with_kind: bool) -> tuple[str, ...]:
     return (
         row.name,
         *((row.kind,) if with_kind else ()),
@@ -231,7 +237,7 @@ def _cells(row: Row, now: int, *, with_kind: bool) -> tuple[str, ...]:
         count_words(row.parameters) if row.parameters else "-",
         row.license,
         age(now - row.updated_at),
-        address_short(row.owner),
+        owner,
         row.id[:12],
     )
 
@@ -274,12 +280,11 @@ class _Count(NamedTuple):
 def _count(args: Namespace, query: str) -> int:
     if args.sort is not None or args.limit is not None:
         raise UsageError("--facets counts what is found: --sort and --limit are for lists")
-    if args.node is not None:
-        raise UsageError("--facets counts what is in the replica on this machine: leave --node out")
-    with query_explained(query), open_registry(args) as datastore:
-        _await_index(datastore, query, args.strict)
-        facets = datastore.facets(query, whole=True, strict=args.strict)
-        counts = list(_counts(facets, datastore.names.all()))
+    with query_explained(query), open_either(args) as registry:
+        if isinstance(registry, Datastore):
+            _await_index(registry, query, args.strict)
+        facets = registry.facets(query, whole=True, strict=args.strict)
+        counts = list(_counts(facets, names_in(registry)))
     for sentence in facets.notes:
         note(sentence)
     if args.json:
@@ -348,11 +353,12 @@ _LABEL = 14
 
 
 def _described(entry: Entry, key: str) -> Iterator[str]:
-    from tui_registry.present.record_rows import signature_rows, warnings
+    from tui_registry.present.record_rows import domain_rows, signature_rows, warnings
 
     yield from _titled(entry.kind, entry.record)
-    yield from _rows(signature_rows(entry, key), entry.record)
-    for warning in warnings(entry, int(time.time())):
+    now = int(time.time())
+    yield from _rows([*signature_rows(entry, key), *domain_rows(entry, now)], entry.record)
+    for warning in warnings(entry, now):
         yield f"  ! {warning}"
     yield from _below(entry.record, entry.problems)
 
@@ -612,7 +618,7 @@ def _print_operations(datastore: Datastore, found: Iterable[Operation], title: s
         shown += 1
         if as_json:
             more: dict[str, Json] = {"of": op.of, "did": op.did, "name": op.name, "version": op.version}
-            out_json(_operation_json(op.kind, op.id, op) | more)
+            out_json(_operation_json(op.kind, op.id, op, names) | more)
             continue
         if shown == 1:
             out(title)
@@ -628,6 +634,7 @@ def _list_history(datastore: Registry, args: Namespace) -> None:
     kind, identifier = datastore.find(args.id, deleted=True)
     columns: Sequence[Column] = _HISTORY
     untold: dict[str, Json] = {}
+    names = names_in(datastore) if isinstance(datastore, Datastore) else {}
     if isinstance(datastore, Datastore):
         entries = _of_record(datastore, identifier, args.limit or 0)
     else:
@@ -637,12 +644,18 @@ def _list_history(datastore: Registry, args: Namespace) -> None:
         untold = dict.fromkeys(("clock", "index"))
     if args.json:
         for entry in entries:
-            told = _operation_json(kind, identifier, entry) | untold
+            told = _operation_json(kind, identifier, entry, names) | untold
             out_json(told | {"record": entry.record, "did": entry.did, "changed": [*_changed(entry)]})
         return
-    out(f"{kind} {identifier}")
+    from tui_registry.present.owners import owner_cell
+
+    # All operations of a record are its owner's.
+    some = [*islice(entries, 1)]
+    own, names = own_key_in(datastore), names_in(datastore)
+    whose = [", yours" if op.actor == own else f" of {owner_cell(op.actor, mine=False, names=names)}" for op in some]
+    out(f"{kind} {identifier}{''.join(whose)}")
     out(f"its operations, {_ORDER}")
-    _print_history(entries, columns, terminal_width())
+    _print_history(chain(some, entries), columns, terminal_width())
 
 
 def _print_history(entries: Iterator[HistoryEntry], columns: Sequence[Column], width: int) -> None:
@@ -717,12 +730,15 @@ def _windows(read: Callable[[int, int | None], Sequence[_Op]], limit: int, at_on
         before, left = rows[-1].place, None if left is None else left - len(rows)
 
 
-def _operation_json(kind: Kind, identifier: str, op: Operation | HistoryEntry) -> dict[str, Json]:
+def _operation_json(
+    kind: Kind, identifier: str, op: Operation | HistoryEntry, names: Mapping[str, str]
+) -> dict[str, Json]:
     return {
         "kind": kind,
         "id": identifier,
         "hash": op.hash,
         "actor": op.actor,
+        "petname": names.get(op.actor),
         "clock": op.clock,
         "updated_at": op.updated_at,
         "arrived_at": op.arrived_at,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.commands import RECORDS_SHOWN
-from tui_registry.cli.output import Column, Table, note, on_terminal, out, out_json, terminal_width
+from tui_registry.cli.output import Column, Table, as_asked, note, on_terminal, out, out_json, terminal_width
 from tui_registry.cli.registry import asking, names_in, open_either
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.frozen import NamedTuple
@@ -61,7 +61,7 @@ def conflict_lines(versions: Versions, now: int, names: Mapping[str, str]) -> It
     for line in settling.version_lines(versions, now, names):
         yield f"  {line}"
     yield f"  they differ in {settling.differ_in(versions)}"
-    yield f"  {settling.how_to_settle(versions, names)}"
+    yield f"  {as_asked(settling.how_to_settle(versions, names))}"
 
 
 def as_it_was_before(identifier: str, removal: HistoryEntry, replaced: Iterable[HistoryEntry]) -> str:

@@ -196,14 +196,20 @@ def estimate(theirs: bytes, ours: Symbols, more: int) -> int:
     Args:
         theirs: as for `decode`. more: how many more operations theirs has than ours, below 0 for fewer.
     """
-    found = variance = 0.0
+    squares: list[tuple[float, float]] = []
     for index, ((_, _, count), cell) in enumerate(zip(_read(theirs), ours._cells, strict=False)):
         if index >= _STEADY:
-            share = 2 / (index + 2)
+            share = 2 / (index + 2) * (1 + 0.44 / (index + 0.5))
             off = count - (cell >> _COUNT & 0xFFFF) - round(more * share)
-            found += ((off + 0x8000) % 0x10000 - 0x8000) ** 2
-            variance += share * (1 - share)
-    return max(abs(more), round(found / variance)) if variance else abs(more)
+            off = (off + 0x8000) % 0x10000 - 0x8000
+            squares.append((share, off * off / (share * (1 - share))))
+    about = float(max(1, abs(more)))
+    for _ in range(2 if squares else 0):
+        # Each square is as good an estimate as it varies little: by how rare operations are in its symbol.
+        weights = [1 / (2 + 1 / (share * about)) for share, _ in squares]
+        found = sum(weight * square for weight, (_, square) in zip(weights, squares, strict=True))
+        about = max(1.0, found / sum(weights))
+    return max(abs(more), round(about) if squares else 0)
 
 
 # How
@@ -219,7 +225,8 @@ _COUNT = 448
 _WIDE = 2**256 - 1
 _NARROW = 2**64 - 1
 _SINGLE = {1: 1, 0xFFFF: -1}
-# Below this the share of the operations that a symbol holds is not yet 2/(i + 2), but somewhat more.
+# The share of the operations that a symbol holds is somewhat more than 2/(i + 2), as places are rounded down: by 0.44
+# of an index, as counted; below this one by less.
 _STEADY = 4
 _CELL = Struct("<32sQH")
 # In every 32 bits a lane, and a lane that one can be taken from.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
@@ -81,7 +82,8 @@ _JSON = "application/json"
 _STATE = ("revision", "conflict", "heads")
 # Longer lists of a record are refused as they are, and their items not looked at.
 _MOST_JUDGED = 1_000
-# So many operations of a history are read at once.
+# Seconds of the processor that a page of a history takes, and how many operations are read at once.
+_HISTORY_SECONDS = 0.25
 _READ_AT_ONCE = 20
 _JSON_PATCH = re.compile(r"application/json-patch\+json", re.IGNORECASE)
 
@@ -624,8 +626,11 @@ class _Records:
             before = int(asked.cursor)
         told: list[bytes] = []
         size, following = 0, None
+        # The first one is told whatever it takes; where they are many and large, a page has fewer than were asked for.
+        until = time.thread_time() + _HISTORY_SECONDS
         for entry in self._operations(whole_id, before, min(asked.limit + 1, _READ_AT_ONCE)):
-            if len(told) == asked.limit or size > self._bounds.answer_bytes:
+            is_enough = size > self._bounds.answer_bytes or (told and time.thread_time() > until)
+            if len(told) == asked.limit or is_enough:
                 following = str(before)
                 break
             told.append(_spelt(_operation(entry)))

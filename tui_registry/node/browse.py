@@ -375,6 +375,7 @@ class _Records:
             return self._deleted(asked, error)
         if entry is None:  # deleted since it was found
             raise NodeError("not_found", f"there is no {self._kind} with that id")
+        entry = _unmarked(entry)
         versions = self._datastore.versions(entry.id) if len(entry.live_heads) > 1 else None
         place, record = asked.place, entry.record
         warned = "".join(f'<p class="warn">{shown(warning)}</p>' for warning in warnings(entry, place.now))
@@ -596,6 +597,12 @@ def _nav(links: Mapping[str, str]) -> str:
 
 
 # Versions and operations
+
+
+def _unmarked(entry: Entry) -> Entry:
+    """A record without whose name its name looks like, which depends on what the operator named and on what came here
+    first, and without what domains he asked."""
+    return entry._replace(like=None, said_by=())
 
 
 def _public(op: HistoryEntry, place: _Place) -> tuple[HistoryEntry, int, Mapping[str, str]]:

@@ -38,6 +38,7 @@ MOST_LATER = 8_192
 MOST_SKETCHED = 131_072
 MOST_BYTES = 4 * 1024**2
 MAX_BITS = 16
+MAX_PREFIXES = 4_096
 # Of a hash so many bytes tell it from all others of two logs that nobody made to be taken for one another; and of the
 # hashes of operations that are asked for.
 LISTED_BYTES = 10
@@ -101,6 +102,12 @@ class Question(NamedTuple):
     listed: int
 
 
+def is_at_hand(asked: Question, head: Head) -> bool:
+    """Whether it is answered without looking through parts of the log, or through what came since."""
+    sizes = {head.size if asked.size is None else asked.size, head.size if asked.have is None else asked.have[0]}
+    return asked.prefixes is None and sizes == {head.size}
+
+
 QUESTION_MEMBERS = ("epoch", "size", "have", "symbols", "prefixes", "listed")
 
 
@@ -132,6 +139,8 @@ def read_question(tree: Mapping[str, Json]) -> Question:
         raise QuestionError(
             "prefixes", f"must be up to {MAX_BITS} bits, a first number and one past the last, beside an epoch"
         )
+    if parts is not None and parts[2] - parts[1] > MAX_PREFIXES:
+        raise QuestionError("prefixes", f"must be {MAX_PREFIXES:,} or fewer: ask for the rest in another question")
     listed = _count(tree.get("listed", 0), HASH_BYTES)
     if listed is None or (listed and (listed < 8 or parts is None)):
         raise QuestionError("listed", "must be 8 to 32 bytes of each hash, beside prefixes")
@@ -267,9 +276,9 @@ class Compared:
 Keep = Callable[[list[bytes]], Awaitable[ApplyReport]]
 
 
-def is_worth_asking(ours: int, theirs: int, start: int) -> bool:
+def is_worth_asking(ours: int, theirs: int, start: int, bounds: Bounds) -> bool:
     """Whether a peer's operations from `start` on are worth asking which of them are here."""
-    return theirs - start >= _WORTH and theirs <= _OURS_TO_THEIRS * ours
+    return theirs - start >= min(_WORTH, bounds.reconcile_least) and theirs <= _OURS_TO_THEIRS * ours
 
 
 async def compare(
@@ -509,7 +518,9 @@ class _Asking:
             if self._pushing and have == FIRST_OF_PUSH and wanted > _MANY and not is_one_sided:
                 # Nothing has to be fetched afterwards: a question more spares many symbols that an estimate is off by.
                 wanted = min(max(_MANY // 2, about // 2), _MANY)
-            if wanted > SYMBOLS or have == SYMBOLS:
+            # Of a small log all hashes may be fewer bytes than so many symbols.
+            is_listed = (wanted - have) * SYMBOL_BYTES > theirs.head.size * LISTED_BYTES
+            if wanted > SYMBOLS or have == SYMBOLS or is_listed:
                 break
             data += await self._symbols(theirs, have, wanted)
             found = await in_thread(self._told, theirs, data)
@@ -572,7 +583,8 @@ class _Asking:
             bits = _bits_for(size * LISTED_BYTES, MOST_BYTES // 2)
             most = 1
         else:
-            most = min(MOST_SKETCHED * 3 // 4 * (1 << bits) // max(1, size), MOST_BYTES // (length * SYMBOL_BYTES))
+            by_bytes = min(MAX_PREFIXES, MOST_BYTES // (length * SYMBOL_BYTES))
+            most = min(MOST_SKETCHED * 3 // 4 * (1 << bits) // max(1, size), by_bytes)
         turns = asyncio.Semaphore(self._bounds.requests_at_once)
 
         async def one(first: int) -> tuple[set[bytes], set[bytes]]:
@@ -582,8 +594,12 @@ class _Asking:
                     return await self._listed(theirs, bits, first)
                 return await self._sketched(theirs, bits, first, last, length)
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(first)) for first in range(0, 1 << bits, max(1, most))]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(first)) for first in range(0, 1 << bits, max(1, most))]
+        except ExceptionGroup as failed:
+            # As of one question: the first to fail says why.
+            raise failed.exceptions[0] from None
         theirs_only: set[bytes] = set()
         ours_only: set[bytes] = set()
         for task in tasks:

@@ -475,7 +475,7 @@ class _Pull:
     async def _ask_first(self, transport: Transport) -> RemoteHead | None:
         """The head of a peer that nothing is known of, and what its log differs in; None where it does not tell so."""
         ours = await in_thread(self._datastore.log.head, make_key=False)
-        if not is_worth_asking(ours.size, ours.size, 0):
+        if not is_worth_asking(ours.size, ours.size, 0, self._bounds):
             return None
         found = await compare(self._datastore, self._peer.name, transport, self._bounds)
         self._compared = found is not None
@@ -504,7 +504,7 @@ class _Pull:
         if ours is not None and LtHash.from_bytes(ours.lanes).digest().hex() == remote.head.set:
             return Compared(remote, ours)
         size = (await in_thread(self._datastore.log.head, make_key=False)).size
-        if not remote.differs or not is_worth_asking(size, remote.head.size, cursor.start):
+        if not remote.differs or not is_worth_asking(size, remote.head.size, cursor.start, self._bounds):
             return None
         self._compared = True
         found = await compare(
@@ -532,7 +532,7 @@ class _Pull:
 
     async def _listed(self, transport: Transport, remote: RemoteHead) -> Cursor | None:
         ours = await in_thread(self._datastore.log.head, make_key=False)
-        if not is_worth_asking(ours.size, remote.head.size, 0):
+        if not is_worth_asking(ours.size, remote.head.size, 0, self._bounds):
             return None
         self._compared = True
         moved = await listed(self._datastore, self._peer.name, transport, remote, self._bounds, self._keep)

@@ -10,6 +10,7 @@ from typing import Any
 from tui_registry.errors import Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE, hex_word, indexed_share
+from tui_registry.replica.catalogue.resembling import Like, resembled
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.stored import (
@@ -23,6 +24,7 @@ from tui_registry.replica.store.stored import (
     stored_id,
     unpacked,
 )
+from tui_registry.replica.unshared import SaidBy, said_of
 
 DAY = 86_400
 
@@ -46,6 +48,7 @@ class Row(NamedTuple):
         created_at, updated_at: Unix seconds.
         heads: the number of live heads; more than one is a conflict.
         future: updated_at lies more than a day ahead of this machine's clock.
+        like: whose name its name looks like, as this replica sees it; None also where nobody asked for that.
     """
 
     kind: Kind
@@ -63,6 +66,7 @@ class Row(NamedTuple):
     updated_at: int
     heads: int
     future: bool
+    like: Like | None = None
 
 
 class Body(NamedTuple):
@@ -120,6 +124,8 @@ class Entry(NamedTuple):
         mine: signed by this replica's identity.
         owner_name: the local name of the owner's key, None when the user has not named it.
         size: bytes of the winning op.
+        like: whose name its name looks like, as this replica sees it.
+        said_by: the domains that said of the owner's key that it is theirs, as this replica was told.
     """
 
     kind: Kind
@@ -132,6 +138,8 @@ class Entry(NamedTuple):
     owner_name: str | None
     future: bool
     size: int
+    like: Like | None = None
+    said_by: tuple[SaidBy, ...] = ()
 
     @property
     def revision(self) -> str:
@@ -228,6 +236,7 @@ class Catalogue:
             if row is None:
                 return None
             rid, code, owner, kept, owner_name, updated_at = row
+            own = self._key.known_address(db)
             found = KINDS_BY_CODE[code]
             if kind is not None and kind != found:
                 return None
@@ -241,10 +250,12 @@ class Catalogue:
                 heads=tuple(sorted(head.hash for head in heads)),
                 live_heads=live_of(heads),
                 problems=tuple(check_among(db, found, record)),
-                mine=owner.hex() == self._key.known_address(db),
+                mine=owner.hex() == own,
                 owner_name=owner_name,
                 future=updated_at > self._clock() + DAY,
                 size=len(unpacked(kept)),
+                like=resembled(db, own, [(str(record["name"]), owner.hex())])[0],
+                said_by=said_of(db, owner),
             )
 
     def bodies(self, identifiers: Sequence[str]) -> list[Body]:
@@ -283,14 +294,14 @@ class Catalogue:
 
     def conflicts(self, limit: int) -> list[Row]:
         """The records with more than one live head, those of this replica's key first, then the last updated. What is
-        muted is left out."""
+        dated ahead of the clock comes last, what is muted is left out."""
         now = self._clock()
         with self._pool.read() as db:
             rows = db.execute(
                 f"SELECT {COLUMNS} FROM catalogue c WHERE c.live_heads > 1 AND NOT EXISTS "
                 "(SELECT 1 FROM kept_out k WHERE k.owner = c.owner AND k.muted_at IS NOT NULL) "
-                "ORDER BY c.owner = ? DESC, c.updated_at DESC, c.rid DESC LIMIT ?",
-                (bytes.fromhex(self._key.known_address(db)), limit),
+                "ORDER BY c.owner = ? DESC, c.updated_at > ?, c.updated_at DESC, c.rid DESC LIMIT ?",
+                (bytes.fromhex(self._key.known_address(db)), now, limit),
             )
             return [row_of(values, now) for values in rows]
 
@@ -330,7 +341,9 @@ def row_of(values: Sequence[Any], now: int) -> Row:
     """A `Row` from the values of `COLUMNS`, which are what the schema says."""
     _, kind, identifier, name, owner, *described, updated_at, live = values
     future = updated_at > now + DAY
-    return Row._make((KINDS_BY_CODE[kind], identifier.hex(), name, owner.hex(), *described, updated_at, live, future))
+    return Row._make(
+        (KINDS_BY_CODE[kind], identifier.hex(), name, owner.hex(), *described, updated_at, live, future, None)
+    )
 
 
 def check_among(db: sqlite3.Connection, kind: Kind, record: Record) -> list[Problem]:

@@ -24,6 +24,7 @@ from tui_registry.records.merging import differing, merge, paths, value_at
 from tui_registry.records.schema import ID_FIELD, MAX_OP_BYTES, NULL_HASH
 from tui_registry.replica.catalogue.current import check_among, revision_of
 from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE, variant_text
+from tui_registry.replica.catalogue.resembling import Like, resembled
 from tui_registry.replica.log.batches import Together
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
@@ -81,6 +82,7 @@ class Comparison(NamedTuple):
         edited: the fields that the source has otherwise and a person edited here: they stay.
         reason: why it is `deleted` or `kept`.
         problems: what keeps `record` from being signed, and what the authoring rules say of it.
+        like: whose name the name of what is `new` looks like.
     """
 
     found: Found
@@ -91,6 +93,7 @@ class Comparison(NamedTuple):
     edited: tuple[str, ...] = ()
     reason: StoreError | None = None
     problems: tuple[Problem, ...] = ()
+    like: Like | None = None
 
     @property
     def changes(self) -> tuple[FieldChange, ...]:
@@ -273,7 +276,12 @@ def compare(db: sqlite3.Connection, address: str, run: ImportRun, entries: Itera
     looking = _Looking(db, address, run)
     entries = list(entries)
     looking.find_moved(entries)
-    return [looking.compare(entry) for entry in entries]
+    compared = [looking.compare(entry) for entry in entries]
+    # What a description calls itself is a stranger's word, whoever signs it here.
+    both = zip(entries, compared, strict=True)
+    new = [(str(entry.record["name"]), address) for entry, found in both if found.found == "new"]
+    likes = iter(resembled(db, address, new, as_strangers=True))
+    return [found._replace(like=next(likes)) if found.found == "new" else found for found in compared]
 
 
 def checked(db: sqlite3.Connection, entry: Described, comparison: Comparison) -> Comparison:

@@ -18,9 +18,10 @@ from tui_registry import query as language
 from tui_registry.errors import Kind
 from tui_registry.query.fields import FIELDS, is_hex
 from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
-from tui_registry.replica.catalogue.current import Page, muted_owners
+from tui_registry.replica.catalogue.current import Page, Row, muted_owners
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, index_version, indexed_share
 from tui_registry.replica.catalogue.judged import Judged, judge_some, read_judged
+from tui_registry.replica.catalogue.resembling import known_keys, resembled
 from tui_registry.replica.search import matching, vocabulary
 from tui_registry.replica.search.compile import Compiled, Context, asks_words, by_folded_name, compile_query, is_owner
 from tui_registry.replica.search.matching import Ask, State, stale_cursor
@@ -77,6 +78,7 @@ class Searcher:
         whole: bool,
         strict: bool,
         own_names: bool,
+        named_first: bool,
         work: int,
         counted: bool,
     ) -> Page:
@@ -84,7 +86,7 @@ class Searcher:
         saved = self._searches.named_in(query) if own_names else None
         parsed = self._parse(query, saved, whole, strict)
         order = None if sort is None else _read_sort(sort)
-        stamp = _stamp(query, kind, sort, backwards)
+        stamp = _stamp(query, kind, sort, backwards, named_first)
         names = self._names_for(parsed) if own_names else {}
         if whole and own_names:
             self._judge(parsed, unwanted)
@@ -99,8 +101,12 @@ class Searcher:
                 context,
                 backwards,
                 counted,
+                by_arrival=own_names,
+                first=known_keys(db, self._key.known_address(db)) if named_first and parsed.texts else (),
             )
             page = _window(db, ask)
+            if own_names:
+                page = page._replace(rows=self._compared(db, page.rows))
             if page.next is not None:
                 page = page._replace(next=stamp + page.next)
             if cursor is None:
@@ -184,6 +190,11 @@ class Searcher:
     def _names_for(self, parsed: Query) -> dict[str, str]:
         """Local names of owners by address, where the query or its notes need them."""
         return self._names.all() if parsed.asks("owner") or parsed.asks("model") else {}
+
+    def _compared(self, db: sqlite3.Connection, rows: Sequence[Row]) -> list[Row]:
+        """The rows of a window, each with whose name its name looks like."""
+        likes = resembled(db, self._key.known_address(db), [(row.name, row.owner) for row in rows])
+        return [row if like is None else row._replace(like=like) for row, like in zip(rows, likes, strict=True)]
 
     def _judge(self, parsed: Query, unwanted: Unwanted) -> None:
         """Judge what is not judged yet for whoever asks on this machine and waits for a whole answer, for a while: a
@@ -416,10 +427,10 @@ def _read_cursor(cursor: str | None) -> tuple[State | None, tuple[int, bool] | N
     return state, None if total is None else (total, bool(exact))
 
 
-def _stamp(query: str, kind: Kind | None, sort: str | None, backwards: bool) -> str:
+def _stamp(query: str, kind: Kind | None, sort: str | None, backwards: bool, named_first: bool) -> str:
     """What a cursor begins with. A place in one order means nothing in another, and rows would be missing without a
     word. Made of the text, because the bounds of an age (`updated:<7d`) move while the pages are read."""
-    asked = json.dumps((query, kind, sort, backwards)).encode()
+    asked = json.dumps((query, kind, sort, backwards, named_first)).encode()
     return hashlib.sha3_256(asked).hexdigest()[:_STAMP_DIGITS]
 
 
