@@ -26,7 +26,7 @@ from tui_registry.datastore import Datastore
 from tui_registry.errors import KINDS
 from tui_registry.node import running
 from tui_registry.records.schema import defaults
-from tui_registry.sync import Bounds, publish, pull, push
+from tui_registry.sync import Bounds, deliver, publish, pull, push
 
 VERSION = "0.1.0"
 WHEEL = FOLDER / f"tui_registry-{VERSION}-py3-none-any.whl"
@@ -349,12 +349,17 @@ async def test_it_keeps_what_it_understands_and_its_replica_opens_here_and_reads
             for applied in (1, 0):
                 pushed = await push(here, "old")
                 assert (pushed.applied, pushed.unsupported, pushed.rejected) == (applied, 6, 0)
+            # A record is delivered there, though what stands behind it is not.
+            key = here.add("model", make_record("model", "published")).key
+            here.manifests.set(key, defaults("manifest"))
+            given = await deliver(here, "old", [key])
+            assert (given.error, given.missing, given.applied, given.unsupported) == (None, (), 1, 1)
             assert (await pull(here, "old")).error is None
         assert "all is sound" in run(released, there, "verify")
         with Datastore.open(there, clock=lambda: NOW) as after:
-            assert (after.stats().unsupported, after.stats().ops) == (6, 8)
+            assert (after.stats().unsupported, after.stats().ops) == (6, 9)
             read = await pull(after, "new")
-            assert (read.error, read.applied, read.unsupported) == (None, 6, 0)
+            assert (read.error, read.applied, read.unsupported) == (None, 7, 0)
             assert after.log.head().fingerprint == here.log.head().fingerprint
             # Nothing waits for an upgrade any more, and nothing is read a third time.
             assert (after.stats().unsupported, after.peers.get("new").unsupported) == (0, 0)
