@@ -16,6 +16,30 @@ def test_a_look_alike_has_the_skeleton_of_the_original(name: str) -> None:
     assert looks(name) == looks(ORIGINAL)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Llama3.1 8B Instruct", "Llama 3.1 8 B Instruct", "Llama/3.1/8B/Instruct", "Llama 3.1 8B Instruct?",
+        "\u00abLlama 3.1 8B Instruct\u00bb", "@Llama 3.1 8B Instruct", "Llama: 3.1 8B Instruct", "Llama, 3.1 8B Instruct",
+        "Llama (3.1) 8B Instruct", "Llama 3.1_8B.Instruct", "Llama 3.1 8B. Instruct", "Llama 3.1 8B Instruct\u2122",
+        "Llama 3.1 8B Instruct\u2022", "Llama 3.1 8B Instruct\u3002", "Llama 3\u00b71 8B Instruct", "Llama 3,1 8B Instruct",
+        "LIama 3.l 8BInstruct", "#Llama 3.1 8B Instruct\u2020",
+    ],
+)  # fmt: skip
+def test_what_a_search_passes_over_makes_no_name_another(name: str) -> None:
+    assert looks_alike(name, ORIGINAL)
+
+
+def test_words_that_end_or_begin_like_numbers_are_words() -> None:
+    for one, other in (
+        ("Phi 3", "Phi3"),
+        ("Pro 1", "Prol"),
+        ("Turbo Instruct", "TurboInstruct"),
+        ("Qwen1.5", "Qwenl.5"),
+    ):
+        assert looks_alike(one, other), one
+
+
 @pytest.mark.parametrize("kind", LOOK_ALIKES)
 def test_only_a_name_that_says_what_the_program_says_imitates_its_marks(kind: str) -> None:
     assert imitates_marks(LOOK_ALIKES[kind]) == (kind in IMITATING)
@@ -27,6 +51,9 @@ def test_only_a_name_that_says_what_the_program_says_imitates_its_marks(kind: st
         ("Qwen2.5-7B-Instruct", "Qwen2.5-72B-Instruct"),
         ("Qwen2.5-7B", "Qwen25-7B"),
         ("Qwen-1-5B", "Qwen-15B"),
+        ("Llama-2-13B", "Llama-213B"),
+        ("Command R", "Command R+"),
+        ("Llama-3-8B", "Llama-3-8B-GGUF"),
         ("coder-c++", "coder-c#"),
         ("通义千问", "通义万相"),
         ("हिन्दी", "हिन्दू"),

@@ -3,8 +3,8 @@
 The skeleton is that of Unicode Technical Standard 39 (Unicode 17: `skeletons.txt`, made by `tests.trust.confusables`),
 taken further, for it is compared with names that somebody means to imitate. Beside homoglyphs (the a of three scripts
 is one; m is rn) nothing of what a reader in a hurry passes over tells names apart: case, accents, characters that
-nothing shows, which of I, i, l, 1 and | it is, how words are joined, and what stands around a name, such as brackets or
-a check mark. Numbers count as they are written: 1.5 is not 15.
+nothing shows, which of I, i, l, 1 and | it is, how words are joined or whether they are, and signs in a name or around
+it, such as brackets or a check mark: a search passes over these too. Numbers count as they are written: 1.5 is not 15.
 
 It only ever serves to mark, and to look up what is alike: nothing is refused, ordered or found by it.
 """
@@ -55,10 +55,15 @@ _ACCENTS: Final = "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\
 # Letters and a sign that show nothing.
 _BLANKS: Final = "\u115f\u1160\u2800\u3164\uffa0"
 _UNSEEN: Final = ("Cc", "Cf", "Cs")
-_APART: Final = ("Zs", "Zl", "Zp", "Pd", "Pc", "So", "Sk")
+_APART: Final = ("Zs", "Zl", "Zp", "Pd", "Pc", "Po", "Ps", "Pe", "Pi", "Pf", "So", "Sk", "Sm", "Sc")
+# Points of a number, and marks that would else be letters.
+_POINTS: Final = "\u00b7\u2027\u2219\u22c5\u30fb"
+_MARKS: Final = "\u2122\u2120"
 # What a name may be framed by. Not `+` and `#` behind it: C++ and C# are names.
-_BEFORE: Final = "-!*+>~.,:;=[](){}<>\"'`"
+_BEFORE: Final = "-!*+#>~.,:;=[](){}<>\"'`"
 _BEHIND: Final = "-!*>~.,:;=[](){}<>\"'`"
+# What joins words or stands between them; a comma may be the point of a number.
+_BETWEEN: Final = str.maketrans("!*~:;=[](){}<>\"'`/\\?&@$%^,", "-" * 25 + ".")
 # I, i, l, 1 and | are one; so are O, o and 0; words are joined by `-`.
 _LIKE: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZi1|0 _\t\n\r", "abcdefghljklmnopqrstuvwxyzlllo-----")
 _TABLE: Final = "skeletons.txt"
@@ -76,23 +81,41 @@ def _folded(name: str) -> str:
 
 
 def _bare(folded: str) -> str:
-    return folded.lstrip(_BEFORE).rstrip(_BEHIND)
+    core = folded.lstrip(_BEFORE).rstrip(_BEHIND).translate(_BETWEEN)
+    if "." in core:
+        core = _no_point().sub("-", core)
+    while "--" in core:
+        core = core.replace("--", "-")
+    return _joint().sub("", core) if "-" in core else core
 
 
 def _in_ascii(name: str) -> str:
     """The name as the characters that its own are taken for, of which most are ASCII."""
     prototypes, category = _prototypes(), unicodedata.category
     found = []
+    for mark in _MARKS:
+        name = name.replace(mark, "")
     for character in _accents().sub("", unicodedata.normalize("NFKD", name)):
-        if character.isascii():
-            found.append(character)
-        elif (prototype := prototypes.get(character)) is not None:
-            found.append(prototype)
-        elif character in _BLANKS or (kind := category(character)) in _UNSEEN:
+        if character.isascii() or character in _POINTS:
+            found.append(character if character.isascii() else ".")
             continue
-        else:
+        kind, prototype = category(character), prototypes.get(character)
+        if prototype is not None and (kind not in _APART or prototype.isascii()):
+            found.append(prototype)
+        elif character not in _BLANKS and kind not in _UNSEEN:
             found.append("-" if kind in _APART else character.casefold())
     return "".join(found)
+
+
+@cache
+def _no_point() -> re.Pattern[str]:
+    return re.compile(r"\.(?:(?![0-9lo])|(?<![0-9lo]\.))")
+
+
+@cache
+def _joint() -> re.Pattern[str]:
+    # All but what stands between two numbers: 1-5 is not 15. Of l and o no letter is beside where they are digits.
+    return re.compile(r"-(?:(?![0-9lo])|(?<![0-9lo]-)|(?=[lo][a-km-np-z])|(?<=[a-km-np-z][lo]-))")
 
 
 @cache

@@ -140,6 +140,23 @@ def keystrokes() -> dict[str, list[str]]:
     }
 
 
+def of_manifests() -> dict[str, list[str]]:
+    """The same where a tenth of the records is deprecated and a hundredth withdrawn."""
+    common = list(dict.fromkeys(islice(words(400, 7), 60)))[:_COMMON]
+    terms = (
+        *("status:deprecated", "status:withdrawn", "status:withdrawn,deprecated", "status:frozen", "status:active"),
+        *("-status:active", "-status:deprecated", "has:manifest", "-has:manifest"),
+    )
+    return {
+        "status: a status, letter by letter": [*islice(_typed("status:deprecated"), 6, None), *terms],
+        "status: a word and a status": [f"{word} {term}" for word in (*common[::2], "a", "de") for term in terms],
+        "status: a filter and a status": [
+            f"{term} {other}" for term in terms for other in (*_FILTERS[::2], *_RANGES[::3])
+        ],
+        "status: another order": [f"{term} sort:{order}" for order in _SORTS for term in terms],
+    }
+
+
 def _typed(text: str) -> Iterator[str]:
     """The text as it grows."""
     return (text[:length] for length in range(1, len(text) + 1))

@@ -18,7 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
-from tests.benchmarks.keystrokes import keystrokes
+from tests.benchmarks.keystrokes import keystrokes, of_manifests
 from tests.benchmarks.large import large_replica
 from tests.seeds import NOW
 from tui_registry.datastore import DATABASE, Datastore
@@ -38,20 +38,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--cpu", action="store_true", help="processor time of the asking thread instead of wall time")
+    parser.add_argument("--manifests", action="store_true", help="a tenth of the records is deprecated or withdrawn")
     args = parser.parse_args()
     if args.cpu:
         global _clock
         _clock = time.thread_time
     sizes: list[int] = args.sizes
-    folders = [large_replica(size) for size in sizes]
-    measured = [_measure(folder) for folder in folders]
+    folders = [large_replica(size, manifests=args.manifests) for size in sizes]
+    asked = (of_manifests() if args.manifests else {}) | keystrokes()
+    measured = [_measure(folder, asked) for folder in folders]
     print(_table(sizes, measured))
     memory = [_memory(f"from tests.benchmarks.search import read; read({str(folder)!r})") for folder in folders]
     print(f"\nMost memory of a process that reads, MB: {', '.join(memory)}; of a bare interpreter: {_memory('')}")
 
 
-def _measure(folder: Path) -> Figures:
-    asked = keystrokes()
+def _measure(folder: Path, asked: dict[str, list[str]]) -> Figures:
     words = asked["a word, letter by letter"][::3]
     with closing(sqlite3.connect(folder / DATABASE)) as db:
         db.execute("PRAGMA cache_size = -8192")

@@ -15,7 +15,9 @@ from tests.cli.conftest import MODEL, Cli, is_one_sentence
 from tests.seeds import owner, signed
 from tui_registry import datastore as opening
 from tui_registry.cli import look
+from tui_registry.crdt import sign_up
 from tui_registry.datastore import DATABASE, Datastore
+from tui_registry.records import defaults
 
 HOSTILE = "[red]x[/]\x1b]52;c;eA==\x07\u202egpj.exe\nsecond line\x9b31m"
 
@@ -27,9 +29,33 @@ def test_list_json_streams_one_object_a_line(cli: Cli, seeded: Path, kind: str, 
     assert said.err == ""
     assert len(said.lines) == count
     for line in said.lines:
-        assert list(line) == ["kind", "id", "record", "heads", "problems", "petname", "looks_like"]
+        assert list(line) == ["kind", "id", "record", "heads", "problems", "status", "petname", "looks_like"]
+        assert line["status"] is None
         assert f"{line['kind']}s" == kind
         assert line["record"][f"{line['kind']}_id"] == line["id"]
+
+
+def test_a_status_is_named_found_and_counted_and_a_manifest_in_conflict_listed(cli: Cli, own: str) -> None:
+    with Datastore.open() as store:
+        op = store.manifests.set(own, {**defaults("manifest"), "status": "Deprecated", "status_message": "old"})
+        said = store.manifests.get(own)
+        assert said is not None
+        assert said.manifest is not None
+        for side in ("[x]left\x1b[31m", "right"):
+            rival = {**said.manifest, "status": {"Other": side}}
+            store.apply([sign_up(store.key.identity(), "manifest", rival, children=[op.hash], clock=2).body])
+        status = store.search().rows[0].status
+    (line,) = cli("search", f'status:"{status}"', "--json").lines
+    assert line["status"] == status
+    assert cli("search", "status:deprecated").out == ""
+    assert cli("list", "models").out.splitlines()[1].endswith("conflict: 2 versions of its manifest")
+    assert "\x1b" not in cli("list", "models").out
+    (conflict,) = cli("conflicts", "--json").lines
+    assert (conflict["id"], len(conflict["versions"]), conflict["manifest_versions"]) == (own, 1, 2)
+    assert cli("conflicts").out.splitlines()[1].endswith("the manifest (2 versions)")
+    counts = {row["term"] for row in cli("search", "--facets", "", "--json").lines if row["field"] == "status"}
+    assert {"status:Active"} < counts
+    assert cli("status", "--json").json["conflicts"]["records"] == 1
 
 
 def test_list_is_newest_first_and_sorts_on_request(cli: Cli, seeded: Path) -> None:

@@ -139,6 +139,7 @@ def test_conflicts_are_listed_with_ones_own_first(cli: Cli, fork: Fork, data_dir
     mine, theirs = cli("conflicts", "--json").lines
     assert list(mine) == [
         "kind", "id", "name", "owner", "mine", "versions", "ancestor", "heads", "revision", "differing",
+        "manifest_versions",
     ]  # fmt: skip
     assert (mine["mine"], theirs["mine"], theirs["owner"]) == (True, False, owner("lab").address)
     assert mine["differing"] == ["version", "description", "license", "tags"]

@@ -426,7 +426,13 @@ class State(NamedTuple):
 
     @property
     def conflicts(self) -> list[str]:
-        return [key for key in self.catalogue if len(self.live_heads(key)) > 1]
+        """The current records of which, or of whose manifests, several versions are live."""
+        return [key for key in self.catalogue if max(len(self.live_heads(key)), self.manifest_heads(key)) > 1]
+
+    def manifest_heads(self, record: str) -> int:
+        """How many versions of the manifest of a record are live."""
+        manifest = self.manifests.get(record)
+        return 0 if manifest is None else len(self.live_heads(manifest.key))
 
     @property
     def fingerprint(self) -> str:

@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_metr
 
 from tests.node.conftest import refused
 from tests.node.test_rotation import commanded
-from tests.sync.logs import ALICE, BOB, bodies, roots
+from tests.sync.logs import ALICE, BOB, Identity, bodies, roots
 from tui_registry.datastore import Datastore
 from tui_registry.node import NodeBounds, Whereabouts
 from tui_registry.node.doors import Proxies
@@ -259,6 +259,14 @@ def test_a_hangup_reads_the_bounds_anew_in_each(each: dict[int, httpx.Client], n
     settings.write_text("[node]\nno_such_bound = 1\n")
     node.process.send_signal(signal.SIGHUP)
     assert "no_such_bound" in node.note("stay as they were")["message"]
+    settings.write_text("[node]\nquestion_bytes = 2000\n")
+    worker = node.processes()[0]
+    limits = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (3, limits[1]))  # a crowd has taken all that it may open
+    node.process.send_signal(signal.SIGHUP)
+    assert "Too many open files" in (said := node.note("stay as they were"))["message"]
+    assert said["worker"] in each
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, limits)
     settings.unlink()
     node.process.send_signal(signal.SIGHUP)
     node.note("read anew")
@@ -295,6 +303,27 @@ def test_who_may_push_is_read_anew_in_each_and_a_ration_is_one_for_all(
             if wanted.items() <= found.items():
                 break
         assert wanted.items() <= found.items()
+
+
+def test_pushes_to_several_at_once_do_not_pass_a_ration_together(
+    each: dict[int, httpx.Client], node: Serving, settings: Path
+) -> None:
+    settings.write_text('accept_ops = "anybody"\n[node]\npush_day_ops = 3\n')
+    node.process.send_signal(signal.SIGHUP)
+    node.note("read anew")
+    offered = [
+        b"".join(line + b"\n" for line in bodies(roots(Identity(bytes([seed]) * 32), 200))) for seed in range(20, 23)
+    ]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        codes = [
+            *pool.map(lambda lines, caller: caller.post("/sync/ops", content=lines).status_code, offered, each.values())
+        ]
+    # One that reaches the end of the ration is taken whole, but one alone.
+    assert codes.count(200) <= 1
+    assert {*codes} <= {200, 429}
+    settings.unlink()
+    node.process.send_signal(signal.SIGHUP)
+    node.note("read anew")
 
 
 def test_another_takes_the_place_of_one_that_is_killed(each: dict[int, httpx.Client], node: Serving) -> None:

@@ -20,7 +20,7 @@ FRAGMENTS = (
     "updated:>2026-01-01", "updated:<=2026", "created:1w..1mo", "updated:202", "kind:model", "type:embeddings,llm",
     "license:apache2", "license:gpl", "license:=GPL-3.0", "quant:gguf", "tag:chat", 'tag:"two words",chat',
     "cap:vision", "tool:browser", "owner:0xAB", "owner:my-lab", "id:ff", "model:0", "model:llama", "name:lla", 'name:"code llama"', "name:=llama", "name:", "version:1", "version:v1.", "version:<1", "is:mine",
-    "is:conflict,invalid", "has:formfile", "sort:-params", "sort:name", "parms:<8b", "https://x.y/z", "lab/lla", "Code/Code-Llama", "deep", "seek", "ollama", "run", "hf.co/a/llama:Q4_K_M",
+    "is:conflict,invalid", "has:formfile", "has:manifest", "status:act", "status:deprecated,withdrawn", "status:=frozen", "sort:-params", "sort:name", "parms:<8b", "https://x.y/z", "lab/lla", "Code/Code-Llama", "deep", "seek", "ollama", "run", "hf.co/a/llama:Q4_K_M",
     "@fav", '@"chat only"', "@deep", "@none", 'tag:"', ",",
 )  # fmt: skip
 
@@ -45,6 +45,7 @@ def leaves() -> st.SearchStrategy[Node]:
         st.builds(_path, st.lists(st.sampled_from(("llama", "code", "7b", "2.5", "千问")), min_size=2, max_size=4), st.integers(1, 3)),
         st.one_of(ranges, moments).filter(lambda bounds: bounds[1] is not None or bounds[2] is not None).map(_range),
         st.builds(Match, st.sampled_from(("type", "framework", "license", "quant", "tag", "cap", "tool")), values),
+        st.builds(Match, st.just("status"), st.sampled_from(("Active", "Deprecated", "withdrawn", "frozen here"))),
         st.builds(Match, st.sampled_from(("id", "model")), hexes),
         st.builds(Match, st.just("model"), st.sampled_from(("llama", "Llama chat 1", "chat llama"))),
         st.builds(Match, st.just("name"), st.sampled_from(("llama", "LLAMA CHAT", "=x", 'a "b"', "café 2"))),
@@ -52,7 +53,7 @@ def leaves() -> st.SearchStrategy[Node]:
         st.builds(Match, st.just("owner"), st.sampled_from(("0xab", "ab", "my-lab", "My Lab"))),
         st.builds(Match, st.just("kind"), st.sampled_from(("model", "agent"))),
         st.builds(Match, st.just("is"), st.sampled_from(("mine", "conflict", "invalid"))),
-        st.builds(Match, st.just("has"), st.just("formfile")),
+        st.builds(Match, st.just("has"), st.sampled_from(("formfile", "manifest"))),
     )  # fmt: skip
 
 
@@ -102,14 +103,17 @@ def documents() -> st.SearchStrategy[Document]:
     )
     problem = Problem("name", "error", "empty", "x")
 
-    def document(common: Record, own: Record, mine: bool, heads: int, bad: bool, name: str | None) -> Document:
+    def document(
+        common: Record, own: Record, mine: bool, heads: int, bad: bool, name: str | None, given: tuple[str | None, int]
+    ) -> Document:
         kind: Kind = "model" if "model_id" in own else "agent"
         models = (("ab" * 32, "llama"), ("chat", "Llama chat 1"))
-        return Document(kind, common | own, mine, heads, (problem,) if bad else (), name, models)
+        return Document(kind, common | own, mine, heads, (problem,) if bad else (), name, models, *given)
 
     names = st.sampled_from((None, "my-lab", "My Lab"))
     bits = st.booleans()
-    return st.builds(document, records, st.one_of(models, agents), bits, st.integers(1, 2), bits, names)
+    given = st.sampled_from(((None, 0), (None, 1), ("Deprecated", 1), ("Withdrawn", 2), ("frozen here", 1)))
+    return st.builds(document, records, st.one_of(models, agents), bits, st.integers(1, 2), bits, names, given)
 
 
 def _path(words: list[str], owner: int) -> Node:

@@ -95,9 +95,24 @@ def assert_agrees(
     found = datastore.search(limit=1000).rows
     assert len(found) == len(catalogue)
     assert {row.id: row._replace(like=None) for row in found} == {
-        key: row_of(best, len(state.live_heads(key))) for key, best in catalogue.items()
+        key: row_of(best, len(state.live_heads(key)), state.manifests.get(key), state.manifest_heads(key))
+        for key, best in catalogue.items()
     }
     assert {row.id for row in datastore.conflicts()} == set(state.conflicts)
+    if state.manifests:
+        given = {key: status_of(state.manifests[key]) for key in catalogue.keys() & state.manifests.keys()}
+        deprecated = {key for key, status in given.items() if status == "Deprecated"}
+        for query, expected in (
+            ("status:deprecated", deprecated),
+            ("status:active", catalogue.keys() - deprecated),
+            ("has:manifest", given.keys()),
+            ("is:conflict", set(state.conflicts)),
+        ):
+            assert {row.id for row in datastore.search(query, limit=1000).rows} == expected, query
+        counted = {found.value: found.records for found in datastore.facets("").values["status"]}
+        in_use = len(catalogue) - len(deprecated)
+        told = {"Deprecated": len(deprecated), "Active": in_use} if deprecated else {}
+        assert counted == {value: records for value, records in told.items() if records}
     for word in search_for:
         hits = [row.id for row in datastore.search(word, limit=1000).rows]
         assert len(hits) == len(set(hits))
@@ -129,8 +144,8 @@ def words_of(fact: Fact) -> set[str]:
     return {word for text in searched_text(fact.record) for word in words(text)}
 
 
-def row_of(fact: Fact, heads: int) -> Row:
-    """The row that lists show for a winner."""
+def row_of(fact: Fact, heads: int, manifest: Fact | None = None, manifest_heads: int = 0) -> Row:
+    """The row that lists show for a winner with its manifest."""
     record = fact.record
     assert record is not None
     quantization = record.get("quantization")
@@ -153,6 +168,8 @@ def row_of(fact: Fact, heads: int) -> Row:
         updated_at=fact.updated_at,
         heads=heads,
         future=fact.updated_at > NOW + 86_400,
+        status=None if manifest is None else status_of(manifest),
+        manifest_heads=manifest_heads,
     )
 
 

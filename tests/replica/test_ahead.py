@@ -9,6 +9,7 @@ from tests.replica.conftest import Clock
 from tests.replica.replicas import replica
 from tests.seeds import NOW, owner, signed
 from tui_registry.datastore import Datastore
+from tui_registry.replica.search import matching, relevance
 
 HOUR = 3600
 
@@ -52,6 +53,18 @@ ORDER = ["llama three", "llama two", "llama pinned", "llama one", "llama far"]
 def test_in_a_list_and_in_a_search_it_stands_where_it_came(pinned: Datastore) -> None:
     assert names(pinned) == names(pinned, "llama") == names(pinned, "llama sort:-updated") == ORDER
     assert names(pinned, sort="-created") == names(pinned, "kind:model") == ORDER
+
+
+def test_the_quick_ways_give_the_same_order(pinned: Datastore, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name, value in (
+        (matching, "FEW", 1), (matching, "_GLANCED_AT", 3), (relevance, "RANKED", 1), (relevance, "_BLOCK", 9),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, value)
+    assert names(pinned, "llama", counted=False) == ORDER
+    assert (
+        names(pinned, "kind:model", counted=False) == names(pinned, "kind:model sort:-created", counted=False) == ORDER
+    )
+    assert names(pinned, "llama sort:-updated", counted=False) == ORDER
 
 
 def test_backwards_it_is_the_same_order(pinned: Datastore) -> None:

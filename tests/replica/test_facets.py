@@ -43,7 +43,16 @@ def counted(documents: list[Document]) -> dict[str, Counter[str]]:
             if size is not None and matches(parse(f"params:{value}", now=0), known):
                 found["size"][value] += 1
                 break
+        found["status"].update(said_of(known))
+    if [*found["status"]] == ["Active"]:
+        found["status"].clear()
     return found
+
+
+def said_of(known: Document) -> set[str]:
+    """What a manifest says of a record: one of the three, or a word of the owner's, which counts as the first too."""
+    said = (known.status or "Active").lower()
+    return {said.capitalize()} if said in ("active", "deprecated", "withdrawn") else {said, "Active"}
 
 
 def shown(facets: Facets) -> dict[str, Counter[str]]:

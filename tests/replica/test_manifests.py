@@ -273,3 +273,38 @@ def test_what_is_kept_of_manifests_is_made_anew_from_the_log(datastore: Datastor
     with datastore._pool.read() as db:
         assert db.execute("SELECT * FROM manifests ORDER BY rid").fetchall() == right
     assert datastore.verify().sound
+
+
+def test_a_list_tells_what_a_manifest_says_of_its_record(datastore: Datastore) -> None:
+    record = registered(datastore)
+
+    def row() -> tuple[str | None, int]:
+        (found,) = datastore.search("tiny").rows
+        return found.status, found.manifest_heads
+
+    assert row() == (None, 0)
+    op = datastore.manifests.set(record, manifest(status="Deprecated", status_message="use 2"))
+    assert row() == ("Deprecated", 1)
+    op = datastore.manifests.set(record, manifest(status={"Other": "frozen"}), (op.hash,))
+    assert row() == ("frozen", 1)
+    op = datastore.manifests.set(record, manifest(), (op.hash,))
+    assert row() == (None, 1)
+    op = datastore.manifests.set(record, manifest(status="Withdrawn", status_message="unsafe"), (op.hash,))
+    assert row() == ("Withdrawn", 1)
+    datastore.manifests.delete(record, (op.hash,))
+    assert row() == (None, 0)
+
+
+def test_a_purge_that_leaves_a_record_takes_what_its_manifest_said_of_it(datastore: Datastore) -> None:
+    said = fresh("manifest", status="Deprecated")
+    rivals = [{**said, "status_message": side} for side in ("left", "right")]
+    first = parse_op(model.spell(model.up_tree(ADA, "manifest", said)))
+    datastore.apply([root().to_json()], source="hub")
+    bodies = [model.spell(model.up_tree(ADA, "manifest", rival, [first.hash], 2)) for rival in rivals]
+    datastore.apply([first.to_json(), *bodies], source="other")
+    assert [row.id for row in datastore.search("status:deprecated is:conflict").rows] == [root().key]
+    assert datastore.purge(peer="other").ops == 3
+    (row,) = datastore.search("status:active").rows
+    assert (row.id, row.status, row.manifest_heads, datastore.stats().conflicts) == (root().key, None, 0, 0)
+    assert datastore.search("status:deprecated OR has:manifest").rows == []
+    assert datastore.verify().sound

@@ -11,6 +11,8 @@ from tests.seeds import NOW, make_record, owner, signed
 from tests.trust.lookalikes import LOOK_ALIKES, ORIGINAL
 from tui_registry.datastore import DATABASE, Datastore, Like, Row
 from tui_registry.present.owners import cautions, is_marked, like_json, remarks, resemblance
+from tui_registry.query import QueryError
+from tui_registry.replica.search import relevance
 
 
 def take(datastore: Datastore, by: str, name: str, at: int = NOW - 86_400) -> str:
@@ -109,6 +111,24 @@ def test_of_names_that_fit_as_well_those_of_known_keys_may_come_first(datastore:
     assert first(named_first=True, own_names=False) == first(own_names=False)
 
 
+def test_no_flood_of_a_name_keeps_a_known_key_s_record_from_the_top(
+    datastore: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("RANKED", 2), ("_BLOCK", 3), ("_SAME_NAME", 2)):
+        monkeypatch.setattr(relevance, name, value)
+    original = take(datastore, "lab", "Llama", NOW - 5_000)
+    other = take(datastore, "lab", "Llama 2", NOW - 6_000)
+    for place in range(8):
+        take(datastore, "imitator", ("Llama", "Llama 2")[place % 2], NOW - 60 * place)
+    datastore.names.set(owner("lab").address, "the lab")
+    assert datastore.search("llama", named_first=True, limit=1).rows[0].id == original
+    assert datastore.search("lla", named_first=True, limit=2).rows[1].id == other
+    # A cursor of one order is none of the other's.
+    page = datastore.search("llama", named_first=True, limit=1)
+    with pytest.raises(QueryError):
+        datastore.search("llama", limit=1, cursor=page.next)
+
+
 def test_a_node_s_readers_are_told_nothing_of_it(datastore: Datastore) -> None:
     take(datastore, "first", "Llama")
     take(datastore, "second", "Llama")
@@ -157,4 +177,4 @@ def test_it_is_said_plainly_why_another_record_counts_as_the_original(why: str, 
 
 
 def test_no_row_says_of_itself_that_it_is_like_another() -> None:
-    assert Row._field_defaults == {"like": None}
+    assert Row._field_defaults["like"] is None

@@ -21,7 +21,9 @@ from tui_registry.datastore import Datastore, Page, Row
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.query import Document, QueryError, matches, parse
 from tui_registry.query.evaluate import begins_name, is_in_name, stands_in
-from tui_registry.query.folding import fold_case, searched_words, words
+from tui_registry.query.folding import fold_case, searched_words
+from tui_registry.records.schema import defaults
+from tui_registry.replica.catalogue.derived import variant_text
 from tui_registry.replica.search import matching, relevance
 
 OWNERS = [key_of("search one"), key_of("search two")]
@@ -32,6 +34,9 @@ NAMES = (
 )  # fmt: skip
 PROSE = ("", "llama", "a llama for chat and code", "code\nllama", "llamas", "7b chat", "lla code llama")
 PREFERRED = ("ab" * 32, "ff" * 32, "00" * 32, "abcd", "AB" * 32, "ab" * 33, "0x" + "ab" * 31, "ab gguf")
+STATUSES: tuple[Json, ...] = (
+    None, None, None, "Active", "Deprecated", "Withdrawn", {"Other": "frozen here"}, {"Other": "deprecated"},
+)  # fmt: skip
 LABELS = ("chat", "Chat", "code", "two words", "llama", "vision")
 
 
@@ -78,7 +83,28 @@ def registries(draw: st.DrawFn) -> list[bytes]:
         if draw(st.integers(0, 4)) == 0:
             for text in ("llama left", "code right"):
                 found.append(sign_up(owner, kind, {**record, "description": text}, children=[base.hash], clock=2).body)
-    return found
+        if (status := draw(st.sampled_from(STATUSES))) is not None:
+            given = manifest_of(kind, record, status)
+            first = sign_up(owner, "manifest", given)
+            found.append(first.body)
+            if draw(st.integers(0, 4)) == 0:
+                for said in ("left", "right"):
+                    fields = {**given, "status_message": said}
+                    found.append(sign_up(owner, "manifest", fields, children=[first.hash], clock=2).body)
+    return draw(st.permutations(found))
+
+
+def manifest_of(kind: Kind, record: Record, status: Json) -> Record:
+    """A manifest of a record that was never renamed."""
+    subject = str(record[model.ID[kind]])
+    fields: dict[str, Json] = {
+        "manifest_id": model.manifest_id(subject),
+        "subject_id": subject,
+        "subject_kind": kind.capitalize(),
+        "subject_name": record["name"],
+        "status": status,
+    }
+    return defaults("manifest") | fields | {name: record[name] for name in ("owner_id", "created_at", "updated_at")}
 
 
 @lru_cache(maxsize=1)
@@ -93,7 +119,9 @@ def _texts() -> tuple[str, ...]:
         "tag:chat", "tag:Chat", 'tag:"two words"', "cap:vision tool:code", "-tag:chat -kind:agent", "license:MIT",
         "license:=mit", "type:llm", "type:embeddings", "quant:gguf", "framework:mlx", "params:7b", "params:>1b",
         "params:<8b", "-params:>1b", "ctx:32k", "ctx:>=4096 llama", "is:conflict", "is:mine", "is:invalid", "-is:invalid",
-        "has:formfile", "-has:formfile", f"owner:0x{OWNERS[0].address[:6]}", f"owner:{OWNERS[1].address}", "owner:my-lab",
+        "has:formfile", "-has:formfile", "has:manifest", "llama has:manifest", "-has:manifest sort:name",
+        "status:active", "-status:active", "status:deprecated", "status:WITHDRAWN,deprecated llama", "llama status:active",
+        'status:"frozen here" OR status:=active', "-status:deprecated", "status:deprecated sort:name", "status:nonsense", f"owner:0x{OWNERS[0].address[:6]}", f"owner:{OWNERS[1].address}", "owner:my-lab",
         'owner:"My Lab"', "owner:MY-LAB", f"owner:{OWNERS[0].address[:4].upper()}", "id:a", "id:0", "model:ab", "model:0",
         "updated:2026", "updated:<2026-02", "created:1970", "llama OR params:7b", "(llama OR code) -(tag:chat params:7b)",
         "-(llama OR is:conflict)", "sort:name", "sort:-params", "sort:context", "sort:-context", "sort:created llama",
@@ -108,7 +136,12 @@ def document(datastore: Datastore, row: Row) -> Document:
     assert entry is not None
     models = tuple((model.id, model.name) for model in datastore.list_models(limit=1000).rows)
     heads = len(entry.live_heads)
-    return Document(entry.kind, entry.record, entry.mine, heads, entry.problems, entry.owner_name, models)
+    behind = datastore.manifests.get(row.id)
+    assert behind is not None
+    said = None if behind.manifest is None else variant_text(behind.manifest["status"])
+    status = None if said == "Active" else said
+    owner_name, versions = entry.owner_name, len(behind.live_heads)
+    return Document(entry.kind, entry.record, entry.mine, heads, entry.problems, owner_name, models, status, versions)
 
 
 def rows_or_refusal(datastore: Datastore, query: str, cursor: str | None = None) -> list[Row]:
@@ -127,11 +160,14 @@ def walk(
     kind: Kind | None = None,
     sort: str | None = None,
     counted: bool = True,
+    named_first: bool = False,
 ) -> list[Page]:
     pages = []
     cursor = None
     while True:
-        page = datastore.search(query, limit=limit, cursor=cursor, kind=kind, sort=sort, counted=counted)
+        page = datastore.search(
+            query, limit=limit, cursor=cursor, kind=kind, sort=sort, counted=counted, named_first=named_first
+        )
         pages.append(page)
         cursor = page.next
         if cursor is None:
@@ -209,6 +245,53 @@ def test_windows_give_each_record_once_in_the_order_of_the_whole(
             assert [row for page in uncounted for row in page.rows] == whole, text
 
 
+@pytest.mark.parametrize("bounds", [nullcontext, narrow])
+@settings(max_examples=examples(15, 50))
+@given(
+    registries(),
+    st.lists(
+        st.sampled_from(("llama", "chat", "code llama", "lla", "eek", "llama kind:model", "a")), min_size=1, max_size=3
+    ),
+    st.integers(1, 4),
+)
+def test_named_owners_come_first_within_each_rank_of_names_and_nothing_else_moves(
+    bounds: Callable[[], AbstractContextManager[None]], bodies: list[bytes], texts: list[str], limit: int
+) -> None:
+    known = {OWNERS[0].address, OWNERS[1].address}
+    with replica() as datastore:
+        datastore.apply(bodies)
+        for address in known:
+            datastore.names.set(address, f"lab {address}")
+        for text in texts:
+            plain = datastore.search(text, limit=1000).rows
+            tiers = {row.id: _tier(datastore, row, text) for row in plain}
+            wanted = sorted(plain, key=lambda row: (tiers[row.id], row.owner not in known))
+            with bounds():
+                found = [row for page in walk(datastore, text, limit=limit, named_first=True) for row in page.rows]
+                again = datastore.search(text, limit=1000, named_first=True).rows
+            assert found == again
+            if bounds is nullcontext:
+                assert found == wanted
+            # Many matches are put in order a block at a time, but each rank of names is whole.
+            places = [(tiers[row.id], row.owner not in known) for row in found]
+            assert places == sorted(places)
+            assert sorted(found) == sorted(plain)
+
+
+def _tier(datastore: Datastore, row: Row, text: str) -> int:
+    """The rank of a name among those that a text finds."""
+    asked = parse(text).texts
+    held = searched_words(document(datastore, row).record)
+    if held.name == [word for one in asked for word in one.named.words]:
+        return 0
+    if all(is_in_name(one, held.name, held.name_forms) for one in asked):
+        return 1 if begins_name(asked[0], held.name) else 2
+    outside = all(
+        any(stands_in(one, column) for column in held) or is_in_name(one, held.name, held.name_forms) for one in asked
+    )
+    return 3 if outside else 4
+
+
 def test_time_zero_and_times_far_in_the_future_rank_alike_however_many_are_asked_for() -> None:
     with replica() as datastore:
         times = (0, NOW * 2, 1, 0, NOW * 2, 5)
@@ -275,21 +358,7 @@ def test_free_text_finds_whole_names_then_beginnings_of_names_then_names_then_th
         datastore.apply([*bodies, exact.body])
         found = datastore.search(text, limit=1000).rows
         assert found[0].id == exact.key
-        asked = parse(text).texts
-
-        def tier(row: Row) -> int:
-            held = searched_words(document(datastore, row).record)
-            if held.name == words(text):
-                return 0
-            if all(is_in_name(one, held.name, held.name_forms) for one in asked):
-                return 1 if begins_name(asked[0], held.name) else 2
-            outside = all(
-                any(stands_in(one, column) for column in held) or is_in_name(one, held.name, held.name_forms)
-                for one in asked
-            )
-            return 3 if outside else 4
-
-        tiers = [tier(row) for row in found]
+        tiers = [_tier(datastore, row, text) for row in found]
         assert tiers == sorted(tiers)
 
 

@@ -201,6 +201,9 @@ _NEW = """\
 # How often the app pulls by itself.
 # sync_every = "15m"
 
+# Whether searches in the app put your own records and those of named keys first among names that fit as well.
+# named_first = "off"
+
 # Who may push to this replica's node: "nobody", "token", "named" or "anybody" ('tui-registry help operate').
 # accept_ops = "token"
 

@@ -178,7 +178,7 @@ def _list(args: Namespace, query: str, kind: Kind | None) -> int:
         if args.json:
             found = datastore.entries(query, kind=kind, sort=args.sort, whole=True, strict=strict, told=note)
             for entry in islice(found, limit or None):
-                out_json({**entry_json(entry), **seen_json(entry)})
+                out_json({**entry_json(entry), "status": entry.status, **seen_json(entry)})
         else:
             _print_records(datastore, query, kind, args.sort, limit, strict)
     return 0
@@ -243,8 +243,14 @@ def _cells(row: Row, now: int, owner: str, *, with_kind: bool) -> tuple[str, ...
 
 
 def _remarks(row: Row) -> Iterator[str]:
+    if row.status is not None:
+        from tui_registry.present.manifests import said_status  # few lists have one
+
+        yield str(said_status(row.status))
     if row.heads > 1:
         yield f"conflict: {row.heads} versions"
+    if row.manifest_heads > 1:
+        yield f"conflict: {row.manifest_heads} versions of its manifest"
     if row.future:
         yield "dated in the future"
 

@@ -79,7 +79,7 @@ _PLACE = re.compile(r"[0-9]{1,18}", re.ASCII)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _JSON = "application/json"
 # What is told beside the fields of a record, whichever of them are asked for.
-_STATE = ("revision", "conflict", "heads")
+_STATE = ("revision", "conflict", "heads", "status")
 # Longer lists of a record are refused as they are, and their items not looked at.
 _MOST_JUDGED = 1_000
 # Seconds of the processor that a page of a history takes, and how many operations are read at once.
@@ -132,7 +132,7 @@ def create_app(
         datastore,
         tokens,
         queues,
-        policy=PushPolicy(datastore, tokens, accept_ops, bounds),
+        policy=PushPolicy(datastore, tokens, accept_ops, bounds, watch.member),
         bounds=bounds,
         watch=watch,
         metrics_are_open=whereabouts.is_private,
@@ -593,7 +593,7 @@ class _Records:
         body = next(iter(self._datastore.bodies([whole_id])), None)
         if body is None or body.kind != self._kind or body.live > 1:
             return _whole(self._told(record_id))
-        return _one_version(body.record, body.heads)
+        return _tagged(_with(body.record, _standing(body)), body.revision)
 
     def _shown_in_part(self, fields: tuple[str, ...], record_id: str) -> _Whole:
         found = self._datastore.bodies([self._find(record_id)])
@@ -650,7 +650,8 @@ class _Records:
         while (versions := self._told_of_versions(entry)) is None:
             entry = self._entry(record_id)
         state: Record = {"revision": entry.revision, "conflict": len(entry.live_heads) > 1, "heads": [*entry.heads]}
-        return {**entry.record, **state, **versions}
+        said: Record = {} if entry.status is None else {"status": entry.status}
+        return {**entry.record, **state, **said, **versions}
 
     def _told_of_versions(self, entry: Entry) -> dict[str, Json] | None:
         """The live versions of a record in conflict; None where there are others by now."""
@@ -816,7 +817,8 @@ def _answer_with(op: _Op, status: int = 200, headers: dict[str, str] | None = No
 
 def _standing(body: Body) -> Record:
     """What a list tells of a record beside its fields."""
-    return {"revision": body.revision, "conflict": body.live > 1, "heads": [*body.heads]}
+    state: Record = {"revision": body.revision, "conflict": body.live > 1, "heads": [*body.heads]}
+    return state if body.status is None else {**state, "status": body.status}
 
 
 def _in_part(record: bytes, fields: Sequence[str] | None) -> bytes:

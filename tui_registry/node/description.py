@@ -252,6 +252,10 @@ def _kind(kind: Kind) -> _Kind:
         "revision": (_HASH, Field(description="stands for the heads: SHA3-256 of their hashes, sorted and joined")),
         "conflict": (bool, Field(description="whether several versions are live")),
         "heads": (_list_of(_HASH), Field(description="the hashes of the operations that stand, ascending")),
+        "status": (
+            str,
+            _left_out("what its manifest says of it: Deprecated, Withdrawn or a word of its owner's", 64),
+        ),
     }
     listed = _made(f"Listed{name}", record, f"{_a(kind).capitalize()} as lists have it.", state)
     version = _made(

@@ -610,10 +610,10 @@ class _Pushes:
         except LogError as error:
             raise NodeError("no_operations", f"the body {error.reason}: send one operation a line") from None
         # Others may have filled it since.
-        self._policy.expect_ration(pusher)
-        # A log that is rewritten between these two has another epoch, under which nobody has a cursor yet.
-        epoch = self._datastore.log.head(make_key=False).epoch
-        return self._datastore.apply(lines, source=pusher.source, ration=self._policy.ration()), epoch
+        with self._policy.taking(pusher, len(lines), len(body)):
+            # A log that is rewritten between these two has another epoch, under which nobody has a cursor yet.
+            epoch = self._datastore.log.head(make_key=False).epoch
+            return self._datastore.apply(lines, source=pusher.source, ration=self._policy.ration()), epoch
 
 
 class _Unchecked:

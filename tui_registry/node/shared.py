@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import mmap
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from secrets import token_bytes
 
@@ -29,6 +31,9 @@ class CommonMemory:
         # So that nobody can choose addresses that are counted as somebody else's.
         self._secret = token_bytes(16)
         self._crowds = [memoryview(mmap.mmap(-1, 4 * (1 + _PLACES))).cast("I") for _ in range(workers)]
+        # Of each worker what it takes of pushes just now, by the places that they come from: operations and KiB.
+        self._pushes = [memoryview(mmap.mmap(-1, 8 * (1 + _PLACES))).cast("I") for _ in range(workers)]
+        self._guard = threading.Lock()  # between the threads of a worker: another one's rows are only read
         self._told = [mmap.mmap(-1, 2 * _ROOM) for _ in range(workers)]
         # For each worker its process, and which of its rooms was written last, plus one; at the end how many died.
         self._state = memoryview(mmap.mmap(-1, 4 * (2 * workers + 1))).cast("I")
@@ -46,7 +51,8 @@ class CommonMemory:
         """It is no process any more, and holds no connections. What it has counted stays."""
         self._state[2 * worker] = 0
         self._state[2 * self.workers] += has_died
-        self._crowds[worker][:] = memoryview(bytes(4 * (1 + _PLACES))).cast("I")
+        for row in (self._crowds[worker], self._pushes[worker]):
+            row[:] = memoryview(bytes(row.nbytes)).cast("I")
 
     def processes(self) -> list[int]:
         """The processes that are workers now."""
@@ -96,6 +102,25 @@ class Member(NamedTuple):
             all_of_them += crowd[0]
             of_place += crowd[number]
         return all_of_them, of_place
+
+    @contextmanager
+    def taking(self, place: str, ops: int, size: int) -> Iterator[None]:
+        """This worker takes so many operations and bytes from that place until the block ends; in a thread."""
+        row, at = self.shared._pushes[self.worker], 2 * self._number(place)
+        kib = -(-size // 1024)
+        with self.shared._guard:
+            row[at], row[at + 1] = row[at] + ops, row[at + 1] + kib
+        try:
+            yield
+        finally:
+            with self.shared._guard:
+                row[at], row[at + 1] = row[at] - ops, row[at + 1] - kib
+
+    def taken_beside(self, place: str) -> tuple[int, int]:
+        """How many operations and bytes that come from that place the other workers take just now."""
+        at = 2 * self._number(place)
+        rows = [*self._of_others(self.shared._pushes)]
+        return sum(row[at] for row in rows), 1024 * sum(row[at + 1] for row in rows)
 
     def tell(self, told: bytes) -> None:
         """As `CommonMemory.tell`."""

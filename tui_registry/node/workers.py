@@ -152,6 +152,7 @@ class _Worker:
 
     Attributes:
         is_ready: it takes connections. asked: how often it was told to read the terms anew, and has not answered yet.
+        has_read: it could, the last time that it answered.
     """
 
     def __init__(self, number: int, process: int, channel: socket.socket) -> None:
@@ -160,6 +161,7 @@ class _Worker:
         self.channel = channel
         self.is_ready = False
         self.asked = 0
+        self.has_read = True
 
     def tell(self, deed: bytes) -> None:
         with suppress(OSError):  # it is gone, which is heard in another way
@@ -195,7 +197,7 @@ class _Workers:
         self._is_announced = self._is_ending = False
         self._ends_by = float("inf")
         self._fault: NodeError | None = None
-        self._is_reading = self._has_read = False
+        self._is_reading = False
 
     def stand(self) -> None:
         """Begin them, and return when all have ended.
@@ -293,7 +295,7 @@ class _Workers:
                 worker.is_ready = True
             else:
                 worker.asked -= 1
-                self._has_read = self._has_read and answer == _HAS_READ
+                worker.has_read = answer == _HAS_READ
         if not self._is_announced and len(self._there) == self._count and self._are_all_ready():
             self._is_announced = True
             self._telling.ready(self._address)
@@ -338,7 +340,7 @@ class _Workers:
         except RegistryError as error:
             self._telling.reread(error)
             return
-        self._is_reading = self._has_read = True
+        self._is_reading = True
         for worker in self._there.values():
             worker.asked += 1
             worker.tell(_READ_AGAIN)
@@ -347,7 +349,7 @@ class _Workers:
         """Say that the terms were read anew, once all have done so: one that begins meanwhile begins with them."""
         if self._is_reading and not any(worker.asked for worker in self._there.values()):
             self._is_reading = False
-            if self._has_read:
+            if all(worker.has_read for worker in self._there.values()):
                 self._telling.reread(None)
 
     def _end(self) -> None:

@@ -16,6 +16,9 @@ from tui_registry.text import exact, safe_text, size_bytes
 # A digest is told by its beginning where it stands beside other things.
 _DIGITS = 12
 
+# A status of the owner's own words is no longer than this beside a name.
+_STATUS_WIDTH = 24
+
 # What a status says of a record where there is one; `Active` says nothing.
 STATUSES: Final = {"Deprecated": "deprecated", "Withdrawn": "withdrawn"}
 
@@ -23,7 +26,12 @@ STATUSES: Final = {"Deprecated": "deprecated", "Withdrawn": "withdrawn"}
 def status(manifest: Record) -> str | None:
     """`deprecated`, `withdrawn`, or in the owner's own word; None where the record is to be used. Safe to show."""
     found = variant(manifest["status"])
-    return None if found == "Active" else STATUSES.get(found, found)
+    return said_status(None if found == "Active" else found)
+
+
+def said_status(found: str | None) -> str | None:
+    """The same of a row of a list, which holds the variant or the owner's word; None for a record to be used."""
+    return None if found is None else STATUSES.get(found) or safe_text(found, _STATUS_WIDTH)
 
 
 def status_line(manifest: Record, kind: str) -> str | None:

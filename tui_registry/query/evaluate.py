@@ -10,7 +10,7 @@ from functools import lru_cache
 from tui_registry.errors import Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
 
-from .fields import FIELDS, LARGEST, Field, alike, is_hex, version_beginnings
+from .fields import FIELDS, LARGEST, STATUSES, Field, alike, is_hex, is_in_use, version_beginnings
 from .folding import (
     fold_case,
     folded_character,
@@ -35,6 +35,8 @@ class Document(NamedTuple):
         problems: what the authoring rules say; an error makes it invalid, a warning does not.
         owner_name: the local name of its owner.
         models: the models that are here, as (id, name).
+        status: what its manifest says of it, None where it is to be used.
+        manifest_heads: how many versions of its manifest are live; 0 where it has none.
     """
 
     kind: Kind
@@ -44,6 +46,8 @@ class Document(NamedTuple):
     problems: tuple[Problem, ...] = ()
     owner_name: str | None = None
     models: tuple[tuple[str, str], ...] = ()
+    status: str | None = None
+    manifest_heads: int = 0
 
 
 def matches(query: Query, document: Document) -> bool:
@@ -239,6 +243,11 @@ def _has_value(field: Field, value: str, document: Document) -> bool:
             return True
         name = document.owner_name
         return name is not None and not value.startswith("0x") and fold_case(name) == fold_case(value)
+    if field.name == "status":
+        said = fold_case(document.status or "")
+        if is_in_use(value):
+            return said not in map(fold_case, STATUSES[1:])
+        return said == fold_case(value)
     meant = {fold_case(one) for one in alike(field.name, value)}
     return any(fold_case(held) in meant for held in values_of(field, document))
 
@@ -247,9 +256,11 @@ def _has_flag(value: str, document: Document) -> bool:
     if value == "mine":
         return document.mine
     if value == "conflict":
-        return document.live_heads > 1
+        return document.live_heads > 1 or document.manifest_heads > 1
     if value == "invalid":
         return any(problem.severity == "error" for problem in document.problems)
+    if value == "manifest":
+        return document.manifest_heads > 0
     return bool(str(document.record.get("formfile_template", "")).strip())
 
 

@@ -19,6 +19,8 @@ Shape: TypeAlias = Literal[
 # Of whole numbers in a record's own unit; `time` is whole Unix seconds.
 NUMBERS: Final = frozenset({"count", "tokens", "mb", "gb", "whole"})
 RANGES: Final = NUMBERS | {"time"}
+# What a manifest may say of its record but for words of its owner's, which count as the first.
+STATUSES: Final = ("Active", "Deprecated", "Withdrawn")
 # The orders of results -> in words, ascending and descending.
 SORTS: Final = {
     "relevance": ("best match first", "best match first"),
@@ -96,6 +98,11 @@ def normalise(field: str, value: str) -> tuple[str, ...]:
     return (_known(field).get(_squeezed(value), value),)
 
 
+def is_in_use(status: str) -> bool:
+    """Whether a value of `status:` asks for all records that are to be used."""
+    return fold_case(status) == fold_case(STATUSES[0])
+
+
 def alike(field: str, value: str) -> tuple[str, ...]:
     """The values that count as this one where a field of a record is compared with it; itself comes first."""
     return licences.alike(value) if field == "license" else (value,)
@@ -156,6 +163,8 @@ _TABLE: Final = (
           many=True, aliases=("caps", "capability", "capabilities")),
     Field("tool", "word", "tool", "one of an agent's tools", ("tool:browser",), ("", "tools"), many=True,
           aliases=("tools",)),
+    Field("status", "word", "status", "what its owner says of it; active is all but deprecated and withdrawn",
+          ("status:active", "status:deprecated,withdrawn")),
     Field("owner", "owner", "owner", "owner: an address, its first digits, or the name you gave it",
           ("owner:0x7a1c", "owner:my-lab"), ("owner_id", "owner_id")),
     Field("id", "hex", "id", "id, or its first digits", ("id:3fa9c1",), ("model_id", "agent_id")),
@@ -179,9 +188,10 @@ _TABLE: Final = (
           ("updated:>2026-01-01", "updated:2026-01", "updated:7d"), ("updated_at", "updated_at")),
     Field("created", "time", "created", "registration, UTC", ("created:>1y", "created:2025-10..2026-01"),
           ("created_at", "created_at")),
-    Field("is", "flag", "is", "mine: signed by your key; conflict: more than one live head; invalid: breaks a rule",
+    Field("is", "flag", "is", "mine: signed by your key; conflict: several versions are live; invalid: breaks a rule",
           ("is:mine",), options=("mine", "conflict", "invalid")),
-    Field("has", "flag", "has", "formfile: it carries a Formfile", ("has:formfile",), options=("formfile",)),
+    Field("has", "flag", "has", "formfile: it carries a Formfile; manifest: its owner wrote one", ("has:formfile",),
+          options=("formfile", "manifest")),
     Field("sort", "sort", "sort", "order of the results; with - the largest or latest first",
           ("sort:-params", "sort:name"), options=tuple(SORTS)),
 )  # fmt: skip
@@ -197,6 +207,7 @@ FACETS: Final[Mapping[str, Facet]] = {
         Facet("license", "LICENCE", "license"),
         Facet("quant", "QUANTISATION", "quant"),
         Facet("size", "SIZE", "params"),
+        Facet("status", "STATUS", "status"),
         Facet("tag", "TAGS", "tag"),
         Facet("cap", "CAPABILITIES", "cap"),
         Facet("tool", "TOOLS", "tool"),
@@ -247,6 +258,7 @@ _SPELLINGS: Final[dict[str, dict[str, str]]] = {
     "type": _TYPES,
     "framework": _FRAMEWORKS,
     "quant": _QUANTISATIONS,
+    "status": dict.fromkeys(STATUSES, ""),
 }
 _PUNCTUATION: Final = {ord(character): None for character in " -_./"}
 

@@ -30,6 +30,7 @@ _FLAGS = {
     "conflict": "in conflict",
     "invalid": "breaking a rule",
     "formfile": "carrying a Formfile",
+    "manifest": "with a manifest",
 }
 
 

@@ -36,7 +36,14 @@ from tui_registry.replica.catalogue.derived import (
     vocabulary_of,
 )
 from tui_registry.replica.catalogue.judged import is_invalid, judge_anew, judged_from
-from tui_registry.replica.catalogue.manifests import ManifestRow, manifest_columns, stored_row, write_manifests
+from tui_registry.replica.catalogue.manifests import (
+    NO_STANDING,
+    ManifestRow,
+    manifest_columns,
+    standings,
+    stored_row,
+    write_manifests,
+)
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.arrivals import Rejection
 from tui_registry.replica.log.elsewhere import restate
@@ -172,6 +179,7 @@ def make_index(pool: Pool, records: int) -> bool:
             derived = _derived(kind, body)
             if derived is None:
                 continue
+            derived = derived.with_status(before[-1])  # which its manifest gives it
             beside = len(before) - len(derived.columns)
             if tuple(before[beside:]) != derived.columns:
                 db.execute(INSERT_CATALOGUE, (*before[:beside], *derived.columns))
@@ -324,13 +332,17 @@ def _rebuild(db: sqlite3.Connection, *, mend: bool = True) -> list[str]:
     """Make heads, catalogue, words and counters anew from the log; the sentences say what differed. Without `mend`
     nothing is written."""
     wrong_heads: list[tuple[bool, int]] = []
-    wrong_rows = 0
     counts: dict[Kind, int] = {"model": 0, "agent": 0}
     conflicts = 0
     floor = judged_from(db)
     if mend:
         forget_all_words(db)
         index_reaches(db, 1)
+    # Manifests come before records, by their rids, and what their rows say by then is what records are given.
+    without_key = "FROM manifests WHERE rid NOT IN (SELECT rid FROM keys WHERE rid < 0)"
+    (wrong_rows,) = db.execute(f"SELECT count(*) {without_key}").fetchone()
+    if mend:
+        db.execute(f"DELETE {without_key}")
     shown: set[int] = set()
     texts: list[tuple[int, tuple[str, ...]]] = []
     counted: Counter[str] = Counter()
@@ -356,15 +368,16 @@ def _rebuild(db: sqlite3.Connection, *, mend: bool = True) -> list[str]:
         assert record is not None
         shown.add(rid)
         counts[kind] += 1
-        conflicts += live > 1
-        derived = derive(kind, record)
+        given = standings(db, [key]).get(key, NO_STANDING)
+        conflicts += live > 1 or given.heads > 1
+        derived = derive(kind, record).with_status(given.status)
         current = db.execute(f"SELECT {CATALOGUE_COLUMNS} FROM catalogue WHERE rid = ?", (rid,)).fetchone()
         invalid = derived.invalid
         if current is not None and (current[_INVALID] is None or rid < floor):
             invalid = current[_INVALID]  # what is not judged yet, or by the rules of before still, is nobody's fault
         elif current is not None and invalid is None:
             invalid = int(is_invalid(kind, record))
-        values = (rid, best.idx, KIND_CODES[kind], key, owner, live, invalid, *derived.columns)
+        values = (rid, best.idx, KIND_CODES[kind], key, owner, live, given.heads, invalid, *derived.columns)
         if current != values:
             wrong_rows += 1
             if mend:
@@ -376,14 +389,9 @@ def _rebuild(db: sqlite3.Connection, *, mend: bool = True) -> list[str]:
             texts.clear()
         counted.update(derived.counted)
     extra = [(rid,) for (rid,) in db.execute("SELECT rid FROM catalogue").fetchall() if rid not in shown]
-    lost = db.execute(
-        "SELECT rid FROM manifests m WHERE NOT EXISTS (SELECT 1 FROM keys k WHERE k.rid = m.rid)"
-    ).fetchall()
-    wrong_rows += len(lost)
     if mend:
         _index(db, texts)
         db.executemany("DELETE FROM catalogue WHERE rid = ?", extra)
-        db.executemany("DELETE FROM manifests WHERE rid = ?", lost)
         db.executemany("UPDATE ops SET is_head = ? WHERE idx = ?", wrong_heads)
     found: list[str] = []
 

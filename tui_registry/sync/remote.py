@@ -121,6 +121,10 @@ class Health(NamedTuple):
     conflicts: int
 
 
+# A word of an owner's (see protocol.md, Manifests).
+_LONGEST_STATUS = 64
+
+
 class _Told(NamedTuple):
     """A record as a node tells it. `heads` is None where a list leaves them out; `tree` is all that was told."""
 
@@ -128,6 +132,12 @@ class _Told(NamedTuple):
     conflict: bool
     heads: tuple[str, ...] | None
     tree: dict[str, Json]
+
+    @property
+    def status(self) -> str | None:
+        """As in `Row`; whatever is no status is none."""
+        said = self.tree.get("status")
+        return said if isinstance(said, str) and 0 < len(said) <= _LONGEST_STATUS else None
 
 
 class _Window(NamedTuple):
@@ -887,6 +897,7 @@ class Remote:
             _number(record["updated_at"]),
             live,
             _is_ahead(record),
+            status=told.status,
         )
 
     def _entry(self, kind: Kind, told: _Told) -> Entry | None:
@@ -913,6 +924,7 @@ class Remote:
             None,
             _is_ahead(told.record),
             0,
+            status=told.status,
         )
 
     def _versions(self, kind: Kind, identifier: str, told: _Told) -> Versions:

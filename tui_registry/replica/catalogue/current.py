@@ -31,8 +31,11 @@ DAY = 86_400
 # In the order of `Row`, after the rid.
 COLUMNS = (
     "c.rid, c.kind, c.id, c.name, c.owner, c.version, c.type, c.framework, c.license, c.quantization, c.parameters, "
-    "c.context_length, c.created_at, c.updated_at, c.live_heads"
+    "c.context_length, c.created_at, c.updated_at, c.live_heads, c.status, c.manifest_heads"
 )
+
+# A condition on a row `c`, in the words of the index that has these rows.
+IN_CONFLICT = "c.live_heads > 1 OR c.manifest_heads > 1"
 
 _PREFIX = re.compile(r"(?:0x)?([0-9a-f]{1,64})").fullmatch
 _SHOWN_CANDIDATES = 5
@@ -49,6 +52,9 @@ class Row(NamedTuple):
         heads: the number of live heads; more than one is a conflict.
         future: updated_at lies more than a day ahead of this machine's clock.
         like: whose name its name looks like, as this replica sees it; None also where nobody asked for that.
+        status: what its manifest says of it: None where it is to be used, `Deprecated`, `Withdrawn`, or a word of its
+            owner's, which is foreign text. `present.manifests.said_status` says it.
+        manifest_heads: the number of live heads of its manifest: 0 where it has none, more than one is a conflict.
     """
 
     kind: Kind
@@ -67,6 +73,13 @@ class Row(NamedTuple):
     heads: int
     future: bool
     like: Like | None = None
+    status: str | None = None
+    manifest_heads: int = 0
+
+    @property
+    def in_conflict(self) -> bool:
+        """Whether the record or its manifest has several versions."""
+        return self.heads > 1 or self.manifest_heads > 1
 
 
 class Body(NamedTuple):
@@ -78,6 +91,7 @@ class Body(NamedTuple):
             signed it, which is how `json.dumps` spells it too, without `ensure_ascii`.
         heads: all heads, ascending.
         live: how many of them are Ups; more than one is a conflict.
+        status: as in `Row`.
     """
 
     kind: Kind
@@ -85,6 +99,7 @@ class Body(NamedTuple):
     record: bytes
     heads: tuple[str, ...]
     live: int
+    status: str | None = None
 
     @property
     def revision(self) -> str:
@@ -126,6 +141,7 @@ class Entry(NamedTuple):
         size: bytes of the winning op.
         like: whose name its name looks like, as this replica sees it.
         said_by: the domains that said of the owner's key that it is theirs, as this replica was told.
+        status: as in `Row`.
     """
 
     kind: Kind
@@ -140,6 +156,7 @@ class Entry(NamedTuple):
     size: int
     like: Like | None = None
     said_by: tuple[SaidBy, ...] = ()
+    status: str | None = None
 
     @property
     def revision(self) -> str:
@@ -229,13 +246,14 @@ class Catalogue:
         """The current record with that id in full, None when there is none."""
         with self._pool.read() as db:
             row = db.execute(
-                "SELECT c.rid, c.kind, c.owner, o.body, n.name, c.updated_at FROM keys k JOIN catalogue c USING (rid) "
+                "SELECT c.rid, c.kind, c.owner, o.body, n.name, c.updated_at, c.status FROM keys k "
+                "JOIN catalogue c USING (rid) "
                 "JOIN ops o ON o.idx = c.idx LEFT JOIN owner_names n ON n.address = c.owner WHERE k.id = ?",
                 (stored_id(identifier),),
             ).fetchone()
             if row is None:
                 return None
-            rid, code, owner, kept, owner_name, updated_at = row
+            rid, code, owner, kept, owner_name, updated_at, status = row
             own = self._key.known_address(db)
             found = KINDS_BY_CODE[code]
             if kind is not None and kind != found:
@@ -256,6 +274,7 @@ class Catalogue:
                 size=len(unpacked(kept)),
                 like=resembled(db, own, [(str(record["name"]), owner.hex())])[0],
                 said_by=said_of(db, owner),
+                status=status,
             )
 
     def bodies(self, identifiers: Sequence[str]) -> list[Body]:
@@ -264,8 +283,8 @@ class Catalogue:
         with self._pool.read() as db:
             for chunk in chunks([stored_id(identifier) for identifier in identifiers]):
                 rows = db.execute(
-                    "SELECT k.id, c.rid, c.kind, c.live_heads, o.body FROM keys k JOIN catalogue c USING (rid) "
-                    f"JOIN ops o ON o.idx = c.idx WHERE k.id IN ({marks(chunk)})",
+                    "SELECT k.id, c.rid, c.kind, c.live_heads, c.status, o.body FROM keys k "
+                    f"JOIN catalogue c USING (rid) JOIN ops o ON o.idx = c.idx WHERE k.id IN ({marks(chunk)})",
                     chunk,
                 ).fetchall()
                 heads: dict[int, list[bytes]] = {row[1]: [] for row in rows}
@@ -280,8 +299,9 @@ class Catalogue:
                         record_in(body),
                         tuple([digest.hex() for digest in sorted(heads[rid])]),
                         live,
+                        status,
                     )
-                    for key, rid, code, live, body in rows
+                    for key, rid, code, live, status, body in rows
                 }
                 found += [by_id[key] for key in chunk if key in by_id]
         return found
@@ -293,12 +313,12 @@ class Catalogue:
             return () if row is None else tuple(sorted(head.hash for _, head in read_heads(db, [row[0]])))
 
     def conflicts(self, limit: int) -> list[Row]:
-        """The records with more than one live head, those of this replica's key first, then the last updated. What is
-        dated ahead of the clock comes last, what is muted is left out."""
+        """The records of which, or of whose manifests, several versions are live, those of this replica's key first,
+        then the last updated. What is dated ahead of the clock comes last, what is muted is left out."""
         now = self._clock()
         with self._pool.read() as db:
             rows = db.execute(
-                f"SELECT {COLUMNS} FROM catalogue c WHERE c.live_heads > 1 AND NOT EXISTS "
+                f"SELECT {COLUMNS} FROM catalogue c WHERE ({IN_CONFLICT}) AND NOT EXISTS "
                 "(SELECT 1 FROM kept_out k WHERE k.owner = c.owner AND k.muted_at IS NOT NULL) "
                 "ORDER BY c.owner = ? DESC, c.updated_at > ?, c.updated_at DESC, c.rid DESC LIMIT ?",
                 (bytes.fromhex(self._key.known_address(db)), now, limit),
@@ -339,10 +359,22 @@ def owned_by(owners: Iterable[bytes]) -> str:
 
 def row_of(values: Sequence[Any], now: int) -> Row:
     """A `Row` from the values of `COLUMNS`, which are what the schema says."""
-    _, kind, identifier, name, owner, *described, updated_at, live = values
+    _, kind, identifier, name, owner, *described, updated_at, live, status, manifest = values
     future = updated_at > now + DAY
     return Row._make(
-        (KINDS_BY_CODE[kind], identifier.hex(), name, owner.hex(), *described, updated_at, live, future, None)
+        (
+            KINDS_BY_CODE[kind],
+            identifier.hex(),
+            name,
+            owner.hex(),
+            *described,
+            updated_at,
+            live,
+            future,
+            None,
+            status,
+            manifest,
+        )
     )
 
 

@@ -1,7 +1,7 @@
 """What is derived from a record: its row in the catalogue, its words in the word index, its values that are counted.
 
-It depends on nothing but the record; `INDEX_VERSION` changes when an answer here does, so that every replica makes its
-catalogue and its words anew.
+It depends on nothing but the record and the status that its manifest gives it; `INDEX_VERSION` changes when an answer
+here does, so that every replica makes its catalogue and its words anew.
 
 The word index is contentless: to take a record out of it the very words that went in must be given again.
 
@@ -58,6 +58,7 @@ FACET_LETTERS = {
     "model": "m",
     "has": "h",
     "version": "r",
+    "status": "a",
 }
 
 # By field of the query language (letter, smallest class, largest class); the two hold what lies beyond them as well.
@@ -363,9 +364,9 @@ OP_KINDS_BY_CODE: tuple[OpKind, ...] = OP_KINDS
 
 RECORD_COLUMNS = (
     "name, version, type, framework, license, quantization, parameters, context_length, output_tps, min_vcpus, "
-    "min_memory_mb, min_disk_gb, min_vram_gb, has_formfile, looks, labels, created_at, updated_at"
+    "min_memory_mb, min_disk_gb, min_vram_gb, has_formfile, looks, labels, created_at, updated_at, status"
 )
-CATALOGUE_COLUMNS = f"rid, idx, kind, id, owner, live_heads, invalid, {RECORD_COLUMNS}"
+CATALOGUE_COLUMNS = f"rid, idx, kind, id, owner, live_heads, manifest_heads, invalid, {RECORD_COLUMNS}"
 
 RecordColumns = tuple[str | int | None, ...]
 
@@ -389,6 +390,17 @@ class Derived(NamedTuple):
     counted: tuple[str, ...]
     invalid: int | None
 
+    def with_status(self, status: str | None) -> Derived:
+        """The same for a record that has this status; it had none."""
+        if status is None:
+            return self
+        *texts, made_up = self.words
+        return self._replace(
+            columns=(*self.columns[:-1], status),
+            words=(*texts, f"{made_up} {facet_word('status', status)}"),
+            counted=(*self.counted, f"{FACET_LETTERS['status']}{status}"),
+        )
+
 
 def derive(kind: Kind, record: Record) -> Derived:
     """What the catalogue, the word index and the counts hold for a record."""
@@ -405,7 +417,7 @@ def _glance() -> Callable[[Kind, Record], bool]:
 
 
 def record_columns(kind: Kind, record: Record) -> RecordColumns:
-    """What the catalogue holds of a record, in the order of `RECORD_COLUMNS`."""
+    """What the catalogue holds of a record that has no status, in the order of `RECORD_COLUMNS`."""
     needs = record["resource_requirements"]
     assert isinstance(needs, dict)
     quantization = record.get("quantization")
@@ -428,18 +440,21 @@ def record_columns(kind: Kind, record: Record) -> RecordColumns:
         _labels(record),
         _clamped(record["created_at"]),
         _clamped(record["updated_at"]),
+        None,
     )
 
 
 def counted_values(kind: Kind, columns: RecordColumns) -> tuple[str, ...]:
     """The values of a record that are counted over the registry, each after its facet's letter (`lMIT`): the column
     `labels` has its own that way already."""
-    _, _, type_, framework, licence, quantization, *_, labels, _, _ = columns
+    _, _, type_, framework, licence, quantization, *_, labels, _, _, status = columns
     found = [f"k{kind}", f"t{type_}", f"f{framework}", f"l{licence}"]
     if quantization is not None:
         found.append(f"q{quantization}")
     if labels:
         found += str(labels).split("\n")
+    if status is not None:
+        found.append(f"{FACET_LETTERS['status']}{status}")
     return tuple(found)
 
 

@@ -1,19 +1,32 @@
 """The current manifests: one row for each that was ever seen, whether or not its record is here.
 
-What a manifest says counts only while its record is live; who reads these rows joins them to the catalogue by the id of
-the record.
+What a manifest says counts only while its record is live. Two things that it says stand in the record's own row of the
+catalogue, and the status among its words: lists and searches read no other table.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from tui_registry.errors import Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
+from tui_registry.query.fields import STATUSES
+from tui_registry.query.folding import fold_case
 from tui_registry.replica.catalogue.current import check_manifest_among, live_of, revision_of
-from tui_registry.replica.catalogue.derived import KIND_CODES_BY_NAME, KINDS_BY_CODE, variant_text
-from tui_registry.replica.store.stored import read_heads, record_of, stored_id
+from tui_registry.replica.catalogue.derived import (
+    FACET_LETTERS,
+    KIND_CODES_BY_NAME,
+    KINDS_BY_CODE,
+    count_values,
+    derive,
+    forget_words,
+    index_words,
+    indexed_from,
+    variant_text,
+)
+from tui_registry.replica.store.stored import chunks, marks, read_heads, read_record, record_of, stored_id
 
 
 class ManifestColumns(NamedTuple):
@@ -21,7 +34,8 @@ class ManifestColumns(NamedTuple):
 
     Attributes:
         kind, subject: of its record; 64 hex digits.
-        status: what it says of the record; None for `Active`.
+        status: what it says of the record; None for `Active`. A word of the owner's that is one of the three counts as
+            that one.
     """
 
     kind: str
@@ -41,7 +55,8 @@ class ManifestRow(NamedTuple):
 
 def manifest_columns(manifest: Record) -> ManifestColumns:
     """What a row holds of a manifest."""
-    status = variant_text(manifest["status"])
+    word = variant_text(manifest["status"])
+    status = next((known for known in STATUSES if fold_case(known) == fold_case(word)), word)
     kind = str(manifest["subject_kind"]).lower()
     return ManifestColumns(kind, str(manifest["subject_id"]), None if status == "Active" else status)
 
@@ -65,6 +80,78 @@ def write_manifests(db: sqlite3.Connection, rows: Iterable[ManifestRow]) -> None
         "INSERT OR REPLACE INTO manifests (rid, kind, subject, idx, live_heads, status) VALUES (?, ?, ?, ?, ?, ?)",
         map(stored_row, rows),
     )
+
+
+class Standing(NamedTuple):
+    """What a manifest gives its record.
+
+    Attributes:
+        status: as in `ManifestColumns`. heads: how many versions of the manifest are live; more are in conflict.
+    """
+
+    status: str | None = None
+    heads: int = 0
+
+
+# Of a record without a manifest.
+NO_STANDING = Standing()
+
+
+def standings(db: sqlite3.Connection, records: Sequence[bytes]) -> dict[bytes, Standing]:
+    """What manifests give these records, by id; those that have none are not among them."""
+    found: dict[bytes, Standing] = {}
+    for chunk in chunks(records):
+        rows = db.execute(
+            f"SELECT subject, status, live_heads FROM manifests WHERE subject IN ({marks(chunk)}) AND live_heads > 0",
+            chunk,
+        )
+        found.update((subject, Standing(status, heads)) for subject, status, heads in rows)
+    return found
+
+
+class Followed(NamedTuple):
+    """The rows of records that came into conflict by their manifests, and of those that are in none any more."""
+
+    conflicted: list[int]
+    settled: list[int]
+
+
+def follow(db: sqlite3.Connection, records: Sequence[bytes]) -> Followed:
+    """Let the catalogue and the word index say of these records, by id, what their manifests give them now; those that
+    are not live have no row there. The counter of conflicts is the caller's."""
+    followed = Followed([], [])
+    now = standings(db, records)
+    floor = indexed_from(db)
+    out: list[tuple[int, tuple[str, ...]]] = []
+    words: list[tuple[int, tuple[str, ...]]] = []
+    rows: list[tuple[str | None, int, int]] = []
+    counted: Counter[str] = Counter()
+    for chunk in chunks(records):
+        reading = db.execute(
+            "SELECT k.id, c.rid, c.kind, c.idx, c.live_heads, c.status, c.manifest_heads "
+            f"FROM keys k CROSS JOIN catalogue c USING (rid) WHERE k.id IN ({marks(chunk)})",
+            chunk,
+        )
+        for subject, rid, code, idx, live, *was in reading.fetchall():
+            status, heads = now.get(subject, NO_STANDING)
+            before, heads_before = was
+            if live <= 1 and (heads > 1) != (heads_before > 1):
+                (followed.conflicted if heads > 1 else followed.settled).append(rid)
+            if (status, heads) != (before, heads_before):
+                rows.append((status, heads, rid))
+            if status == before:
+                continue
+            counted.update({f"{FACET_LETTERS['status']}{said}": -1 for said in (before,) if said is not None})
+            counted.update({f"{FACET_LETTERS['status']}{said}": 1 for said in (status,) if said is not None})
+            if rid >= floor:  # what is older comes into the index as its row says then
+                plain = derive(KINDS_BY_CODE[code], read_record(db, idx))
+                out.append((rid, plain.with_status(before).words))
+                words.append((rid, plain.with_status(status).words))
+    db.executemany("UPDATE catalogue SET status = ?, manifest_heads = ? WHERE rid = ?", rows)
+    forget_words(db, sorted(out))
+    index_words(db, sorted(words))
+    count_values(db, counted)
+    return followed
 
 
 class ManifestEntry(NamedTuple):

@@ -11,6 +11,7 @@ It is looked up for what is shown, in one index (`catalogue_looks`).
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from typing import Literal
@@ -64,6 +65,18 @@ def resembled(
             is_known = not as_strangers and (owner == own or owner in called)
             found[name, owner] = None if is_known else _original(db, own, called, muted, name, owner, is_whole)
     return [found[each] for each in named]
+
+
+def alike_to_others(db: sqlite3.Connection, rids: Sequence[int]) -> set[int]:
+    """Those of some records whose names may look like another owner's, told without looking at the names: of a list
+    that is looked through, few have any."""
+    rows = db.execute(
+        "SELECT c.rid FROM json_each(?) AS shown CROSS JOIN catalogue c ON c.rid = shown.value WHERE c.looks IS NULL "
+        "OR EXISTS (SELECT 1 FROM (SELECT owner FROM catalogue INDEXED BY catalogue_looks WHERE looks = c.looks "
+        "ORDER BY rid LIMIT ?) AS alike WHERE alike.owner <> c.owner)",
+        (json.dumps(rids), _LOOKED_THROUGH),
+    )
+    return {rid for (rid,) in rows}
 
 
 def known_keys(db: sqlite3.Connection, own: str) -> tuple[bytes, ...]:

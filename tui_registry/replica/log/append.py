@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tui_registry.crdt.key_state import winner
 from tui_registry.crdt.rules import Ancestor, check_against
 from tui_registry.errors import Kind, OpKind
+from tui_registry.frozen import NamedTuple
 from tui_registry.replica.catalogue.derived import (
     INSERT_CATALOGUE,
     KIND_CODES,
@@ -26,9 +27,13 @@ from tui_registry.replica.catalogue.derived import (
     vocabulary_of,
 )
 from tui_registry.replica.catalogue.manifests import (
+    NO_STANDING,
     ManifestColumns,
     ManifestRow,
+    Standing,
+    follow,
     manifest_columns,
+    standings,
     write_manifests,
 )
 from tui_registry.replica.log.elsewhere import note_elsewhere
@@ -274,8 +279,8 @@ class Batch:
 
     # How: the derived tables
 
-    def _write_manifests(self, manifests: set[int]) -> None:
-        """The rows of these manifests, by their keys' rids."""
+    def _write_manifests(self, manifests: set[int]) -> set[bytes]:
+        """The rows of these manifests, by their keys' rids; gives the ids of their records."""
         fresh = manifests.intersection(self._new_keys.values())
         rows: list[ManifestRow] = []
         for rid, heads in self._heads(sorted(manifests - fresh), fresh).items():
@@ -283,6 +288,7 @@ class Batch:
             last = self._last_write(rid) if best is None else best.idx
             rows.append(ManifestRow(rid, None if best is None else last, live, self._said(last)))
         write_manifests(self._db, rows)
+        return {bytes.fromhex(row.says.subject) for row in rows}
 
     def _last_write(self, rid: int) -> int:
         """The place of the last version of a deleted manifest: there is one, as a removal names what it removes."""
@@ -304,8 +310,12 @@ class Batch:
                 manifests.add(new.rid)
             else:
                 touched[new.rid] = new, new.ancestor.kind
-        if manifests:
-            self._write_manifests(manifests)
+        described = self._write_manifests(manifests) if manifests else set()
+        ids = {rid: bytes.fromhex(new.ancestor.key) for rid, (new, _) in touched.items()}
+        if alone := described.difference(ids.values()):
+            self._follow(sorted(alone))
+        # Keys of manifests go downwards from zero: where there is none, nothing need be asked.
+        said = standings(db, [*ids.values()]) if self._last_manifest < 0 else {}
         fresh = {rid for rid in self._new_keys.values() if rid in touched}
         older = [rid for rid in touched if rid not in fresh]
         heads = self._heads(older, fresh)
@@ -319,9 +329,11 @@ class Batch:
         for rid, (new, kind) in touched.items():
             before = shown.get(rid)
             best, live = _state(heads[rid])
-            self._count(rid, kind, before, best is not None, live)
-            if before is not None and (best is None or best.idx != before[0]):
-                was = derive(kind, read_record(db, before[0]))
+            given = said.get(ids[rid], NO_STANDING)
+            self._count(rid, kind, before, live, given)
+            is_same = before is not None and best is not None and (best.idx, given.status) == before.shown
+            if before is not None and not is_same:
+                was = derive(kind, read_record(db, before.idx)).with_status(before.given.status)
                 out.append((rid, was.words))
                 # What an earlier version derived of it is counted as long as its turn has not come.
                 fewer += was.counted if rid >= self._indexed_from else self._counted(kind, rid)
@@ -329,10 +341,12 @@ class Batch:
                 if before is not None:
                     gone.append((rid,))
                 continue
-            now = self._derived(kind, best)
-            key, owner = bytes.fromhex(new.ancestor.key), bytes.fromhex(new.ancestor.owner)
-            rows.append((rid, best.idx, KIND_CODES[kind], key, owner, live, now.invalid, *now.columns))
-            if before is None or best.idx != before[0]:
+            now = self._derived(kind, best).with_status(given.status)
+            owner = bytes.fromhex(new.ancestor.owner)
+            rows.append(
+                (rid, best.idx, KIND_CODES[kind], ids[rid], owner, live, given.heads, now.invalid, *now.columns)
+            )
+            if not is_same:
                 words.append((rid, now.words))
                 more += now.counted
         out = [entry for entry in out if entry[0] >= self._indexed_from]
@@ -367,9 +381,17 @@ class Batch:
         at_hand = None if new is None else new.checked.derived
         return at_hand if isinstance(at_hand, Derived) else derive(kind, read_record(self._db, best.idx))
 
-    def _count(self, rid: int, kind: Kind, before: tuple[int, int] | None, is_live: bool, live: int) -> None:
-        self._counts[kind] += is_live - (before is not None)
-        is_in, was_in = live > 1, before is not None and before[1] > 1
+    def _follow(self, records: list[bytes]) -> None:
+        """What manifests give records of which this batch has nothing else."""
+        conflicted, settled = follow(self._db, records)
+        self._conflicts += len(conflicted) - len(settled)
+        self.came_into_conflict.update(conflicted)
+        self.settled.update(settled)
+
+    def _count(self, rid: int, kind: Kind, before: _Shown | None, live: int, given: Standing) -> None:
+        self._counts[kind] += (live > 0) - (before is not None)
+        is_in = live > 1 or (live > 0 and given.heads > 1)
+        was_in = before is not None and (before.live > 1 or before.given.heads > 1)
         self._conflicts += is_in - was_in
         if is_in and not was_in:
             self.came_into_conflict.add(rid)
@@ -385,11 +407,24 @@ def _state(heads: Sequence[Stored]) -> tuple[Stored | None, int]:
     return winner(heads), sum(not head.is_rm for head in heads)
 
 
-def _read_shown(db: sqlite3.Connection, rids: Sequence[int]) -> Iterator[tuple[int, tuple[int, int]]]:
+class _Shown(NamedTuple):
+    """What the catalogue says of a record: the place of its version, how many are live, what its manifest gives it."""
+
+    idx: int
+    live: int
+    given: Standing
+
+    @property
+    def shown(self) -> tuple[int, str | None]:
+        """What else is derived depends on this alone."""
+        return self.idx, self.given.status
+
+
+def _read_shown(db: sqlite3.Connection, rids: Sequence[int]) -> Iterator[tuple[int, _Shown]]:
     for chunk in chunks(rids):
         rows = db.execute(
-            f"SELECT rid, idx, live_heads FROM catalogue WHERE rid IN ({marks(chunk)})",
+            f"SELECT rid, idx, live_heads, status, manifest_heads FROM catalogue WHERE rid IN ({marks(chunk)})",
             chunk,
         )
-        for rid, idx, live in rows:
-            yield rid, (idx, live)
+        for rid, idx, live, *given in rows:
+            yield rid, _Shown(idx, live, Standing(*given))

@@ -18,6 +18,7 @@ from contextlib import closing
 
 from tui_registry.errors import Kind
 from tui_registry.frozen import NamedTuple
+from tui_registry.replica.catalogue.current import IN_CONFLICT
 from tui_registry.replica.catalogue.derived import (
     KINDS_BY_CODE,
     RECORD_COLUMNS,
@@ -28,6 +29,7 @@ from tui_registry.replica.catalogue.derived import (
     indexed_from,
     tidy_words,
 )
+from tui_registry.replica.catalogue.manifests import follow
 from tui_registry.replica.log.left_out import (
     OVERHEAD_BYTES,
     Reason,
@@ -185,12 +187,16 @@ def _take_out(db: sqlite3.Connection, rids: Sequence[int], reason: Reason, now: 
     identical = [peer.name for peer in read_peers(db) if peer.identical]
     places, total, size = _remember(db, reason, now, identical)
     take_out(db, places)
+    # Records that stay, and whose manifests go.
+    described = [subject for (subject,) in db.execute("SELECT subject FROM purged CROSS JOIN manifests USING (rid)")]
     (before,) = db.execute("SELECT models + agents FROM replica").fetchone()
     gone = _forget_derived(db)
     if gone > _MANY * before:
         tidy_words(db)
     for table in ("ops", "catalogue", "manifests", "keys"):
         db.execute(f"DELETE FROM {table} WHERE rid IN (SELECT rid FROM purged)")
+    followed = follow(db, described)
+    db.execute("UPDATE replica SET conflicts = conflicts - ?", (len(followed.settled),))
     _close_up(db, places)
     recount(db)
     (fingerprint,) = db.execute("SELECT fingerprint FROM replica").fetchone()
@@ -245,22 +251,22 @@ def _forget_derived(db: sqlite3.Connection) -> int:
     counts: dict[Kind, int] = {"model": 0, "agent": 0}
     conflicts = 0
     reading = db.execute(
-        f"SELECT c.rid, c.kind, c.live_heads, o.body, {_COLUMNS} FROM purged p "
+        f"SELECT c.rid, c.kind, {IN_CONFLICT}, o.body, {_COLUMNS} FROM purged p "
         "CROSS JOIN catalogue c ON c.rid = p.rid CROSS JOIN ops o ON o.idx = c.idx ORDER BY c.rid"
     )
     while rows := reading.fetchmany(_CHUNK):
         counted: Counter[str] = Counter()
         words: list[tuple[int, tuple[str, ...]]] = []
-        for rid, code, live, body, *columns in rows:
+        for rid, code, in_conflict, body, *columns in rows:
             kind = KINDS_BY_CODE[code]
             counts[kind] += 1
-            conflicts += live > 1
+            conflicts += in_conflict
             # What an earlier version derived is counted as it was, and not in the index yet.
             counted.subtract(counted_values(kind, tuple(columns)))
             if rid >= floor:
                 record = record_of(body)
                 assert record is not None
-                words.append((rid, derive(kind, record).words))
+                words.append((rid, derive(kind, record).with_status(columns[-1]).words))
         forget_words(db, words)
         count_values(db, counted)
     db.execute(

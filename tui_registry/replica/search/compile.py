@@ -12,9 +12,10 @@ from functools import cache
 from typing import TypeGuard
 
 from tui_registry.frozen import NamedTuple
-from tui_registry.query.fields import FIELDS, RANGES, alike, is_hex
+from tui_registry.query.fields import FIELDS, RANGES, STATUSES, alike, is_hex, is_in_use
 from tui_registry.query.folding import fold_case, goes_on, is_inside, spellings_of, words
-from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text
+from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text, negation
+from tui_registry.replica.catalogue.current import IN_CONFLICT
 from tui_registry.replica.catalogue.derived import (
     FACET_LETTERS,
     KIND_CODES_BY_NAME,
@@ -31,6 +32,7 @@ Parameter = str | int | bytes
 Condition = tuple[str, list[Parameter]]
 
 IS_KIND = "c.kind = ?"
+HAS_MANIFEST = "c.manifest_heads > 0"
 IS_LISTED = "c.rid IN (SELECT rowid FROM words WHERE words MATCH ?)"
 LOOKED_UP = "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = c.rid)"
 
@@ -55,6 +57,7 @@ _COLUMNS = {
     "framework": "framework",
     "license": "license",
     "quant": "quantization",
+    "status": "status",
 }
 
 
@@ -72,7 +75,8 @@ class Compiled(NamedTuple):
         ranges: the ranges that must hold, as (column, low, high), for reading through the index of a rare one.
         ids: the least and the greatest id, where the query asks for the beginning of one.
         kind: 0 or 1 where the query asks for one kind.
-        conflicts: the query asks for records in conflict. invalid: it asks for invalid ones.
+        conflicts: the query asks for records in conflict. invalid: it asks for invalid ones. manifests: for those that
+            have a manifest.
         named: where names are found in other words than those of the only free text, an expression over `names` for all
             names that it finds but inside of words; and `elsewhere` is one over `words` for what is found without the
             other words. A phrase is found in `names` in a tenth of the time.
@@ -89,6 +93,7 @@ class Compiled(NamedTuple):
     kind: int | None = None
     conflicts: bool = False
     invalid: bool = False
+    manifests: bool = False
     named: str | None = None
     elsewhere: str | None = None
 
@@ -168,6 +173,7 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
     """The conditions that hold for exactly the records that `query.matches` accepts."""
     if node is None:
         return Compiled(context, rest=context.shown(_ALWAYS))
+    node = _plainly(node)
     parts = node.nodes if isinstance(node, And) else (node,)
     found: list[tuple[Node, str]] = []
     excluded: list[str] = []
@@ -200,6 +206,7 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
         next((KIND_CODES_BY_NAME[part.value] for part in parts if _is_kind(part)), None),
         Match("is", "conflict") in parts,
         Match("is", "invalid") in parts,
+        Match("has", "manifest") in parts,
         named,
         elsewhere,
     )
@@ -277,6 +284,22 @@ def is_owner(address: str, value: str, names: Mapping[str, Sequence[str]]) -> bo
 
 
 # How
+
+
+def _plainly(node: Node) -> Node:
+    """The node without what is said by other nodes: to be used is all that is neither deprecated nor withdrawn, which
+    is little to exclude and would be much to list."""
+    match node:
+        case Match("status", value) if is_in_use(value):
+            return Not(Or(tuple(Match("status", status) for status in STATUSES[1:])))
+        case Not(inner):
+            return negation(_plainly(inner))
+        case And(nodes):
+            return And(tuple(map(_plainly, nodes)))
+        case Or(nodes):
+            return Or(tuple(map(_plainly, nodes)))
+        case _:
+            return node
 
 
 def _phrase(typed: Sequence[str], prefix: bool) -> str:
@@ -375,7 +398,9 @@ def _any(made_up: Sequence[str]) -> str | None:
 
 def _facet(node: Match, context: Context) -> str | None:
     match node.field:
-        case "kind" | "type" | "framework" | "license" | "quant" | "tag" | "cap" | "tool" | "has":
+        case "has" if node.value != "formfile":
+            return None
+        case "kind" | "type" | "framework" | "license" | "quant" | "tag" | "cap" | "tool" | "has" | "status":
             return _any([facet_word(node.field, value) for value in alike(node.field, node.value)])
         case "version":
             return _any([facet_word("version", node.value)])
@@ -452,12 +477,14 @@ def _column_condition(node: Match, context: Context) -> Condition | None:
         case "is", "mine" if context.address:
             return "c.owner = ?", [bytes.fromhex(context.address)]
         case "is", "conflict":
-            return "c.live_heads > 1", []
+            return IN_CONFLICT, []
         case "is", "invalid":
             return is_invalid(context.judged)
+        case "has", "manifest":
+            return HAS_MANIFEST, []
         case "has", "formfile":
             return "c.has_formfile", []
-        case ("type" | "framework" | "license" | "quant") as field, value:
+        case ("type" | "framework" | "license" | "quant" | "status") as field, value:
             values = alike(field, value)
             return f"coalesce(c.{_COLUMNS[field]}, '') COLLATE NOCASE IN ({', '.join('?' * len(values))})", [*values]
         case ("tag" | "cap" | "tool") as field, value if is_counted(value):

@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 from tui_registry.errors import Kind
 from tui_registry.frozen import NamedTuple
 from tui_registry.query.nodes import And, Node, Query, QueryError, Sort
-from tui_registry.replica.catalogue.current import COLUMNS, DAY, Row, owned_by, records_of, row_of
+from tui_registry.replica.catalogue.current import COLUMNS, DAY, IN_CONFLICT, Row, owned_by, records_of, row_of
 from tui_registry.replica.search.compile import (
+    HAS_MANIFEST,
     IS_KIND,
     IS_LISTED,
     Compiled,
@@ -119,7 +120,7 @@ def listed(db: sqlite3.Connection, compiled: Compiled, most: int = LISTED) -> li
     if compiled.ids is not None:
         return _few(db, "SELECT rid FROM keys WHERE id BETWEEN ? AND ?", compiled.ids, compiled.whole)
     if compiled.conflicts:
-        conflicts = "SELECT rid FROM catalogue INDEXED BY catalogue_conflicts WHERE live_heads > 1"
+        conflicts = f"SELECT rid FROM catalogue c INDEXED BY catalogue_conflicts WHERE {IN_CONFLICT}"
         return _few(db, conflicts, (), compiled.whole)
     if compiled.invalid:
         invalid = (
@@ -127,6 +128,12 @@ def listed(db: sqlite3.Connection, compiled: Compiled, most: int = LISTED) -> li
             "UNION SELECT value FROM json_each(?)"
         )
         return _few(db, invalid, (json.dumps(compiled.context.judged.beside),), compiled.whole)
+    if compiled.manifests:
+        # Where there are more they are no small part of all, and other parts of the query may be rarer.
+        described = f"SELECT rid FROM catalogue c INDEXED BY catalogue_manifests WHERE {HAS_MANIFEST}"
+        found = _few(db, described, (), compiled.whole)
+        if found is not None or compiled.match is None:
+            return found
     if compiled.named is not None and compiled.columns is not None:
         found = _in_names_and_elsewhere(db, compiled.named, compiled.columns, compiled, most)
     elif compiled.match is None:
@@ -582,6 +589,8 @@ def _along(sort: Sort, compiled: Compiled, rids: list[int] | None) -> str:
         index = "catalogue_conflicts"
     elif rids is None and compiled.invalid and compiled.context.judged.is_whole:
         index = "catalogue_invalid"
+    elif rids is None and compiled.manifests:
+        index = "catalogue_manifests"
     elif compiled.kind is not None:
         index = "catalogue_kind_updated"
     return f"catalogue c INDEXED BY {index}"

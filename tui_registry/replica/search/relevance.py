@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 
 from tui_registry.frozen import NamedTuple
@@ -124,7 +124,7 @@ def _as_a_whole(
     begun = _among(db, "names", start_match(texts[0], context), named)
     same = _of_that_name(db, ask, begun)
     tiers = {_IS: same, _BEGINS: begun - same, _HOLDS: named - begun}
-    known = _among(db, "words", _of_first(ask, compiled), left) if ask.first else set[int]()
+    known = _of_owners(db, ask.first, rids) if ask.first else set[int]()
     for place in range(first, _PLACES):
         tier, is_others = divmod(place, 2)
         if not (is_others or known):
@@ -135,14 +135,17 @@ def _as_a_whole(
             near = _near(ask, compiled) if left else None
             tiers[_ELSEWHERE] = left if near is None else _among(db, "words", near, left)
             tiers[_INSIDE] = left - tiers[_ELSEWHERE]
-        half = tiers[tier] - known if is_others else tiers[tier] & known
+        half = tiers[tier]
+        if known:
+            half = half - known if is_others else half & known
         yield _Block(place, _NO_CEILING, _ranked(db, ask, compiled, half, after), None)
         after = _ABOVE_ALL
 
 
-def _of_first(ask: Ask, compiled: Compiled) -> str:
-    """The expression for those matches that the owners have who come first."""
-    return f"({owned_by(ask.first)}) AND ({compiled.match})"
+def _of_owners(db: sqlite3.Connection, owners: Sequence[bytes], rids: list[int]) -> set[int]:
+    """Those of a few matches that some owners have."""
+    tables, where, parameters = of_rids(rids, (f"c.owner IN ({', '.join('?' * len(owners))})", [*owners]))
+    return {rid for (rid,) in db.execute(f"SELECT c.rid FROM {tables} WHERE {where}", parameters)}
 
 
 def _is_any(db: sqlite3.Connection, match: str) -> bool:
@@ -186,7 +189,7 @@ def _blocks(
     """The matches of a place below a rowid and those of the places after it, the last registered first."""
     sieve: str | None = None
     is_poor = False
-    if ask.first and not _is_any(db, _of_first(ask, compiled)):
+    if ask.first and not _is_any(db, f"({owned_by(ask.first)}) AND ({compiled.match})"):
         ask = ask._replace(first=())
     known = _found_by_name(db, ask, compiled)
     for place in _halves(ask, _IS):
@@ -251,7 +254,7 @@ def _found_by_name(db: sqlite3.Connection, ask: Ask, compiled: Compiled) -> set[
     ).fetchall()
     if ask.first:
         # However many others have the same name.
-        theirs = f"({_of_first(ask, compiled)}) AND ({_begun(ask)})"
+        theirs = f"({owned_by(ask.first)}) AND ({_begun(ask)})"
         rows += db.execute(
             "SELECT c.rid, c.name FROM words CROSS JOIN catalogue c ON c.rid = words.rowid WHERE words MATCH ? "
             "ORDER BY words.rowid DESC LIMIT ?",
@@ -304,8 +307,7 @@ def _tiers(ask: Ask, compiled: Compiled) -> list[tuple[int, _Tier]]:
     for number, tier in _whole_tiers(ask, compiled):
         if ask.first:
             # The index leads from an owner to the records.
-            match = f"({_of_first(ask, compiled)}) AND ({tier.match})"
-            found.append((2 * number, _Tier("words", match, compiled.rest)))
+            found.append((2 * number, _Tier("words", f"({owned_by(ask.first)}) AND ({tier.match})", tier.where)))
         where, parameters = tier.where
         others, owners = _of_half(ask, 2 * number + 1)
         if ask.first:

@@ -21,10 +21,10 @@ from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
 from tui_registry.replica.catalogue.current import Page, Row, muted_owners
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, index_version, indexed_share
 from tui_registry.replica.catalogue.judged import Judged, judge_some, read_judged
-from tui_registry.replica.catalogue.resembling import known_keys, resembled
+from tui_registry.replica.catalogue.resembling import alike_to_others, known_keys, resembled
 from tui_registry.replica.search import matching, vocabulary
 from tui_registry.replica.search.compile import Compiled, Context, asks_words, by_folded_name, compile_query, is_owner
-from tui_registry.replica.search.matching import Ask, State, stale_cursor
+from tui_registry.replica.search.matching import Ask, Found, State, stale_cursor
 from tui_registry.replica.search.vocabulary import Facets, FacetValue, known_values, read_facets
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
@@ -104,9 +104,7 @@ class Searcher:
                 by_arrival=own_names,
                 first=known_keys(db, self._key.known_address(db)) if named_first and parsed.texts else (),
             )
-            page = _window(db, ask)
-            if own_names:
-                page = page._replace(rows=self._compared(db, page.rows))
+            page = _window(db, ask, partial(self._compared, db) if own_names else None)
             if page.next is not None:
                 page = page._replace(next=stamp + page.next)
             if cursor is None:
@@ -191,10 +189,12 @@ class Searcher:
         """Local names of owners by address, where the query or its notes need them."""
         return self._names.all() if parsed.asks("owner") or parsed.asks("model") else {}
 
-    def _compared(self, db: sqlite3.Connection, rows: Sequence[Row]) -> list[Row]:
+    def _compared(self, db: sqlite3.Connection, found: Sequence[Found]) -> list[Row]:
         """The rows of a window, each with whose name its name looks like."""
-        likes = resembled(db, self._key.known_address(db), [(row.name, row.owner) for row in rows])
-        return [row if like is None else row._replace(like=like) for row, like in zip(rows, likes, strict=True)]
+        near = alike_to_others(db, [rid for rid, _ in found])
+        likes = resembled(db, self._key.known_address(db), [(row.name, row.owner) for rid, row in found if rid in near])
+        compared = iter(likes)
+        return [row._replace(like=next(compared)) if rid in near else row for rid, row in found]
 
     def _judge(self, parsed: Query, unwanted: Unwanted) -> None:
         """Judge what is not judged yet for whoever asks on this machine and waits for a whole answer, for a while: a
@@ -341,8 +341,11 @@ def _owners(addresses: Sequence[str], names: Mapping[str, str]) -> str:
     return ", ".join(whose[:_OWNERS_TOLD]) + more
 
 
-def _window(db: sqlite3.Connection, ask: Ask) -> Page:
+def _window(db: sqlite3.Connection, ask: Ask, compared: Callable[[Sequence[Found]], list[Row]] | None = None) -> Page:
     """
+    Args:
+        compared: makes the rows to show of what is found.
+
     Raises:
         QueryError: the cursor is not one of this search's.
     """
@@ -370,7 +373,8 @@ def _window(db: sqlite3.Connection, ask: Ask) -> Page:
         counted = matching.count(db, asked, rids)
     cursor = None if after is None else _write_cursor(after, counted)
     total, exact = counted or (0, False)
-    return Page([row for _, row in found], cursor, max(total, len(found)), exact)
+    rows = [row for _, row in found] if compared is None else compared(found)
+    return Page(rows, cursor, max(total, len(found)), exact)
 
 
 def _compiled(query: Query, kind: Kind | None, context: Context) -> Compiled:

@@ -11,7 +11,7 @@ from typing import Any
 from tui_registry.errors import Kind
 from tui_registry.frozen import NamedTuple
 from tui_registry.licences import usual
-from tui_registry.query.fields import FACETS
+from tui_registry.query.fields import FACETS, STATUSES
 from tui_registry.query.folding import fold_case, words
 from tui_registry.replica.catalogue.current import owned_by
 from tui_registry.replica.catalogue.derived import (
@@ -71,7 +71,7 @@ _LAST = "\U0010ffff"
 # What is counted of a row; labels where they are not longer than a parameter says.
 _COUNTED = (
     "c.kind, c.type, c.framework, c.license, c.quantization, c.parameters, c.owner, "
-    "CASE WHEN length(c.labels) <= ? THEN c.labels END"
+    "CASE WHEN length(c.labels) <= ? THEN c.labels END, c.status"
 )
 
 
@@ -105,6 +105,13 @@ class Facets(NamedTuple):
 
 def read_facets(db: sqlite3.Connection, compiled: Compiled) -> Facets:
     """Count the values of a search's matches."""
+    facets = _read_facets(db, compiled)
+    if [found.value for found in facets.values["status"]] == [STATUSES[0]]:
+        facets.values["status"].clear()  # nothing is said of any: there is nothing to choose from
+    return facets
+
+
+def _read_facets(db: sqlite3.Connection, compiled: Compiled) -> Facets:
     rids = matching.listed(db, compiled)
     tables, where, parameters = matching.source(compiled, rids, _LOOKED_AT if rids is None else len(rids))
     rows = db.execute(
@@ -160,6 +167,13 @@ def known_values(db: sqlite3.Connection, field: str, prefix: str, limit: int) ->
             rows += db.execute(rare, (field, begun, begun + _LAST, limit))
         rows = [*dict.fromkeys(rows)][:limit]
     counted = _folded(Counter(dict(rows))).most_common() if field == "license" else rows
+    if field == "status" and STATUSES[0].lower().startswith(prefix.lower()):
+        (records,) = db.execute("SELECT models + agents FROM replica").fetchone()
+        said = db.execute(
+            "SELECT value, records FROM counted WHERE field = 'status' AND value IN (?, ?)", STATUSES[1:]
+        ).fetchall()
+        in_use = _with_those_in_use(Counter(dict(said)), records)[STATUSES[0]]
+        counted = sorted([*rows, *([(STATUSES[0], in_use)] if in_use else [])], key=lambda row: (-row[1], row[0]))
     return [FacetValue(value, value, records) for value, records in counted]
 
 
@@ -258,7 +272,7 @@ def nearest_value(db: sqlite3.Connection, field: str, value: str) -> str | None:
     """The value itself where records have it in a field, in any case, else the nearest of those that most have."""
     source, _ = _values(db, field)
     rows = db.execute(f"SELECT value FROM {source} ORDER BY records DESC LIMIT ?", (field, _COMPARED))
-    known = [found for (found,) in rows]
+    known = [*(STATUSES if field == "status" else ()), *(found for (found,) in rows)]
     wanted = fold_case(value)
     same = next((found for found in known if fold_case(found) == wanted), None)
     if same is not None or _is_used(db, facet_word(field, value), False):
@@ -305,11 +319,17 @@ def _folded(licences: Counter[str]) -> Counter[str]:
     return found
 
 
+def _with_those_in_use(statuses: Counter[str], records: int) -> Counter[str]:
+    """The numbers of records by what is said of them, with those that are to be used among so many records."""
+    in_use = records - sum(statuses[status] for status in STATUSES[1:])
+    return Counter({**statuses, STATUSES[0]: in_use}) if in_use > 0 else statuses
+
+
 def _counted(rows: list[tuple[Any, ...]]) -> tuple[dict[str, Counter[str]], bool]:
     """The values of rows by field, and whether these are all. Column by column, as one call for a column costs a tenth
     of one for each value."""
-    columns = zip(*rows, strict=True) if rows else [()] * 8
-    kinds, types, frameworks, licences, quantizations, sizes, owners, labels = columns
+    columns = zip(*rows, strict=True) if rows else [()] * 9
+    kinds, types, frameworks, licences, quantizations, sizes, owners, labels, statuses = columns
     classes = Counter(bisect_left(_LARGEST, size) for size in sizes if size)
     found: dict[str, Counter[str]] = {
         "kind": Counter({KINDS_BY_CODE[code]: records for code, records in Counter(kinds).items()}),
@@ -319,6 +339,7 @@ def _counted(rows: list[tuple[Any, ...]]) -> tuple[dict[str, Counter[str]], bool
         "quant": Counter(value for value in quantizations if value is not None),
         "size": Counter({_SIZES[number][1]: records for number, records in classes.items()}),
         "owner": Counter({owner.hex(): records for owner, records in Counter(owners).items()}),
+        "status": _with_those_in_use(Counter(said for said in statuses if said is not None), len(rows)),
         "tag": Counter(),
         "cap": Counter(),
         "tool": Counter(),

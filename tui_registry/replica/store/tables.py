@@ -512,7 +512,14 @@ _VERSION_2 = (
         status TEXT
     )
     """,
-    "CREATE INDEX manifests_status ON manifests (status) WHERE status IS NOT NULL",
+    # Derived: what the manifest of a record says of it, null where it is to be used, and how many versions of that are
+    # live. Here, where lists and filters read: to look into another table for each row would double what a list costs.
+    "ALTER TABLE catalogue ADD COLUMN manifest_heads INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE catalogue ADD COLUMN status TEXT",
+    "CREATE INDEX catalogue_manifests ON catalogue (updated_at, rid) WHERE manifest_heads > 0",
+    # Whose manifest alone is in conflict is to be found, and settled, too.
+    "DROP INDEX catalogue_conflicts",
+    "CREATE INDEX catalogue_conflicts ON catalogue (updated_at, rid) WHERE live_heads > 1 OR manifest_heads > 1",
     # What opens the node to programs: SHA-256 of a token, and what it may be used for, as words.
     """
     CREATE TABLE tokens (
