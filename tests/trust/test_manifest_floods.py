@@ -79,7 +79,8 @@ def looks(store: Datastore, record: str) -> dict[str, Callable[[], object]]:
     return {
         "list": lambda: store.search(""),
         "search": lambda: store.search("subject"),
-        "status": lambda: store.search("is:conflict"),
+        "conflict": lambda: store.search("is:conflict"),
+        "status": lambda: store.search("status:deprecated"),
         "facets": store.facets,
         "values": lambda: store.known_values("tag"),
         "entry": lambda: store.entry(record),
