@@ -18,6 +18,7 @@ from tests.cli.conftest import Cli, Said, is_one_sentence
 from tui_registry.cli.commands import IN_CI
 from tui_registry.datastore import Datastore
 from tui_registry.node.server import running
+from tui_registry.records.schema import defaults
 
 CARD = "name: my-finetune\nversion: {}\nlicense: MIT\nparameters: 7.6b\ncontext_length: 32k\n"
 
@@ -61,6 +62,28 @@ def test_what_is_published_is_registered_and_the_node_has_it(
     entry = hub[0].entry(found["id"])
     assert entry is not None
     assert entry.record["license"] == "Apache-2.0"
+
+
+def test_what_stands_behind_a_record_is_published_with_it(
+    cli: Cli, card: str, hub: tuple[Datastore, str], data_dir: Path
+) -> None:
+    found, _ = published(cli("publish", card, "--json"))
+    with Datastore.open(data_dir) as here:
+        op = here.manifests.set(found["id"], {**defaults("manifest"), "languages": ["en"]})
+    _, (node,) = published(cli("publish", card, "--json"))
+    assert (node["ok"], node["offered"], node["applied"], node["known"]) == (True, 2, 1, 1)
+    there = hub[0].manifests.get(found["id"])
+    assert there is not None
+    assert there.heads == (op.hash,)
+    _, (node,) = published(cli("publish", card, "--json"))
+    assert (node["ok"], node["offered"]) == (True, 0)
+    # Taken away here, it is taken away there.
+    with Datastore.open(data_dir) as here:
+        here.manifests.delete(found["id"], [op.hash])
+    assert published(cli("publish", card, "--json"))[1][0]["applied"] == 1
+    there = hub[0].manifests.get(found["id"])
+    assert there is not None
+    assert there.manifest is None
 
 
 def test_what_stays_otherwise_than_the_source_says_is_no_success(cli: Cli, card: str, tmp_path: Path) -> None:

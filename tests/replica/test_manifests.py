@@ -182,6 +182,27 @@ def test_a_manifest_without_its_record_is_kept_passed_on_and_shown_nowhere(datas
     assert datastore.verify().sound
 
 
+def test_the_id_of_a_manifest_is_no_records(datastore: Datastore) -> None:
+    record = registered(datastore)
+    op = datastore.manifests.set(record, manifest())
+    assert datastore.manifests.get(op.key) is None
+    assert datastore.manifests.history(op.key) == []
+    assert (datastore.entry(op.key), datastore.versions(op.key), datastore.bodies([op.key])) == (None, None, [])
+    for write in (
+        lambda: datastore.update("model", op.key, make_record("model", "x"), [op.hash]),
+        lambda: datastore.delete("model", op.key, [op.hash]),
+        lambda: datastore.resolve("model", op.key, None, [op.hash]),
+        lambda: datastore.manifests.set(op.key, manifest()),
+        lambda: datastore.manifests.delete(op.key, [op.hash]),
+        lambda: datastore.find(op.key, deleted=True),
+    ):
+        with pytest.raises(StoreError) as raised:
+            write()
+        assert raised.value.code == "not_found"
+    assert datastore.add("model", {**make_record("model", "x"), "model_id": op.key}).key != op.key
+    assert datastore.manifests.get(record).heads == (op.hash,)  # type: ignore[union-attr]
+
+
 def test_lists_of_operations_tell_of_the_record_that_a_manifest_belongs_to(datastore: Datastore) -> None:
     record = registered(datastore, "tiny")
     op = datastore.manifests.set(record, manifest())

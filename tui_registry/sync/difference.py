@@ -437,9 +437,12 @@ async def listed(
         return None
     tiles = sorted({entry // TILE_OPS for entry in missing})
     wanted = (Span(tile, 0, min(TILE_OPS, head.size - tile * TILE_OPS)) for tile in tiles)
+    unread = 0
     async with aclosing(fetch_ahead(transport, head.epoch, wanted, bounds)) as fetched:
         async for span, lines, _ in fetched:
-            await keep([line for entry, line in enumerate(lines, span.start) if entry in missing])
+            unread += (
+                await keep([line for entry, line in enumerate(lines, span.start) if entry in missing])
+            ).unsupported
     fetched_hashes = [*missing.values()]
     return await in_thread(
         datastore.peers.pass_over,
@@ -450,6 +453,7 @@ async def listed(
         epoch=ours.epoch,
         hashes=fetched_hashes,
         left=left,
+        unread=unread,
         edge=edge,
     )
 

@@ -343,6 +343,8 @@ class Peers:
                     (name, head.epoch, next_index, running_sum, self._clock()),
                 )
                 _forget_old_epochs(db, name, head.epoch)
+                # What that log holds of a later version is counted as it is read.
+                db.execute("UPDATE peers SET unsupported = 0 WHERE name = ?", (name,))
             again = _first_to_read_again(db, name, head.epoch)
             db.execute("UPDATE peers SET epoch = ? WHERE name = ?", (head.epoch, name))
         start = next_index if again is None else min(again, next_index)
@@ -471,6 +473,7 @@ class Peers:
             note_all_left(db, name, their_epoch, size, told)
             if unread:
                 _mark_unsupported(db, name, their_epoch, 0)
+                db.execute("UPDATE peers SET unsupported = unsupported + ? WHERE name = ?", (unread, name))
             _move_cursor(db, name, moved, self._clock())
             _write_sum(db, name, their_epoch, size, int(total, 16))
             if edge is not None:
@@ -1019,6 +1022,9 @@ def _first_to_read_again(db: sqlite3.Connection, peer: str, epoch: str) -> int |
     due = {"again_index": again}
     if version != READER_VERSION:
         due["unsupported_index"] = unsupported
+        if unsupported is not None:
+            # They are counted anew as they are read: most of them are none any more.
+            db.execute("UPDATE peers SET unsupported = 0 WHERE name = ?", (peer,))
     if evicted is not None and has_room(db):
         due["evicted_index"] = evicted
     first = min((index for index in due.values() if index is not None), default=None)
