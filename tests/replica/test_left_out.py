@@ -112,6 +112,8 @@ def test_what_waited_for_a_child_of_a_blocked_owner_waits_no_more() -> None:
         assert registry.apply([third.to_json()]).pending == 1
         registry.rations.block(FLOOD.address)
         assert registry.stats().pending == 0
+        # Its peer's cursor has passed it: nobody would ask for it later if it was forgotten.
+        assert [one.hash for one in registry.rations.left_out()] == [third.hash]
         registry.apply(lines([second, third]))
         assert registry.stats().pending == 0
         registry.rations.unblock(FLOOD.address)
@@ -149,6 +151,19 @@ def test_what_is_over_a_ration_waits_and_comes_in_when_there_is_room(what: str) 
         assert registry.log.left_out() == []
         assert registry.apply(lines(ops), source=source).applied == 8 - taken
         assert registry.rations.count() == 0
+
+
+@pytest.mark.parametrize("source", ["lab", "push:192.0.2.1"])
+def test_what_waited_is_held_to_the_ration_of_who_sent_it(source: str) -> None:
+    """Else a source could send all it has without the first operation, and have that come from elsewhere."""
+    first, *rest = chain(6)
+    with replica() as registry:
+        registry.peers.add("lab", "http://127.0.0.1:1")
+        registry.rations.set_ration(PUSHES if source != "lab" else source, Ration(source_ops=2))
+        assert registry.apply(lines(rest), source=source).pending == 5
+        registry.apply([first.to_json()], source="file")
+        assert (registry.log.head().size, registry.stats().pending) == (3, 0)
+        assert {(one.reason, one.source) for one in registry.rations.left_out()} == {("source_full", source)}
 
 
 def test_a_ration_counts_what_a_push_is_given_beside_those_of_the_replica() -> None:

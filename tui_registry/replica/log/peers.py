@@ -406,15 +406,16 @@ class Peers:
             want_named(db, named)
             return wanted_of(db, name, epoch, most)
 
-    def asked(self, name: str, epoch: str, *, again: bool) -> None:
-        """Note that a peer was asked for all that was `wanted`.
+    def asked(self, name: str, epoch: str, *, again: bool, is_full: bool = False) -> None:
+        """Note that a peer was asked for all that was `wanted`. Where it did not give what it had sent before, its log
+        is read again from the first entry that was left out.
 
         Args:
-            again: its log is to be read again from the first entry that was left out: it could not be asked, or not
-                for all.
+            again: that is to be done in any case: it could not be asked, or not for all.
+            is_full: it was not asked for the rest, as there is no room for it.
         """
         with self._pool.write() as db:
-            asked(db, name, epoch, again=again)
+            asked(db, name, epoch, again=again, is_full=is_full)
 
     def skip_entries(
         self, name: str, epoch: str, size: int, fingerprint: str, *, left_out: Sequence[tuple[int, str, str]] = ()
