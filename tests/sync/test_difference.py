@@ -328,6 +328,44 @@ async def test_whoever_is_caught_in_a_comparison_is_read_no_further(lie: str, co
     assert here.peers.get("them").next_index == 0
 
 
+async def test_lists_of_more_hashes_than_the_log_has_are_not_read_on(
+    copied: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts whose symbols tell nothing, and lists for all of these that never end: of a large log hundreds, 4 MiB each."""
+    monkeypatch.setattr(difference, "SYMBOLS", 64)
+    monkeypatch.setattr(difference, "_IN_A_PART", 24)
+    monkeypatch.setattr(difference, "LISTED_BYTES", 32)
+    here, there = copied("here"), copied("there")
+    here.apply(bodies(OURS), source="test")
+    there.apply(bodies(THEIRS), source="test")
+
+    def endless(path: str, question: bytes, answer: bytes) -> tuple[int, bytes]:
+        if path != "/sync/difference" or b"prefixes" not in question:
+            return 200, answer
+        line, _, rest = answer.partition(b"\n")
+        count = len(rest) if b"symbols" in question else 32 * 20_000
+        return 200, line + b"\n" + random.Random(len(rest)).randbytes(count)
+
+    async with lying(there, endless) as peer:
+        here.peers.add("them", peer.url)
+        result = await pull(here, "them", bounds=Bounds(retry_seconds=0))
+    assert any(b"listed" in ask.body for ask in peer.asks)
+    assert result.error is not None
+    assert (result.error.code in ("protocol", "too_large"), result.read) == (True, 0)
+    assert result.bytes < 300_000
+
+
+async def test_operations_that_break_rules_are_not_taken_by_hash_for_ever(copied: Open) -> None:
+    here, there = copied("here"), copied("there")
+    here.apply(bodies(OURS[:1]), source="test")
+    there.apply(bodies(THEIRS), source="test")
+    async with lying(there, given(swapped)) as peer:
+        here.peers.add("them", peer.url)
+        result = await pull(here, "them", bounds=Bounds(retry_seconds=0, refused_entries=10))
+    assert result.error is not None
+    assert (result.error.code, result.read) == ("protocol", 0)
+
+
 READ: dict[str, Change] = {
     "noise": symbols(noise),
     "endless differences": symbols(lambda data: Symbols.from_bytes(noise(data)).to_bytes()),
