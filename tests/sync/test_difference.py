@@ -426,6 +426,44 @@ async def test_what_is_left_out_counts_where_logs_are_compared(copied: Open, tmp
             assert here.peers.get("them").identical
 
 
+async def test_what_strangers_pushed_and_is_left_out_makes_no_comparison_costly(copied: Open) -> None:
+    here, there = copied("here"), copied("there")
+    here.rations.block(MALLORY.address)
+    here.apply(bodies(roots(MALLORY, 300, "flood")), source="push:192.0.2.1")
+    here.apply(bodies(OURS[:1]), source="test")
+    there.apply(bodies([*THEIRS[:2], *roots(MALLORY, 2, "flood")]), source="test")
+    with running(there) as node:
+        async with line_to(node.url) as line:
+            # What a log does have of it is fetched once, to see that.
+            assert (await pulled(here, line)).left_out == 2
+            assert line.bytes < 64 * SYMBOL_BYTES + 4 * 700 + 3_000
+            assert (here.peers.get("them").left_out, here.rations.count()) == (2, 300)
+            here.peers.remove("them")
+            assert (await pulled(here, line)).left_out == 0
+
+
+async def test_an_owner_who_is_unblocked_while_logs_are_compared_is_not_passed_over(
+    copied: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, first, there = copied("here"), copied("first"), copied("there")
+    flood = bodies(roots(MALLORY, 3, "flood"))
+    first.apply(flood, source="test")
+    there.apply(flood, source="test")
+    here.rations.block(MALLORY.address)
+    settle = difference.settle
+
+    def settled(*args: object, **more: object) -> object:
+        here.rations.unblock(MALLORY.address)
+        return settle(*args, **more)  # type: ignore[arg-type]
+
+    with running(first) as one, running(there) as node:
+        here.peers.add("first", one.url)
+        await pull(here, "first")
+        monkeypatch.setattr("tui_registry.sync.pulling.settle", settled)
+        here.peers.add("them", node.url)
+        assert (await pull(here, "them")).applied == 3
+
+
 async def test_what_is_left_out_is_not_read_from_a_published_log_either(copied: Open, tmp_path: Path) -> None:
     here, there = copied("here"), copied("there")
     there.apply(bodies(roots(MALLORY, 5, "flood")), source="test")

@@ -328,7 +328,7 @@ def read_ours(datastore: Datastore, *, is_asked: bool = True) -> Ours | None:
     head = log.head(make_key=False)
     state = log.set_of(head.epoch, head.size)
     symbols = log.symbols(head.epoch, head.size, 0, SYMBOLS) if is_asked and state is not None else b""
-    left = frozenset(log.left_out())
+    left = frozenset(log.left_out(but_pushes=True))
     if state is None or symbols is None or (not is_asked and len(left) > _MANY):
         return None
     lanes, sums = state.lanes, Symbols.from_bytes(symbols)

@@ -342,11 +342,13 @@ def block(db: sqlite3.Connection, address: bytes, now: int) -> None:
 # What reads the log: what counts where logs are compared
 
 
-def hashes_left_out(db: sqlite3.Connection, source: str | None = None) -> list[bytes]:
+def hashes_left_out(db: sqlite3.Connection, source: str | None = None, *, but_pushes: bool = False) -> list[bytes]:
     """The raw hashes of what was left out and is not wanted, in the order in which it came; with `source` of what that
-    one sent last."""
+    one sent, `but_pushes` without what nobody but strangers who push has shown."""
     rows = db.execute(
-        "SELECT hash FROM left_out WHERE wanted = 0 AND (? IS NULL OR source = ?) ORDER BY seq", (source, source)
+        "SELECT hash FROM left_out WHERE wanted = 0 AND (? IS NULL OR source = ?) AND (NOT ? OR source NOT GLOB ?) "
+        "ORDER BY seq",
+        (source, source, but_pushes, PUSHES + "*"),
     )
     return [digest for (digest,) in rows]
 
@@ -573,6 +575,11 @@ def remember(db: sqlite3.Connection, rows: Iterable[tuple[bytes, str, Reason, st
             (digest, bytes.fromhex(owner), _code(reason), source, size, now),
         ).rowcount
         db.execute("UPDATE left_out SET wanted = 0, reason = ? WHERE hash = ?", (_code(reason), digest))
+        if not source.startswith(PUSHES):
+            # Strangers may have pushed it before: now it is known that logs have it.
+            db.execute(
+                "UPDATE left_out SET source = ? WHERE hash = ? AND source GLOB ?", (source, digest, PUSHES + "*")
+            )
         kept.add(digest)
     return kept
 

@@ -467,6 +467,8 @@ class Peers:
             owners = left_owners(db, [*hashes, *(left or ())])
             if here + sum(digest in owners for digest in hashes) + unread != len(hashes):
                 return None
+            if any(digest not in owners for digest in left or ()):
+                return None  # it is wanted by now, came in, or was forgotten: no cursor may pass it unnoted
             places = dict.fromkeys(hashes, 0) | dict(left or {})
             told = [(places[digest], digest.hex(), owner) for digest, owner in owners.items()]
             note_all_left(db, name, their_epoch, size, told)
