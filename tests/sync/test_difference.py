@@ -133,6 +133,24 @@ async def test_a_push_sends_what_the_peer_lacks_and_nothing_comes_back(copied: O
             assert (back.read, back.known, line.bytes < 2_000) == (0, 0, True)
 
 
+async def test_a_push_of_which_something_else_came_moves_no_cursor(copied: Open) -> None:
+    """As many operations were appended as were offered: one of them was left out, and one had waited for another."""
+    here, there = copied("here"), copied("there")
+    first = OURS[0]
+    waiting = edit(BOB, first)
+    there.apply(bodies([waiting]), source="elsewhere")
+    there.rations.block(MALLORY.address)
+    here.apply(bodies([first, *roots(MALLORY, 1)]), source="test")
+    with serving(there) as url:
+        async with line_to(url) as line:
+            await pulled(here, line)
+            assert (await push(here, "them")).applied == 2
+            there.apply(bodies(THEIRS[:1]), source="test")
+            result = await pulled(here, line)
+    # Else the peer would be told to have been put back to a backup.
+    assert (result.applied, result.restarted) == (2, False)
+
+
 async def test_a_push_among_others_ops_sends_what_the_peer_lacks(copied: Open) -> None:
     here, there = copied("here"), copied("there")
     here.apply(bodies(OURS), source="test")
