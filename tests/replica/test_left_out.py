@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -215,6 +217,23 @@ def test_who_has_most_left_out_makes_room_for_others(monkeypatch: pytest.MonkeyP
         registry.apply(lines(roots(FLOOD, 30, "more")), source="lab")
         by_source = Counter(one.source for one in registry.rations.left_out())
         assert by_source == {"lab": 15, "usb": 5}
+
+
+def test_room_is_made_for_many_at_once_however_few_each_source_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To see who has most is a look at all of them: not for each one that comes, while nobody else can write."""
+    monkeypatch.setattr(left_out, "MAX_LEFT_OUT", 1_024)
+    with replica() as registry:
+        registry.rations.block(FLOOD.address)
+        with closing(database(registry)) as beside:
+            beside.executemany(
+                "INSERT INTO left_out (hash, owner, reason, source, size, at) VALUES (?, ?, 0, ?, 1500, 1)",
+                ((sha256(b"%d" % n).digest(), b"\1" * 20, f"push:{n // 2}") for n in range(1_024)),
+            )
+        registry.apply([roots(FLOOD, 1)[0].to_json()], source="push:another")
+        # Four make room for one, and three find it made.
+        assert registry.rations.count() == 1_021
+        registry.apply(lines(roots(FLOOD, 4)), source="push:another")
+        assert registry.rations.count() == 1_024
 
 
 def flood(registry: Datastore, count: int, *, held: int) -> int:
