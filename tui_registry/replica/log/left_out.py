@@ -91,7 +91,7 @@ class LeftOut(NamedTuple):
     """An operation that was left out.
 
     Attributes:
-        hash, owner: 64 and 40 hex digits. source: who sent it last, as for the quarantine.
+        hash, owner: 64 and 40 hex digits. source: who sent it first; a peer rather than whoever pushed it before.
         size: bytes it would take on disk. at: Unix seconds.
         wanted: it comes in when a peer that has it is pulled from.
     """
@@ -274,7 +274,7 @@ class Rations:
             return {REASONS[reason]: count for reason, count in rows}
 
     def waiting(self, *, source: str) -> int:
-        """How many operations that a source sent last would be asked for if they were taken in."""
+        """How many operations that a source sent first would be asked for if they were taken in."""
         with self._pool.read() as db:
             ask = "SELECT count(*) FROM left_out WHERE reason <> ? AND source = ? AND wanted = 0"
             return int(db.execute(ask, (_code("blocked"), source)).fetchone()[0])
