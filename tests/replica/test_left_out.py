@@ -175,6 +175,18 @@ def test_a_ration_counts_what_a_push_is_given_beside_those_of_the_replica() -> N
         assert registry.apply(lines(roots(FLOOD, 5)), source="lab").applied == 3
 
 
+def test_a_ration_goes_with_its_peer() -> None:
+    """Else it would hold whoever has the name next, and nobody could take it back meanwhile."""
+    ops = roots(FLOOD, 3)
+    with replica() as registry:
+        registry.peers.add("lab", "http://127.0.0.1:1")
+        registry.rations.set_ration("lab", Ration(source_ops=1))
+        registry.apply(lines(ops), source="lab")
+        registry.peers.remove("lab")
+        assert registry.rations.rations() == {}
+        assert [one.wanted for one in registry.rations.left_out()] == [True, True]
+
+
 def test_this_replicas_own_key_is_never_left_out_hidden_or_purged() -> None:
     with replica() as registry:
         kept = registry.add("model", make_record("model", "kept"))

@@ -19,6 +19,7 @@ from tui_registry.replica.log.left_out import (
     asked,
     left_of_peers,
     left_owners,
+    look_again,
     named_since,
     note_all_left,
     note_left,
@@ -216,7 +217,7 @@ class Peers:
         return problems + _check_place(address)
 
     def remove(self, name: str) -> None:
-        """Forget a peer, its cursors and what waits on its behalf; the ops that came from it stay.
+        """Forget a peer, its cursors, its ration and what waits on its behalf; the ops that came from it stay.
 
         Raises:
             StoreError: `not_found`.
@@ -227,6 +228,8 @@ class Peers:
             for table in ("cursors", "shown_heads", *_BESIDE_CURSORS):
                 db.execute(f"DELETE FROM {table} WHERE peer = ?", (name,))
             db.execute("DELETE FROM pending WHERE source = ?", (name,))
+            if db.execute("DELETE FROM rations WHERE source = ?", (name,)).rowcount:
+                look_again(db)
 
     # Whose heads they are
 
