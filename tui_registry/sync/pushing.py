@@ -232,6 +232,9 @@ async def _offered(
 
 def _note_pushed(datastore: Datastore, name: str, lines: list[bytes], answer: Json) -> None:
     """Where the peer says that it appended just these, its cursor passes them. A lie costs it its own operations."""
+    tally = read_report(answer)
+    if replace(tally, conflicts=0) != Tally(applied=len(lines)):
+        return  # as many may be others, which had waited for some of these
     appended = answer.get("appended") if isinstance(answer, dict) else None
     told = appended if isinstance(appended, dict) else {}
     epoch, ranges = told.get("epoch"), told.get("ranges")

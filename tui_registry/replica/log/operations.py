@@ -447,15 +447,16 @@ class Log:
             return head
         return head._replace(set=found.set_hash.hex(), root=found.root.hex())
 
-    def left_out(self, source: str | None = None) -> list[bytes]:
+    def left_out(self, source: str | None = None, *, but_pushes: bool = False) -> list[bytes]:
         """The raw hashes of what was left out of this log (`registry.rations`) and not asked for again since: they
         count where logs are compared, and in no head of ours. At most 200,000 are remembered.
 
         Args:
-            source: only what this one sent last, such as the peer that is compared with.
+            source: only what this one sent, such as the peer that is compared with. but_pushes: without what only
+                pushes brought: strangers may push what no log has, to make all comparisons costly.
         """
         with self._pool.read() as db:
-            return hashes_left_out(db, source)
+            return hashes_left_out(db, source, but_pushes=but_pushes)
 
     def why_not_here(self, peer: str, epoch: str, lines: Sequence[bytes], first_entry: int) -> list[str]:
         """Why entries of a peer's log are not in this one, a word for each that is not: a reason for leaving out,

@@ -19,6 +19,7 @@ from tui_registry.replica.log.left_out import (
     asked,
     left_of_peers,
     left_owners,
+    look_again,
     named_since,
     note_all_left,
     note_left,
@@ -216,7 +217,7 @@ class Peers:
         return problems + _check_place(address)
 
     def remove(self, name: str) -> None:
-        """Forget a peer, its cursors and what waits on its behalf; the ops that came from it stay.
+        """Forget a peer, its cursors, its ration and what waits on its behalf; the ops that came from it stay.
 
         Raises:
             StoreError: `not_found`.
@@ -227,6 +228,8 @@ class Peers:
             for table in ("cursors", "shown_heads", *_BESIDE_CURSORS):
                 db.execute(f"DELETE FROM {table} WHERE peer = ?", (name,))
             db.execute("DELETE FROM pending WHERE source = ?", (name,))
+            if db.execute("DELETE FROM rations WHERE source = ?", (name,)).rowcount:
+                look_again(db)
 
     # Whose heads they are
 
@@ -408,15 +411,16 @@ class Peers:
             want_named(db, named)
             return wanted_of(db, name, epoch, most)
 
-    def asked(self, name: str, epoch: str, *, again: bool) -> None:
-        """Note that a peer was asked for all that was `wanted`.
+    def asked(self, name: str, epoch: str, *, again: bool, is_full: bool = False) -> None:
+        """Note that a peer was asked for all that was `wanted`. Where it did not give what it had sent before, its log
+        is read again from the first entry that was left out.
 
         Args:
-            again: its log is to be read again from the first entry that was left out: it could not be asked, or not
-                for all.
+            again: that is to be done in any case: it could not be asked, or not for all.
+            is_full: it was not asked for the rest, as there is no room for it.
         """
         with self._pool.write() as db:
-            asked(db, name, epoch, again=again)
+            asked(db, name, epoch, again=again, is_full=is_full)
 
     def skip_entries(
         self, name: str, epoch: str, size: int, fingerprint: str, *, left_out: Sequence[tuple[int, str, str]] = ()
@@ -468,6 +472,8 @@ class Peers:
             owners = left_owners(db, [*hashes, *(left or ())])
             if here + sum(digest in owners for digest in hashes) + unread != len(hashes):
                 return None
+            if any(digest not in owners for digest in left or ()):
+                return None  # it is wanted by now, came in, or was forgotten: no cursor may pass it unnoted
             places = dict.fromkeys(hashes, 0) | dict(left or {})
             told = [(places[digest], digest.hex(), owner) for digest, owner in owners.items()]
             note_all_left(db, name, their_epoch, size, told)
