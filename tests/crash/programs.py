@@ -112,6 +112,7 @@ def manifests(home: Path, say: Say) -> None:
         say(f"op {datastore.manifests.delete(ops[1].key, [said[1].hash]).hash}")
         say(f"op {datastore.delete('model', ops[0].key, [ops[0].hash]).hash}")
         say(f"op {carry_out(datastore, plan_undo(datastore, ops[0].key)).hash}")
+        say(f"op {datastore.add('model', make_record('model', 'three'), manifest=old).hash}")
 
 
 def pull_log(home: Path, say: Say) -> None:
