@@ -19,6 +19,7 @@ from tui_registry.backup import BackupError, PutBack, back_up, put_back
 from tui_registry.crdt import Identity
 from tui_registry.datastore import DATABASE, Datastore, Described, Draft, ImportRun, Ration, StoreError
 from tui_registry.errors import RegistryError
+from tui_registry.records.schema import defaults
 from tui_registry.replica.store.tables import MAKE_WORD_INDEX, set_words_aside
 from tui_registry.settings import STATE_DIR_VARIABLE
 from tui_registry.sync import publish
@@ -73,6 +74,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seed(datastore, 8)
         op = datastore.add("model", make_record("model", "mine", tags=["llama"]))
         datastore.update("model", op.key, {**make_record("model", "mine"), "version": "2.0.0"}, [op.hash])
+        datastore.manifests.set(op.key, defaults("manifest"))
         first, late = roots(ALICE, 3), roots(BOB, 1, "late")
         ops = [
             *first,
@@ -86,6 +88,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
         datastore.peers.add("hub", "https://hub.example:8420")
         show_two_faces(datastore, "hub")
         datastore.names.set(ALICE.address, "alice")
+        datastore.domains.put("example.org", [ALICE.address])
         datastore.searches.save("small", "params:<=8b")
         datastore.searches.remember("llama")
         datastore.drafts.save(Draft("new model", "model", None, (), {"name": "unfinished"}, 0))
@@ -137,7 +140,7 @@ def test_every_row_of_every_table_comes_back(full: Path, file: Path, tmp_path: P
 
 
 # What counts, or is rewritten when something is added.
-COUNTERS = {"replica", "counted", "owners", "search_state"}
+COUNTERS = {"replica", "counted", "owners", "search_state", "log_set", "log_symbols"}
 
 
 def test_a_backup_is_of_one_moment_and_whole_while_other_processes_write(full: Path, tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ from tui_registry.text import safe_text
 from tui_registry.tui.register.desk import Desk
 from tui_registry.tui.register.form_state import FormState
 
-# What no author can bring about: the Datastore sets times and ids, and a record of another shape is not read at all. Only
-# texts of a manifest have a form.
+# What no author of a record can bring about: the Datastore sets times and ids, a record of another shape is not read at
+# all, and only manifests have texts of a form.
 OUT_OF_REACH = {"shape", "time_range", "time_order", "not_hex", "form"}
 # Of a template, `missing_name` is one of the whole; the others come about only while it is rendered.
 UNWRITTEN = of_formfiles.WHILE_RENDERING

@@ -62,10 +62,11 @@ def test_no_file_is_no_fault(tmp_path: Path) -> None:
 def test_every_key_is_read(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     path.write_text(
-        'theme = "nord"\nname = "laptop"\nsync_every = "15m"\naccept_ops = "token"\n'
+        'theme = "nord"\nname = "laptop"\nsync_every = "15m"\nnamed_first = "off"\naccept_ops = "token"\n'
         "[sync]\nread_seconds = 60\n[node]\nthreads = 2\n"
     )
-    assert load_settings(path) == Settings("nord", "laptop", "15m", (("read_seconds", 60),), (("threads", 2),), "token")
+    tables = (("read_seconds", 60),), (("threads", 2),)
+    assert load_settings(path) == Settings("nord", "laptop", "15m", "off", "token", *tables)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +87,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         (b"[sync]\nread_seconds = true", "[sync] read_seconds must be a number"),
         (b"[node]\nbody_seconds = nan", "[node] body_seconds must be a number"),
         (b"sync_every = '15'", "sync_every is '15': an interval is a number and s, m, h or d, from 10s to 30d"),
+        (b"named_first = 'yes'", 'named_first is \'yes\': write "on" or "off"'),
         (b"sync_every = '9s'", "from 10s to 30d, such as 15m"),
         (b"accept_ops = 'all'", "accept_ops is 'all': write one of nobody, token, named, anybody"),
     ],

@@ -8,6 +8,7 @@ It opens a replica and holds its parts, which have the statements:
     registry.drafts     forms not yet signed
     registry.searches   saved searches and the history of searches
     registry.names      local names of owners
+    registry.domains    what domains said of keys, when they were asked
     registry.tokens     the tokens that this replica's node takes
     registry.rations    whom it hides and takes nothing of, how much it takes from whom, and what it left out
     registry.imports    what sources described before, and what a description is to the records that are here
@@ -50,6 +51,7 @@ from tui_registry.records.wire import derive_manifest_id
 from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of, revision_with
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
 from tui_registry.replica.catalogue.manifests import ManifestEntry as ManifestEntry
+from tui_registry.replica.catalogue.resembling import Like
 from tui_registry.replica.log.batches import BESIDE, RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
 from tui_registry.replica.log.left_out import (
@@ -82,9 +84,11 @@ from tui_registry.replica.store.tables import prepare
 from tui_registry.replica.unshared import (
     TOKEN_FILE as TOKEN_FILE,
     TOKEN_SCOPES as TOKEN_SCOPES,
+    Domains,
     Draft,
     Drafts,
     OwnerNames,
+    SaidBy,
     Searches,
     Token,
     Tokens,
@@ -110,7 +114,7 @@ if TYPE_CHECKING:
     from tui_registry.replica.log.purging import PurgeAmounts as PurgeAmounts
     from tui_registry.replica.log.retries import Once as Once
     from tui_registry.replica.search.searcher import Searcher
-    from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue
+    from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue as FacetValue
     from tui_registry.replica.store.backup_file import Copied
 else:
     # Whoever opens a replica needs the Datastore; what follows is brought when it is asked for. A checker that saw this
@@ -125,8 +129,8 @@ else:
             "TakenIn": "tui_registry.replica.log.local",
             **dict.fromkeys(("Restored", "Shared"), "tui_registry.replica.log.mark"),
             "Once": "tui_registry.replica.log.retries",
+            **dict.fromkeys(("Facets", "FacetValue"), "tui_registry.replica.search.vocabulary"),
             "PurgeAmounts": "tui_registry.replica.log.purging",
-            "Facets": "tui_registry.replica.search.vocabulary",
             "VerifyReport": "tui_registry.replica.audit",
         },
     )[0]
@@ -144,6 +148,7 @@ __all__ = [
     "Elsewhere",
     "Entry",
     "Faces",
+    "FacetValue",
     "Facets",
     "FieldChange",
     "Head",
@@ -152,6 +157,7 @@ __all__ = [
     "KeptOut",
     "LeftOut",
     "LeftOutGroup",
+    "Like",
     "NothingToUndo",
     "Once",
     "Operation",
@@ -166,6 +172,7 @@ __all__ = [
     "Restored",
     "Reverse",
     "Row",
+    "SaidBy",
     "Shared",
     "Spoilt",
     "Standing",
@@ -225,6 +232,7 @@ class Datastore:
         self._clock = clock
         self.key = Key(data_dir, pool, clock)
         self.names = OwnerNames(pool)
+        self.domains = Domains(pool, clock)
         self.searches = Searches(pool, clock)
         self.drafts = Drafts(pool, clock)
         self.tokens = Tokens(data_dir, pool, clock)
@@ -401,6 +409,7 @@ class Datastore:
         whole: bool = False,
         strict: bool = False,
         own_names: bool = True,
+        named_first: bool = False,
         work: int = SEARCH_WORK,
         counted: bool = True,
     ) -> Page:
@@ -417,6 +426,8 @@ class Datastore:
             strict: a field that there is not is refused, never read as words, and no word of a command is left out.
             own_names: whether saved searches and local names of owners are known. They are this replica's own: what
                 strangers ask is asked without.
+            named_first: in the order of relevance, of names that fit as well one's own come first, and those of keys
+                that have a name here. As that is local too, it goes with `own_names` alone.
             work: so many steps of SQLite's machine it may take, besides its time: what strangers ask takes a bounded
                 amount of the processor, however busy that is. Five million are enough for all that people type at 10^6
                 records.
@@ -445,6 +456,7 @@ class Datastore:
             whole=whole,
             strict=strict,
             own_names=own_names,
+            named_first=named_first and own_names,
             work=work,
             counted=counted,
         )

@@ -122,6 +122,21 @@ def make_folder(folder: Path, mode: int = 0o700) -> None:
         sync_folder(made.parent)
 
 
+@contextmanager
+def in_turn(folder: Path) -> Iterator[None]:
+    """One process at a time runs such a block for a folder; where folders cannot be locked, all may.
+
+    Raises:
+        OSError: there is no such folder, or it cannot be read.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _lock(handle, wait=True)
+        yield
+    finally:
+        os.close(handle)
+
+
 def free_bytes(folder: Path) -> int | None:
     """Bytes that this user may still write on the disk of a folder; None where that cannot be known."""
     try:

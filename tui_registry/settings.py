@@ -36,15 +36,23 @@ class SettingsError(RegistryError):
 # A table of the settings file: names and numbers, in the order in which they stand there.
 Numbers: TypeAlias = tuple[tuple[str, int | float], ...]
 TableName: TypeAlias = Literal["sync", "node"]
-SettingName: TypeAlias = Literal["theme", "name", "sync_every", "accept_ops"]
+SettingName: TypeAlias = Literal["theme", "name", "sync_every", "named_first", "accept_ops"]
 # The texts and the tables that the file may hold.
-SETTING_NAMES: tuple[SettingName, ...] = ("theme", "name", "sync_every", "accept_ops")
+SETTING_NAMES: tuple[SettingName, ...] = ("theme", "name", "sync_every", "named_first", "accept_ops")
 TABLE_NAMES: tuple[TableName, ...] = ("sync", "node")
+# What the app's colours can be: Textual's own. They stand here as whoever sets one need not bring Textual.
+THEMES = (
+    "ansi-dark", "ansi-light", "atom-one-dark", "atom-one-light", "catppuccin-frappe", "catppuccin-latte",
+    "catppuccin-macchiato", "catppuccin-mocha", "dracula", "flexoki", "gruvbox", "monokai", "nord", "rose-pine",
+    "rose-pine-dawn", "rose-pine-moon", "solarized-dark", "solarized-light", "textual-dark", "textual-light",
+    "tokyo-night",
+)  # fmt: skip
 # Who may push to this replica's node; `named`: whoever brings what a key signed that has a name here.
 PushersName: TypeAlias = Literal["nobody", "token", "named", "anybody"]
 PUSHERS: tuple[PushersName, ...] = ("nobody", "token", "named", "anybody")
 # The longest and the shortest that something repeats itself after; how seconds are meant where a number has a unit.
 _LEAST_INTERVAL, _MOST_INTERVAL = 10, 30 * 86_400
+_SWITCH = ("", "on", "off")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 Bounded = TypeVar("Bounded")
@@ -57,17 +65,20 @@ class Settings(NamedTuple):
         theme: a Textual theme, such as `nord` or `textual-light`; empty for the app's own.
         name: what this replica calls itself on the title line, such as `laptop`; empty for the machine's name.
         sync_every: how often the app pulls by itself, as `interval` reads it; empty for not at all.
+        named_first: "off" where searches in the app do not put what is your own, and what the keys sign that you named,
+            before what fits as well; empty or "on" where they do.
+        accept_ops: one of `PUSHERS`; empty for nobody. `serve --accept-ops` comes before it.
         sync, node: bounds that are set in a table of that name, of `sync.Bounds` and of `node.NodeBounds`; they know
             which there are (`with_bounds`).
-        accept_ops: one of `PUSHERS`; empty for nobody. `serve --accept-ops` comes before it.
     """
 
     theme: str = ""
     name: str = ""
     sync_every: str = ""
+    named_first: str = ""
+    accept_ops: str = ""
     sync: Numbers = ()
     node: Numbers = ()
-    accept_ops: str = ""
 
 
 def data_dir(given: Path | str | None = None) -> Path:
@@ -128,6 +139,8 @@ def with_setting(settings: Settings, key: SettingName, value: str) -> Settings:
             return settings._replace(name=value)
         case "sync_every":
             return settings._replace(sync_every=value)
+        case "named_first":
+            return settings._replace(named_first=value)
         case "accept_ops":
             return settings._replace(accept_ops=value)
 
@@ -325,6 +338,8 @@ def _text(path: Path, key: str, value: object) -> str:
             interval(value)
         except ValueError as error:
             raise SettingsError(path, f"sync_every is '{safe_text(value, 40)}': {error}; or \"\" for not") from None
+    if key == "named_first" and value not in _SWITCH:
+        raise SettingsError(path, f'named_first is \'{safe_text(value, 40)}\': write "on" or "off"')
     if key == "accept_ops" and value and value not in PUSHERS:
         words = f"write one of {', '.join(PUSHERS)}"
         raise SettingsError(path, f"accept_ops is '{safe_text(value, 40)}': {words} ('tui-registry help trust')")

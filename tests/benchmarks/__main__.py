@@ -39,9 +39,13 @@ def main() -> None:
     """Build the data, run every measurement, print a table for each size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sizes", type=int, nargs="*", default=[10_000, 100_000], help="records (10000 100000)")
-    sizes: list[int] = parser.parse_args().sizes
+    parser.add_argument(
+        "--manifests", type=int, default=0, metavar="PERCENT", help="so many of the operations are manifests (0 to 50)"
+    )
+    wanted = parser.parse_args()
+    sizes: list[int] = wanted.sizes
     for size in sizes:
-        lines = op_lines(size)
+        lines = op_lines(size, wanted.manifests)
         work = Path(tempfile.mkdtemp(prefix="tui-registry-bench-"))
         os.environ[STATE_DIR_VARIABLE] = str(work / "state")
         try:
@@ -52,7 +56,9 @@ def main() -> None:
 
 def _run(lines: list[bytes], work: Path) -> None:
     size = len(lines)
-    print(f"\n{size:,} records, {sum(map(len, lines)) / size:,.0f} bytes an op\n")
+    manifests = sum(line.startswith(b'{"Manifest"') for line in lines)
+    behind = f", {manifests:,} of them manifests" if manifests else ""
+    print(f"\n{size:,} operations{behind}, {sum(map(len, lines)) / size:,.0f} bytes an op\n")
     _row("what", "figure", "CPU", "of its floor")
     _row("---", "---:", "---:", "---:")
     applied = spent(lambda: _apply(work / "source", lines))

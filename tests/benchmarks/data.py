@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.seeds import NOW, make_record, owner
 from tui_registry.crdt import Identity, sign_up
 from tui_registry.errors import Json, Kind, Record
-from tui_registry.records import defaults, derive_id
+from tui_registry.records import defaults, derive_id, derive_manifest_id
 from tui_registry.records.schema import ID_FIELD
 
 DATA = Path(__file__).parent / "data"
@@ -41,17 +41,22 @@ _SCRIPTS = {
 }
 
 
-def op_lines(count: int) -> list[bytes]:
-    """The bytes of `count` root ops; kept under `data/`, so that only the first run pays for signing them."""
-    sample = hashlib.sha256(b"\n".join(_make(_SAMPLE))).hexdigest()
-    path = DATA / f"ops-{count}-{sample[:12]}.ndjson"
+def op_lines(count: int, manifests: int = 0) -> list[bytes]:
+    """The bytes of `count` root ops; kept under `data/`, so that only the first run pays for signing them.
+
+    Args:
+        manifests: so many in a hundred of them are manifests, each behind its record; at most 50.
+    """
+    sample = hashlib.sha256(b"\n".join(_make(_SAMPLE, manifests))).hexdigest()
+    what = f"ops-{count}-with-{manifests}" if manifests else f"ops-{count}"
+    path = DATA / f"{what}-{sample[:12]}.ndjson"
     if not path.exists():
         DATA.mkdir(exist_ok=True)
-        for outdated in DATA.glob(f"ops-{count}[-.]*"):
+        for outdated in DATA.glob(f"{what}-{'?' * 12}.ndjson"):
             outdated.unlink()
         draft = path.with_suffix(".part")
         with draft.open("wb") as file:
-            for number, line in enumerate(_make(count)):
+            for number, line in enumerate(_make(count, manifests)):
                 file.write(line + b"\n")
                 if number % 10_000 == 0:
                     print(f"\rsigning {number:,} of {count:,}", end="", file=sys.stderr)
@@ -159,7 +164,49 @@ def _owners() -> list[Identity]:
     return [owner(f"bench {number}") for number in range(_OWNERS)]
 
 
-def _make(count: int) -> Iterator[bytes]:
+def _make(count: int, manifests: int) -> Iterator[bytes]:
     owners = {identity.address: identity for identity in _owners()}
+    made = behind = 0
     for kind, record in records(count):
-        yield sign_up(owners[str(record["owner_id"])], kind, record).to_json()
+        identity = owners[str(record["owner_id"])]
+        yield sign_up(identity, kind, record).to_json()
+        made += 1
+        if made < count and (behind + 1) * 100 <= manifests * (made + 1):
+            yield sign_up(identity, "manifest", _manifest_of(kind, record, made)).to_json()
+            made, behind = made + 1, behind + 1
+        if made == count:
+            return
+
+
+def _manifest_of(kind: Kind, record: Record, number: int) -> Record:
+    """What an importer finds of a model: its files with their digests, what it was made from, how it is built."""
+    chance = random.Random(number)
+    identifier, name = str(record[ID_FIELD[kind]]), str(record["name"])
+    files: list[Json] = [
+        {
+            "uri": f"model-{part:05}-of-00004.safetensors",
+            "media_type": "",
+            "sha256": chance.randbytes(32).hex(),
+            "size_bytes": chance.randrange(10**9, 5 * 10**9),
+            "quantization": None,
+        }
+        for part in range(1, 1 + chance.choice((1, 1, 2, 4)))
+    ]
+    base: Json = {"relation": "Finetune", "model_id": None, "name": f"org/{name[:20]}-base", "sha256": None}
+    score: Json = {"benchmark": "MMLU", "metric": "acc", "value": f"0.{chance.randrange(100, 999)}", "source": ""}
+    return {
+        **defaults("manifest"),
+        "manifest_id": derive_manifest_id(identifier),
+        "owner_id": record["owner_id"],
+        "subject_id": identifier,
+        "subject_kind": kind.capitalize(),
+        "subject_name": name,
+        "status": "Deprecated" if number % 10 == 0 else "Active",
+        "artifacts": files,
+        "derived_from": [base],
+        "evaluations": [score],
+        "languages": ["en", "de"],
+        "repository_url": f"https://example.org/models/{number}",
+        "created_at": record["created_at"],
+        "updated_at": record["updated_at"],
+    }

@@ -26,7 +26,7 @@ from tui_registry.replica.catalogue.derived import (
 )
 from tui_registry.replica.store.stored import record_of
 
-_TABLES = ("keys", "ops", "catalogue")
+_TABLES = ("keys", "ops", "catalogue", "manifests")
 _BATCH = 8_192
 
 

@@ -62,7 +62,7 @@ def offered(cli: Cli, whole: Path) -> object:
     ("words", "kind", "candidates"),
     [
         (["stat"], "words", ["status"]),
-        (["peer", ""], "words", ["add", "list", "show", "trust", "faces", "limit", "remove"]),
+        (["peer", ""], "words", ["add", "list", "show", "trust", "faces", "limit", "remove", "find"]),
         (["peer", "remove", ""], "words", ["hub", "stick"]),
         (["peer", "add", "x", ""], "files", []),
         (["sync", "hub", ""], "words", ["stick"]),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli, is_one_sentence
+from tui_registry.settings import THEMES
 
 WRITTEN = """\
 # mine
@@ -54,7 +55,7 @@ def test_what_is_set_is_shown_and_on_demand_everything(cli: Cli, written: Path) 
     shown = cli("config", "show").out.splitlines()
     assert shown[0] == "theme = nord"
     assert "sync.pull_seconds = 600" in shown
-    assert len(shown) == 7
+    assert len(shown) == 8
     whole = cli("config", "show", "--all").out.splitlines()
     assert len(whole) > 40
     assert "node.connections = 64" in whole
@@ -144,3 +145,19 @@ def test_an_editor_that_is_left_at_once_leaves_no_file(cli: Cli, file: Path, mon
     edited_by(monkeypatch, "path.write_text(path.read_text().replace('# name', 'name'))")
     assert cli("config", "edit").code == 0
     assert cli("config", "show", "--json").json["name"] == "laptop"
+
+
+def test_no_editor_is_begun_that_nobody_named(cli: Cli, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VISUAL", "EDITOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", "")
+    assert is_one_sentence(cli("config", "edit"), "set $EDITOR", str(file), "config set")
+    assert not file.exists()
+
+
+def test_a_theme_that_there_is_not_is_told_with_the_nearest(cli: Cli, file: Path) -> None:
+    assert is_one_sentence(cli("config", "set", "theme", "nrod"), "there is no theme 'nrod': did you mean nord?")
+    assert is_one_sentence(cli("config", "set", "theme", "xyzzy"), "there are ansi-dark, ")
+    assert not file.exists()
+    for theme in (*THEMES, ""):
+        assert cli("config", "set", "theme", theme).code == 0

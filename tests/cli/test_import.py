@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import MODEL, Cli, is_one_sentence
-from tests.seeds import seed
+from tests.seeds import owner, seed, signed
 from tui_registry.datastore import Datastore
 
 
@@ -199,3 +199,19 @@ def test_a_card_that_leaves_out_its_type_is_read_and_waits_for_an_answer(cli: Cl
     assert cli("list", "models", "--json").lines == []
     assert cli("import", str(tmp_path), "--register", "--set", "model_type=LLM").code == 0
     assert len(cli("list", "models", "--json").lines) == 1
+
+
+def test_a_draft_with_a_name_like_another_s_is_noted_and_registered_all_the_same(
+    cli: Cli, data_dir: Path, tmp_path: Path
+) -> None:
+    with Datastore.open(data_dir) as datastore:
+        datastore.apply([signed(owner("lab"), "model", "Llama-3").to_json()])
+        datastore.names.set(owner("lab").address, "the lab")
+    card = tmp_path / "card.json"
+    card.write_text('{"model_type": "LLM", "name": "L1ama-3", "license": "MIT"}')
+    told = "its name looks like “Llama-3”, a record of the lab, a key you named"
+    assert cli("import", "--kind", "model", "card.json", "--json").json["notes"] == [told]
+    assert told in cli("import", "--kind", "model", "--explain", "card.json").out
+    assert cli("import", "--kind", "model", "--register", "card.json", "--json").json["status"] == "registered"
+    # What is one's own already is nobody else's.
+    assert cli("import", "--kind", "model", "card.json", "--json").json["notes"] == []

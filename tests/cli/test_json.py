@@ -134,8 +134,17 @@ def forked(cli: Cli, own: str) -> str:
     return own
 
 
-# What only ends by a signal, is checked where it runs: `serve` and rounds of `sync` in test_exchange.
-_ELSEWHERE = {"serve", "serve --token", "sync --every"}
+# What only ends by a signal, is checked where it runs: `serve` and rounds of `sync` in test_exchange. And so is what asks
+# a domain or the local network (tests/sync/test_domains.py, test_lan.py).
+_ELSEWHERE = {
+    "manifest edit",
+    "manifest resolve",
+    "serve",
+    "serve --token",
+    "sync --every",
+    "identity verify",
+    "peer find",
+}
 
 
 def test_what_every_command_prints_has_the_shape_that_the_page_tells(
@@ -145,11 +154,14 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
     (tmp_path / "crew.formfile").write_text("NAME crew\nNO SUCH\n")
     (tmp_path / "phrase").write_text("a long passphrase\n")
     (tmp_path / "card.json").write_text('{"name": "card", "license": "MIT", "formfile_template": "NAME card\\n"}')
+    (tmp_path / "behind.json").write_text('{"languages": ["en"]}')
     (tmp_path / "cards.ndjson").write_text('{"name": "one"}\n{"name": "two"}\n')
     ours = cli("register", "model", "card.json", "--json").json["id"]
     seen = cli("show", forked, "--json").json["revision"]
     lines = f"""
-        register model card.json | update {ours} card.json | list models | search card | search --facets card
+        register model card.json | update {ours} card.json | list models
+        manifest set {ours} behind.json | deprecate --message=x {ours} | manifest show {ours} | show {ours}
+        history {ours} | manifest delete --yes {ours} | search card | search --facets card
         search --save mine is:mine | search --saved | show {ours} | show {forked} | show --at today {ours}
         conflicts | diff {forked} | diff {ours} | compare {ours} {forked} | history | history {forked} | status
         history --elsewhere | history --elsewhere --acknowledge | resolve --dry-run --set license=MIT {forked}
@@ -169,7 +181,7 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
         --data-dir sixth peer add hub http://127.0.0.1:1 | --data-dir sixth publish --kind model card.json
         verify | verify --ops ops | identity show | identity export --passphrase-file phrase key.json
         identity import --yes --passphrase-file phrase key.json | identity new --yes
-        identity name {"0" * 40} lab | identity name | token add ci | token list | token revoke ci
+        identity name {"0" * 40} lab | identity name | identity list | identity statement example.org | token add ci | token list | token revoke ci
         block 0x{"1" * 40} | block | block --undo {"1" * 40} | mute {"1" * 40} | mute --undo {"1" * 40} | mute
         purge --yes {"1" * 40} | purge --dry-run --peer gone | quarantine --left-out | quarantine --left-out --take-in
         peer limit --everybody --owner-ops 5 --bytes 2GiB | peer limit | peer limit --everybody --off

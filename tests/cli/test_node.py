@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from tui_registry.cli.commands import COMMANDS
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json
 from tui_registry.node import running
+from tui_registry.sync.remote import connect
 
 ME = owner("me")
 
@@ -272,6 +274,59 @@ ELSE = {
 }
 
 
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A replica of both kinds, and the address of its node, which go by the time that it is."""
+    folder = tmp_path_factory.mktemp("seeded") / "node"
+    with Datastore.open(folder) as store:
+        seed(store, 12)
+        with running(store) as node:
+            yield folder, node.url
+
+
+@pytest.mark.parametrize("order", ["name", "-name", "updated", "-updated", "created", "-params", "-context", "context"])
+@pytest.mark.parametrize("query", ["created:>2001-01-01", "(-zzz)"])
+def test_both_kinds_come_in_the_order_of_a_replica(cli: Cli, seeded: tuple[Path, str], order: str, query: str) -> None:
+    """What is alike in it may come in another order."""
+
+    def keys(found: Iterable[dict[str, Any]]) -> list[object]:
+        name = {"params": "parameters", "context": "context_length"}.get(order.lstrip("-"), order.lstrip("-"))
+        records = [one.get("record", one) for one in found]
+        return [str(record.get(name, record.get(f"{name}_at"))).lower() for record in records]
+
+    words = ("search", query, f"--sort={order}")
+    folder, url = seeded
+    here, far = (cli(*words, *there, "--json").lines for there in (("--data-dir", str(folder)), ("--node", url)))
+    assert keys(far) == keys(here)
+    assert {line["id"] for line in far} == {line["id"] for line in here}
+    assert {line["kind"] for line in here} == {"model", "agent"}
+    # Window by window, of whatever size.
+    with connect(url) as remote:
+        for limit in (1, 5):
+            rows, cursor = [], None
+            while True:
+                page = remote.search(query, sort=order, limit=limit, cursor=cursor)
+                rows += [row.id for row in page.rows]
+                assert page.total == len(here) or cursor is not None
+                if (cursor := page.next) is None:
+                    break
+            assert rows == [line["id"] for line in far]
+
+
+@pytest.mark.parametrize("query", ["", "tag:chat", "params:<=8b", "nothing-has-this"])
+def test_facets_are_counted_over_both_kinds(ask: Asked, local: Cli, query: str) -> None:
+    words = ("search", "--facets", *([query] if query else []))
+
+    def counted(said: Said) -> list[dict[str, Json]]:
+        # Names are local.
+        return sorted(
+            ({**line, "label": ""} for line in said.lines), key=lambda line: str((line["field"], line["term"]))
+        )
+
+    assert counted(ask(*words, "--json")) == counted(local(*words, "--json"))
+    assert ask(*words).code == 0
+
+
 @pytest.mark.parametrize("command", [name for name, command in COMMANDS.items() if not command.asks_nodes])
 def test_every_other_command_refuses_in_words(cli: Cli, data_dir: Path, command: str) -> None:
     node = ("--node", "http://127.0.0.1:1")
@@ -291,7 +346,6 @@ def test_every_other_command_refuses_in_words(cli: Cli, data_dir: Path, command:
         (("list", "models", "--node", ""), "the word is empty"),
         (("list", "models", "--node", "http://x", "--data-dir", "d"), "leave one of them out"),
         (("search", "--saved", "--node", "http://x"), "leave --node out"),
-        (("search", "--facets", "--node", "http://x"), "leave --node out"),
         (("history", "--node", "http://x"), "give its ID"),
     ],
 )

@@ -18,6 +18,7 @@ from tests.cli.conftest import Cli, Said, is_one_sentence
 from tui_registry.cli.commands import IN_CI
 from tui_registry.datastore import Datastore
 from tui_registry.node.server import running
+from tui_registry.records.schema import defaults
 
 CARD = "name: my-finetune\nversion: {}\nlicense: MIT\nparameters: 7.6b\ncontext_length: 32k\n"
 
@@ -61,6 +62,48 @@ def test_what_is_published_is_registered_and_the_node_has_it(
     entry = hub[0].entry(found["id"])
     assert entry is not None
     assert entry.record["license"] == "Apache-2.0"
+
+
+def test_what_stands_behind_a_record_is_published_with_it(
+    cli: Cli, card: str, hub: tuple[Datastore, str], data_dir: Path
+) -> None:
+    found, _ = published(cli("publish", card, "--json"))
+    with Datastore.open(data_dir) as here:
+        op = here.manifests.set(found["id"], {**defaults("manifest"), "languages": ["en"]})
+    _, (node,) = published(cli("publish", card, "--json"))
+    assert (node["ok"], node["offered"], node["applied"], node["known"]) == (True, 2, 1, 1)
+    there = hub[0].manifests.get(found["id"])
+    assert there is not None
+    assert there.heads == (op.hash,)
+    _, (node,) = published(cli("publish", card, "--json"))
+    assert (node["ok"], node["offered"]) == (True, 0)
+    # Taken away here, it is taken away there.
+    with Datastore.open(data_dir) as here:
+        here.manifests.delete(found["id"], [op.hash])
+    assert published(cli("publish", card, "--json"))[1][0]["applied"] == 1
+    there = hub[0].manifests.get(found["id"])
+    assert there is not None
+    assert there.manifest is None
+
+
+def test_what_stays_otherwise_than_the_source_says_is_no_success(cli: Cli, card: str, tmp_path: Path) -> None:
+    """As `apply` ends; a replica that forgot the source cannot tell which of both is newer."""
+    record = {"name": "my-finetune", "version": "1.0.0", "parameters": 7_600_000_000, "context_length": 32_768}
+    registered = cli("register", "model", "-", "--json", given=json.dumps({**record, "license": "MIT"})).json
+    edited = {**registered["record"], "license": "BSD-3-Clause"}
+    assert cli("update", registered["id"], "-", given=json.dumps(edited)).code == 0
+    (tmp_path / card).write_text(CARD.format("1.0.0").replace("MIT", "Apache-2.0"))
+    said = cli("publish", card)
+    assert said.code == 1
+    assert "1 record stays as edited here, and not as card.yaml says: 'tui-registry apply card.yaml' takes" in said.err
+    assert "hub: has 1 record as here" in said.out
+    assert cli("apply", card).code == 0
+    said = cli("publish", card)
+    assert (said.code, "stays" in said.err) == (0, False)
+    # What was edited since the source said it last is no difference that somebody forgot.
+    entry = cli("show", registered["id"], "--json").json
+    assert cli("update", registered["id"], "-", given=json.dumps({**entry["record"], "license": "MIT"})).code == 0
+    assert cli("publish", card).code == 0
 
 
 def test_only_what_is_published_is_given_to_a_node(cli: Cli, own: str, card: str, hub: tuple[Datastore, str]) -> None:

@@ -15,7 +15,9 @@ from tests.cli.conftest import MODEL, Cli, is_one_sentence
 from tests.seeds import owner, signed
 from tui_registry import datastore as opening
 from tui_registry.cli import look
+from tui_registry.crdt import sign_up
 from tui_registry.datastore import DATABASE, Datastore
+from tui_registry.records import defaults
 
 HOSTILE = "[red]x[/]\x1b]52;c;eA==\x07\u202egpj.exe\nsecond line\x9b31m"
 
@@ -27,9 +29,33 @@ def test_list_json_streams_one_object_a_line(cli: Cli, seeded: Path, kind: str, 
     assert said.err == ""
     assert len(said.lines) == count
     for line in said.lines:
-        assert list(line) == ["kind", "id", "record", "heads", "problems"]
+        assert list(line) == ["kind", "id", "record", "heads", "problems", "status", "petname", "looks_like"]
+        assert line["status"] is None
         assert f"{line['kind']}s" == kind
         assert line["record"][f"{line['kind']}_id"] == line["id"]
+
+
+def test_a_status_is_named_found_and_counted_and_a_manifest_in_conflict_listed(cli: Cli, own: str) -> None:
+    with Datastore.open() as store:
+        op = store.manifests.set(own, {**defaults("manifest"), "status": "Deprecated", "status_message": "old"})
+        said = store.manifests.get(own)
+        assert said is not None
+        assert said.manifest is not None
+        for side in ("[x]left\x1b[31m", "right"):
+            rival = {**said.manifest, "status": {"Other": side}}
+            store.apply([sign_up(store.key.identity(), "manifest", rival, children=[op.hash], clock=2).body])
+        status = store.search().rows[0].status
+    (line,) = cli("search", f'status:"{status}"', "--json").lines
+    assert line["status"] == status
+    assert cli("search", "status:deprecated").out == ""
+    assert cli("list", "models").out.splitlines()[1].endswith("conflict: 2 versions of its manifest")
+    assert "\x1b" not in cli("list", "models").out
+    (conflict,) = cli("conflicts", "--json").lines
+    assert (conflict["id"], len(conflict["versions"]), conflict["manifest_versions"]) == (own, 1, 2)
+    assert cli("conflicts").out.splitlines()[1].endswith("the manifest (2 versions)")
+    counts = {row["term"] for row in cli("search", "--facets", "", "--json").lines if row["field"] == "status"}
+    assert {"status:Active"} < counts
+    assert cli("status", "--json").json["conflicts"]["records"] == 1
 
 
 def test_list_is_newest_first_and_sorts_on_request(cli: Cli, seeded: Path) -> None:
@@ -171,10 +197,41 @@ def test_a_table_fits_its_terminal(cli: Cli, seeded: Path, monkeypatch: pytest.M
         assert max(len(line) for line in cli("list", "models").out.splitlines()) <= width
 
 
-def test_export_writes_every_record_as_list_does(cli: Cli, seeded: Path) -> None:
+def test_export_writes_every_record_as_list_does_without_what_is_this_replica_s_own(cli: Cli, seeded: Path) -> None:
     exported = cli("export").lines
     assert len(exported) == 12
-    assert cli("export", "kind:agent").lines == cli("list", "agents", "--json").lines
+    cli("identity", "name", exported[0]["record"]["owner_id"], "my lab")
+    listed = cli("list", "agents", "--json").lines
+    assert {line.pop("petname") for line in listed} == {"my lab"}
+    assert {line.pop("looks_like") for line in listed} == {None}
+    assert {line.pop("status") for line in listed} == {None}
+    assert cli("export", "kind:agent").lines == listed
+
+
+def test_a_named_owner_stands_by_that_name_in_lists_and_in_history(cli: Cli, seeded: Path) -> None:
+    record = cli("list", "models", "--json").lines[0]
+    cli("identity", "name", record["record"]["owner_id"], "my lab")
+    for words in (("list", "models"), ("search", record["record"]["name"])):
+        assert "  my lab" in cli(*words).out
+    assert cli("history", record["id"], "--json").json["petname"] == "my lab"
+    assert cli("history", "--json").lines[0]["petname"] == "my lab"
+    assert "of my lab" in cli("history", record["id"]).out
+
+
+def test_a_name_like_another_s_is_told_in_a_list_and_by_itself(cli: Cli, seeded: Path) -> None:
+    first = cli("list", "models", "--json", "--sort", "name").lines[0]
+    with Datastore.open(seeded) as datastore:
+        name = first["record"]["name"].replace("a", "\u0430").replace("e", "\u0435")
+        op = signed(owner("imitator"), "model", name)
+        datastore.apply([op.to_json()])
+    owner_id = first["record"]["owner_id"]
+    told = f"looks like a name of 0x{owner_id[:4]}..{owner_id[-4:]}"
+    assert told in cli("list", "models").out
+    assert "which came here first" in cli("show", op.key).out
+    assert cli("show", op.key, "--json").json["looks_like"]["id"] == first["id"]
+    cli("identity", "name", owner_id, "my lab")
+    assert "looks like a name of my lab" in cli("list", "models").out
+    assert "a record of my lab, a key you named" in cli("show", op.key).out
 
 
 def test_export_ops_writes_the_exact_bytes_of_the_log(cli: Cli, seeded: Path) -> None:

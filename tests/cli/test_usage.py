@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -51,7 +53,7 @@ def test_help_without_a_command_lists_them_all(cli: Cli) -> None:
         (("list", "models", "--sort", "size"), "size"),
         (("show",), "ID"),
         (("register", "model"), "FILE"),
-        (("peer",), "add|list|show|trust|faces|limit|remove"),
+        (("peer",), "add|list|show|trust|faces|limit|find|remove"),
         (("--query", "x", "list", "models"), "--query"),
         (("demo", "--data-dir", "x"), "--data-dir"),
         (("--data-dir", "", "list", "models"), "--data-dir: needs a directory"),
@@ -201,3 +203,19 @@ def test_help_prints_the_pages_of_the_package(cli: Cli) -> None:
         assert (said.code, said.err) == (0, "")
         assert said.out == Path(tui_registry.__file__).with_name(name).read_text("utf-8")
     assert not PAGES.keys() & COMMANDS.keys()
+
+
+@pytest.mark.parametrize("name", ["elsewhere", "a b$'\"`c"])
+def test_the_commands_of_a_message_are_about_the_replica_that_was_asked(cli: Cli, tmp_path: Path, name: str) -> None:
+    """Run as it is told, it takes back what was done, and not in the person's own replica."""
+    (tmp_path / "models").mkdir()
+    for number in range(2):
+        (tmp_path / "models" / f"{number}.yaml").write_text(MODEL.replace("name: ", f"name: {number}-"))
+    said = cli("--data-dir", name, "import", "models", "--register")
+    (hint,) = re.findall("to take it back: (.*)", said.err)
+    words = shlex.split(hint)
+    assert words[:4] == ["tui-registry", "--data-dir", name, "undo"]
+    assert cli(*words[1:], "--yes").code == 0
+    assert cli("--data-dir", name, "list", "models", "--json").out == ""
+    own = cli("import", "models", "--register").err
+    assert "tui-registry undo --batch" in own

@@ -91,6 +91,7 @@ def test_two_laptops_edit_apart_meet_settle_and_end_up_equal_with_nothing_lost(
     said = cli("--data-dir", fork.laptop, "sync", "--json")
     assert (said.json["applied"], said.json["conflicts"]) == (2, 0)
     there = cli("--data-dir", fork.laptop, "show", fork.id, "--json").json
+    assert (there.pop("petname"), there.pop("looks_like")) == (None, None)
     assert there == settled.json
     for folder in (str(data_dir), fork.laptop):
         assert cli("--data-dir", folder, "conflicts").err == "tui-registry: no record is in conflict\n"
@@ -138,6 +139,7 @@ def test_conflicts_are_listed_with_ones_own_first(cli: Cli, fork: Fork, data_dir
     mine, theirs = cli("conflicts", "--json").lines
     assert list(mine) == [
         "kind", "id", "name", "owner", "mine", "versions", "ancestor", "heads", "revision", "differing",
+        "manifest_versions",
     ]  # fmt: skip
     assert (mine["mine"], theirs["mine"], theirs["owner"]) == (True, False, owner("lab").address)
     assert mine["differing"] == ["version", "description", "license", "tags"]
@@ -564,7 +566,7 @@ def test_what_was_deleted_twice_is_looked_up_in_its_history(cli: Cli, own: str, 
 
 def test_history_tells_what_changed_both_times_and_from_whom(cli: Cli, fork: Fork) -> None:
     said = cli("history", fork.id).out.splitlines()
-    assert said[:2] == [f"model {fork.id}", "its operations, the last arrived first"]
+    assert said[:2] == [f"model {fork.id}, yours", "its operations, the last arrived first"]
     (arrived,) = [place for place, line in enumerate(said) if line.startswith(fork.ops["MIT"][:12])]
     assert "laptop" in said[arrived]
     assert "Licence: Apache-2.0 → MIT; Tags: + code" in said[arrived + 1]

@@ -47,6 +47,8 @@ def assert_sound(nursery: Nursery, program: str, base: Path, acknowledged: list[
             report = datastore.verify()
             assert report.sound, (report.invalid, report.repaired)
             assert indexed_words(home) == words
+        if program == "manifests":
+            _assert_side_by_side(datastore)
         if program == "purge":
             _assert_whole_or_gone(datastore, is_gone="purged" in acknowledged)
         key = datastore.key.identity()
@@ -100,6 +102,16 @@ def _assert_whole_or_gone(datastore: Datastore, *, is_gone: bool) -> None:
     here, left_out = (rows(datastore, ask, bytes.fromhex(ALICE.address))[0][0] for ask in counted)
     assert (here, left_out) in (((0, PURGED),) if is_gone else ((0, PURGED), (PURGED, 0)))
     assert (datastore.rations.of(ALICE.address) is not None) == (here == 0)
+
+
+def _assert_side_by_side(datastore: Datastore) -> None:
+    """A record is deleted and brought back with what stands behind it: never one without the other."""
+    for (subject,) in rows(datastore, "SELECT subject FROM manifests"):
+        assert isinstance(subject, bytes)
+        found, entry = datastore.manifests.get(subject.hex()), datastore.entry(subject.hex())
+        assert found is not None
+        if entry is None or entry.record["name"] == "one":  # of the other one it is removed by itself
+            assert (found.manifest is None) == (entry is None)
 
 
 def _keys(home: Path) -> set[str]:

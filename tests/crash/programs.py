@@ -18,16 +18,17 @@ from pathlib import Path
 
 from tests.crash.places import BACKUP, DATABASE_PATH, FORMFILE, KEYSTORE, LINES, LOG, NEW_LOG, PURGED, REPLICA
 from tests.seeds import NOW, make_record, seed
-from tests.sync.logs import ALICE, BOB, FakeLog, edit, removal, roots
+from tests.sync.logs import ALICE, BOB, FakeLog, edit, manifest, removal, roots
 from tui_registry import datastore as door
 from tui_registry.backup import back_up, put_back
 from tui_registry.cli.care import write_keystore
 from tui_registry.cli.registry import write_file
 from tui_registry.crdt import Identity
 from tui_registry.crdt.op import Op
-from tui_registry.datastore import Datastore, Draft
-from tui_registry.errors import RegistryError
+from tui_registry.datastore import Datastore, Draft, carry_out, plan_undo
+from tui_registry.errors import Record, RegistryError
 from tui_registry.present.pulls import Progress
+from tui_registry.records.schema import defaults
 from tui_registry.replica.log import arrivals, purging, sets
 from tui_registry.replica.store import connection as pool, tables
 from tui_registry.replica.store.connection import Pool
@@ -96,6 +97,22 @@ def local_writes(home: Path, say: Say) -> None:
         say(f"op {datastore.add('model', {**ops[2].record, 'version': '2.0.0'}).hash}")
         datastore.drafts.save(Draft("new model", "model", None, (), {"name": "unfinished"}, 0))
         say("draft new model")
+
+
+def manifests(home: Path, say: Say) -> None:
+    """Write, change and remove what stands behind records; delete a record with its own, and bring both back."""
+    with opened(home) as datastore:
+        ops = [datastore.add("model", make_record("model", name)) for name in ("one", "two")]
+        said = [datastore.manifests.set(op.key, defaults("manifest")) for op in ops]
+        for op in (*ops, *said):
+            say(f"op {op.hash}")
+        old: Record = {**defaults("manifest"), "status": "Deprecated", "status_message": "old"}
+        said[0] = datastore.manifests.set(ops[0].key, old, [said[0].hash])
+        say(f"op {said[0].hash}")
+        say(f"op {datastore.manifests.delete(ops[1].key, [said[1].hash]).hash}")
+        say(f"op {datastore.delete('model', ops[0].key, [ops[0].hash]).hash}")
+        say(f"op {carry_out(datastore, plan_undo(datastore, ops[0].key)).hash}")
+        say(f"op {datastore.add('model', make_record('model', 'three'), manifest=old).hash}")
 
 
 def pull_log(home: Path, say: Say) -> None:
@@ -202,7 +219,18 @@ def read_log(home: Path, say: Say) -> None:
         assert datastore.log.head().fingerprint == result.head.fingerprint
 
 
-_WRITING = (first_start, neighbours_key, local_writes, pull_log, import_records, upgrade, repair, purge, new_key)
+_WRITING = (
+    first_start,
+    neighbours_key,
+    local_writes,
+    manifests,
+    pull_log,
+    import_records,
+    upgrade,
+    repair,
+    purge,
+    new_key,
+)
 PROGRAMS: dict[str, Callable[[Path, Say], None]] = {
     program.__name__: program
     for program in (*_WRITING, publish_log, whole_files, write_backup, put_backup_back, read_log)
@@ -225,7 +253,8 @@ def prepare(name: str, base: Path) -> None:
             _write_log(base, _entries())
             datastore.peers.add("stick", str(base / LOG))
         if name == "purge":
-            theirs = roots(ALICE, PURGED - 1)
+            theirs = roots(ALICE, PURGED - 3)
+            theirs += [manifest(ALICE, of) for of in theirs[:2]]
             honest = roots(BOB, 5, "honest")
             ops = [*theirs[:9], *honest[:3], edit(ALICE, theirs[4], name="edited"), *honest[3:], *theirs[9:]]
             datastore.apply([op.to_json() for op in ops], source="stick")
@@ -252,6 +281,7 @@ def _entries() -> list[bytes]:
     first = roots(ALICE, 14)
     late = roots(BOB, 2, "late")
     ops: list[Op] = [*first, edit(BOB, late[0], name="before its root"), edit(ALICE, first[0], name="edited")]
+    ops += [manifest(BOB, late[1]), manifest(ALICE, first[0]), removal(ALICE, manifest(ALICE, first[0]))]
     ops += [edit(ALICE, first[0], name="edited elsewhere"), removal(ALICE, first[1]), *late, *roots(BOB, 8, "more")]
     lines = [op.to_json() for op in ops]
     spoilt = next(op for op in roots(BOB, 1, "spoilt")).to_json().replace(b'"rec":0', b'"rec":2')

@@ -19,6 +19,7 @@ CASES = [
     ("neighbours_key", ""),
     ("local_writes", ""),
     ("local_writes", "checkpoints"),
+    ("manifests", ""),
     ("pull_log", ""),
     ("pull_log", "checkpoints"),
     ("import_records", ""),

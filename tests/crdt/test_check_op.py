@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -265,6 +266,46 @@ def test_5_nobody_writes_the_manifest_of_somebody_elses_record() -> None:
 
 def root_by_bob() -> Op:
     return op_of(model.up_tree(BOB, "manifest", fresh("manifest", by=BOB)))
+
+
+@pytest.mark.parametrize("children", [0, 1, 3])
+@pytest.mark.parametrize("kind", ["model", "agent"])
+def test_the_hash_of_a_manifest_is_no_records_whatever_either_says(kind: Kind, children: int) -> None:
+    """What is hashed tells where the children end and what the value is (see protocol.md, Manifests): however a record is
+    called, and whatever stands in front, its owner stands where a manifest has the id of its record."""
+    named = [f"{place:064x}" for place in range(children)]
+    trees = [
+        model.up_tree(ADA, "manifest", fresh("manifest"), named, 2),
+        # The name that comes nearest: a manifest has its owner there.
+        model.up_tree(ADA, kind, fresh(kind, name=ADA.address), named, 2),
+    ]
+    ops = [op_of(tree) for tree in trees]
+    after = [op._hashed[64 * children :] for op in ops]
+    for op, rest in zip(ops, after, strict=True):
+        assert re.fullmatch(rb"[0-9a-f]*", op._hashed[: 64 * children])
+        assert rest.startswith(b"\x40" + bytes(7))
+        assert rest[:1] not in b"0123456789abcdef"
+    second = 8 + 64
+    assert after[0][second : second + 48] == after[1][second : second + 48]
+    third = second + 48
+    assert [int.from_bytes(rest[third : third + 8], "little") for rest in after] == [64, 40]
+    # A removal's begins with a letter that is no hex digit, and says of what kind it is.
+    gone = [op_of(model.rm_tree(ADA, of, "ab" * 32, ["0" * 64], 2, START)) for of in ("manifest", kind)]
+    assert [op._hashed[:18] for op in gone] == [b"tui_registry/rm/1\0"] * 2
+    assert len({op.hash for op in gone}) == 2
+
+
+@pytest.mark.parametrize("kind", ["model", "agent"])
+def test_a_signed_manifest_shown_as_a_record_is_malformed_and_the_other_way_round(kind: Kind) -> None:
+    for signed, shown in (("manifest", kind), (kind, "manifest")):
+        variant, other = ({"model": "Model", "agent": "Agent", "manifest": "Manifest"}[of] for of in (signed, shown))
+        body = root(signed).to_json()  # type: ignore[arg-type]
+        with pytest.raises(OpError) as raised:
+            parse_op(body.replace(f'{{"{variant}":'.encode(), f'{{"{other}":'.encode(), 1))
+        assert raised.value.code == "malformed"
+    # A removal has one shape whatever it removes; its kind is in its hash.
+    removal = removal_of(root(kind)).to_json().replace(kind.capitalize().encode(), b"Manifest", 1)
+    assert code_of(parse_op(removal), root(kind)) == "hash"
 
 
 def test_6_a_record_is_no_child_of_its_manifest() -> None:

@@ -190,6 +190,15 @@ def test_the_rules_about_one_operation_in_words() -> None:
         "id",
         "a new record's id must be derived from its owner, name and time of creation",
     )
+    behind = fresh("manifest")
+    assert broken(op_of(model.up_tree(ADA, "manifest", {**behind, "subject_name": "another"}))) == (
+        "id",
+        "a manifest's subject_id must be derived from its owner, subject_name and created_at",
+    )
+    assert broken(op_of(model.up_tree(ADA, "manifest", {**behind, "manifest_id": "ab" * 32}))) == (
+        "id",
+        "a manifest's id must be derived from its subject_id",
+    )
     assert broken(op_of(model.rm_tree(ADA, "model", BASE.key, [], 1, START))) == (
         "child",
         "a removal must name what it removes",

@@ -21,6 +21,7 @@ from pathlib import Path
 import schemathesis
 from schemathesis.cli import schemathesis as command
 
+from tests.crdt import model
 from tests.node.conftest import T0, bearer
 from tests.node.test_conflicts_api import ME, Given, given, revision
 from tests.seeds import stranger_ops
@@ -28,6 +29,7 @@ from tui_registry.datastore import Datastore
 from tui_registry.errors import KINDS, Kind
 from tui_registry.node import running
 from tui_registry.node.description import EVENTS
+from tui_registry.records.schema import defaults
 
 # Statuses that may be the answer to what is described as right: a licence or a query is a language of its own, and most
 # ids are of no record.
@@ -60,7 +62,7 @@ def main(seed: int = 1, cases: int = 15) -> int:
         store.key.replace(ME)
         store.apply([op.to_json() for op in stranger_ops(4)], source="a stranger")
         # Of each kind one that is written to, two that are deleted, and one in conflict.
-        records = {kind: [given(store, kind, versions) for versions in (1, 1, 1, 2)] for kind in KINDS}
+        records = {kind: [given(store, kind, versions) for versions in (1, 1, 1, 2, 1)] for kind in KINDS}
         config = Path(place) / "schemathesis.toml"
         config.write_text(_config(store, records))
         said = io.StringIO()
@@ -90,6 +92,19 @@ def main(seed: int = 1, cases: int = 15) -> int:
 # How
 
 
+def _manifest_in_conflict(store: Datastore, record: str) -> str:
+    """Give a record a manifest with two live versions; what stands for them."""
+    store.manifests.set(record, defaults("manifest"))
+    entry = store.manifests.get(record)
+    assert entry is not None
+    assert entry.manifest is not None
+    for side in ("left", "right"):
+        value = {**entry.manifest, "status_message": side}
+        op = model.up_tree(ME, "manifest", value, [entry.heads[0]], 2)
+        store.apply([model.spell(op)], source="another device")
+    return revision(*store.manifests.get(record).heads)  # type: ignore[union-attr]
+
+
 def _config(store: Datastore, records: Mapping[Kind, Sequence[Given]]) -> str:
     """What schemathesis is told beside the description: where to look, so that it comes past the door."""
     head = store.log.head()
@@ -112,7 +127,8 @@ def _config(store: Datastore, records: Mapping[Kind, Sequence[Given]]) -> str:
         "body.epoch": "epoch",
     }
     of_kinds = ""
-    for kind, (written, gone, gone_too, contested) in records.items():
+    for kind, (written, gone, gone_too, contested, settled) in records.items():
+        words[f"{kind}-manifest-revision"] = [_manifest_in_conflict(store, settled.root.key)]
         words[f"{kind}s"] = [gone.root.key, gone_too.root.key]
         words[f"{kind}-revision"] = [revision(*contested.heads)]
         of_kinds += f"""
@@ -123,6 +139,17 @@ checks.negative_data_rejection.expected-statuses = {[200, *_WRONG]}
 [[operations]]
 include-operation-id = ["replace_{kind}", "patch_{kind}"]
 parameters = {{ "path.record_id" = "{written.root.key}" }}
+[[operations]]
+include-operation-id = [
+    "get_{kind}_manifest", "replace_{kind}_manifest", "patch_{kind}_manifest", "delete_{kind}_manifest",
+]
+parameters = {{ "path.record_id" = "{written.root.key}" }}
+[[operations]]
+include-operation-id = "resolve_{kind}_manifest"
+[operations.parameters]
+"path.record_id" = "{settled.root.key}"
+"header.If-Match" = "*"
+"body.revision" = {{ dictionary = "{kind}-manifest-revision", probability = 0.7 }}
 [[operations]]
 include-operation-id = "resolve_{kind}"
 [operations.parameters]

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from tests.crdt.making import root, write_on
 from tests.node.conftest import Node, client, refused, serving
 from tests.node.test_doors import NGINX, proxied
 from tests.seeds import NOW, owner, seed, signed, written
@@ -30,6 +31,7 @@ from tui_registry.node import NodeBounds, Whereabouts, running
 from tui_registry.node.pages import HEADERS
 from tui_registry.present.record_rows import fact_rows, requirement_rows
 from tui_registry.records import defaults
+from tui_registry.records.manifests import is_followable
 from tui_registry.replica.store import connection
 from tui_registry.sync import pull
 
@@ -53,6 +55,7 @@ class Read(HTMLParser):
         self._root = root
         self._open: list[str] = []
         self.links: list[str] = []
+        self.away: list[str] = []
         self.texts: list[str] = []
         self.values: list[str] = []
         self.feed(html.removeprefix("<!doctype html>"))
@@ -66,7 +69,11 @@ class Read(HTMLParser):
         for name, value in attrs:
             assert name in _ATTRIBUTES, (tag, name)
             assert not dangers(value or ""), (tag, name)
-            if name in ("href", "action"):
+            if name == "href" and ("rel", "noreferrer nofollow") in attrs:
+                # What an owner wrote into a manifest, and nothing else, leads away from the node.
+                assert is_followable(value or ""), value
+                self.away.append(value or "")
+            elif name in ("href", "action"):
                 assert re.match(rf"{self._root}/(?:browse|models|agents|docs)\b", value or ""), value
                 self.links.append(value or "")
             if name in ("value", "title"):
@@ -120,7 +127,18 @@ class Known:
         ]
         preferred: list[Json] = [self.model.key, self.torn.key, "f" * 64]
         self.agent = signed(lab, "agent", "research-crew", preferred_models=preferred)
-        ops = [self.model, self.torn, *self.live, self.agent]
+        self.old, self.disputed = root(name="old-model"), root(name="disputed")
+        artifacts: list[Json] = [
+            {"uri": uri, "media_type": "", "sha256": None, "size_bytes": None, "quantization": None}
+            for uri in ("https://example.org/model.gguf", "file:///etc/passwd", "model.gguf")
+        ]
+        said = root(
+            "manifest", name="old-model", status="Deprecated", status_message="use the other",
+            superseded_by=self.model.key, artifacts=artifacts, documentation_url="https://example.org/docs?a=1&b=2",
+        )  # fmt: skip
+        begun = root("manifest", name="disputed")
+        rivals = [write_on(begun, status_message=side) for side in ("left", "right")]
+        ops = [self.model, self.torn, *self.live, self.agent, self.old, said, self.disputed, begun, *rivals]
         assert not store.apply([op.to_json() for op in ops], source="secret-source").rejected
         store.names.set(lab.address, "secret-name")
         store.searches.save("secret-search", "torn")
@@ -154,7 +172,25 @@ def strange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     folder = tmp_path_factory.mktemp("strange") / "node"
     hostile.fill(folder)
     with Datastore.open(folder, clock=lambda: NOW) as store, serving(store) as started:
+        assert not store.apply(_with_hostile_manifests(), source="hub").rejected
         yield started
+
+
+def _with_hostile_manifests() -> Iterator[bytes]:
+    """A model for each hostile text, with a manifest that says it wherever it may say anything."""
+    for number, text in enumerate(STRINGS.values()):
+        name, short = f"described {number}", text.encode(errors="replace").decode()[:60] or "-"
+        yield root(name=name).to_json()
+        fields: dict[str, Json] = {
+            "status": {"Other": short},
+            "status_message": short,
+            "artifacts": [{"uri": "javascript:alert(1)", "media_type": short, "sha256": None, "size_bytes": 1, "quantization": {"Other": short}}],
+            "interfaces": [{"url": f"https://a@b/{number}", "protocol": {"Other": short}, "version": short}],
+            "derived_from": [{"relation": {"Other": short}, "model_id": None, "name": short, "sha256": None}],
+            "evaluations": [{"benchmark": short, "metric": short, "value": "1", "source": "ftp://example.org/x"}],
+            "datasets": [short],
+        }  # fmt: skip
+        yield root("manifest", name=name, **fields).to_json()
 
 
 # What they say
@@ -173,11 +209,11 @@ def test_a_search_lists_what_it_finds_page_by_page(node: Node) -> None:
     while link:
         answer = node.reader.get(link)
         page = read(answer)
-        assert "51 models" in page.text
+        assert "53 models" in page.text
         seen += re.findall(r'/browse/models/([0-9a-f]{64})"', answer.text)
         link = next((found for found in page.links if "cursor=" in found), None)
     assert seen == [entry.id for entry in node.store.entries(kind="model", sort="name")]
-    assert len(seen) == 51
+    assert len(seen) == 53
 
 
 def test_a_search_says_what_the_app_says(node: Node) -> None:
@@ -263,6 +299,30 @@ def test_a_conflict_shows_each_version_and_what_differs(node: Node, known: Known
         assert str(op.record["license"]) in version.text
 
 
+def test_a_manifest_is_shown_and_leads_only_where_it_may(node: Node, known: Known) -> None:
+    listed = read(node.reader.get("/browse?q=status:deprecated"))
+    assert "1 record" in listed.text
+    assert "deprecated" in listed.text
+    page = read(node.reader.get(f"/browse/models/{known.old.key}"))
+    for said in (
+        "deprecated: use the other; its owner names another model instead",
+        "model.gguf",
+        "file:///etc/passwd",
+    ):
+        assert said in page.text, said
+    assert page.away == ["https://example.org/model.gguf", "https://example.org/docs?a=1&b=2"]
+    assert f"/browse/models/{known.model.key}" in page.links
+    assert "/browse?q=status%3ADeprecated" in page.links
+    assert "Manifest" not in read(node.reader.get(f"/browse/models/{known.model.key}")).text
+
+
+def test_a_manifest_in_conflict_is_told_in_the_list_and_beside_its_record(node: Node, known: Known) -> None:
+    listed = read(node.reader.get("/browse?q=is:conflict"))
+    assert "conflict: 2 versions of its manifest" in listed.text
+    page = read(node.reader.get(f"/browse/models/{known.disputed.key}"))
+    assert "2 versions of its manifest are live" in page.text
+
+
 def test_a_history_says_what_became_of_a_record_also_of_a_deleted_one(node: Node, known: Known) -> None:
     page = read(node.reader.get(f"/browse/models/{known.torn.key}/history"))
     for said in ("edited", "current", "rival", "registered", "Licence: MIT → BSD-3-Clause", "Tags: + rival"):
@@ -310,6 +370,21 @@ def test_what_is_the_operators_own_is_told_to_nobody(node: Node, known: Known) -
         for secret in ("secret-source", "secret-name", "secret-search"):
             assert secret in asked or secret not in page.text, path
         assert "torn-model" not in page.text or "secret" not in path
+
+
+def test_whose_names_look_alike_here_and_what_domains_said_is_the_operators_own_too(tmp_path: Path) -> None:
+    with Datastore.open(tmp_path, clock=lambda: NOW) as store:
+        ops = [signed(owner("lab"), "model", "secret"), signed(owner("imitator"), "model", "s\u0435cret")]
+        store.apply([op.to_json() for op in ops])
+        store.names.set(owner("lab").address, "petname")
+        store.domains.put("example.org", [owner("imitator").address])
+        marked = store.entry(ops[1].key)
+        assert marked is not None
+        assert (marked.like is not None, len(marked.said_by)) == (True, 1)
+        with serving(store) as node:
+            for path in ("/browse", f"/browse/models/{ops[1].key}", f"/browse/models/{ops[1].key}/history"):
+                page = read(node.reader.get(path)).text
+                assert not [word for word in ("petname", "looks like", "example.org") if word in page]
 
 
 # How they are answered

@@ -282,6 +282,9 @@ def test_a_path_in_front_may_begin_as_the_nodes_own_do(store: Datastore, front: 
     with running(store, whereabouts=Whereabouts(root_path=front)) as address, client(address) as reader:
         for path in ("/sync/head", "/health", "/models"):
             assert [reader.get(at).status_code for at in (path, front + path)] == [200, 200]
+        # What is said of a path names one that the caller can go to.
+        for answer in (reader.get(f"{front}/nothing"), reader.post(f"{front}/health"), reader.put(f"{front}/models")):
+            assert f" {front}/docs" in answer.json()["detail"]
         # What is refused of a page is a page.
         assert reader.get(f"{front}/browse/models/none").headers["content-type"].startswith("text/html")
 

@@ -6,7 +6,9 @@ import os
 import socket
 import ssl
 import stat
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -16,7 +18,10 @@ import pytest
 from tests.certificates import Authority
 from tests.node.conftest import T0, refused
 from tui_registry.datastore import Datastore
-from tui_registry.node import Address, NodeBounds, NodeError, Tls, Whereabouts, running
+from tui_registry.node import Address, Door, NodeBounds, NodeError, Tls, Whereabouts, running
+from tui_registry.node.doors import Proxies
+from tui_registry.node.server import Listener, _Places
+from tui_registry.node.watch import Watch
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +75,33 @@ def test_what_is_left_of_a_socket_is_replaced_and_nothing_else(store: Datastore,
     told(store, path, "cannot_bind", "no socket")
     told(store, tmp_path / "no" / "node.sock", "cannot_bind", "No such file")
     told(store, tmp_path / ("x" * 120), "cannot_bind", "too long")
+
+
+def test_of_those_that_begin_at_once_over_a_leftover_one_listens(tmp_path: Path) -> None:
+    path = tmp_path / "node.sock"
+    door = Door("", 0, False, path, None)
+    begun = threading.Barrier(4)
+
+    def listening() -> Listener | str:
+        begun.wait()
+        try:
+            return door.listening()
+        except NodeError as error:
+            return error.code
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(25):
+            with socket.socket(socket.AF_UNIX) as left:
+                left.bind(str(path))
+            came = [future.result() for future in [pool.submit(listening) for _ in range(4)]]
+            (listener,) = (one for one in came if isinstance(one, Listener))
+            assert came.count("port_taken") == 3
+            with socket.socket(socket.AF_UNIX) as caller:
+                caller.connect(str(path))
+                listener.places = _Places(NodeBounds(), Proxies(Whereabouts()), Watch())
+                listener.accept()[0].close()
+            listener.close()
+            assert [*tmp_path.iterdir()] == []
 
 
 def test_a_socket_whose_queue_is_full_is_somebodys(store: Datastore, tmp_path: Path) -> None:

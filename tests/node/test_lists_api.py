@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.node.conftest import T0, Node, refused, serving
 from tests.node.test_conflicts_api import ME, given
-from tests.seeds import seed
+from tests.seeds import make_record, seed
 from tui_registry.datastore import Datastore
 from tui_registry.errors import KINDS, Json, Kind
+from tui_registry.records import defaults
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,33 @@ def test_some_fields_are_told_with_the_id_and_the_state(seeded: Node, kind: Kind
         etag = {"if-none-match": alone.headers["etag"]}
         assert seeded.reader.get(f"/{kind}s/{item[f'{kind}_id']}", headers=etag).status_code == 200
     refused(seeded.reader.get(f"/{kind}s/{'0' * 64}", params={"fields": "name"}), 404, "not_found")
+
+
+def test_a_status_stands_beside_the_revision_in_lists_and_alone_and_may_be_sent_back(tmp_path: Path) -> None:
+    with Datastore.open(tmp_path / "node", clock=lambda: T0) as store, serving(store) as node:
+        seed(store, 3)
+        key = store.add("model", make_record("model", "old")).key
+        node_url = f"/models/{key}"
+        plain = node.reader.get(node_url)
+        store.manifests.set(key, {**defaults("manifest"), "status": "Deprecated", "status_message": "use another"})
+        told = node.reader.get(node_url)
+        assert told.json() == {**plain.json(), "status": "Deprecated"}
+        assert told.headers["etag"] != plain.headers["etag"]
+        (listed,) = node.reader.get("/models", params={"q": "status:deprecated"}).json()["items"]
+        assert listed == told.json()
+        others = node.reader.get("/models", params={"q": "status:active"}).json()["items"]
+        assert others
+        assert all("status" not in item for item in others)
+        (part,) = node.reader.get("/models", params={"q": "status:deprecated", "fields": "name"}).json()["items"]
+        assert part["status"] == "Deprecated"
+        facets = node.reader.get("/models/facets").json()["items"]
+        assert {one["value"]: one["records"] for one in facets if one["field"] == "status"} == {
+            "Active": len(others), "Deprecated": 1
+        }  # fmt: skip
+        headers = {"if-match": told.headers["etag"]}
+        changed = node.writer.put(node_url, json={**told.json(), "description": "again"}, headers=headers)
+        assert changed.status_code == 200
+        assert node.reader.get(node_url).json()["status"] == "Deprecated"
 
 
 def test_a_field_that_there_is_not_is_told_with_the_nearest_that_there_is(seeded: Node) -> None:

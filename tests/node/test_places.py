@@ -19,7 +19,7 @@ from tests.seeds import make_record
 from tui_registry.datastore import DATABASE, Datastore, Page
 from tui_registry.node import Address, NodeBounds, running
 from tui_registry.node.doors import Proxies, Whereabouts
-from tui_registry.node.server import _AT_ONCE, _Listener, _Places
+from tui_registry.node.server import _AT_ONCE, Listener, _Places
 from tui_registry.node.watch import Watch
 
 ONE, TWO, THREE, FOUR = (f"127.0.0.{number}" for number in (2, 3, 4, 5))
@@ -160,9 +160,10 @@ def test_an_address_with_all_its_places_gets_one_of_its_own_silent_ones(store: D
 def test_a_crowd_at_the_door_is_looked_at_a_few_at_a_time() -> None:
     """What happens inside goes on in between."""
     with (
-        _Listener(socket.AF_INET, _Places(NodeBounds(), Proxies(Whereabouts()), Watch())) as listener,
+        Listener(socket.AF_INET) as listener,
         ExitStack() as stack,
     ):
+        listener.places = _Places(NodeBounds(), Proxies(Whereabouts()), Watch())
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)
         for _ in range(_AT_ONCE + 3):

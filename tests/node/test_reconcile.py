@@ -384,13 +384,38 @@ def test_asking_often_looks_the_log_through_once(node: Node, monkeypatch: pytest
     looks = 0
     read = node.store.log.keys
 
-    def counted_read() -> Any:
+    def counted_read(size: int | None = None) -> Any:
         nonlocal looks
         looks += 1
-        return read()
+        return read(size)
 
     monkeypatch.setattr(node.store.log, "keys", counted_read)
     body = {"epoch": node.store.log.head().epoch, "ranges": [[None, None]]}
     answers = {node.reader.post("/sync/reconcile", json=body).content for _ in range(5)}
     assert (looks, len(answers)) == (1, 1)
     assert len(answers.pop()) < 5 * 1024
+
+
+def test_a_snapshot_is_known_by_its_size_to_whichever_process_is_asked(node: Node) -> None:
+    """As peers of 0.1 ask: the first question takes the latest, those after it name what they were answered of."""
+    with (
+        Datastore.open(node.store.data_dir, clock=lambda: T0) as beside,
+        running(beside) as address,
+        client(address) as other,
+    ):
+        body: dict[str, Json] = {"epoch": node.store.log.head().epoch, "ranges": [[None, None]]}
+        first = node.reader.post("/sync/reconcile", json=body).json()
+        node.store.apply(bodies(timed(BOB, 20)), source="test")
+        named = {**body, "size": first["size"]}
+        assert other.post("/sync/reconcile", json=named).json() == first
+        # It has not grown by an eighth since, so that this is the latest one of both.
+        assert other.post("/sync/reconcile", json=body).json() == first
+
+
+def test_naming_many_sizes_makes_no_node_sort_its_log_often(node: Node) -> None:
+    body: dict[str, Json] = {"epoch": node.store.log.head().epoch, "ranges": []}
+    answers = [node.reader.post("/sync/reconcile", json={**body, "size": size}) for size in range(1_400, 1_410)]
+    assert [answer.status_code for answer in answers][:1] == [200]
+    assert any(answer.status_code == 503 for answer in answers)
+    refused(node.reader.post("/sync/reconcile", json={**body, "size": 1_501}), 404, "no_log")
+    refused(node.reader.post("/sync/reconcile", json={**body, "size": 700}), 404, "no_log")

@@ -165,8 +165,10 @@ def test_a_hangup_reads_the_bounds_anew_and_the_node_lives_on(tmp_path: Path) ->
         assert asks().status_code == 200
 
 
-def test_a_node_whose_terminal_was_closed_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_node_whose_terminal_was_closed_ends(tmp_path: Path, workers: str) -> None:
     command = [sys.executable, "-m", "tui_registry", "--data-dir", str(tmp_path / "data"), "serve", "--port", "0"]
+    command += ["--workers", workers]
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv(sys.executable, command)

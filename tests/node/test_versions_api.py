@@ -9,7 +9,7 @@ import pytest
 from tests.node.conftest import Node, client, refused
 from tests.node.test_conflicts_api import ME, Given, given, revision
 from tui_registry.errors import KINDS, Kind
-from tui_registry.node import NodeBounds, running
+from tui_registry.node import NodeBounds, api, running
 
 
 class Life(NamedTuple):
@@ -47,6 +47,20 @@ def test_a_history_tells_what_was_done_of_what_is_deleted_too(busy: Node, life: 
     assert "laptop" not in busy.reader.get(f"{life.contested.path}/history").text
     # By the beginning of its id as well.
     assert busy.reader.get(f"{life.path[:-40]}/history").json() == page
+
+
+def test_a_history_that_takes_long_comes_in_smaller_pages(
+    busy: Node, life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = busy.reader.get(f"{life.path}/history").json()["items"]
+    monkeypatch.setattr(api, "_HISTORY_SECONDS", -1.0)
+    read: list[object] = []
+    cursor: dict[str, str] = {}
+    while (page := busy.reader.get(f"{life.path}/history", params=cursor).json())["next"] is not None:
+        assert len(page["items"]) == 1
+        read += page["items"]
+        cursor = {"cursor": page["next"]}
+    assert [*read, *page["items"]] == whole
 
 
 def test_a_history_is_read_page_by_page(busy: Node, life: Life) -> None:

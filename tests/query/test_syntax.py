@@ -495,3 +495,27 @@ def test_queries_are_frozen_values() -> None:
         query.other = 1
     with pytest.raises(TypeError):
         Query(None, None)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("VRAM<=24GB", "vram:<=24gb"),
+        ("params>7b", "params:>7b"),
+        ("license=MIT", "license:mit"),
+        ("context=32k", "context:32k"),
+        ("Tag=chat", "tag:chat"),
+    ],
+)
+def test_a_field_without_its_colon_is_words_and_a_note_says_what_was_meant(word: str, meant: str) -> None:
+    query = parse(word)
+    assert isinstance(query.where, Text)
+    assert query.notes == (
+        f"a field has a colon behind it, and '{word}' was looked for as words: did you mean {meant}?",
+    )
+    assert parse(meant).notes == ()
+
+
+@pytest.mark.parametrize("word", ["a<=b", "<=24gb", "vram<=", "vram", "vram<=many", "x=params", '"vram<=24gb"'])
+def test_what_is_no_field_without_its_colon_has_no_note(word: str) -> None:
+    assert parse(word).notes == ()

@@ -294,6 +294,26 @@ def test_what_a_manifest_names_is_looked_up_where_somebody_knows() -> None:
     assert codes(sound(superseded_by="dd" * 32), kind_of=kinds.get) == [("superseded_by", "warning", "unknown_record")]
 
 
+def test_what_is_said_of_links_names_them_and_stands_beside_what_is_said_of_the_rest() -> None:
+    kinds: dict[str, Kind] = {"bb" * 32: "agent"}
+    manifest = sound(superseded_by="bb" * 32, required_models=["cc" * 32], languages=["e"], datasets=[""])
+    found = check_manifest(manifest, kind_of=kinds.get)
+    assert [(problem.path, problem.severity, problem.code) for problem in found] == [
+        ("superseded_by", "error", "other_kind"),
+        ("required_models[0]", "warning", "unknown_model"),
+        ("datasets[0]", "error", "required"),
+        ("languages[0]", "error", "language"),
+    ]
+    heir, needed, *_ = found
+    assert heir.sentence == "bbbbbbbb is an agent: a model is replaced by a model"
+    assert needed.sentence == "cccccccc is no model known here: pull from a peer that has it, or check the id"
+    (unknown,) = check_manifest(sound(superseded_by="dd" * 32), kind_of=kinds.get)
+    assert unknown.sentence == "dddddddd is no record known here: pull from a peer that has it, or check the id"
+    (misfit,) = check_manifest({**sound(), "status": 1})
+    assert (misfit.path, misfit.severity, misfit.code) == ("status", "error", "shape")
+    assert misfit.sentence.startswith("must be one of Active")
+
+
 def test_a_manifest_that_would_not_fit_beside_sixteen_children_is_too_big() -> None:
     many = [artifact(uri="hf://o/" + "x" * 200, sha256="ab" * 32) for _ in range(200)]
     assert ("artifacts", "error", "too_big") in codes(sound(artifacts=many))

@@ -69,6 +69,7 @@ def test_two_replicas_that_heard_different_orders_are_identical(data: st.DataObj
             other.log.head().size,
             other.log.head().fingerprint,
         )
-        assert one.search(limit=1000).rows == other.search(limit=1000).rows
+        # What a name looks like depends on what came first here, and on nothing else.
+        assert one.search(limit=1000, own_names=False).rows == other.search(limit=1000, own_names=False).rows
         assert one.stats() == other.stats()
         assert vocabulary(one) == vocabulary(other)

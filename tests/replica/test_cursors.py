@@ -10,7 +10,7 @@ import pytest
 from tests.crdt.making import root, write_on
 from tests.replica.replicas import database, replica, rows
 from tests.seeds import stranger_ops
-from tui_registry.crdt import claimed_hash
+from tui_registry.crdt import claimed_hash, op
 from tui_registry.crdt.tree import RightEdge
 from tui_registry.datastore import ApplyReport, Cursor, Datastore, Head, StoreError
 from tui_registry.replica.log import arrivals, peers
@@ -195,6 +195,24 @@ def test_an_unsupported_entry_is_remembered_and_read_again_after_an_upgrade(
     assert pull(datastore, lines).start == 13
     monkeypatch.setattr(peers, "READER_VERSION", "one later still")
     assert datastore.peers.begin_pull("lab", head_of(lines)).start == 3
+
+
+def test_what_is_unsupported_is_counted_once_however_often_it_is_read(
+    datastore: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [*OPS[:3], UNSUPPORTED, *OPS[3:], UNSUPPORTED]
+    pull(datastore, lines)
+    assert datastore.stats().unsupported == 2
+    # Of a log with another name, after an upgrade that does not read them either, and after one that does.
+    pull(datastore, lines, epoch="a" * 32)
+    assert datastore.stats().unsupported == 2
+    monkeypatch.setattr(peers, "READER_VERSION", "a later version")
+    pull(datastore, lines, epoch="a" * 32)
+    assert datastore.stats().unsupported == 2
+    monkeypatch.setattr(peers, "READER_VERSION", "one later still")
+    monkeypatch.setitem(op._CLASSES, "Dataset", op.ModelOp)  # malformed for that one: read, at least
+    pull(datastore, lines, epoch="a" * 32)
+    assert (datastore.stats().unsupported, datastore.peers.get("lab").unsupported) == (0, 0)
 
 
 @pytest.fixture

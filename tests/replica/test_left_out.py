@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -112,6 +114,8 @@ def test_what_waited_for_a_child_of_a_blocked_owner_waits_no_more() -> None:
         assert registry.apply([third.to_json()]).pending == 1
         registry.rations.block(FLOOD.address)
         assert registry.stats().pending == 0
+        # Its peer's cursor has passed it: nobody would ask for it later if it was forgotten.
+        assert [one.hash for one in registry.rations.left_out()] == [third.hash]
         registry.apply(lines([second, third]))
         assert registry.stats().pending == 0
         registry.rations.unblock(FLOOD.address)
@@ -151,11 +155,36 @@ def test_what_is_over_a_ration_waits_and_comes_in_when_there_is_room(what: str) 
         assert registry.rations.count() == 0
 
 
+@pytest.mark.parametrize("source", ["lab", "push:192.0.2.1"])
+def test_what_waited_is_held_to_the_ration_of_who_sent_it(source: str) -> None:
+    """Else a source could send all it has without the first operation, and have that come from elsewhere."""
+    first, *rest = chain(6)
+    with replica() as registry:
+        registry.peers.add("lab", "http://127.0.0.1:1")
+        registry.rations.set_ration(PUSHES if source != "lab" else source, Ration(source_ops=2))
+        assert registry.apply(lines(rest), source=source).pending == 5
+        registry.apply([first.to_json()], source="file")
+        assert (registry.log.head().size, registry.stats().pending) == (3, 0)
+        assert {(one.reason, one.source) for one in registry.rations.left_out()} == {("source_full", source)}
+
+
 def test_a_ration_counts_what_a_push_is_given_beside_those_of_the_replica() -> None:
     with replica() as registry:
         report = registry.apply(lines(roots(FLOOD, 5)), source="push:a", ration=Ration(owner_ops=2))
         assert (report.applied, report.left_out) == (2, {"owner_full": 3})
         assert registry.apply(lines(roots(FLOOD, 5)), source="lab").applied == 3
+
+
+def test_a_ration_goes_with_its_peer() -> None:
+    """Else it would hold whoever has the name next, and nobody could take it back meanwhile."""
+    ops = roots(FLOOD, 3)
+    with replica() as registry:
+        registry.peers.add("lab", "http://127.0.0.1:1")
+        registry.rations.set_ration("lab", Ration(source_ops=1))
+        registry.apply(lines(ops), source="lab")
+        registry.peers.remove("lab")
+        assert registry.rations.rations() == {}
+        assert [one.wanted for one in registry.rations.left_out()] == [True, True]
 
 
 def test_this_replicas_own_key_is_never_left_out_hidden_or_purged() -> None:
@@ -200,6 +229,23 @@ def test_who_has_most_left_out_makes_room_for_others(monkeypatch: pytest.MonkeyP
         registry.apply(lines(roots(FLOOD, 30, "more")), source="lab")
         by_source = Counter(one.source for one in registry.rations.left_out())
         assert by_source == {"lab": 15, "usb": 5}
+
+
+def test_room_is_made_for_many_at_once_however_few_each_source_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To see who has most is a look at all of them: not for each one that comes, while nobody else can write."""
+    monkeypatch.setattr(left_out, "MAX_LEFT_OUT", 1_024)
+    with replica() as registry:
+        registry.rations.block(FLOOD.address)
+        with closing(database(registry)) as beside:
+            beside.executemany(
+                "INSERT INTO left_out (hash, owner, reason, source, size, at) VALUES (?, ?, 0, ?, 1500, 1)",
+                ((sha256(b"%d" % n).digest(), b"\1" * 20, f"push:{n // 2}") for n in range(1_024)),
+            )
+        registry.apply([roots(FLOOD, 1)[0].to_json()], source="push:another")
+        # Four make room for one, and three find it made.
+        assert registry.rations.count() == 1_021
+        registry.apply(lines(roots(FLOOD, 4)), source="push:another")
+        assert registry.rations.count() == 1_024
 
 
 def flood(registry: Datastore, count: int, *, held: int) -> int:

@@ -182,6 +182,27 @@ def test_a_manifest_without_its_record_is_kept_passed_on_and_shown_nowhere(datas
     assert datastore.verify().sound
 
 
+def test_the_id_of_a_manifest_is_no_records(datastore: Datastore) -> None:
+    record = registered(datastore)
+    op = datastore.manifests.set(record, manifest())
+    assert datastore.manifests.get(op.key) is None
+    assert datastore.manifests.history(op.key) == []
+    assert (datastore.entry(op.key), datastore.versions(op.key), datastore.bodies([op.key])) == (None, None, [])
+    for write in (
+        lambda: datastore.update("model", op.key, make_record("model", "x"), [op.hash]),
+        lambda: datastore.delete("model", op.key, [op.hash]),
+        lambda: datastore.resolve("model", op.key, None, [op.hash]),
+        lambda: datastore.manifests.set(op.key, manifest()),
+        lambda: datastore.manifests.delete(op.key, [op.hash]),
+        lambda: datastore.find(op.key, deleted=True),
+    ):
+        with pytest.raises(StoreError) as raised:
+            write()
+        assert raised.value.code == "not_found"
+    assert datastore.add("model", {**make_record("model", "x"), "model_id": op.key}).key != op.key
+    assert datastore.manifests.get(record).heads == (op.hash,)  # type: ignore[union-attr]
+
+
 def test_lists_of_operations_tell_of_the_record_that_a_manifest_belongs_to(datastore: Datastore) -> None:
     record = registered(datastore, "tiny")
     op = datastore.manifests.set(record, manifest())
@@ -417,3 +438,18 @@ def test_a_list_tells_what_a_manifest_says_of_its_record(datastore: Datastore) -
     assert row() == ("Withdrawn", 1)
     datastore.manifests.delete(record, (op.hash,))
     assert row() == (None, 0)
+
+
+def test_a_purge_that_leaves_a_record_takes_what_its_manifest_said_of_it(datastore: Datastore) -> None:
+    said = fresh("manifest", status="Deprecated")
+    rivals = [{**said, "status_message": side} for side in ("left", "right")]
+    first = parse_op(model.spell(model.up_tree(ADA, "manifest", said)))
+    datastore.apply([root().to_json()], source="hub")
+    bodies = [model.spell(model.up_tree(ADA, "manifest", rival, [first.hash], 2)) for rival in rivals]
+    datastore.apply([first.to_json(), *bodies], source="other")
+    assert [row.id for row in datastore.search("status:deprecated is:conflict").rows] == [root().key]
+    assert datastore.purge(peer="other").ops == 3
+    (row,) = datastore.search("status:active").rows
+    assert (row.id, row.status, row.manifest_heads, datastore.stats().conflicts) == (root().key, None, 0, 0)
+    assert datastore.search("status:deprecated OR has:manifest").rows == []
+    assert datastore.verify().sound

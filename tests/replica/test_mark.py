@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -227,3 +228,26 @@ def test_marks_are_small_bounded_and_their_owners_alone(opened: Open, state_dir:
     written = state_dir / "marks" / f"{store.log.head().epoch}.json"
     assert json.loads(written.read_bytes())["size"] == len(OPS)
     assert written.stat().st_mode & 0o777 == 0o600
+
+
+def test_of_those_that_note_at_once_no_slow_one_takes_a_mark_back(opened: Open, state_dir: Path) -> None:
+    """The workers of a node all give the log away."""
+    stores = [opened() for _ in range(3)]
+    heads = []
+    for op in OPS:
+        stores[0].apply([op])
+        heads.append(stores[0].log.head())
+    noted: list[int] = []
+
+    def note(store: Datastore) -> None:
+        for head in heads * 3:
+            assert store.mark.note(head) is None
+            (file,) = (state_dir / "marks").glob("*.json")
+            size = json.loads(file.read_text())["size"]
+            assert size >= head.size
+            noted.append(size)
+
+    with ThreadPoolExecutor(len(stores)) as pool:
+        for done in [pool.submit(note, store) for store in stores]:
+            done.result()
+    assert max(noted) == len(OPS)

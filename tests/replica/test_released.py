@@ -87,6 +87,7 @@ def as_left(version: int, today: Datastore) -> dict[str, list[tuple[object, ...]
         "spoilt": [],
         "retries": [],
         "tokens": [],
+        "domain_keys": [],
         "log_set": [],
         "log_symbols": [],
         "shown_heads": [],

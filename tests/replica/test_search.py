@@ -21,7 +21,7 @@ from tui_registry.datastore import Datastore, Page, Row
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.query import Document, QueryError, matches, parse
 from tui_registry.query.evaluate import begins_name, is_in_name, stands_in
-from tui_registry.query.folding import fold_case, searched_words, words
+from tui_registry.query.folding import fold_case, searched_words
 from tui_registry.records.schema import defaults
 from tui_registry.replica.catalogue.derived import variant_text
 from tui_registry.replica.search import matching, relevance
@@ -160,11 +160,14 @@ def walk(
     kind: Kind | None = None,
     sort: str | None = None,
     counted: bool = True,
+    named_first: bool = False,
 ) -> list[Page]:
     pages = []
     cursor = None
     while True:
-        page = datastore.search(query, limit=limit, cursor=cursor, kind=kind, sort=sort, counted=counted)
+        page = datastore.search(
+            query, limit=limit, cursor=cursor, kind=kind, sort=sort, counted=counted, named_first=named_first
+        )
         pages.append(page)
         cursor = page.next
         if cursor is None:
@@ -242,6 +245,53 @@ def test_windows_give_each_record_once_in_the_order_of_the_whole(
             assert [row for page in uncounted for row in page.rows] == whole, text
 
 
+@pytest.mark.parametrize("bounds", [nullcontext, narrow])
+@settings(max_examples=examples(15, 50))
+@given(
+    registries(),
+    st.lists(
+        st.sampled_from(("llama", "chat", "code llama", "lla", "eek", "llama kind:model", "a")), min_size=1, max_size=3
+    ),
+    st.integers(1, 4),
+)
+def test_named_owners_come_first_within_each_rank_of_names_and_nothing_else_moves(
+    bounds: Callable[[], AbstractContextManager[None]], bodies: list[bytes], texts: list[str], limit: int
+) -> None:
+    known = {OWNERS[0].address, OWNERS[1].address}
+    with replica() as datastore:
+        datastore.apply(bodies)
+        for address in known:
+            datastore.names.set(address, f"lab {address}")
+        for text in texts:
+            plain = datastore.search(text, limit=1000).rows
+            tiers = {row.id: _tier(datastore, row, text) for row in plain}
+            wanted = sorted(plain, key=lambda row: (tiers[row.id], row.owner not in known))
+            with bounds():
+                found = [row for page in walk(datastore, text, limit=limit, named_first=True) for row in page.rows]
+                again = datastore.search(text, limit=1000, named_first=True).rows
+            assert found == again
+            if bounds is nullcontext:
+                assert found == wanted
+            # Many matches are put in order a block at a time, but each rank of names is whole.
+            places = [(tiers[row.id], row.owner not in known) for row in found]
+            assert places == sorted(places)
+            assert sorted(found) == sorted(plain)
+
+
+def _tier(datastore: Datastore, row: Row, text: str) -> int:
+    """The rank of a name among those that a text finds."""
+    asked = parse(text).texts
+    held = searched_words(document(datastore, row).record)
+    if held.name == [word for one in asked for word in one.named.words]:
+        return 0
+    if all(is_in_name(one, held.name, held.name_forms) for one in asked):
+        return 1 if begins_name(asked[0], held.name) else 2
+    outside = all(
+        any(stands_in(one, column) for column in held) or is_in_name(one, held.name, held.name_forms) for one in asked
+    )
+    return 3 if outside else 4
+
+
 def test_time_zero_and_times_far_in_the_future_rank_alike_however_many_are_asked_for() -> None:
     with replica() as datastore:
         times = (0, NOW * 2, 1, 0, NOW * 2, 5)
@@ -266,14 +316,23 @@ def test_a_window_that_is_not_counted_leaves_the_count_to_the_first_that_is() ->
             assert third.rows == datastore.search(text, limit=9).rows[6:]
 
 
+def stands(time: int) -> tuple[bool, int]:
+    """Where a time stands among others: far ahead it comes last, and a little ahead it counts as that of arrival."""
+    return (True, time) if time > NOW + 86_400 else (False, min(time, NOW))
+
+
+def reversed_(place: tuple[bool, int]) -> tuple[bool, int]:
+    return place[0], -place[1]
+
+
 ORDERS = {
     "sort:name": lambda row: row.name.lower(),
     "sort:params": lambda row: row.parameters,
     "sort:-params": lambda row: -row.parameters,
-    "sort:created": lambda row: (row.created_at > NOW + 86_400, row.created_at),
-    "sort:-created": lambda row: (row.created_at > NOW + 86_400, -row.created_at),
-    "sort:updated": lambda row: (row.future, row.updated_at),
-    "sort:-updated": lambda row: (row.future, -row.updated_at),
+    "sort:created": lambda row: stands(row.created_at),
+    "sort:-created": lambda row: reversed_(stands(row.created_at)),
+    "sort:updated": lambda row: stands(row.updated_at),
+    "sort:-updated": lambda row: reversed_(stands(row.updated_at)),
     "sort:context": lambda row: (row.context_length is None, row.context_length or 0),
     "sort:-context": lambda row: (row.context_length is None, -(row.context_length or 0)),
 }
@@ -299,21 +358,7 @@ def test_free_text_finds_whole_names_then_beginnings_of_names_then_names_then_th
         datastore.apply([*bodies, exact.body])
         found = datastore.search(text, limit=1000).rows
         assert found[0].id == exact.key
-        asked = parse(text).texts
-
-        def tier(row: Row) -> int:
-            held = searched_words(document(datastore, row).record)
-            if held.name == words(text):
-                return 0
-            if all(is_in_name(one, held.name, held.name_forms) for one in asked):
-                return 1 if begins_name(asked[0], held.name) else 2
-            outside = all(
-                any(stands_in(one, column) for column in held) or is_in_name(one, held.name, held.name_forms)
-                for one in asked
-            )
-            return 3 if outside else 4
-
-        tiers = [tier(row) for row in found]
+        tiers = [_tier(datastore, row, text) for row in found]
         assert tiers == sorted(tiers)
 
 

@@ -302,11 +302,16 @@ def test_two_processes_that_write_keep_one_set(ten: Datastore) -> None:
 )
 def test_what_does_not_fit_the_log_is_found_and_set_right(ten: Datastore, statement: str) -> None:
     spoil(ten, statement)
+    with Datastore.open(ten.data_dir) as serving:
+        before = serving.log.signed_head()
     with Datastore.open(ten.data_dir, read_only=True) as looking:
         (said,) = looking.verify().unrepaired
     assert said == "what is kept of the log to compare it with others (set hash, symbols, root) did not fit it"
     (said,) = ten.verify().repaired
     assert said.endswith("did not fit it and was made anew")
+    # No key signs two heads of one log and size that differ: somebody else would have the proof of it.
+    after = ten.log.signed_head()
+    assert not before.sig or (before.epoch, before.size) != (after.epoch, after.size) or before == after
     assert_told(ten)
     assert ten.verify().sound
     # Nor does it keep anybody from writing, or from making it behind.

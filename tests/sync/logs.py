@@ -9,8 +9,8 @@ from tui_registry.crdt import Identity, sign_rm, sign_up
 from tui_registry.crdt.op import Op
 from tui_registry.crdt.signed_heads import sign_head
 from tui_registry.datastore import Datastore, Head
-from tui_registry.errors import Kind
-from tui_registry.records import defaults, derive_id
+from tui_registry.errors import Json, Kind
+from tui_registry.records import defaults, derive_id, derive_manifest_id
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.sync.tiles import Span, pack
 
@@ -39,6 +39,16 @@ def edit(owner: Identity, before: Op, *, clock: int = 2, at: int = T0 + 60, **ch
 def removal(owner: Identity, before: Op, *, clock: int = 2, at: int = T0 + 60) -> Op:
     """A removal of what another op wrote."""
     return sign_rm(owner, before.kind, before.key, children=[before.hash], clock=clock, updated_at=at)
+
+
+def manifest(owner: Identity, of: Op, **fields: Json) -> Op:
+    """What stands behind a record, given its first op."""
+    assert of.record is not None
+    value = defaults("manifest")
+    value |= {"manifest_id": derive_manifest_id(of.key), "owner_id": owner.address, "subject_id": of.key}
+    value |= {"subject_kind": of.kind.capitalize(), "subject_name": of.record["name"]}
+    value |= {"created_at": of.created_at, "updated_at": of.updated_at, **fields}
+    return sign_up(owner, "manifest", value)
 
 
 def roots(owner: Identity, count: int, prefix: str = "record") -> list[Op]:

@@ -133,6 +133,24 @@ async def test_a_push_sends_what_the_peer_lacks_and_nothing_comes_back(copied: O
             assert (back.read, back.known, line.bytes < 2_000) == (0, 0, True)
 
 
+async def test_a_push_of_which_something_else_came_moves_no_cursor(copied: Open) -> None:
+    """As many operations were appended as were offered: one of them was left out, and one had waited for another."""
+    here, there = copied("here"), copied("there")
+    first = OURS[0]
+    waiting = edit(BOB, first)
+    there.apply(bodies([waiting]), source="elsewhere")
+    there.rations.block(MALLORY.address)
+    here.apply(bodies([first, *roots(MALLORY, 1)]), source="test")
+    with serving(there) as url:
+        async with line_to(url) as line:
+            await pulled(here, line)
+            assert (await push(here, "them")).applied == 2
+            there.apply(bodies(THEIRS[:1]), source="test")
+            result = await pulled(here, line)
+    # Else the peer would be told to have been put back to a backup.
+    assert (result.applied, result.restarted) == (2, False)
+
+
 async def test_a_push_among_others_ops_sends_what_the_peer_lacks(copied: Open) -> None:
     here, there = copied("here"), copied("there")
     here.apply(bodies(OURS), source="test")
@@ -328,6 +346,44 @@ async def test_whoever_is_caught_in_a_comparison_is_read_no_further(lie: str, co
     assert here.peers.get("them").next_index == 0
 
 
+async def test_lists_of_more_hashes_than_the_log_has_are_not_read_on(
+    copied: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts whose symbols tell nothing, and lists for all of these that never end: of a large log hundreds, 4 MiB each."""
+    monkeypatch.setattr(difference, "SYMBOLS", 64)
+    monkeypatch.setattr(difference, "_IN_A_PART", 24)
+    monkeypatch.setattr(difference, "LISTED_BYTES", 32)
+    here, there = copied("here"), copied("there")
+    here.apply(bodies(OURS), source="test")
+    there.apply(bodies(THEIRS), source="test")
+
+    def endless(path: str, question: bytes, answer: bytes) -> tuple[int, bytes]:
+        if path != "/sync/difference" or b"prefixes" not in question:
+            return 200, answer
+        line, _, rest = answer.partition(b"\n")
+        count = len(rest) if b"symbols" in question else 32 * 20_000
+        return 200, line + b"\n" + random.Random(len(rest)).randbytes(count)
+
+    async with lying(there, endless) as peer:
+        here.peers.add("them", peer.url)
+        result = await pull(here, "them", bounds=Bounds(retry_seconds=0))
+    assert any(b"listed" in ask.body for ask in peer.asks)
+    assert result.error is not None
+    assert (result.error.code in ("protocol", "too_large"), result.read) == (True, 0)
+    assert result.bytes < 300_000
+
+
+async def test_operations_that_break_rules_are_not_taken_by_hash_for_ever(copied: Open) -> None:
+    here, there = copied("here"), copied("there")
+    here.apply(bodies(OURS[:1]), source="test")
+    there.apply(bodies(THEIRS), source="test")
+    async with lying(there, given(swapped)) as peer:
+        here.peers.add("them", peer.url)
+        result = await pull(here, "them", bounds=Bounds(retry_seconds=0, refused_entries=10))
+    assert result.error is not None
+    assert (result.error.code, result.read) == ("protocol", 0)
+
+
 READ: dict[str, Change] = {
     "noise": symbols(noise),
     "endless differences": symbols(lambda data: Symbols.from_bytes(noise(data)).to_bytes()),
@@ -386,6 +442,44 @@ async def test_what_is_left_out_counts_where_logs_are_compared(copied: Open, tmp
             assert (await pulled(here, line)).applied == 5
             assert here.log.head().fingerprint == there.log.head().fingerprint
             assert here.peers.get("them").identical
+
+
+async def test_what_strangers_pushed_and_is_left_out_makes_no_comparison_costly(copied: Open) -> None:
+    here, there = copied("here"), copied("there")
+    here.rations.block(MALLORY.address)
+    here.apply(bodies(roots(MALLORY, 300, "flood")), source="push:192.0.2.1")
+    here.apply(bodies(OURS[:1]), source="test")
+    there.apply(bodies([*THEIRS[:2], *roots(MALLORY, 2, "flood")]), source="test")
+    with running(there) as node:
+        async with line_to(node.url) as line:
+            # What a log does have of it is fetched once, to see that.
+            assert (await pulled(here, line)).left_out == 2
+            assert line.bytes < 64 * SYMBOL_BYTES + 4 * 700 + 3_000
+            assert (here.peers.get("them").left_out, here.rations.count()) == (2, 300)
+            here.peers.remove("them")
+            assert (await pulled(here, line)).left_out == 0
+
+
+async def test_an_owner_who_is_unblocked_while_logs_are_compared_is_not_passed_over(
+    copied: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, first, there = copied("here"), copied("first"), copied("there")
+    flood = bodies(roots(MALLORY, 3, "flood"))
+    first.apply(flood, source="test")
+    there.apply(flood, source="test")
+    here.rations.block(MALLORY.address)
+    settle = difference.settle
+
+    def settled(*args: object, **more: object) -> object:
+        here.rations.unblock(MALLORY.address)
+        return settle(*args, **more)  # type: ignore[arg-type]
+
+    with running(first) as one, running(there) as node:
+        here.peers.add("first", one.url)
+        await pull(here, "first")
+        monkeypatch.setattr("tui_registry.sync.pulling.settle", settled)
+        here.peers.add("them", node.url)
+        assert (await pull(here, "them")).applied == 3
 
 
 async def test_what_is_left_out_is_not_read_from_a_published_log_either(copied: Open, tmp_path: Path) -> None:

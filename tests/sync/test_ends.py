@@ -90,7 +90,7 @@ async def test_operations_that_wait_for_ever_end_it_too(here: Datastore) -> None
         return bodies([edit(ALICE, lost, description=str(at + place)) for place in range(256)])
 
     result = await read(here, endless(waiting), Bounds(batch_ops=256, unkept_entries=500))
-    expect(result, "protocol", "as they wait for others")
+    expect(result, "protocol", "they wait for others")
 
 
 async def test_a_log_that_grows_while_it_is_read_is_read_to_where_it_was(here: Datastore) -> None:

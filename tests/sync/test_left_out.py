@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.sync.conftest import Open
-from tests.sync.hostile import honest, hostile
+from tests.sync.hostile import always, but, honest, hostile
 from tests.sync.logs import ALICE, BOB, MALLORY, FakeLog, bodies, edit, root, roots
 from tui_registry.crdt import Op
 from tui_registry.datastore import EVERYBODY, NO_RATION, Datastore, Ration
 from tui_registry.node import running
-from tui_registry.sync import publish, pull
+from tui_registry.sync import Bounds, publish, pull
 
 ALICES, BOBS = roots(ALICE, 4), roots(BOB, 3, "bob")
 THEIRS = [edit(BOB, BOBS[0], description="edited"), *BOBS[1:]]
@@ -62,6 +63,73 @@ async def test_a_node_is_asked_by_hash_for_what_was_left_out(here: Datastore, th
         assert here.peers.get("node").identical
         quiet = await pull(here, "node")
         assert (quiet.read, quiet.bytes) == (0, 0)
+
+
+async def test_a_static_log_on_the_web_is_read_again_for_what_was_left_out(here: Datastore) -> None:
+    """It is asked first, and answers that it has no such path."""
+    async with hostile(honest(FakeLog.of(ALL))) as peer:
+        here.peers.add("web", peer.url)
+        here.rations.block(BOB.address)
+        assert (await pull(here, "web")).left_out == 4
+        here.rations.unblock(BOB.address)
+        assert (await pull(here, "web")).applied == 4
+        assert here.peers.get("web").identical
+
+
+@pytest.mark.parametrize("second", ["node", "usb", "web"])
+async def test_what_another_peer_sent_first_is_asked_of_whoever_has_it(
+    second: str, here: Datastore, there: Datastore, tmp_path: Path
+) -> None:
+    """The first one is gone for good, or never gives what it showed."""
+    here.rations.block(BOB.address)
+    async with hostile(honest(FakeLog.of(ALL))) as first:
+        here.peers.add("first", first.url)
+        await pull(here, "first")
+    publish(there, tmp_path / "stick")
+    async with hostile(honest(FakeLog.of(ALL))) as web:
+        with running(there) as node:
+            here.peers.add(second, {"node": node.url, "usb": str(tmp_path / "stick"), "web": web.url}[second])
+            await pull(here, second)
+            assert here.peers.get(second).identical
+            here.rations.unblock(BOB.address)
+            assert (await pull(here, second)).applied == 4
+            assert here.peers.get(second).identical
+
+
+async def test_a_peer_that_does_not_give_what_it_showed_is_read_again_itself_and_nobody_else_is(
+    here: Datastore, there: Datastore
+) -> None:
+    """What a blocked owner signed is not looked at, so that anybody may show what they never did."""
+    log = FakeLog.of([*ALL, root(BOB, "forged")])
+    log.lines[-1] = re.sub(rb'"sig":"[0-9a-f]{128}"', b'"sig":"%b"' % (b"1" * 128), log.lines[-1])
+    here.rations.block(BOB.address)
+    async with hostile(but(honest(log), "/ops/get", always(200))) as peer:
+        here.peers.add("liar", peer.url)
+        assert (await pull(here, "liar")).left_out == 5
+        with running(there) as node:
+            here.peers.add("node", node.url)
+            await pull(here, "node")
+            here.rations.unblock(BOB.address)
+            result = await pull(here, "node")
+            assert (result.applied, result.read) == (4, 0)
+            assert here.peers.get("node").identical
+        again = await pull(here, "liar")
+        assert (again.read, again.applied, again.rejected) == (7, 0, 1)
+        assert (await pull(here, "liar")).read == 0
+
+
+async def test_what_found_no_room_after_all_is_asked_for_once_there_is(here: Datastore, there: Datastore) -> None:
+    with running(there) as node:
+        here.peers.add("node", node.url)
+        here.rations.block(BOB.address)
+        await pull(here, "node")
+        here.rations.set_ration("node", Ration(source_ops=4))
+        here.rations.unblock(BOB.address)
+        # One at a time: what is behind the first that finds no room is not asked for.
+        assert (await pull(here, "node", bounds=Bounds(missing_hashes=1))).applied == 0
+        here.rations.set_ration("node", NO_RATION)
+        assert (await pull(here, "node")).applied == 4
+        assert here.peers.get("node").identical
 
 
 async def test_what_a_purge_took_is_left_out_from_then_on_and_comes_back_when_it_may(
@@ -152,6 +220,26 @@ async def test_what_came_from_a_removed_peer_alone_comes_back_from_those_who_hav
         assert here.peers.get("usb").identical
 
 
+async def test_what_a_peer_alone_brought_first_comes_from_others_while_it_is_a_peer_still(
+    here: Datastore, there: Datastore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(there, tmp_path / "stick")
+    with running(there) as node:
+        for name, most in (("one", 200_000), ("two", 3)):
+            # With fewer than that remembered, the other log is read again.
+            monkeypatch.setattr("tui_registry.replica.log.left_out.MAX_LEFT_OUT", most)
+            here.peers.add(name, str(tmp_path / "stick"))
+            here.peers.add("node", node.url)
+            await pull(here, name)
+            await pull(here, "node")
+            assert here.purge(peer=name).ops == 8
+            assert (await pull(here, "node")).applied == 8
+            assert here.peers.get("node").identical
+            here.peers.remove("node")
+            here.peers.remove(name)
+            here.purge(peer="node")
+
+
 async def test_a_lie_about_a_blocked_owner_costs_the_liar_alone(here: Datastore) -> None:
     """It claims the hash of somebody else's operation for what it says is a blocked owner's."""
     good = ALICES[0]
@@ -164,6 +252,24 @@ async def test_a_lie_about_a_blocked_owner_costs_the_liar_alone(here: Datastore)
         assert (result.rejected, result.left_out) == (1, 0)
     assert here.log.left_out() == []
     assert here.apply([good.to_json()]).applied == 1
+
+
+async def test_what_is_forgotten_because_another_sent_too_much_is_read_again(
+    here: Datastore, there: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flood that begins with what an honest peer has: as it goes, that is forgotten with it."""
+    monkeypatch.setattr("tui_registry.replica.log.left_out.MAX_LEFT_OUT", 8)
+    here.rations.block(BOB.address)
+    with running(there) as node:
+        async with hostile(honest(FakeLog.of([*roots(BOB, 4, "flood"), *ALL]))) as peer:
+            here.peers.add("flood", peer.url)
+            await pull(here, "flood")
+        here.peers.add("node", node.url)
+        await pull(here, "node")
+        here.apply(bodies(roots(BOB, 6, "more")), source="file")
+        here.rations.unblock(BOB.address)
+        assert (await pull(here, "node")).applied == 4
+        assert here.peers.get("node").identical
 
 
 async def test_more_than_can_be_remembered_is_read_again(

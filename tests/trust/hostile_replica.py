@@ -11,7 +11,7 @@ from tests.trust.strings import STRINGS, fitted
 from tui_registry.crdt import Identity, Op, sign_up
 from tui_registry.datastore import Datastore
 from tui_registry.errors import KINDS, Json, Kind, Record
-from tui_registry.records import defaults, derive_id
+from tui_registry.records import defaults, derive_id, derive_manifest_id
 from tui_registry.records.schema import ID_FIELD
 
 STRANGER = owner("hostile")
@@ -43,6 +43,42 @@ def record_of(kind: Kind, text: str, by: Identity = STRANGER) -> Record:
     return record
 
 
+def manifest_of(op: Op, text: str, by: Identity = STRANGER) -> Record:
+    """What stands behind a record of `record_of`, sound on the wire, with this text in every field that holds text; what
+    may be no text of any kind holds what a URI may."""
+    assert op.record is not None
+    item, other = fitted(text, 128), {"Other": fitted(text, 64)}
+    uri = "".join(letter for letter in text if "!" <= letter <= "~" and letter not in '"<>\\^`{|}')[:2_048] or "x"
+    manifest = defaults("manifest")
+    manifest |= {
+        "manifest_id": derive_manifest_id(op.key),
+        "owner_id": by.address,
+        "subject_id": op.key,
+        "subject_kind": op.kind.capitalize(),
+        "subject_name": op.record["name"],
+        "status": other,
+        "status_message": fitted(text, 500),
+        "superseded_by": op.key,
+        "artifacts": [
+            {"uri": uri, "media_type": item, "sha256": "ab" * 32, "size_bytes": 2**64 - 1, "quantization": other},
+            {"uri": f"https://evil.example/{uri[:2_000]}", "media_type": "", "sha256": None, "size_bytes": None, "quantization": None},
+        ],
+        "interfaces": [{"url": uri, "protocol": other, "version": fitted(text, 64)}],
+        "derived_from": [{"relation": other, "model_id": op.key, "name": fitted(text, 256), "sha256": "cd" * 32}],
+        "required_models": ["ab" * 32, op.key],
+        "architecture": dict.fromkeys(("layers", "kv_heads", "head_dim", "experts"), 2**32 - 1)
+        | {"active_parameters": 2**64 - 1, "kv_token_bytes": 2**32 - 1, "kv_constant_bytes": 2**64 - 1},
+        "evaluations": [{"benchmark": item, "metric": fitted(text, 64), "value": "-0.000000000001", "source": uri}],
+        "datasets": [fitted(text, 256)] * 2,
+        "languages": ["x-" + "a-" * 30 + "1"],
+        "repository_url": uri,
+        "documentation_url": uri,
+        "created_at": op.created_at,
+        "updated_at": op.updated_at,
+    }  # fmt: skip
+    return manifest
+
+
 def op_of(kind: Kind, name: str) -> Op:
     return sign_up(STRANGER, kind, record_of(kind, STRINGS[name]))
 
@@ -53,13 +89,20 @@ RIVALS = [
     sign_up(STRANGER, kind, {**record_of(kind, STRINGS[name]), "description": fitted(STRINGS[name][::-1], 9_999)})
     for kind, name in CASES[::2]
 ]
+# What stands behind each of them, and behind every third twice at once.
+MANIFESTS = {case: sign_up(STRANGER, "manifest", manifest_of(OPS[case], STRINGS[case[1]])) for case in CASES}
+MANIFEST_RIVALS = [
+    sign_up(STRANGER, "manifest", {**manifest_of(OPS[case], STRINGS[case[1]]), "status": "Withdrawn", "datasets": []})
+    for case in CASES[::3]
+]
 
 
 def fill(folder: Path) -> None:
     """Make a replica full of such records, with such words in every other place that a stranger or a mistake reaches."""
     with Datastore.open(folder, clock=lambda: NOW + 60) as datastore:
-        report = datastore.apply([op.body for op in (*OPS.values(), *RIVALS)], source="stranger")
-        assert report.applied == len({op.hash for op in (*OPS.values(), *RIVALS)}), report.rejected[:3]
+        ops = [*OPS.values(), *RIVALS, *MANIFESTS.values(), *MANIFEST_RIVALS]
+        report = datastore.apply([op.body for op in ops], source="stranger")
+        assert report.applied == len({op.hash for op in ops}), report.rejected[:3]
         datastore.apply([line for attack in attacks() for line in attack.lines], source="forger")
         for number, text in enumerate(STRINGS.values()):
             # Lines that are no operations, with the words in their values, their names and their errors.

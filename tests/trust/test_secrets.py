@@ -476,6 +476,7 @@ def says_nothing_of(answer: httpx.Response, data_dir: Path, token: str) -> None:
 def test_a_node_whose_replica_breaks_says_so_and_no_more(serving: tuple[Datastore, httpx.Client, str]) -> None:
     datastore, caller, token = serving
     (row,) = datastore.search("is:mine").rows
+    epoch = datastore.log.head().epoch
     db = database(datastore)
     for table in ("catalogue", "words", "ops", "keys"):
         db.execute(f"DROP TABLE {table}")
@@ -485,13 +486,13 @@ def test_a_node_whose_replica_breaks_says_so_and_no_more(serving: tuple[Datastor
     for method, url in [
         ("GET", "/models"), ("GET", f"/models/{row.id}"), ("GET", "/models?q=llama"), ("POST", "/models"),
         ("PUT", f"/models/{row.id}"), ("DELETE", f"/models/{row.id}"), ("POST", "/models/search"),
-        ("GET", f"/sync/{datastore.log.head().epoch}/entries/0.1.ndjson.gz"), ("POST", "/sync/ops/get"), ("POST", "/sync/reconcile"),
+        ("GET", f"/sync/{epoch}/entries/0.1.ndjson.gz"), ("POST", "/sync/ops/get"), ("POST", "/sync/reconcile"),
     ]:  # fmt: skip
         body = {"name": "x", "license": "MIT"} if method in ("POST", "PUT") else None
         if url == "/sync/ops/get":
             body = {"hashes": ["ab" * 32]}  # type: ignore[dict-item]
         if url == "/sync/reconcile":
-            body = {"epoch": datastore.log.head().epoch, "ranges": []}  # type: ignore[dict-item]
+            body = {"epoch": epoch, "ranges": []}  # type: ignore[dict-item]
         if url.endswith("search"):
             body = {"query": "llama"}
         answer = caller.request(method, url, json=body, headers=writer)

@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 import tui_registry.tui
 from tests.seeds import NOW, make_record, owner, signed
+from tests.trust.hostile_replica import manifest_of
 from tests.trust.strings import STRINGS, dangers, fitted
 from tests.tui.driving import replica
 from tui_registry.crdt import AgentOp, Identity, ModelOp, sign_up
@@ -77,7 +78,8 @@ def _strangers(place: int) -> list[bytes]:
                 owner(f"owner {place}"), kind, {**op.record, "version": version}, children=[op.hash], clock=2
             )
             made.append(rival.to_json())
-    return made
+    behind = sign_up(owner(f"owner {place}"), "manifest", manifest_of(op, around[5], owner(f"owner {place}")))
+    return [*made, behind.to_json()]
 
 
 def _behind(identity: Identity, op: ModelOp | AgentOp, kind: Kind, texts: list[str], rivals: int) -> list[bytes]:

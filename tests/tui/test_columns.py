@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from tests.seeds import NOW
 from tui_registry.datastore import Row
-from tui_registry.tui.browse.record_list import columns_for, mark_of, row_text
+from tui_registry.tui.browse.record_list import Around, columns_for, mark_of, row_text
 from tui_registry.tui.kit.lists import GAP, cell, header_text
 
 
@@ -31,7 +31,7 @@ def test_a_cell_is_exactly_as_wide_as_asked_whatever_its_letters_measure(text: s
 @given(st.integers(10, 300))
 def test_the_columns_fill_the_width_exactly(width: int) -> None:
     columns = columns_for(width)
-    line = (" " * GAP).join(row_text(make_row(), columns, NOW))
+    line = (" " * GAP).join(row_text(make_row(), columns, Around(NOW)))
     assert cell_len(line) == width == cell_len((" " * GAP).join(header_text(columns)))
 
 
@@ -47,7 +47,7 @@ def test_eighty_columns_show_kind_type_size_licence_and_age() -> None:
 
 def test_units_are_peoples_and_numbers_stand_right() -> None:
     columns = columns_for(200)
-    shown = dict(zip((column.title for column in columns), row_text(make_row(), columns, NOW), strict=True))
+    shown = dict(zip((column.title for column in columns), row_text(make_row(), columns, Around(NOW)), strict=True))
     assert shown["SIZE"] == " 7.6 B"
     assert shown["CONTEXT"] == "  131 k"
     assert shown["UPDATED"].strip() == "3 d"
@@ -57,13 +57,13 @@ def test_units_are_peoples_and_numbers_stand_right() -> None:
 def test_a_licence_that_does_not_fit_shows_what_sets_it_apart() -> None:
     columns = columns_for(80)
     for licence, shown in (("LicenseRef-Llama-3.2", "Llama-3.2"), ("LicenseRef-x", "LicenseRef-x"), ("MIT", "MIT")):
-        cells = row_text(make_row(license=licence), columns, NOW)
+        cells = row_text(make_row(license=licence), columns, Around(NOW))
         assert cells[[column.title for column in columns].index("LICENCE")].strip() == shown
 
 
 def test_types_stand_in_full_as_soon_as_there_is_room() -> None:
     for name in ("ImageGeneration", "AudioProcessing", "CodeGenerator"):
-        assert name in [text.strip() for text in row_text(make_row(type=name), columns_for(90), NOW)]
+        assert name in [text.strip() for text in row_text(make_row(type=name), columns_for(90), Around(NOW))]
 
 
 @pytest.mark.parametrize(("changes", "mark"), [({}, " "), ({"heads": 2}, "!"), ({"future": True}, "+")])

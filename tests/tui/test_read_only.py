@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.events import Paste
 
-from tests.places import fill, read_only, small_disk
+from tests.places import fill, let_write, read_only, small_disk
 from tests.seeds import NOW, make_record
 from tests.tui.driving import name_under_cursor, press, replica, running, screen_text, settle, status
 from tui_registry.datastore import Datastore
@@ -36,6 +36,19 @@ async def test_it_says_so_at_the_start_and_in_the_title(fixed: Datastore) -> Non
         assert status(app) == f"this replica can only be read: {fixed.why_read_only}"
         assert "! read-only" in screen_text(app).splitlines()[0]
         assert "6 records" in screen_text(app)
+
+
+async def test_what_it_says_goes_once_the_replica_can_be_written(fixed: Datastore) -> None:
+    async with running(fixed) as (app, pilot):
+        assert SENTENCE in status(app)
+        app.look()
+        await settle(pilot)
+        assert SENTENCE in status(app)
+        let_write(fixed.data_dir)
+        app.look()
+        await settle(pilot)
+        assert status(app) == ""
+        assert "! read-only" not in screen_text(app)
 
 
 async def test_it_is_browsed_and_searched_as_always(fixed: Datastore) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual.theme import BUILTIN_THEMES
 
-from tests.seeds import NOW, owner, seed
-from tests.tui.driving import NARROW, WIDE, browse_of, press, replica, running, screen_text, settle, status
+from tests.seeds import NOW, make_record, owner, seed, signed
+from tests.tui.driving import NARROW, WIDE, browse_of, list_of, press, replica, running, screen_text, settle, status
 from tui_registry.cli import run
 from tui_registry.datastore import Datastore
-from tui_registry.settings import Settings, load_settings, settings_path
+from tui_registry.settings import THEMES, Settings, load_settings, settings_path
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.settings.settings_screen import SettingsList, SettingsScreen, ThemeScreen
 
@@ -103,6 +104,22 @@ async def test_a_new_name_stands_in_the_title_line_at_once(tmp_path: Path, confi
             assert "attic 0x" in screen_text(app).split("\n")[0]
 
 
+async def test_whose_records_come_first_in_a_search_is_switched(tmp_path: Path, config: Path) -> None:
+    with replica(tmp_path / "data", strangers=1) as datastore:
+        (theirs,) = datastore.search().rows
+        mine = datastore.add("model", make_record("model", theirs.name))
+        later = signed(owner("later"), "model", theirs.name, at=NOW + 60)
+        datastore.apply([later.to_json()])
+        async with running(datastore, WIDE) as (app, pilot):
+            await press(pilot, "slash", *theirs.name.replace("-", " "), "enter")
+            assert list_of(app).item_at(0).id == mine.key  # type: ignore[union-attr]
+            await press(pilot, "5", "j", "j", "j", "enter")
+            assert "no key's records come first" in status(app)
+            assert load_settings().named_first == "off"
+            await press(pilot, "1")
+            assert list_of(app).item_at(0).id != mine.key  # type: ignore[union-attr]
+
+
 @pytest.fixture
 def broken(config: Path) -> Iterator[Path]:
     """A settings file that somebody began to edit, which stays as it is."""
@@ -177,3 +194,7 @@ def test_the_demo_keeps_its_settings_in_its_own_folder(monkeypatch: pytest.Monke
     assert run(["demo"], screens) == 0
     ((file, folder),) = kept
     assert file.is_relative_to(folder)
+
+
+def test_the_themes_that_a_person_may_set_are_those_of_the_app() -> None:
+    assert {*THEMES} == {*BUILTIN_THEMES}

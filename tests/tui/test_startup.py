@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.benchmarks.terminal import Terminal
 from tests.seeds import NOW
 from tests.tui.driving import browse_of, replica, running
+from tui_registry.tui.browse.reading import Question
 from tui_registry.tui.browse.record_detail import TabLine
 from tui_registry.tui.start import Opening
 
@@ -80,7 +81,7 @@ def test_what_is_shown_first_is_read_without_textual(tmp_path: Path) -> None:
 
 def test_the_opening_reads_the_first_window_and_the_facts(tmp_path: Path) -> None:
     with replica(tmp_path, 20) as datastore:
-        opening = Opening(datastore, "kind:model")
+        opening = Opening(datastore, Question("kind:model", True))
         opening._thread.join()
         answer = opening.take()
         assert answer is not None
@@ -93,7 +94,7 @@ def test_the_opening_reads_the_first_window_and_the_facts(tmp_path: Path) -> Non
 
 def test_what_the_opening_cannot_read_is_left_to_the_screen(tmp_path: Path) -> None:
     with replica(tmp_path, 20) as datastore:
-        opening = Opening(datastore, "parms:7b")
+        opening = Opening(datastore, Question("parms:7b", True))
         opening._thread.join()
         assert opening.take() is None
         opening.close()
@@ -103,7 +104,7 @@ def test_the_opening_of_an_empty_replica_makes_no_key(tmp_path: Path) -> None:
     from tui_registry.datastore import Datastore
 
     with Datastore.open(tmp_path, clock=lambda: NOW) as datastore:
-        opening = Opening(datastore, "")
+        opening = Opening(datastore, Question("", True))
         opening._thread.join()
         answer = opening.take()
     assert answer is not None

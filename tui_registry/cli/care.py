@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from tui_registry.cli.commands import KEEP_A_COPY, WHO_HAS_THE_KEY
 from tui_registry.cli.output import (
     Column,
     FileError,
+    StoppedError,
     Table,
     UsageError,
     confirm,
@@ -82,6 +84,12 @@ def identity(args: Namespace) -> int:
                 _import(datastore, args)
             case "name":
                 _name(datastore, args)
+            case "list":
+                _list_keys(datastore, as_json=args.json)
+            case "verify":
+                _verify_domain(datastore, args)
+            case "statement":
+                _statement(datastore, args)
             case _:
                 _confirm(datastore, args, "a new key")
                 _changed(datastore, datastore.key.replace(None), as_json=args.json)
@@ -458,6 +466,70 @@ def _tell_name(address: str, name: str | None, *, as_json: bool) -> None:
         out(f"0x{address}  {safe_text(name)}")
 
 
+# What domains say of keys
+
+
+def _list_keys(datastore: Datastore, *, as_json: bool) -> None:
+    """The keys that have a name here, or that a domain named."""
+    from tui_registry.present.owners import said_by_domain
+
+    names, domains, now = datastore.names.all(), datastore.domains.all(), int(time.time())
+    own = datastore.key.known
+    for address in sorted({*names, *domains}, key=lambda each: (names.get(each, "\U0010ffff"), each)):
+        said = domains.get(address, ())
+        if as_json:
+            told: list[Json] = [{"domain": each.domain, "said_at": each.said_at} for each in said]
+            out_json({"address": address, "name": names.get(address), "domains": told})
+            continue
+        called = "you" if address == own else safe_text(names.get(address, "-"))
+        out(f"0x{address}  {'  '.join((called, *(said_by_domain(each, now) for each in said)))}")
+    if not names and not domains and not as_json:
+        note("no key has a name here: 'identity name ADDRESS NAME' gives one, 'identity verify DOMAIN' asks a domain")
+
+
+def _verify_domain(datastore: Datastore, args: Namespace) -> None:
+    """Ask a domain which keys are its own, and keep what it says.
+
+    Raises:
+        DomainError: it cannot be asked, or says nothing that can be read; then what it said before stays.
+        StoreError: `not_found` when there is nothing to forget.
+    """
+    from tui_registry.sync.domains import domain_name, read_domain
+
+    if args.forget:
+        domain = domain_name(args.domain)
+        if not datastore.domains.drop(domain):
+            raise StoreError("not_found", f"{domain} has said nothing here")
+        if args.json:
+            out_json({"domain": domain, "keys": [], "unproven": 0, "said_at": None})
+        return
+    datastore.expect_writable()
+    found = read_domain(args.domain)
+    at = datastore.domains.put(found.domain, found.keys)
+    if args.json:
+        out_json({"domain": found.domain, "keys": [*found.keys], "unproven": found.unproven, "said_at": at})
+        return
+    names = datastore.names.all()
+    for address in found.keys:
+        called = f"  {safe_text(names[address])}" if address in names else ""
+        out(f"0x{address}{called}")
+    if found.keys:
+        note(f"{found.domain} says that {'this key is' if len(found.keys) == 1 else 'these keys are'} its own")
+    else:
+        note(f"{found.domain} names no key that agreed to it")
+    if found.unproven:
+        left = "1 entry" if found.unproven == 1 else f"{exact(found.unproven)} entries"
+        note(f"{left} more in its file: no signature by the key that is named")
+
+
+def _statement(datastore: Datastore, args: Namespace) -> None:
+    from tui_registry.sync.domains import PLACE, domain_file
+
+    told = domain_file(args.domain, datastore.key.identity())
+    out_json(told)
+    note(f"publish this as https://{told['domain']}{PLACE}")
+
+
 # ---- the key as a file: an Ethereum keystore, version 3, locked with a passphrase ----------------------------------
 
 MAX_KEYSTORE_BYTES = 64 * 1024
@@ -526,7 +598,7 @@ def ask_passphrase(file: str | None, *, new: bool) -> bytes:
     """The passphrase: the first line of a file, or typed by a person, twice when it is a new one.
 
     Raises:
-        UsageError: nobody can be asked, or it is too short for a new one.
+        UsageError: nobody can be asked, or it is too short for a new one. StoppedError: the two that were typed differ.
         FileError: the file cannot be read.
     """
     if file is not None:
@@ -534,7 +606,7 @@ def ask_passphrase(file: str | None, *, new: bool) -> bytes:
     elif sys.stdin.isatty():
         phrase = getpass.getpass("Passphrase: ")
         if new and getpass.getpass("The same again: ") != phrase:
-            raise UsageError("the two passphrases differ: nothing was written")
+            raise StoppedError("the two passphrases differ: nothing was written")
     else:
         raise UsageError("nobody can be asked for the passphrase: put it in a file and name it with --passphrase-file")
     if new and len(phrase) < _LEAST_CHARACTERS:

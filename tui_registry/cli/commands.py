@@ -144,6 +144,12 @@ def _port(typed: str) -> int:
     return int(typed)
 
 
+def _workers(typed: str) -> int:
+    if not typed.isascii() or not typed.isdecimal() or len(typed) > 2 or not 1 <= int(typed) <= 64:
+        raise ArgumentTypeError("workers are a number from 1 to 64")
+    return int(typed)
+
+
 def _host_name(typed: str) -> str:
     from tui_registry.node.doors import host_name
 
@@ -548,7 +554,7 @@ def _placeholders(parser: ArgumentParser) -> None:
 
 
 def _peer(parser: ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="add|list|show|trust|faces|limit|remove", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="add|list|show|trust|faces|limit|find|remove", required=True)
     add = actions.add_parser("add", description="Add a peer.")
     add.add_argument("name", type=words, metavar="NAME", help="what you call it: a-z, 0-9, '.', '_' and '-'")
     where = "a node's URL, or a directory made by 'export --log'"
@@ -594,10 +600,15 @@ def _peer(parser: ArgumentParser) -> None:
     remove.add_argument("name", type=words, metavar="NAME")
     remove.add_argument("--purge", action="store_true", help="take out what only it brought, too")
     _yes(remove, "with --purge: do not ask (needed where nobody can answer)")
-    for action in (add, lists, show, trust, faces, limit, remove):
+    find = actions.add_parser("find", description=_FIND)
+    for action in (add, lists, show, trust, faces, limit, find, remove):
         _json(action, "JSON, one object a line")
 
 
+_FIND = (
+    "Ask the local network, once, for nodes that run 'serve --announce', and list those that answer. Anybody can\n"
+    "answer: none becomes a peer before you add it. Needs the extra: pip install 'tui-registry[lan]'."
+)
 _LIMIT = (
     "Tell or set how much is taken. What is over a limit is left out, not refused: it is listed by\n"
     "'quarantine --left-out' and comes in when there is room, or a name. An operation has to fit the limit of where\n"
@@ -701,9 +712,13 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--root-path", type=_root_path, metavar="PATH", help=path)
     socket = "listen on this Unix socket instead, open as the umask says; '--trust-proxy unix' where a proxy does ask"
     parser.add_argument("--uds", type=words, metavar="PATH", help=socket)
+    tells = "tell the local network of this node, for 'peer find' there; needs the extra [lan]"
+    parser.add_argument("--announce", action="store_true", help=tells)
     shows = "serve HTTPS by this certificate, as PEM with those behind it; SIGHUP reads it anew"
     parser.add_argument("--tls-cert", type=words, metavar="FILE", help=shows)
     parser.add_argument("--tls-key", type=words, metavar="FILE", help="its key, unless it stands in the same file")
+    many = "so many processes that answer on it, and one that begins them; default: 1, which is all ('help operate')"
+    parser.add_argument("--workers", type=_workers, default=1, metavar="N", help=many)
     lines = "say each request on stderr: as JSON, as text, or (the default) not at all ('help operate')"
     parser.add_argument("--log-format", choices=("json", "text", "none"), default="none", metavar="FORMAT", help=lines)
     parser.add_argument("--new-epoch", action="store_true", help=_NEW_EPOCH)
@@ -835,7 +850,9 @@ KEEP_A_COPY = "keep a copy elsewhere with 'identity export FILE'"
 
 
 def _identity(parser: ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="show|export|import|new|name", required=True)
+    actions = parser.add_subparsers(
+        dest="action", metavar="show|export|import|new|name|list|verify|statement", required=True
+    )
     show = actions.add_parser("show", description="Show the address and where the key file lies.")
     export = actions.add_parser(
         "export", description="Write the key to a new file, as an Ethereum keystore locked with a passphrase."
@@ -858,8 +875,25 @@ def _identity(parser: ArgumentParser) -> None:
     name.add_argument("name", nargs="?", type=words, metavar="NAME", help="what you call it from now on")
     name.add_argument("--forget", action="store_true", help="take its name away")
     _json(name, "JSON, one object a line")
+    lists = actions.add_parser("list", description="List the keys that have a name here, or that a domain named.")
+    _json(lists, "JSON, one object a line")
+    verify = actions.add_parser("verify", description=_VERIFY_DOMAIN)
+    verify.add_argument("domain", type=words, metavar="DOMAIN", help="such as example.org")
+    verify.add_argument("--forget", action="store_true", help="ask nobody, and forget what it said")
+    _json(verify)
+    statement = actions.add_parser("statement", description=_STATEMENT)
+    statement.add_argument("domain", type=words, metavar="DOMAIN", help="such as example.org")
+    _json(statement, "JSON, as without it")
 
 
+_VERIFY_DOMAIN = (
+    "Ask a domain, now and once, which keys are its own: it says so in https://DOMAIN/.well-known/tui-registry.json.\n"
+    "'show' and the app tell it from then on, with how long ago it was."
+)
+_STATEMENT = (
+    "Print what to publish as https://DOMAIN/.well-known/tui-registry.json, so that your domain names your key. For\n"
+    "several keys, put the 'keys' of each into one file."
+)
 _NAME = (
     "Give the key of an owner a name of yours, or tell the name it has; without an address, tell all names. Compare\n"
     "the address with its owner first. Names stay on this machine; 'search owner:NAME' finds the owner's records."
@@ -904,7 +938,7 @@ def _config(parser: ArgumentParser) -> None:
 
 
 _EDIT = (
-    "Open the settings in $VISUAL, $EDITOR or vi, and look at them when the editor ends. What you wrote stays as you\n"
+    "Open the settings in $VISUAL or $EDITOR, and look at them when the editor ends. What you wrote stays as you\n"
     "wrote it, right or wrong."
 )
 _SET = "Set one setting. All else in the file stays as it is, comments too, and nothing is written that is wrong."
@@ -1447,6 +1481,7 @@ _TABLE = (
             "tui-registry serve --host 0.0.0.0 --allow-remote --host-name registry.example",
             "tui-registry serve --trust-proxy 127.0.0.1 --host-name registry.example --root-path /registry",
             "tui-registry serve --port 0 --json",
+            "tui-registry serve --workers 4",
             'curl -H "Authorization: Bearer $(tui-registry token add ci)" ...',
         ),
     ),
@@ -1584,6 +1619,8 @@ _TABLE = (
             "tui-registry identity import key-backup.json",
             "tui-registry identity new",
             "tui-registry identity name 0x0a5f16aeef9ecca4bf9da2c5e0a4e7bc2c2b1c04 my-lab",
+            "tui-registry identity verify example.org",
+            "tui-registry identity statement example.org > tui-registry.json",
         ),
     ),
     Command(

@@ -15,6 +15,7 @@ from tui_registry.errors import Json
 from tui_registry.settings import (
     SETTING_NAMES,
     TABLE_NAMES,
+    THEMES,
     Settings,
     SettingsError,
     TableName,
@@ -97,6 +98,10 @@ def _show(path: Path, settings: Settings, *, as_json: bool, whole: bool) -> None
 
 
 def _set(path: Path, name: str, typed: str) -> Settings:
+    if name == "theme" and typed and typed not in THEMES and len(typed) <= _LONGEST_THEME:
+        near = get_close_matches(typed.lower(), THEMES, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(THEMES)}"
+        raise SettingsError(path, f"there is no theme '{safe_text(typed, 40)}': {hint}")
     for known in SETTING_NAMES:
         if name == known:
             return save_setting(known, typed, path)
@@ -131,7 +136,13 @@ def _edit(path: Path) -> int:
     import shlex
     import subprocess
 
-    words = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    words = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
+    if not words:
+        # One that nobody chose is one that some cannot leave; and in a script nobody is there to type.
+        raise FileError(
+            f"no editor is named: set $EDITOR, such as to nano, change {safe_text(str(path))} with any other, or use "
+            "'config set NAME VALUE'"
+        )
     is_new = not path.exists()
     if is_new:
         try:
@@ -176,6 +187,8 @@ def _take_back(path: Path, *, is_new: bool) -> bool:
     return not path.exists()
 
 
+# A longer word is refused as any text of the settings that is too long.
+_LONGEST_THEME = 40
 _NEW = """\
 # Settings of tui-registry. Take the '#' away from what you want to set; 'tui-registry config show --all' lists all.
 
@@ -187,6 +200,9 @@ _NEW = """\
 
 # How often the app pulls by itself.
 # sync_every = "15m"
+
+# Whether searches in the app put your own records and those of named keys first among names that fit as well.
+# named_first = "off"
 
 # Who may push to this replica's node: "nobody", "token", "named" or "anybody" ('tui-registry help operate').
 # accept_ops = "token"

@@ -6,7 +6,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import (
@@ -52,7 +52,9 @@ if TYPE_CHECKING:
 
 
 def peer(args: Namespace) -> int:
-    """Add, list or remove; say whose heads are expected, and what is odd about them."""
+    """Add, list, find or remove; say whose heads are expected, and what is odd about them."""
+    if args.action == "find":
+        return _find_peers(args)
     with open_registry(args) as datastore:
         match args.action:
             case "add":
@@ -129,37 +131,16 @@ def serve(args: Namespace) -> int:
         raise UsageError("--tls-key is the key of a certificate: it goes with --tls-cert")
     if args.uds is not None and args.tls_cert is not None:
         raise UsageError("--uds is for what runs on this machine, which needs no certificate: leave one of the two out")
+    if args.announce and (args.uds is not None or not args.allow_remote):
+        raise UsageError(
+            "--announce tells others of the node: it goes with --allow-remote and a --host that they reach"
+        )
     if args.uds is None and "unix" in args.trust_proxy:
         raise UsageError("--trust-proxy unix believes who comes over a Unix socket: it goes with --uds")
-    journal: Journal | None = None
-
-    def say(address: Address) -> None:
-        if args.json:
-            place: dict[str, Json] = {"host": address.host, "port": address.port}
-            if address.path:
-                place = {"uds": address.path}
-            out_json({"url": address.url, **place, "node": datastore.address})
-        else:
-            out(f"serving {address.url}")
-        if journal is not None:
-            journal.say("start", f"serving {address.url}", url=address.url, node=datastore.address)
-        elif address.path and not args.json:
-            note("programs on this machine that may open that socket reach it; Ctrl+C ends this")
-        elif not args.json:
-            writes = "" if datastore.why_read_only else ", programs write with a token of 'token add'"
-            note(f"others pull with 'peer add NAME URL'{writes}; Ctrl+C ends this")
-            if args.allow_remote and not args.host_name:
-                note("it is known by its addresses alone: --host-name NAME lets others ask for it by a name")
-        unsigned = datastore.log.why_unsigned()
-        if unsigned is not None:
-            note(f"the head of its log bears no signature: {safe_text(unsigned)}")
-        if datastore.why_read_only:
-            note(f"it answers reads alone: {safe_text(datastore.why_read_only)}")
-        sys.stdout.flush()
-
     if args.read_only and (args.accept_ops not in (None, "nobody") or args.new_epoch):
         raise UsageError("--accept-ops and --new-epoch write, and --read-only says to write nothing")
-    with open_registry(args, read_only=args.read_only) as datastore:
+    with ExitStack() as stack:
+        datastore = stack.enter_context(open_registry(args, read_only=args.read_only))
         if args.token:
             token = datastore.tokens.file_token()
             if token is None:
@@ -173,10 +154,9 @@ def serve(args: Namespace) -> int:
             else:
                 out(token)
             return 0
-        from contextlib import nullcontext
         from pathlib import Path
 
-        from tui_registry.node import Terms, Tls, Whereabouts, serve as serve_node
+        from tui_registry.node import Door, Telling, Terms, Tls, Whereabouts, serve as serve_node, serve_by_workers
         from tui_registry.node.limits import node_bounds_of
         from tui_registry.node.tokens import accepting
         from tui_registry.node.watch import Journal
@@ -187,35 +167,118 @@ def serve(args: Namespace) -> int:
             return Terms(node_bounds_of(settings), accepting(who))
 
         journal = None if args.log_format == "none" else Journal(args.log_format, sys.stderr)
+        if journal is not None:
+            stack.enter_context(noting(journal.note))
+        before = datastore.elsewhere.count()
+        if before:
+            tell_elsewhere(datastore, before, in_full=False)
+        # What they say of the replica is found out now: where others answer, none is open here.
+        who, why_not, unsigned = datastore.address, datastore.why_read_only, datastore.log.why_unsigned()
+        door = Door(
+            args.host,
+            args.port,
+            args.allow_remote,
+            args.uds and Path(args.uds),
+            args.tls_cert and Tls(Path(args.tls_cert), args.tls_key and Path(args.tls_key)),
+        )
         whereabouts = Whereabouts(
             names=tuple(args.host_name), proxies=tuple(args.trust_proxy), root_path=args.root_path or ""
         )
-        with nullcontext() if journal is None else noting(journal.note):
-            before = datastore.elsewhere.count()
-            if before:
-                tell_elsewhere(datastore, before, in_full=False)
-            begun = terms()
+        if args.announce:
+            from tui_registry.sync.lan import check_lan
+
+            check_lan()
+        begun = terms()
+
+        def announced(address: Address) -> AbstractContextManager[object]:
+            return _announced(args, address, who) if args.announce else nullcontext()
+
+        def say(address: Address) -> None:
+            if args.workers == 1:
+                stack.enter_context(announced(address))
+            _say_where(args, address, who, journal, why_read_only=why_not, why_unsigned=unsigned)
+
+        if args.workers > 1:
+            datastore.close()
+            serve_by_workers(
+                lambda: open_registry(args, read_only=args.read_only),
+                args.workers,
+                door,
+                Telling(say, _say_shared, _say_reread, note),
+                terms=begun,
+                new_epoch=args.new_epoch,
+                whereabouts=whereabouts,
+                reread=terms,
+                journal=journal,
+                beside=announced,
+            )
+            datastore = stack.enter_context(open_registry(args, read_only=args.read_only))
+        else:
             serve_node(
                 datastore,
                 args.host,
                 args.port,
                 allow_remote=args.allow_remote,
+                uds=door.uds,
+                tls=door.tls,
                 accept_ops=begun.accept_ops,
                 bounds=begun.bounds,
-                whereabouts=whereabouts,
                 new_epoch=args.new_epoch,
+                whereabouts=whereabouts,
                 reread=terms,
                 on_ready=say,
                 on_shared=_say_shared,
                 on_reread=_say_reread,
                 journal=journal,
-                uds=args.uds and Path(args.uds),
-                tls=args.tls_cert and Tls(Path(args.tls_cert), args.tls_key and Path(args.tls_key)),
             )
-            pushed = datastore.elsewhere.count() - before
-            if pushed > 0:
-                tell_elsewhere(datastore, pushed, in_full=not args.json)
+        pushed = datastore.elsewhere.count() - before
+        if pushed > 0:
+            tell_elsewhere(datastore, pushed, in_full=not args.json)
     return 0
+
+
+@contextmanager
+def _announced(args: Namespace, address: Address, who: str) -> Iterator[None]:
+    """Tell the local network of a node until the block ends."""
+    from tui_registry.sync.lan import Announcement
+
+    with Announcement(failed=lambda sentence: note(f"not announced: {sentence}")) as announcement:
+        path, tls = args.root_path or "", args.tls_cert is not None
+        announcement.begin(address.host, address.port, node=who, path=path, tls=tls)
+        yield
+
+
+def _say_where(
+    args: Namespace,
+    address: Address,
+    who: str,
+    journal: Journal | None,
+    *,
+    why_read_only: str,
+    why_unsigned: str | None,
+) -> None:
+    """Say where a node listens, now that it does."""
+    if args.json:
+        place: dict[str, Json] = {"host": address.host, "port": address.port}
+        if address.path:
+            place = {"uds": address.path}
+        out_json({"url": address.url, **place, "node": who})
+    else:
+        out(f"serving {address.url}")
+    if journal is not None:
+        journal.say("start", f"serving {address.url}", url=address.url, node=who)
+    elif address.path and not args.json:
+        note("programs on this machine that may open that socket reach it; Ctrl+C ends this")
+    elif not args.json:
+        writes = "" if why_read_only else ", programs write with a token of 'token add'"
+        note(f"others pull with 'peer add NAME URL'{writes}; Ctrl+C ends this")
+        if args.allow_remote and not args.host_name:
+            note("it is known by its addresses alone: --host-name NAME lets others ask for it by a name")
+    if why_unsigned is not None:
+        note(f"the head of its log bears no signature: {safe_text(why_unsigned)}")
+    if why_read_only:
+        note(f"it answers reads alone: {safe_text(why_read_only)}")
+    sys.stdout.flush()
 
 
 def export(args: Namespace) -> int:
@@ -283,6 +346,35 @@ _PEERS = (
     Column("LAST SYNC", 9),
     Column("STATE", 12, told=True),
 )
+
+
+def _find_peers(args: Namespace) -> int:
+    """Ask the local network for nodes, and list what answers.
+
+    Raises:
+        LanError: it cannot be asked.
+    """
+    from tui_registry.present.owners import owner_cell
+    from tui_registry.sync.lan import find_nodes
+
+    if on_terminal():
+        note("asking the local network, for 3 s")
+    found = find_nodes()
+    with open_registry(args) as datastore:
+        names, own = datastore.names.all(), datastore.key.known
+        known = {peer.address.rstrip("/"): peer.name for peer in datastore.peers.all()}
+    for node in found:
+        peer = known.get(node.url.rstrip("/"))
+        if args.json:
+            out_json({"url": node.url, "node": node.node or None, "petname": names.get(node.node), "peer": peer})
+            continue
+        whose = f"  says its key is {owner_cell(node.node, node.node == own, names)}" if node.node else ""
+        out(f"{node.url}{whose}{f'  (the peer {peer})' if peer is not None else ''}")
+    if not found:
+        note("no node answers there: one does where 'serve --announce' runs")
+    elif not args.json:
+        note("anybody can answer so: 'peer add NAME URL' adds the one that you mean")
+    return 0
 
 
 def _remove_peer(datastore: Datastore, args: Namespace) -> None:

@@ -187,6 +187,10 @@ def publish(args: Namespace) -> int:
             # Not `import`'s way to go on: here is no --register and no --update
             said = f"{work.outcome.counted()}: without --dry-run this is signed and offered"
         note(said)
+        if work.otherwise:
+            one = "1 record stays" if work.otherwise == 1 else f"{exact(work.otherwise)} records stay"
+            how = "" if is_address(source) else f": 'tui-registry apply {shown_name(source)}' takes what it says"
+            note(f"{one} as edited here, and not as {shown_name(source)} says{how}")
         if work.signed > 1:
             note(f"to take it back: tui-registry undo --batch {work.run.together.number}")
         given = asyncio.run(_given(datastore, nodes, [*dict.fromkeys(work.ids)], token, args.timeout, dry_run=dry))
@@ -194,7 +198,8 @@ def publish(args: Namespace) -> int:
         _tell_delivery(delivery, counts["ready"] + counts["changed"] if dry else 0, dry_run=dry, as_json=args.json)
     if cut_short is not None:
         raise cut_short
-    failed = work.outcome.failed(registering=True, updating=True)
+    # As `apply` ends: what stays as it is is not what the source says.
+    failed = work.outcome.failed(registering=True, updating=True) or work.otherwise > 0
     undone = any(found.error is not None if dry else not found.ok for found in given)
     return 1 if failed or undone else 0
 
@@ -311,6 +316,7 @@ class _Import:
         """
         self.outcome = ImportOutcome()
         self.conflicts = self.elsewhere = 0
+        self.otherwise = 0  # records that stay otherwise than their descriptions say, in some field at least
         place = "" if source == STDIN else place_of(source)
         self.run = ImportRun(place, f"{'apply' if wins else 'import'} of {shown_name(source)}")
         self.ids: list[str] = []  # of the records that are here, as they were found
@@ -372,6 +378,7 @@ class _Import:
         alone = len(found) == 1 and not self.outcome.counts and not self._wins
         for one in found:
             self.outcome.add(one)
+            self.otherwise += one.status == "kept" or bool(one.edited)
             if one.id is not None and one.status in _HERE:
                 self.ids.append(one.id)
             if one.status in _FRESH and isinstance(one.manifest, dict):

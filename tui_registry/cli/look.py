@@ -9,7 +9,7 @@ import re
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
 from tui_registry.cli.commands import OPERATIONS_SHOWN, RECORDS_SHOWN
@@ -34,12 +34,14 @@ from tui_registry.cli.registry import (
     names_in,
     open_either,
     open_registry,
+    own_key_in,
     query_explained,
+    seen_json,
     shown_json,
 )
 from tui_registry.datastore import Datastore, StoreError, revision_with
 from tui_registry.frozen import NamedTuple
-from tui_registry.text import address_short, age, count_words, exact, moment_utc, plural, safe_text, size_bytes
+from tui_registry.text import age, count_words, exact, moment_utc, plural, safe_text, size_bytes
 
 if TYPE_CHECKING:
     from tui_registry.cli.registry import Registry
@@ -94,7 +96,7 @@ def show(args: Namespace) -> int:
         versions = registry.versions(entry.id) if len(entry.live_heads) > 1 else None
         names = {} if versions is None else names_in(registry)
     if args.json:
-        out_json({**shown_json(entry, beside), **_versions_json(versions)})
+        out_json({**shown_json(entry, beside), **seen_json(entry), **_versions_json(versions)})
         return 0
     for line in _described(entry, beside, "your key" if args.node is None else "the node's key"):
         out(line)
@@ -178,7 +180,7 @@ def _list(args: Namespace, query: str, kind: Kind | None) -> int:
         if args.json:
             found = datastore.entries(query, kind=kind, sort=args.sort, whole=True, strict=strict, told=note)
             for entry in islice(found, limit or None):
-                out_json(entry_json(entry))
+                out_json({**entry_json(entry), "status": entry.status, **seen_json(entry)})
         else:
             _print_records(datastore, query, kind, args.sort, limit, strict)
     return 0
@@ -202,7 +204,9 @@ def _print_records(
     # Where all records are of one kind the column is left out.
     columns = [column for column in _RECORDS if kind is None or column.title != "KIND"]
     table = Table(columns, terminal_width())
-    now = int(time.time())
+    from tui_registry.present.owners import owner_cell, remarks
+
+    now, own, names = int(time.time()), own_key_in(datastore), names_in(datastore)
     shown = 0
     page = datastore.search(query, kind=kind, sort=sort, limit=min(limit, _PAGE) or _PAGE, whole=True, strict=strict)
     first = page
@@ -212,7 +216,9 @@ def _print_records(
         if shown == 0:
             out(table.header())
         for row in page.rows:
-            out(table.line(_cells(row, now, with_kind=kind is None), "  ".join(_remarks(row))))
+            owner = owner_cell(row.owner, row.owner == own, names)
+            told = "  ".join((*_remarks(row), *remarks(row.name, row.like)))
+            out(table.line(_cells(row, now, owner, with_kind=kind is None), told))
         shown += len(page.rows)
         if page.next is None or shown == limit:
             break
@@ -225,7 +231,7 @@ def _print_records(
         note(f"{exact(shown)} of {more}{exact(first.total)} shown: --limit 0 lists all")
 
 
-def _cells(row: Row, now: int, *, with_kind: bool) -> tuple[str, ...]:
+def _cells(row: Row, now: int, owner: str, *, with_kind: bool) -> tuple[str, ...]:
     return (
         row.name,
         *((row.kind,) if with_kind else ()),
@@ -233,14 +239,20 @@ def _cells(row: Row, now: int, *, with_kind: bool) -> tuple[str, ...]:
         count_words(row.parameters) if row.parameters else "-",
         row.license,
         age(now - row.updated_at),
-        address_short(row.owner),
+        owner,
         row.id[:12],
     )
 
 
 def _remarks(row: Row) -> Iterator[str]:
+    if row.status is not None:
+        from tui_registry.present.manifests import said_status  # few lists have one
+
+        yield str(said_status(row.status))
     if row.heads > 1:
         yield f"conflict: {row.heads} versions"
+    if row.manifest_heads > 1:
+        yield f"conflict: {row.manifest_heads} versions of its manifest"
     if row.future:
         yield "dated in the future"
 
@@ -276,12 +288,11 @@ class _Count(NamedTuple):
 def _count(args: Namespace, query: str) -> int:
     if args.sort is not None or args.limit is not None:
         raise UsageError("--facets counts what is found: --sort and --limit are for lists")
-    if args.node is not None:
-        raise UsageError("--facets counts what is in the replica on this machine: leave --node out")
-    with query_explained(query), open_registry(args) as datastore:
-        _await_index(datastore, query, args.strict)
-        facets = datastore.facets(query, whole=True, strict=args.strict)
-        counts = list(_counts(facets, datastore.names.all()))
+    with query_explained(query), open_either(args) as registry:
+        if isinstance(registry, Datastore):
+            _await_index(registry, query, args.strict)
+        facets = registry.facets(query, whole=True, strict=args.strict)
+        counts = list(_counts(facets, names_in(registry)))
     for sentence in facets.notes:
         note(sentence)
     if args.json:
@@ -351,13 +362,14 @@ _LABEL = 14
 
 def _described(entry: Entry, beside: ManifestEntry | None, key: str) -> Iterator[str]:
     from tui_registry.present.manifests import status_line
-    from tui_registry.present.record_rows import signature_rows, warnings
+    from tui_registry.present.record_rows import domain_rows, signature_rows, warnings
 
     manifest = None if beside is None else beside.manifest
     yield from _titled(entry.kind, entry.record)
-    yield from _rows(signature_rows(entry, key), entry.record)
+    now = int(time.time())
+    yield from _rows([*signature_rows(entry, key), *domain_rows(entry, now)], entry.record)
     said = None if manifest is None else status_line(manifest, entry.kind)
-    for warning in (*(() if said is None else (said,)), *warnings(entry, int(time.time()))):
+    for warning in (*(() if said is None else (said,)), *warnings(entry, now)):
         yield f"  ! {warning}"
     if beside is not None and len(beside.live_heads) > 1:
         count = len(beside.live_heads)
@@ -640,7 +652,7 @@ def _print_operations(datastore: Datastore, found: Iterable[Operation], title: s
         shown += 1
         if as_json:
             more: dict[str, Json] = {"of": op.of, "did": op.did, "name": op.name, "version": op.version}
-            out_json(_operation_json(op.kind, op.id, op) | more)
+            out_json(_operation_json(op.kind, op.id, op, names) | more)
             continue
         if shown == 1:
             out(title)
@@ -657,6 +669,7 @@ def _list_history(datastore: Registry, args: Namespace) -> None:
     columns: Sequence[Column] = _HISTORY
     untold: dict[str, Json] = {}
     entries: Iterator[_Done]
+    names = names_in(datastore) if isinstance(datastore, Datastore) else {}
     if isinstance(datastore, Datastore):
         found = _of_record(datastore, kind, identifier)
         entries = islice(found, args.limit) if args.limit else found
@@ -667,13 +680,20 @@ def _list_history(datastore: Registry, args: Namespace) -> None:
         untold = dict.fromkeys(("clock", "index"))
     if args.json:
         for done in entries:
-            told = _operation_json(kind, identifier, done.entry) | untold
+            told = _operation_json(kind, identifier, done.entry, names) | untold
             more: dict[str, Json] = {"of": done.of, "record": done.entry.record, "did": done.entry.did}
             out_json(told | more | {"changed": [*_changed(done)]})
         return
-    out(f"{kind} {identifier}")
+    from tui_registry.present.owners import owner_cell
+
+    # All operations of a record are its owner's.
+    some = [*islice(entries, 1)]
+    own, names = own_key_in(datastore), names_in(datastore)
+    actors = [done.entry.actor for done in some]
+    whose = [", yours" if actor == own else f" of {owner_cell(actor, mine=False, names=names)}" for actor in actors]
+    out(f"{kind} {identifier}{''.join(whose)}")
     out(f"its operations, {_ORDER}")
-    _print_history(entries, columns, terminal_width())
+    _print_history(chain(some, entries), columns, terminal_width())
 
 
 def _print_history(entries: Iterator[_Done], columns: Sequence[Column], width: int) -> None:
@@ -773,12 +793,15 @@ def _windows(read: Callable[[int, int | None], Sequence[_Op]], limit: int, at_on
         before, left = rows[-1].place, None if left is None else left - len(rows)
 
 
-def _operation_json(kind: Kind, identifier: str, op: Operation | HistoryEntry) -> dict[str, Json]:
+def _operation_json(
+    kind: Kind, identifier: str, op: Operation | HistoryEntry, names: Mapping[str, str]
+) -> dict[str, Json]:
     return {
         "kind": kind,
         "id": identifier,
         "hash": op.hash,
         "actor": op.actor,
+        "petname": names.get(op.actor),
         "clock": op.clock,
         "updated_at": op.updated_at,
         "arrived_at": op.arrived_at,

@@ -245,7 +245,9 @@ def _present(registry: Registry, entry: Entry) -> ManifestEntry:
     """What stands behind a record as it is now."""
     found = registry.manifests.get(entry.id)
     if found is None and not isinstance(registry, Datastore):
-        raise StoreError("too_old", f"{registry.name}: knows no manifests: its program is older than this one")
+        from tui_registry.sync.remote import RemoteError
+
+        raise RemoteError("too_old", f"{registry.name}: knows no manifests: its program is older than this one")
     if found is None:  # deleted by another process since
         raise StoreError("not_found", f"there is no {entry.kind} {entry.id[:12]} here: it was deleted just now")
     return found

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from tui_registry.cli.parser import PROGRAM
@@ -59,6 +60,7 @@ def out_json(value: Mapping[str, Json]) -> None:
 
 def note(text: str) -> None:
     """A message for the person who runs the command."""
+    text = as_asked(text)
     if _noted:
         _noted[-1](text)
     else:
@@ -76,6 +78,32 @@ def noting(write: Callable[[str], None]) -> Iterator[None]:
 
 
 _noted: list[Callable[[str], None]] = []
+
+
+def as_asked(text: str) -> str:
+    """A text of ours whose commands are about the replica that this line was about."""
+    return _asked[-1](text) if _asked else text
+
+
+@contextmanager
+def asked_of(data_dir: str, commands: Iterable[str]) -> Iterator[None]:
+    """Let the commands that messages name ask of that replica, too, until the block ends.
+
+    Args:
+        commands: those that have one.
+    """
+    from shlex import quote  # most lines name none
+
+    named = re.compile(rf"(?<![\w./-]){re.escape(PROGRAM)} (?=(?:{'|'.join(commands)})\b)")
+    shown = quote(safe_text(data_dir))
+    _asked.append(lambda text: named.sub(lambda _: f"{PROGRAM} --data-dir {shown} ", text))
+    try:
+        yield
+    finally:
+        _asked.pop()
+
+
+_asked: list[Callable[[str], str]] = []
 
 
 def report(error: RegistryError) -> None:

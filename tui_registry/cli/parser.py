@@ -159,7 +159,7 @@ class _TopParser(_Parser):
             "",
             f"'{PROGRAM} help COMMAND' explains a command, '{PROGRAM} help search' the query language.",
             f"'{PROGRAM} help json' says in which shape --json prints.",
-            "Exit codes: 0 done, 1 failed (not found, invalid, unreachable), 2 the line cannot be read.",
+            "Exit codes: 0 done, 1 failed (not found, invalid, unreachable), 2 the line cannot be read, 130 Ctrl+C.",
             "",
         ]
         return "\n".join(lines)

@@ -91,6 +91,11 @@ def names_in(registry: Registry) -> dict[str, str]:
     return registry.names.all() if isinstance(registry, Datastore) else {registry.address: "the node"}
 
 
+def own_key_in(registry: Registry) -> str:
+    """The address of the key on this machine, empty where there is none yet: looking makes none."""
+    return registry.key.known if isinstance(registry, Datastore) else ""
+
+
 def open_to_write(args: argparse.Namespace) -> Datastore:
     """`open_registry` for what signs. Once it is said where this replica was put back to an older copy, or its key
     signed what it did not write; nothing is refused for it, so that no script stands still."""
@@ -155,6 +160,14 @@ def entry_json(entry: Entry) -> dict[str, Json]:
         "heads": list(entry.heads),
         "problems": [problem.to_json() for problem in entry.problems],
     }
+
+
+def seen_json(entry: Entry) -> dict[str, Json]:
+    """What this replica alone knows of a record that it shows: its own name for the owner's key, and whose name the
+    record's looks like. No part of what is given to others (`export`)."""
+    from tui_registry.present.owners import like_json
+
+    return {"petname": entry.owner_name, "looks_like": like_json(entry.like)}
 
 
 def whole_json(registry: Registry, entry: Entry) -> dict[str, Json]:

@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
 from tui_registry.cli.commands import COMMANDS
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 DEBUG_VARIABLE = "TUI_REGISTRY_DEBUG"
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+_OF_NO_REPLICA = ("help", "completion", "config", "demo", "formfile")
 
 
 class Screens(Protocol):
@@ -41,9 +43,14 @@ def run(argv: Sequence[str], screens: Screens) -> int:
     Returns:
         0 done, 1 the request failed, 2 the line cannot be read, 130 interrupted.
     """
+    with ExitStack() as stack:
+        return _ended(argv, screens, stack)
+
+
+def _ended(argv: Sequence[str], screens: Screens, stack: ExitStack) -> int:
     try:
         try:
-            code = _run(argv, screens)
+            code = _run(argv, screens, stack)
         except SystemExit as leaving:  # argparse's way to end after --help or an error
             code = leaving.code if isinstance(leaving.code, int) else OK
         sys.stdout.flush()
@@ -60,10 +67,18 @@ def run(argv: Sequence[str], screens: Screens) -> int:
     return code
 
 
-def _run(argv: Sequence[str], screens: Screens) -> int:
+def _run(argv: Sequence[str], screens: Screens, stack: ExitStack) -> int:
+    """
+    Args:
+        stack: what holds until the line's last message.
+    """
     _prepare_streams()
     args = build_parser(argv).parse_args(argv)
     args.screens = screens
+    if args.data_dir:
+        from tui_registry.cli.output import asked_of
+
+        stack.enter_context(asked_of(args.data_dir, [name for name in COMMANDS if name not in _OF_NO_REPLICA]))
     if args.node is not None:
         _expect_to_ask_nodes(args)
     if args.command is None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.commands import RECORDS_SHOWN
-from tui_registry.cli.output import Column, Table, note, on_terminal, out, out_json, terminal_width
+from tui_registry.cli.output import Column, Table, as_asked, note, on_terminal, out, out_json, terminal_width
 from tui_registry.cli.registry import asking, names_in, open_either
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.frozen import NamedTuple
@@ -32,8 +32,8 @@ def conflicts(args: Namespace) -> int:
         limit = RECORDS_SHOWN if on_terminal() and not args.json else 0
     with open_either(args) as datastore:
         if args.json:
-            for versions in _all_in_conflict(datastore, limit):
-                out_json(settling.conflict_json(versions))
+            for versions, of_manifest in _all_in_conflict(datastore, limit):
+                out_json({**settling.conflict_json(versions), "manifest_versions": of_manifest})
         else:
             _print_conflicts(datastore, limit)
     return 0
@@ -61,7 +61,7 @@ def conflict_lines(versions: Versions, now: int, names: Mapping[str, str]) -> It
     for line in settling.version_lines(versions, now, names):
         yield f"  {line}"
     yield f"  they differ in {settling.differ_in(versions)}"
-    yield f"  {settling.how_to_settle(versions, names)}"
+    yield f"  {as_asked(settling.how_to_settle(versions, names))}"
 
 
 def as_it_was_before(identifier: str, removal: HistoryEntry, replaced: Iterable[HistoryEntry]) -> str:
@@ -88,23 +88,27 @@ _CONFLICTS = (
 )
 
 
-def _all_in_conflict(datastore: Registry, limit: int) -> Iterator[Versions]:
+def _all_in_conflict(datastore: Registry, limit: int) -> Iterator[tuple[Versions, int]]:
+    """The records in conflict, each with how many versions of its manifest are live."""
     for row in datastore.conflicts(limit or _ALL):
         versions = datastore.versions(row.id)
-        if versions is not None and len(versions.live) > 1:  # settled by another process since
-            yield versions
+        if versions is not None and max(len(versions.live), row.manifest_heads) > 1:  # else settled since
+            yield versions, row.manifest_heads
 
 
 def _print_conflicts(datastore: Registry, limit: int) -> None:
     table = Table(_CONFLICTS, terminal_width())
     names = names_in(datastore)
     shown = 0
-    for versions in _all_in_conflict(datastore, limit):
+    for versions, of_manifest in _all_in_conflict(datastore, limit):
         if not shown:
             out(table.header())
         shown += 1
         name = str(settling.records_of(versions)[0]["name"])
-        who, what = settling.who_settles(versions, names), settling.differ_in(versions)
+        who = settling.who_settles(versions, names)
+        what = settling.differ_in(versions) if len(versions.live) > 1 else ""
+        if of_manifest > 1:
+            what = f"{what}{' and ' if what else ''}the manifest ({exact(of_manifest)} versions)"
         out(table.line((versions.id[:12], name, versions.kind, exact(len(versions.live)), who, what)))
     total = (datastore.stats() if isinstance(datastore, Datastore) else datastore.health()).conflicts
     if not shown:

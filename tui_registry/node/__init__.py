@@ -9,14 +9,29 @@ if TYPE_CHECKING:
     from .doors import Whereabouts
     from .limits import NodeBounds
     from .responses import NodeError
-    from .server import Address, Terms, Tls, running, serve
+    from .server import Address, Door, Terms, Tls, running, serve
+    from .workers import Telling, serve_by_workers
 
-__all__ = ["Address", "NodeBounds", "NodeError", "Terms", "Tls", "Whereabouts", "create_app", "running", "serve"]
+__all__ = [
+    "Address",
+    "Door",
+    "NodeBounds",
+    "NodeError",
+    "Telling",
+    "Terms",
+    "Tls",
+    "Whereabouts",
+    "create_app",
+    "running",
+    "serve",
+    "serve_by_workers",
+]
 _HOMES = {
     "create_app": ".api",
     "NodeBounds": ".limits",
     "Whereabouts": ".doors",
     "NodeError": ".responses",
-    **dict.fromkeys(("Address", "Terms", "Tls", "running", "serve"), ".server"),
+    **dict.fromkeys(("Address", "Door", "Terms", "Tls", "running", "serve"), ".server"),
+    **dict.fromkeys(("Telling", "serve_by_workers"), ".workers"),
 }
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
@@ -105,10 +106,11 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _JSON = "application/json"
 _NAMES = {kind: {field.name for field in FIELDS[kind]} for kind in KINDS}
 # What is told beside the fields of a record, whichever of them are asked for.
-_STATE = ("revision", "conflict", "heads")
+_STATE = ("revision", "conflict", "heads", "status")
 # Longer lists of a record are refused as they are, and their items not looked at.
 _MOST_JUDGED = 1_000
-# So many operations of a history are read at once.
+# Seconds of the processor that a page of a history takes, and how many operations are read at once.
+_HISTORY_SECONDS = 0.25
 _READ_AT_ONCE = 20
 _JSON_PATCH = re.compile(r"application/json-patch\+json", re.IGNORECASE)
 
@@ -157,7 +159,7 @@ def create_app(
         datastore,
         tokens,
         queues,
-        policy=PushPolicy(datastore, tokens, accept_ops, bounds),
+        policy=PushPolicy(datastore, tokens, accept_ops, bounds, watch.member),
         bounds=bounds,
         watch=watch,
         metrics_are_open=whereabouts.is_private,
@@ -777,7 +779,7 @@ class _Records:
         body = next(iter(self._datastore.bodies([whole_id])), None)
         if body is None or body.kind != self._kind or body.live > 1:
             return _whole(self._told(record_id))
-        return _one_version(body.record, body.heads)
+        return _tagged(_with(body.record, _standing(body)), body.revision)
 
     def _shown_in_part(self, fields: tuple[str, ...], record_id: str) -> _Whole:
         found = self._datastore.bodies([self._find(record_id)])
@@ -822,8 +824,11 @@ class _Records:
             before = int(asked.cursor)
         told: list[bytes] = []
         size, following = 0, None
+        # The first one is told whatever it takes; where they are many and large, a page has fewer than were asked for.
+        until = time.thread_time() + _HISTORY_SECONDS
         for entry in self._operations(whole_id, before, min(asked.limit + 1, _READ_AT_ONCE)):
-            if len(told) == asked.limit or size > self._bounds.answer_bytes:
+            is_enough = size > self._bounds.answer_bytes or (told and time.thread_time() > until)
+            if len(told) == asked.limit or is_enough:
                 following = str(before)
                 break
             told.append(_spelt(_operation(entry)))
@@ -843,7 +848,8 @@ class _Records:
         while (versions := self._told_of_versions(entry)) is None:
             entry = self._entry(record_id)
         state: Record = {"revision": entry.revision, "conflict": len(entry.live_heads) > 1, "heads": [*entry.heads]}
-        return {**entry.record, **state, **versions}
+        said: Record = {} if entry.status is None else {"status": entry.status}
+        return {**entry.record, **state, **said, **versions}
 
     def _told_of_versions(self, entry: Entry) -> dict[str, Json] | None:
         """The live versions of a record in conflict; None where there are others by now."""
@@ -1059,7 +1065,8 @@ def _answer_with(op: _Op, status: int = 200, headers: dict[str, str] | None = No
 
 def _standing(body: Body) -> Record:
     """What a list tells of a record beside its fields."""
-    return {"revision": body.revision, "conflict": body.live > 1, "heads": [*body.heads]}
+    state: Record = {"revision": body.revision, "conflict": body.live > 1, "heads": [*body.heads]}
+    return state if body.status is None else {**state, "status": body.status}
 
 
 def _in_part(record: bytes, fields: Sequence[str] | None) -> bytes:

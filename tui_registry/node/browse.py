@@ -17,7 +17,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 import tui_registry
-from tui_registry.datastore import Datastore, Entry, HistoryEntry, Page, Row, StoreError, Versions
+from tui_registry.datastore import Datastore, Entry, HistoryEntry, ManifestEntry, Page, Row, StoreError, Versions
 from tui_registry.errors import KINDS, Json, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.description import add_head
@@ -29,6 +29,7 @@ from tui_registry.node.responses import NodeError, of_error
 from tui_registry.present import settling
 from tui_registry.present.amounts import moment
 from tui_registry.present.deeds import standing
+from tui_registry.present.manifests import manifest_rows, said_status, status_line
 from tui_registry.present.record_rows import (
     Row as Shown,
     fact_rows,
@@ -41,6 +42,7 @@ from tui_registry.present.record_rows import (
 from tui_registry.present.versions import ancestor_line, came, headline, letter, rows as rows_of, what_changed
 from tui_registry.query import FIELDS, QueryError, with_term
 from tui_registry.query.fields import SORTS
+from tui_registry.records.manifests import is_followable
 from tui_registry.records.merging import differing
 from tui_registry.text import address_short, age, count_words, exact, moment_utc, plural
 
@@ -54,6 +56,8 @@ _CELL = 40
 _COMPARED = 200
 _ID = re.compile(r"(?:0x)?[0-9a-f]{1,64}", re.ASCII | re.IGNORECASE)
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+# What a browser is led to of all that may be followed.
+_WEB = re.compile(r"https?://")
 _PLACE = re.compile(r"[0-9]{1,18}", re.ASCII)
 # A peer's name may begin with a digit; what does is an address.
 _LABEL = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
@@ -263,7 +267,10 @@ def _list(asked: _Question, found: Page, place: _Place) -> str:
 
 
 def _line(row: Row, place: _Place) -> str:
-    remarks = [f"conflict: {row.heads} versions"] if row.heads > 1 else []
+    status = said_status(row.status)
+    remarks = [f"<bdi>{shown(status)}</bdi>"] if status is not None else []
+    remarks += [f"conflict: {row.heads} versions"] if row.heads > 1 else []
+    remarks += [f"conflict: {row.manifest_heads} versions of its manifest"] if row.manifest_heads > 1 else []
     remarks += ["dated in the future"] if row.future else []
     name = f'<a href="{place.record(row.kind, row.id)}">{_name(row.name)}</a>'
     cells = [
@@ -275,7 +282,8 @@ def _line(row: Row, place: _Place) -> str:
         f'<time title="{moment_utc(row.updated_at)}">{age(place.now - row.updated_at)}</time>',
         f'<a class="hash" href="{place.search(q=with_term("", "owner", row.owner))}">{address_short(row.owner)}</a>',
     ]
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    dimmed = "" if status is None else ' class="soft"'
+    return f"<tr{dimmed}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def _name(name: str) -> str:
@@ -375,9 +383,12 @@ class _Records:
             return self._deleted(asked, error)
         if entry is None:  # deleted since it was found
             raise NodeError("not_found", f"there is no {self._kind} with that id")
+        entry = _unmarked(entry)
         versions = self._datastore.versions(entry.id) if len(entry.live_heads) > 1 else None
+        behind = self._datastore.manifests.get(entry.id)
         place, record = asked.place, entry.record
-        warned = "".join(f'<p class="warn">{shown(warning)}</p>' for warning in warnings(entry, place.now))
+        told = [*_said_by(behind), *warnings(entry, place.now)]
+        warned = "".join(f'<p class="warn">{shown(warning)}</p>' for warning in told)
         body = (
             _titled(self._kind, record)
             + self._links(entry, place)
@@ -386,6 +397,7 @@ class _Records:
             + _problems(entry.problems)
             + (_conflict(versions, place) if versions is not None and len(versions.live) > 1 else "")
             + self._facts(record, place)
+            + self._manifest(behind, place)
             + _signature(entry, place)
             + _formfile(record)
             + _as_peer(place)
@@ -483,6 +495,29 @@ class _Records:
             for item in (value if isinstance(value, list) else [value])
         )
 
+    def _manifest(self, behind: ManifestEntry | None, place: _Place) -> str:
+        """What stands behind the record."""
+        if behind is None or behind.manifest is None:
+            return ""
+        rows = [(row, self._of_manifest(row, behind, place)) for row in manifest_rows(behind.manifest) if row.stated]
+        return f'<h2 id="manifest">Manifest</h2>{_listed(rows)}'
+
+    def _of_manifest(self, row: Shown, behind: ManifestEntry, place: _Place) -> str:
+        """What a row says, with a link to the records that it names, or to an address that is one to follow."""
+        name, _, number = row.path.rstrip("]").partition("[")
+        value = (behind.manifest or {})[name]
+        item = value[int(number)] if isinstance(value, list) and number else value
+        if name == "status":
+            to = place.search(q=with_term("", "status", _raw(item)))
+            return f'<a href="{to}"><bdi>{shown(row.text)}</bdi></a>'
+        # A digest by itself: what it names is of the record's kind, or a model.
+        kind: Kind | None = {"superseded_by": behind.kind, "required_models": _BY_KIND["model"]}.get(name)
+        if kind is None or not _HASH.fullmatch(row.text):
+            return _with_address(row.text, item)
+        if next(iter(self._datastore.bodies([row.text])), None) is None:
+            return f'<span class="hash">{row.text}</span> <span class="soft">(not known here)</span>'
+        return f'<a class="hash" href="{place.record(kind, row.text)}">{row.text}</a>'
+
     def _models(self, named: Json, place: _Place) -> str:
         """The models that an agent prefers, by their names where they are here."""
         ids = [str(one) for one in (named if isinstance(named, list) else [])]
@@ -512,6 +547,29 @@ def _asked_by() -> dict[str, tuple[str, Kind | None]]:
 def _raw(value: Json) -> str:
     """A name out of an enum, or an item of a list, as the record has it."""
     return str(value["Other"] if isinstance(value, dict) and "Other" in value else value)
+
+
+def _with_address(text: str, item: Json) -> str:
+    """A text, and the address in it, where it has one that a browser may be led to, as a link. Its owner chose it:
+    whoever follows it tells nothing of where they come from."""
+    named = [item.get(name) for name in ("uri", "url", "source")] if isinstance(item, dict) else [item]
+    address = next((one for one in named if isinstance(one, str) and one in text and _WEB.match(one)), None)
+    if address is None or not is_followable(address):
+        return f"<bdi>{shown(text)}</bdi>"
+    before, _, after = text.partition(address)
+    link = f'<a href="{shown(address)}" rel="noreferrer nofollow">{shown(address)}</a>'
+    return f"<bdi>{shown(before)}{link}{shown(after)}</bdi>"
+
+
+def _said_by(behind: ManifestEntry | None) -> Iterator[str]:
+    """What is to be known of a record before it is used, by its manifest."""
+    if behind is None or behind.manifest is None:
+        return
+    said = status_line(behind.manifest, behind.kind)
+    if said is not None:
+        yield said
+    if len(behind.live_heads) > 1:
+        yield f"Conflict: {len(behind.live_heads)} versions of its manifest are live, and one of them is shown"
 
 
 def _title(kind: Kind, record: Record) -> str:
@@ -596,6 +654,12 @@ def _nav(links: Mapping[str, str]) -> str:
 
 
 # Versions and operations
+
+
+def _unmarked(entry: Entry) -> Entry:
+    """A record without whose name its name looks like, which depends on what the operator named and on what came here
+    first, and without what domains he asked."""
+    return entry._replace(like=None, said_by=())
 
 
 def _public(op: HistoryEntry, place: _Place) -> tuple[HistoryEntry, int, Mapping[str, str]]:

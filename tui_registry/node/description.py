@@ -357,6 +357,10 @@ def _kind(kind: Kind) -> _Kind:
         "revision": (_HASH, Field(description="stands for the heads: SHA3-256 of their hashes, sorted and joined")),
         "conflict": (bool, Field(description="whether several versions are live")),
         "heads": (_list_of(_HASH), Field(description="the hashes of the operations that stand, ascending")),
+        "status": (
+            str,
+            _left_out("what its manifest says of it: Deprecated, Withdrawn or a word of its owner's", 64),
+        ),
     }
     listed = _made(f"Listed{name}", record, f"{_a(kind).capitalize()} as lists have it.", state)
     version = _made(
@@ -784,7 +788,7 @@ _ID_OR_PREFIX = Parameter(
 _WHOLE_ID = Parameter("record_id", "path", "64 hex digits", {"type": "string", "pattern": "^[0-9a-f]{64}$"})
 _IF_MATCH = Parameter("If-Match", "header", f"the ETag of the record that you decided by: {_TAGS}", {"type": "string"})
 _IF_NONE_MATCH = Parameter("If-None-Match", "header", f"the ETag of what you have: {_TAGS}", {"type": "string"})
-_IF_NEW = Parameter("If-None-Match", "header", "`*`: write only where there is none yet", {"const": "*"})
+_IF_NEW = Parameter("If-None-Match", "header", "`*`: write only where there is none yet", {"type": "string"})
 _WRITTEN_FIRST: dict[str, Json] = {
     "description": "written for the first time",
     "headers": {"ETag": {"schema": {"type": "string"}, "description": "for If-Match"}},

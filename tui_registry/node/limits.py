@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -107,6 +107,30 @@ class NodeBounds:
     event_streams: int = 64
     heartbeat_seconds: float = 15.0
     search_work: int = 10_000_000
+
+    def of_one_of(self, workers: int) -> NodeBounds:
+        """What one of so many processes of a node goes by: its part of the threads, of the places to wait for one and
+        of what is kept in memory. Connections they count together, what was pushed and the room of the node the replica
+        tells all of them; the rest holds for each."""
+
+        def part(whole: int, least: int = 1) -> int:
+            return max(-(-whole // workers), min(least, whole))
+
+        if workers == 1:
+            return self
+        return replace(
+            self,
+            threads=part(self.threads),
+            search_threads=part(self.search_threads),
+            write_threads=part(self.write_threads),
+            pushes_at_once=part(self.pushes_at_once),
+            pushers=part(self.pushers),
+            waiting=part(self.waiting, 4),
+            tile_cache_bytes=part(self.tile_cache_bytes),
+            # One pusher may have half of it, and a whole push has to find room.
+            unchecked_bytes=part(self.unchecked_bytes, 2 * self.push_bytes),
+            unsent_bytes=part(self.unsent_bytes, 2 * self.push_bytes),
+        )
 
 
 def node_bounds_of(settings: Settings, path: Path | None = None) -> NodeBounds:

@@ -12,6 +12,7 @@ import ipaddress
 import json
 import logging
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -30,11 +31,11 @@ from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import NodeBounds
 from tui_registry.node.push_policy import Pusher, PushPolicy, Room
-from tui_registry.node.queues import Client, Queues, Waiting
+from tui_registry.node.queues import Client, Queues
 from tui_registry.node.requests import etag_of, expect_members, is_held, read_body, read_json, wanted_range, wrong
 from tui_registry.node.responses import AtHand, NodeError, later, problem_of, wrong_method
 from tui_registry.node.tokens import Tokens
-from tui_registry.node.watch import Counts, Watch, add, name_route
+from tui_registry.node.watch import Counts, Waiting, Watch, add, name_route
 from tui_registry.present.pulls import report_json, tally_of
 from tui_registry.sync import difference
 from tui_registry.sync.comparing import Keys, RangeError, describe, read_question
@@ -139,7 +140,7 @@ class LogRoutes:
         if path in self._asking:
             name_route(scope, path)
             if scope["method"] != "POST":
-                return wrong_method(["POST"])
+                return wrong_method(["POST"], scope)
             return await self._asking[path](Request(scope, receive))
         tile = None
         if path not in self._reading and (tile := _tile_in(path)) is None:
@@ -148,7 +149,7 @@ class LogRoutes:
             return self._other
         name_route(scope, path if tile is None else _TILE_ROUTE)
         if scope["method"] not in ("GET", "HEAD"):
-            return wrong_method(["GET", "HEAD"])
+            return wrong_method(["GET", "HEAD"], scope)
         if tile is None:
             return await self._reading[path](scope)
         return _as_asked(scope, await self._tiles.find(scope["client"], *tile))
@@ -384,7 +385,7 @@ class _Metrics:
                     "('token add NAME --scope metrics')",
                 )
         # The copy is made here, where nothing is counted meanwhile.
-        counts, waiting = self._watch.counts.copy(), self._queues.counts()
+        counts, waiting = self._watch.together(self._queues.counts())
         spelt, media_type = await self._queues.read(client, self._told, counts, waiting, headers.get("accept", ""))
         return _Known(spelt, [_UNKEPT], media_type)
 
@@ -394,7 +395,7 @@ class _Metrics:
     def _told(self, counts: Counts, waiting: dict[str, Waiting], accept: str) -> tuple[bytes, str]:
         from tui_registry.node.metrics import exposition  # for most nodes nobody asks
 
-        return exposition(self._datastore, self._policy, counts, waiting, accept)
+        return exposition(self._datastore, self._policy, counts, waiting, accept, self._watch.member)
 
 
 # What proxies write into a request, and nobody else.
@@ -609,10 +610,10 @@ class _Pushes:
         except LogError as error:
             raise NodeError("no_operations", f"the body {error.reason}: send one operation a line") from None
         # Others may have filled it since.
-        self._policy.expect_ration(pusher)
-        # A log that is rewritten between these two has another epoch, under which nobody has a cursor yet.
-        epoch = self._datastore.log.head(make_key=False).epoch
-        return self._datastore.apply(lines, source=pusher.source, ration=self._policy.ration()), epoch
+        with self._policy.taking(pusher, len(lines), len(body)):
+            # A log that is rewritten between these two has another epoch, under which nobody has a cursor yet.
+            epoch = self._datastore.log.head(make_key=False).epoch
+            return self._datastore.apply(lines, source=pusher.source, ration=self._policy.ration()), epoch
 
 
 class _Unchecked:
@@ -733,16 +734,21 @@ class _Differing:
 
 
 class _Reconciling:
-    """Answers from a snapshot of the log's keys, which is made anew only once the log has grown by an eighth: asking
-    often cannot make a node sort its log often. What came since, a peer reads from the tiles."""
+    """Answers from snapshots of the log's keys, each named by its epoch and its size, so that any process of this
+    replica can make it. A new one is made only once the log has grown by an eighth, and one that another process named
+    only as far as that takes a small part of the time: asking often cannot make a node sort its log often. What came
+    since, a peer reads from the tiles."""
 
     def __init__(self, datastore: Datastore, heads: _Kept, queues: Queues, bounds: NodeBounds) -> None:
         self._datastore = datastore
         self._heads = heads
         self._queues = queues
         self._bounds = bounds
-        self._kept: _Snapshot | None = None
+        # The latest one, and the one before, about which somebody may still ask.
+        self._kept: list[_Snapshot] = []
         self._making = asyncio.Lock()
+        # When the next one that another process named may be made.
+        self._again = 0.0
 
     async def answer(self, request: Request) -> Response:
         body = await read_json(request, self._bounds.question_bytes, self._bounds, self._queues)
@@ -767,22 +773,53 @@ class _Reconciling:
             raise _moved()
         if head.size > self._bounds.reconcile_ops:
             raise NodeError("not_offered", "this log is too long to be compared: read its tiles")
-        kept = self._kept
-        if size is not None:
-            if kept is None or (kept.epoch, kept.keys.size) != (epoch, size):
-                raise _moved()
-            return kept
+        if type(size) is int:
+            return self._named(epoch, size) or await self._made_elsewhere(client, head, size)
+        kept = self._kept[0] if self._kept else None
         if kept is not None and kept.epoch == epoch and head.size - kept.keys.size <= kept.keys.size // 8:
             return kept
         if self._making.locked():
-            raise NodeError("busy", "the log is being looked through just now: try again in a little while")
+            raise self._busy()
         async with self._making:
-            self._kept = kept = await self._queues.search(client, self._make)
-        return kept
+            return self._keep(await self._queues.search(client, self._make, None))
 
-    def _make(self) -> _Snapshot:
-        head, packed = self._datastore.log.keys()
+    async def _made_elsewhere(self, client: Client, head: Head, size: int) -> _Snapshot:
+        """The snapshot that another process made, made here."""
+        if not head.size // 2 <= size <= head.size:  # no comparison takes so long
+            raise _moved()
+        async with self._making:
+            found = self._named(head.epoch, size)
+            if found is not None:
+                return found
+            began = time.monotonic()
+            if began < self._again:
+                raise self._busy()
+            made = await self._queues.search(client, self._make, size)
+            ended = time.monotonic()
+            self._again = ended + _PART_FOR_OTHERS * (ended - began)
+            if made.epoch != head.epoch:
+                raise _moved()
+            return self._keep(made)
+
+    def _named(self, epoch: str, size: int) -> _Snapshot | None:
+        return next((kept for kept in self._kept if (kept.epoch, kept.keys.size) == (epoch, size)), None)
+
+    def _keep(self, made: _Snapshot) -> _Snapshot:
+        self._kept = sorted([made, *self._kept], key=lambda kept: kept.keys.size, reverse=True)
+        self._kept = [kept for kept in self._kept if kept.epoch == made.epoch][:2]
+        return made
+
+    def _make(self, size: int | None) -> _Snapshot:
+        head, packed = self._datastore.log.keys(size)
         return _Snapshot(head.epoch, Keys(packed))
+
+    @staticmethod
+    def _busy() -> NodeError:
+        return NodeError("busy", "the log is being looked through just now: try again in a little while")
+
+
+# One that another process named is made in the (n + 1)th part of the time, at most.
+_PART_FOR_OTHERS = 4
 
 
 def _moved() -> NodeError:

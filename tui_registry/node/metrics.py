@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Metric, ProcessCollector
 from prometheus_client.core import (
@@ -20,23 +21,32 @@ import tui_registry
 from tui_registry.datastore import REASONS, Datastore, StoreError
 from tui_registry.durable import free_bytes
 from tui_registry.node.push_policy import PushPolicy
-from tui_registry.node.queues import Waiting
-from tui_registry.node.watch import BUCKETS, Counts
+from tui_registry.node.shared import Member
+from tui_registry.node.watch import BUCKETS, Counts, Waiting
 
 _OURS = "tui_registry"
 
 
 def exposition(
-    datastore: Datastore, policy: PushPolicy, counts: Counts, waiting: Mapping[str, Waiting], accept: str
+    datastore: Datastore,
+    policy: PushPolicy,
+    counts: Counts,
+    waiting: Mapping[str, Waiting],
+    accept: str,
+    member: Member | None = None,
 ) -> tuple[bytes, str]:
     """The metrics as text, and its media type.
 
     Args:
         counts: a copy. accept: the header of who asks, as OpenMetrics is answered to who names it.
+        member: the worker that is asked, where the node has several.
     """
     registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    registry.register(_Told(datastore, policy, counts, waiting))
+    if member is None:
+        ProcessCollector(registry=registry)
+    else:
+        registry.register(_Processes(member.shared.processes()))
+    registry.register(_Told(datastore, policy, counts, waiting, member))
     encode, media_type = choose_encoder(accept)
     return encode(registry), media_type
 
@@ -46,8 +56,14 @@ def exposition(
 
 class _Told(Collector):
     def __init__(
-        self, datastore: Datastore, policy: PushPolicy, counts: Counts, waiting: Mapping[str, Waiting]
+        self,
+        datastore: Datastore,
+        policy: PushPolicy,
+        counts: Counts,
+        waiting: Mapping[str, Waiting],
+        member: Member | None,
     ) -> None:
+        self._member = member
         self._datastore = datastore
         self._policy = policy
         self._counts = counts
@@ -58,6 +74,10 @@ class _Told(Collector):
         build.add_metric((), {"version": tui_registry.__version__})
         yield build
         yield _gauge("start_time_seconds", "When the node began, in Unix seconds.", self._counts.began)
+        shared = None if self._member is None else self._member.shared
+        yield _gauge("workers", "Processes that answer.", 1 if shared is None else len(shared.processes()))
+        lost = 0 if shared is None else shared.died
+        yield _counter("workers_lost", "Workers that died and were begun again.", "", {"": lost})
         yield from _of_requests(self._counts)
         yield from _of_connections(self._counts)
         yield from _of_lines(self._waiting)
@@ -71,6 +91,32 @@ class _Told(Collector):
         yield _gauge("replica_readable", "Whether the replica can be read.", bool(replica))
         yield from replica
         yield from _of_disk(self._datastore, self._policy)
+
+
+class _Processes(Collector):
+    """What Prometheus tells of a process, of several together."""
+
+    def __init__(self, processes: list[int]) -> None:
+        self._processes = processes
+
+    def collect(self) -> Iterator[Metric]:
+        together: dict[str, Metric] = {}
+        for process in self._processes:
+            for metric in ProcessCollector(pid=partial(int, process), registry=None).collect():
+                known = together.setdefault(metric.name, metric)
+                if known is metric:
+                    continue
+                # Each has its own bound of files, and its own beginning.
+                of_all = min if metric.name in ("process_max_fds", "process_start_time_seconds") else _sum_of
+                known.samples = [
+                    mine._replace(value=of_all(mine.value, theirs.value))
+                    for mine, theirs in zip(known.samples, metric.samples, strict=True)
+                ]
+        yield from together.values()
+
+
+def _sum_of(one: float, other: float) -> float:
+    return one + other
 
 
 def _of_requests(counts: Counts) -> Iterator[Metric]:

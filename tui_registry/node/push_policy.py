@@ -10,12 +10,15 @@ shut them out.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 from tui_registry.datastore import Datastore, Ration
 from tui_registry.durable import bytes_in
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import NodeBounds, place_of
-from tui_registry.node.responses import NodeError
+from tui_registry.node.responses import NodeError, later
+from tui_registry.node.shared import Member
 from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.settings import PushersName
 from tui_registry.text import age, exact, size_bytes
@@ -56,7 +59,19 @@ class Room(NamedTuple):
 class PushPolicy:
     """What a node takes of others. Its methods but `pusher` look into the replica: they belong into a thread."""
 
-    def __init__(self, datastore: Datastore, tokens: Tokens, accept_ops: AcceptOps, bounds: NodeBounds) -> None:
+    def __init__(
+        self,
+        datastore: Datastore,
+        tokens: Tokens,
+        accept_ops: AcceptOps,
+        bounds: NodeBounds,
+        member: Member | None = None,
+    ) -> None:
+        """
+        Args:
+            member: the worker whose policy it is, where the node has several.
+        """
+        self._member = member
         self._datastore = datastore
         self._tokens = tokens
         self._accept_ops = accept_ops
@@ -93,13 +108,17 @@ class PushPolicy:
         """See to it that an address may push today. A push that reaches the end of its ration is taken whole.
 
         Raises:
-            NodeError: `ration` (429): it has had what it may; `full`.
+            NodeError: `ration` (429): it has had what it may; `too_many` (429): it may have, once what it pushes to
+                other workers of the node is in; `full`.
         """
         self.expect_room(pusher)
         if not self._is_stranger(pusher):
             return
         spent, most = self._day.spent(pusher.source), Spent(self._bounds.push_day_ops, self._bounds.push_day_bytes)
         if spent.ops < most.ops and spent.bytes < most.bytes:
+            ops, size = (0, 0) if self._member is None else self._member.taken_beside(pusher.source)
+            if spent.ops + ops >= most.ops or spent.bytes + size >= most.bytes:
+                raise later("too_many", "what you push besides may reach the ration of your address", 5)
             return
         had = f"{exact(spent.ops)} operations" if spent.ops >= most.ops else f"{size_bytes(spent.bytes)} of operations"
         seconds = max(1, self._day.free_in(pusher.source))
@@ -109,6 +128,21 @@ class PushPolicy:
             f"{age(seconds)}, or ask its operator for a token, which has no such ration",
             headers={"retry-after": str(seconds)},
         )
+
+    @contextmanager
+    def taking(self, pusher: Pusher, ops: int, size: int) -> Iterator[None]:
+        """Hold a push to the ration of its address, and count it as taken for the other workers until the block ends.
+
+        Args:
+            ops, size: operations and bytes, at most.
+
+        Raises:
+            NodeError: as `expect_ration`.
+        """
+        # Told first and asked then: of two that begin at once, one at least knows of the other.
+        with nullcontext() if self._member is None else self._member.taking(pusher.source, ops, size):
+            self.expect_ration(pusher)
+            yield
 
     def ration(self) -> Ration:
         """What each operation of a push has to fit, or it is left out."""

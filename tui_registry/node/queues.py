@@ -12,9 +12,9 @@ from contextlib import suppress
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import NodeBounds, place_of
 from tui_registry.node.responses import later
+from tui_registry.node.watch import Waiting
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -23,21 +23,6 @@ Client = tuple[str, int] | None
 # Of the threads of a kind, and of the places to wait for one, nobody has more than these parts.
 _SHARE_OF_THREADS = 2
 _SHARE_OF_PLACES = 4
-
-
-class Waiting(NamedTuple):
-    """How a line stands, and what came of those who waited in it since the node began.
-
-    Attributes:
-        running, waiting: now. waited: how many had to wait and got their turn, for so many seconds together.
-        refused: those who did not, by code.
-    """
-
-    running: int
-    waiting: int
-    waited: int
-    seconds: float
-    refused: dict[str, int]
 
 
 class Queues:

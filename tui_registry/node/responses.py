@@ -149,10 +149,14 @@ def later(code: str, why: str, seconds: float) -> NodeError:
     return NodeError(code, f"{why}: try again in {after} s", headers={"retry-after": str(after)})
 
 
-def wrong_method(methods: Iterable[str]) -> Response:
+def wrong_method(methods: Iterable[str], scope: Scope) -> Response:
     """The answer to a method that a path does not take."""
     allow = {"allow": ", ".join(methods)}
-    return problem(405, "method", "this path does not take that method: see /docs", headers=allow)
+    return problem(405, "method", f"this path does not take that method: see {_docs(scope)}", headers=allow)
+
+
+def _docs(scope: Scope) -> str:
+    return f"{scope.get('root_path', '')}/docs"
 
 
 def problem_of(error: Exception, scope: Scope) -> tuple[Response, bool]:
@@ -281,10 +285,10 @@ def _http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         return _unforeseen(request, error)
     if error.status_code == 404:
-        return problem(404, "no_route", "there is nothing at this path: /docs lists what there is")
+        return problem(404, "no_route", f"there is nothing at this path: {_docs(request.scope)} lists what there is")
     if error.status_code == 405:
         # Starlette names the methods of the first route that has the path; each of ours has one method.
-        return wrong_method(_methods_of(request))
+        return wrong_method(_methods_of(request), request.scope)
     return problem(error.status_code, f"http_{error.status_code}", HTTPStatus(error.status_code).phrase)
 
 

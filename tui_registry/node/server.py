@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
+from secrets import token_hex
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.server import ServerState
 
 from tui_registry.datastore import Datastore, Shared
+from tui_registry.durable import give_new_name
 from tui_registry.errors import RegistryError, system_reason
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.api import create_app
@@ -129,20 +131,16 @@ def serve(
         StoreError: `bad_token_file`.
         ValueError: a name, a proxy or a path of the whereabouts is none.
     """
-    watch = Watch(journal)
-    door = _Door(host, port, allow_remote, uds, tls)
-    server, listener = _prepared(datastore, door, accept_ops, bounds, whereabouts, on_ready, watch)
-    server.reread, server.on_reread = reread, on_reread
-    with listener, contextlib.nullcontext() if journal is None else journal.taking_logs():
+    door = Door(host, port, allow_remote, uds, tls)
+    with door.listening() as listener:
+        terms = Terms(bounds or NodeBounds(), accept_ops)
+        server = prepared(datastore, door, listener, terms, whereabouts, on_ready, Watch(journal))
+        server.reread, server.on_reread = reread, on_reread
+        datastore.tokens.all()  # a file that holds no token is told now, not by refusing whoever comes with it
         shared = datastore.mark.share(new_epoch=new_epoch)
         if on_shared is not None:
             on_shared(shared)
-        usual = sys.getswitchinterval()
-        sys.setswitchinterval(_TURN)
-        try:
-            server.run(sockets=[listener])
-        finally:
-            sys.setswitchinterval(usual)
+        run(server, listener, journal)
 
 
 @contextlib.contextmanager
@@ -169,8 +167,15 @@ def running(
         found.append(address)
         ready.set()
 
-    door = _Door(host, port, False, uds, tls)
-    server, listener = _prepared(datastore, door, accept_ops, bounds, whereabouts, announce, Watch())
+    door = Door(host, port, False, uds, tls)
+    listener = door.listening()
+    try:
+        terms = Terms(bounds or NodeBounds(), accept_ops)
+        server = prepared(datastore, door, listener, terms, whereabouts, announce, Watch())
+        datastore.tokens.all()
+    except BaseException:
+        listener.close()
+        raise
 
     def work() -> None:
         try:
@@ -191,11 +196,11 @@ def running(
             thread.join()
 
 
-# How
+# What `serve` is made of; for a node of several processes (`workers`), too
 
 
-class _Door(NamedTuple):
-    """What is to be listened on."""
+class Door(NamedTuple):
+    """What is to be listened on; as the arguments of `serve`."""
 
     host: str
     port: int
@@ -203,17 +208,39 @@ class _Door(NamedTuple):
     uds: Path | None
     tls: Tls | None
 
+    def listening(self) -> Listener:
+        """A socket that listens there.
 
-def _prepared(
+        Raises:
+            NodeError: `not_loopback`, `port_taken`, `cannot_bind`.
+        """
+        return _bound(self) if self.uds is None else _bound_to_path(self.uds)
+
+    def address(self, listener: Listener) -> Address:
+        """Where it does."""
+        if self.uds is not None:
+            return Address("", 0, path=str(self.uds))
+        return Address(self.host, listener.getsockname()[1], "http" if self.tls is None else "https")
+
+
+def prepared(
     datastore: Datastore,
-    door: _Door,
-    accept_ops: AcceptOps,
-    bounds: NodeBounds | None,
+    door: Door,
+    listener: Listener,
+    terms: Terms,
     whereabouts: Whereabouts | None,
     on_ready: Callable[[Address], None] | None,
     watch: Watch,
-) -> tuple[_Server, socket.socket]:
-    terms = Terms(bounds or NodeBounds(), accept_ops)
+    certificate: Certificate | None = None,
+) -> Server:
+    """A server for what comes to that listener; arguments as for `serve`.
+
+    Args:
+        certificate: that of the door, where it was read before.
+
+    Raises:
+        NodeError: `bad_certificate`. ValueError: as `serve`.
+    """
     bounds = terms.bounds
     # Who asks over a Unix socket names any host, and most say localhost.
     here = replace(whereabouts or Whereabouts(), host="localhost" if door.uds else door.host)
@@ -230,14 +257,9 @@ def _prepared(
         )
 
     places, turns = _Places(bounds, Proxies(here), watch), _Turns()
-    tls = None if door.tls is None else _Certificate(door.tls)
-    listener = _bound(door, places) if door.uds is None else _bound_to_path(door.uds, places)
-    try:
-        datastore.tokens.all()  # a file that holds no token is told now, not by refusing whoever comes with it
-        current = _Current(make(terms))
-    except BaseException:
-        listener.close()
-        raise
+    tls = certificate or (None if door.tls is None else Certificate(door.tls))
+    listener.places = places
+    current = _Current(make(terms))
     config = uvicorn.Config(
         current,
         http=_protocol(bounds, current, places, turns, watch, tls),
@@ -266,11 +288,21 @@ def _prepared(
         config.timeout_keep_alive = bounds.idle_seconds
         config.h11_max_incomplete_event_size = bounds.header_bytes
 
-    if door.uds is None:
-        address = Address(door.host, listener.getsockname()[1], "http" if tls is None else "https")
-    else:
-        address = Address("", 0, path=str(door.uds))
-    return _Server(config, terms, queues, address, on_ready, renew, watch, tls), listener
+    return Server(config, terms, queues, door.address(listener), on_ready, renew, watch, tls)
+
+
+def run(server: Server, listener: Listener, journal: Journal | None) -> None:
+    """Answer until told to end."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN)
+    try:
+        with contextlib.nullcontext() if journal is None else journal.taking_logs():
+            server.run(sockets=[listener])
+    finally:
+        sys.setswitchinterval(usual)
+
+
+# How
 
 
 class _Current:
@@ -283,7 +315,7 @@ class _Current:
         await self.app(scope, receive, send)
 
 
-class _Certificate:
+class Certificate:
     """The certificate that a node shows at the moment."""
 
     def __init__(self, files: Tls) -> None:
@@ -324,13 +356,19 @@ class _Certificate:
         return context
 
 
-def _bound_to_path(path: Path, places: _Places) -> socket.socket:
+def _bound_to_path(path: Path) -> Listener:
     shown = safe_text(str(path))
-    listener = _Listener(socket.AF_UNIX, places)
+    listener = Listener(socket.AF_UNIX)
+    # It has its name once somebody listens: one that refuses is a leftover, whoever else begins just now.
+    draft = path.with_name(f".{token_hex(4)}")
     try:
         _clear(path, shown)
-        listener.bind(str(path))
+        listener.bind(str(draft))
         listener.listen(128)
+        give_new_name(draft, path)
+    except FileExistsError:
+        listener.close()
+        raise _somebody_listens(shown) from None
     except (OSError, ValueError) as error:
         listener.close()
         reason = system_reason(error) if isinstance(error, OSError) and error.errno else str(error)
@@ -338,6 +376,9 @@ def _bound_to_path(path: Path, places: _Places) -> socket.socket:
     except NodeError:
         listener.close()
         raise
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink()
     found = path.stat()
     listener.path, listener.identity = path.absolute(), (found.st_dev, found.st_ino)
     return listener
@@ -348,26 +389,54 @@ def _clear(path: Path, shown: str) -> None:
 
     Raises:
         NodeError: `port_taken`: somebody does; `cannot_bind`: what is there is no socket.
+        OSError: there can be none.
     """
     try:
-        mode = path.lstat().st_mode
+        found = path.lstat()
     except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
+        found = None
+    if found is not None and not stat.S_ISSOCK(found.st_mode):
         raise NodeError("cannot_bind", f"{shown} is there and is no socket: choose another path with --uds")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:
         asked.setblocking(False)  # one whose clients stand in a queue is not waited for
         try:
             asked.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()
+        except FileNotFoundError:
             return
+        except ConnectionRefusedError:
+            if found is not None and _take_away(path, found):
+                return
         except BlockingIOError:
             pass
-    raise NodeError("port_taken", f"somebody listens on {shown} already: choose another path with --uds")
+    raise _somebody_listens(shown)
 
 
-def _bound(door: _Door, places: _Places) -> socket.socket:
+def _take_away(path: Path, leftover: os.stat_result) -> bool:
+    """Whether what lay there is gone, and was that: another node may have put its own in that place since."""
+    aside = path.with_name(f".{token_hex(4)}")
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return True
+    try:
+        found = aside.lstat()
+        is_it = (found.st_dev, found.st_ino, found.st_mtime_ns) == (
+            leftover.st_dev,
+            leftover.st_ino,
+            leftover.st_mtime_ns,
+        )
+        if not is_it:
+            give_new_name(aside, path)
+        return is_it
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _somebody_listens(shown: str) -> NodeError:
+    return NodeError("port_taken", f"somebody listens on {shown} already: choose another path with --uds")
+
+
+def _bound(door: Door) -> Listener:
     host, port, allow_remote = door.host, door.port, door.allow_remote
     shown = safe_text(host, 80)
     if not 0 <= port <= 65_535:  # the system would take the number modulo 65,536
@@ -382,7 +451,7 @@ def _bound(door: _Door, places: _Places) -> socket.socket:
             f"{shown} can be reached from other machines, and whoever reaches it can read the whole replica. "
             "Ask for that with --allow-remote",
         )
-    listener = _Listener(family, places)
+    listener = Listener(family)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
@@ -396,17 +465,18 @@ def _bound(door: _Door, places: _Places) -> socket.socket:
     return listener
 
 
-class _Listener(socket.socket):
+class Listener(socket.socket):
     """A socket that hangs up on those for whom there is no place before anything is made for them, and looks at a few
     at a time: a crowd at the door costs those who are inside little."""
 
     path: Path | None = None
     identity: tuple[int, int] | None = None
+    # Of the server that it listens for.
+    places: _Places
 
-    def __init__(self, family: int, places: _Places) -> None:
+    def __init__(self, family: int) -> None:
         # With the protocol named: asyncio turns Nagle's delay (some 40 ms for each answer) off only where it is.
         super().__init__(family, socket.SOCK_STREAM, 0 if family == socket.AF_UNIX else socket.IPPROTO_TCP)
-        self._places = places
         self._looked_at = 0
 
     def close(self) -> None:
@@ -433,9 +503,9 @@ class _Listener(socket.socket):
                 self._looked_at = 0
                 raise
             # One over a Unix socket comes from nowhere.
-            if self._places.has_room(address[0] if address else None):
+            if self.places.has_room(address[0] if address else None):
                 return taken, address
-            self._places.refuse()
+            self.places.refuse()
             taken.close()
         self._looked_at = 0
         raise BlockingIOError
@@ -444,7 +514,7 @@ class _Listener(socket.socket):
 _AT_ONCE = 16
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     reread: Callable[[], Terms] | None = None
     on_reread: Callable[[RegistryError | None], None] | None = None
 
@@ -457,7 +527,7 @@ class _Server(uvicorn.Server):
         on_ready: Callable[[Address], None] | None,
         renew: Callable[[Terms], None],
         watch: Watch,
-        tls: _Certificate | None,
+        tls: Certificate | None,
     ) -> None:
         super().__init__(config)
         self._tls = tls
@@ -467,7 +537,7 @@ class _Server(uvicorn.Server):
         self._address = address
         self._on_ready = on_ready
         self._renew = renew
-        self._had_terminal = _has_terminal()
+        self._had_terminal = has_terminal()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
@@ -476,6 +546,7 @@ class _Server(uvicorn.Server):
         finally:
             # What is being written ends before the replica is closed.
             self._queues.close()
+            self._watch.tell(self._queues.counts())
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -493,11 +564,20 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """SIGINT and SIGTERM ask for the end; they are not raised again afterwards, as `serve` returns then. SIGHUP
-        asks for the bounds to be read anew."""
+        asks for the terms to be read anew."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
+        handlers: dict[signal.Signals, Callable[[int, FrameType | None], None] | signal.Handlers]
         handlers = {signal.SIGINT: self.handle_exit, signal.SIGTERM: self.handle_exit, signal.SIGHUP: self._hung_up}
+        if self._watch.member is not None:
+            # Those come to all processes of a terminal or of a service: whoever began this one hears them, too, and
+            # tells it what to do.
+            handlers = {
+                signal.SIGINT: signal.SIG_IGN,
+                signal.SIGHUP: signal.SIG_IGN,
+                signal.SIGTERM: lambda *_: self.end(),
+            }
         before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield
@@ -508,12 +588,12 @@ class _Server(uvicorn.Server):
     def _hung_up(self, sig: int, frame: FrameType | None) -> None:
         # By the same signal a person says that they closed the terminal: no node must stay behind then that they
         # cannot see. One that was set free of its terminal (nohup, a service) never had one.
-        if self._had_terminal and not _has_terminal():
+        if self._had_terminal and not has_terminal():
             self.handle_exit(sig, frame)
         elif self._loop is not None:
-            self._loop.call_soon_threadsafe(self._read_again)
+            self._loop.call_soon_threadsafe(self.read_again)
 
-    def _read_again(self) -> None:
+    def read_again(self) -> None:
         fault = None
         try:
             terms = self._terms if self.reread is None else self.reread()
@@ -527,12 +607,21 @@ class _Server(uvicorn.Server):
         if self.on_reread is not None:
             self.on_reread(fault)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's interface
-        self.force_exit = self.should_exit
+    def end(self, *, at_once: bool = False) -> None:
+        """Take no more connections, answer what was begun, and end; or do not wait for that."""
         self._watch.is_closing = self.should_exit = True
+        self.force_exit = self.force_exit or at_once
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._watch.member is not None:
+            self._watch.tell(self._queues.counts())
+        return await super().on_tick(counter)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's interface
+        self.end(at_once=self.should_exit)
 
 
-def _has_terminal() -> bool:
+def has_terminal() -> bool:
     return any(os.isatty(number) for number in range(3))
 
 
@@ -647,6 +736,9 @@ class _Places:
     def __init__(self, bounds: NodeBounds, proxies: Proxies, watch: Watch) -> None:
         self.bounds = bounds
         self._counts = watch.counts
+        # Other workers of the node hold connections, too.
+        self._member = watch.member
+        self._workers = 0 if watch.member is None else watch.member.shared.workers
         self._proxies = proxies
         self._held: dict[str, int] = {}
         # Those that wait for another request; those whose request is not whole, or was never begun; and those whose
@@ -667,6 +759,8 @@ class _Places:
             return False
         self._held[held.place] = self._held.get(held.place, 0) + 1
         self._counts.connections += 1
+        if self._member is not None:
+            self._member.hold(held.place, 1)
         held.is_counted = True
         return True
 
@@ -681,6 +775,8 @@ class _Places:
         if held.is_counted:
             held.is_counted = False
             self._counts.connections -= 1
+            if self._member is not None:
+                self._member.hold(held.place, -1)
             self._held[held.place] -= 1
             if not self._held[held.place]:
                 del self._held[held.place]
@@ -716,11 +812,15 @@ class _Places:
         """Those of whom one has to go for a newcomer, the first one first; none where there is room; None where nobody
         has to."""
         place = _place(host)
+        all_beside, own_beside = (0, 0) if self._member is None else self._member.held_beside(place)
         own = self._held.get(place, 0)
         silent = [one for one in self._silent if one not in self._untaken]
-        if own >= self.bounds.client_connections and not self.is_of_many(host):
+        if own + own_beside >= self.bounds.client_connections and not self.is_of_many(host):
             return [one for one in silent if one.place == place] or None
-        if self._counts.connections < self.bounds.connections:
+        if self._counts.connections + all_beside < self.bounds.connections:
+            return []
+        # What the others hold makes no way here: a crowd that is theirs alone would let this worker answer nobody.
+        if self._workers and self._counts.connections < self.bounds.connections // self._workers:
             return []
         # Of those who owe something, who holds most makes way, while that is more than the newcomer will: a crowd
         # drives out nobody of its own.
@@ -795,7 +895,7 @@ def _protocol(
     places: _Places,
     turns: _Turns,
     watch: Watch,
-    tls: _Certificate | None = None,
+    tls: Certificate | None = None,
 ) -> type[asyncio.Protocol]:
     """uvicorn's HTTP/1.1 with what it lacks: a time for a request's headers and for taking an answer's next piece, a
     bound on connections, turns, our errors, what `_Connection` says, and a place for connections that have not shaken

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import json
 import logging
+import marshal
 import re
 import select
 import time
 import traceback
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from secrets import token_hex
@@ -21,6 +22,7 @@ from starlette.routing import Route
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.responses import AtHand
+from tui_registry.node.shared import Member
 from tui_registry.text import safe_text
 
 if TYPE_CHECKING:
@@ -93,6 +95,28 @@ class Counts:
         self.pushed: dict[str, int] = {}
         self.refused_pushes: dict[str, int] = {}
 
+    def include(self, other: Counts) -> None:
+        """Count what another worker of the node has counted, too."""
+        self.began = min(self.began, other.began)
+        for mine, theirs in (
+            (self.sent, other.sent),
+            (self.unreadable, other.unreadable),
+            (self.pushed, other.pushed),
+            (self.refused_pushes, other.refused_pushes),
+        ):
+            for key, number in theirs.items():
+                add(mine, key, number)
+        for route, number in other.requests.items():
+            add(self.requests, route, number)
+        for label, (many, (total,)) in other.seconds.items():
+            known = self.seconds.setdefault(label, ([0] * len(many), [0.0]))
+            known[0][:] = map(sum, zip(known[0], many, strict=True))
+            known[1][0] += total
+        self.in_flight += other.in_flight
+        self.connections += other.connections
+        self.refused += other.refused
+        self.handshakes += other.handshakes
+
     def add(self, seen: Seen) -> None:
         """Count a request."""
         method = seen.method if seen.method in _METHODS else "other"
@@ -115,6 +139,21 @@ class Counts:
         return copied
 
 
+class Waiting(NamedTuple):
+    """How a line for threads stands (`queues`), and what came of those who waited in it since the node began.
+
+    Attributes:
+        running, waiting: now. waited: how many had to wait and got their turn, for so many seconds together.
+        refused: those who did not, by code.
+    """
+
+    running: int
+    waiting: int
+    waited: int
+    seconds: float
+    refused: dict[str, int]
+
+
 def add(counts: MutableMapping[_Key, int], key: _Key, number: int = 1) -> None:
     """Count so many more."""
     counts[key] = counts.get(key, 0) + number
@@ -126,9 +165,13 @@ class Journal:
 
     What strangers wrote stands in them escaped (JSON) or as `safe_text` has it. Neither what they asked for nor what
     they showed to be let in stands in them at all.
+
+    Attributes:
+        worker: the number of the one that writes, where a node has several.
     """
 
     def __init__(self, form: LogFormat, stream: TextIO) -> None:
+        self.worker: int | None = None
         self._form = form
         self._stream = stream
         self._lost = 0
@@ -161,7 +204,7 @@ class Journal:
         if self._form == "json":
             self._write_json(level, {"event": event, "message": sentence, **told})
         else:
-            self._write(f"{_now()} {level} {safe_text(sentence)}\n")
+            self._write(f"{_now()} {level} {self._who}{safe_text(sentence)}\n")
 
     def note(self, sentence: str) -> None:
         """Write what a command has to say while the node runs."""
@@ -183,11 +226,16 @@ class Journal:
             self._write_json(level, {"event": "log", "message": sentence, **({"traceback": trace} if trace else {})})
         else:
             more = f"\n{safe_text(trace.rstrip(), newlines=True)}" if trace else ""
-            self._write(f"{_now()} {level} {safe_text(sentence)}{more}\n")
+            self._write(f"{_now()} {level} {self._who}{safe_text(sentence)}{more}\n")
+
+    @property
+    def _who(self) -> str:
+        return "" if self.worker is None else f"[{self.worker}] "
 
     def _write_json(self, level: Level, told: dict[str, Json]) -> None:
+        who: dict[str, Json] = {} if self.worker is None else {"worker": self.worker}
         # In ASCII all that acts on a terminal is escaped, but for DEL.
-        line = json.dumps({"time": _now(), "level": level, **told}, separators=(",", ":"))
+        line = json.dumps({"time": _now(), "level": level, **who, **told}, separators=(",", ":"))
         self._write(line.replace("\x7f", "\\u007f") + "\n")
 
     def _write(self, line: str) -> None:
@@ -208,12 +256,39 @@ class Watch:
 
     Attributes:
         is_closing: it was told to end: what was begun is answered still.
+        member: which worker of the node sees it, where there are several: it goes on with what the one before counted.
     """
 
-    def __init__(self, journal: Journal | None = None) -> None:
+    def __init__(self, journal: Journal | None = None, member: Member | None = None) -> None:
         self.counts = Counts()
+        self.member = member
+        self._lines_before: dict[str, Waiting] = {}
+        if member is not None and (before := member.told_before()) is not None:
+            self.counts, lines = _told_by(before)
+            # What they say of the moment ended with the process that was this worker before.
+            self.counts.in_flight = self.counts.connections = 0
+            self._lines_before = {name: line._replace(running=0, waiting=0) for name, line in lines.items()}
         self.journal = journal
         self.is_closing = False
+
+    def tell(self, lines: Mapping[str, Waiting]) -> None:
+        """Let the other workers know what is counted here.
+
+        Args:
+            lines: how those of this process stand.
+        """
+        if self.member is not None:
+            waiting = {name: tuple(line) for name, line in _added(self._lines_before, lines).items()}
+            self.member.tell(marshal.dumps((self.counts.__dict__, waiting)))
+
+    def together(self, lines: Mapping[str, Waiting]) -> tuple[Counts, dict[str, Waiting]]:
+        """A copy of what all workers of the node have counted, the others as they told it last."""
+        counts, waiting = self.counts.copy(), _added(self._lines_before, lines)
+        for told in [] if self.member is None else self.member.told_beside():
+            theirs, their_lines = _told_by(told)
+            counts.include(theirs)
+            waiting = _added(waiting, their_lines)
+        return counts, waiting
 
     def unreadable(self, status: int, code: str, client: str | None) -> None:
         """Note what was refused before it was a request."""
@@ -284,6 +359,34 @@ class Watched:
 
 
 # How
+
+
+def _told_by(told: bytes) -> tuple[Counts, dict[str, Waiting]]:
+    """What `Watch.tell` told, in whichever process."""
+    members, lines = marshal.loads(told)  # noqa: S302 - from memory that only this program's processes have
+    counts = Counts()
+    counts.__dict__.update(members)
+    return counts, {name: Waiting(*line) for name, line in lines.items()}
+
+
+def _added(some: Mapping[str, Waiting], others: Mapping[str, Waiting]) -> dict[str, Waiting]:
+    together = {**some}
+    for name, line in others.items():
+        known = together.get(name)
+        if known is None:
+            together[name] = line
+            continue
+        refused = {**known.refused}
+        for code, number in line.refused.items():
+            add(refused, code, number)
+        together[name] = Waiting(
+            known.running + line.running,
+            known.waiting + line.waiting,
+            known.waited + line.waited,
+            known.seconds + line.seconds,
+            refused,
+        )
+    return together
 
 
 class _Handler(logging.Handler):

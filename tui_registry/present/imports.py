@@ -17,6 +17,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.licences import UNSTATED
 from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
 from tui_registry.present.manifests import changed_manifest_rows
+from tui_registry.present.owners import resemblance
 from tui_registry.records.merging import value_at
 from tui_registry.records.schema import ID_FIELD, NULL_HASH, defaults
 from tui_registry.text import exact, plural, safe_text
@@ -249,7 +250,8 @@ class Candidate:
             f"{path}: the source says something else, and it was edited here: yours is kept"
             for path in comparison.edited
         )
-        self.notes = tuple(dict.fromkeys((*self.notes, *self.edited)))
+        alike = () if comparison.like is None else (resemblance(self.name, comparison.like),)
+        self.notes = tuple(dict.fromkeys((*self.notes, *self.edited, *alike)))
 
     def end_in(self, outcome: TakenIn | str | RegistryError) -> None:
         """Keep what registering it came to: what `Datastore.take_in` gave, the record's id, or why there is none."""

@@ -14,6 +14,7 @@ from tui_registry.errors import Json, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import gigabytes, memory, moment, parameters, speed, tokens, vcpus
 from tui_registry.present.deeds import conflict
+from tui_registry.present.owners import cautions, said_by_domain
 from tui_registry.records.schema import Field, Flag, Integer, Many, Unit, leaves
 from tui_registry.text import age, exact, safe_text, size_bytes
 
@@ -62,6 +63,14 @@ def time_rows(record: Record, now: int) -> list[Row]:
     return [
         Row(path, label, moment(_number(record.get(path)), now))
         for path, label in (("created_at", "Created"), ("updated_at", "Updated"))
+    ]
+
+
+def domain_rows(entry: Entry, now: int) -> list[Row]:
+    """The domains that said of the owner's key that it is theirs, a row each; `now` in Unix seconds."""
+    return [
+        Row("", "Domain", f"{said_by_domain(said, now)}: the key is its own, and the key agreed")
+        for said in entry.said_by
     ]
 
 
@@ -122,7 +131,7 @@ def warnings(entry: Entry, now: int) -> list[str]:
     if entry.future:
         ahead = age(now - _number(entry.record["updated_at"]))
         found.append(f"dated {ahead}, ahead of this machine's clock")
-    return found
+    return found + cautions(str(entry.record["name"]), entry.like)
 
 
 def changed_rows(before: Record | None, after: Record | None) -> list[tuple[Row, Row]]:

@@ -243,6 +243,9 @@ class _Parser:
         begins = token.start in self.beginnings
         if token.is_open and (self.whole or not begins):
             raise UnfinishedError
+        if token.kind == "word" and (meant := _with_colon(token.text)) is not None:
+            sentence = f"a field has a colon behind it, and {_shown(token.text)} was looked for as words"
+            self.notes.append(f"{sentence}: did you mean {meant}?")
         return self._text(token, token.text, token.star or begins)
 
     def _text(self, token: Token, text: str, prefix: bool) -> Node | None:
@@ -434,6 +437,20 @@ def _field_of(token: Token, text: str, strict: bool) -> Field | None:
     whole = text[token.start : token.end]
     sentence = f"there is no field {_shown(token.text)}: put the text in quotes to search for it"
     raise QueryError(sentence, token.start, token.end - token.start, quoted(whole.replace('"', "")))
+
+
+def _with_colon(word: str) -> str | None:
+    """What a word such as `VRAM<=24GB` would be with the colon that it lacks; None where that is no term either."""
+    at = next((place for place, character in enumerate(word) if character in "<>="), 0)
+    field = find_field(word[:at]) if at else None
+    if field is None:
+        return None
+    value = word[at:] if field.shape in RANGES and word[at] != "=" else word[at:].lstrip("=")
+    meant = f"{word[:at].lower()}:{value if field.shape in ('text', 'name') else value.lower()}"
+    try:
+        return meant if parse(meant).where is not None else None
+    except QueryError:
+        return None
 
 
 def _read_term(token: Token, field: Field, text: str, now: int | None) -> Node:

@@ -17,7 +17,12 @@ from tui_registry.records.schema import FIELDS, MANIFEST_FIELDS, Field, FieldTyp
 from tui_registry.text import fewest_typos, parse_count, parse_gb, parse_mb, parse_tokens, safe_text
 
 # What a node tells beside the fields of a record (see protocol.md, Error codes).
-BESIDE = frozenset(("revision", "conflict", "heads", "differing", "ancestor", "mergeable", "versions", "more_versions"))
+BESIDE = frozenset(
+    (
+        *("revision", "conflict", "heads", "status"),
+        *("differing", "ancestor", "mergeable", "versions", "more_versions"),
+    )
+)
 
 # How YAML writes nothing: everything in it arrives as text.
 _NOTHING = ("", "~", "null", "none")

@@ -1,5 +1,5 @@
-"""What never leaves this replica: drafts, saved searches and the history of searches, names given to owners, and the
-hashes of the tokens that its node takes."""
+"""What never leaves this replica: drafts, saved searches and the history of searches, names given to owners,
+what domains said of keys, and the hashes of the tokens that its node takes."""
 
 from __future__ import annotations
 
@@ -202,6 +202,52 @@ class OwnerNames:
                 db.execute("INSERT OR REPLACE INTO owner_names (address, name) VALUES (?, ?)", (owner, name))
             else:
                 db.execute("DELETE FROM owner_names WHERE address = ?", (owner,))
+
+
+class SaidBy(NamedTuple):
+    """A domain that said of a key that it is its own, and when it was asked, in Unix seconds. The name is as it
+    travels: ASCII."""
+
+    domain: str
+    said_at: int
+
+
+class Domains:
+    """What domains said of keys (`sync.domains`), each when it was last asked."""
+
+    def __init__(self, pool: Pool, clock: Callable[[], int]) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    def all(self) -> dict[str, tuple[SaidBy, ...]]:
+        """By the addresses of the keys, the domains in the order of their names."""
+        found: dict[str, tuple[SaidBy, ...]] = {}
+        with self._pool.read() as db:
+            for address, *said in db.execute("SELECT address, domain, said_at FROM domain_keys ORDER BY domain"):
+                found[address.hex()] = (*found.get(address.hex(), ()), SaidBy(*said))
+        return found
+
+    def put(self, domain: str, addresses: Iterable[str]) -> int:
+        """Keep what a domain says now, in place of what it said before; returns when that is."""
+        at = self._clock()
+        with self._pool.write() as db:
+            db.execute("DELETE FROM domain_keys WHERE domain = ?", (domain,))
+            db.executemany(
+                "INSERT INTO domain_keys (address, domain, said_at) VALUES (?, ?, ?)",
+                [(bytes.fromhex(address), domain, at) for address in addresses],
+            )
+        return at
+
+    def drop(self, domain: str) -> bool:
+        """Forget what a domain said; False where it said nothing."""
+        with self._pool.write() as db:
+            return db.execute("DELETE FROM domain_keys WHERE domain = ?", (domain,)).rowcount > 0
+
+
+def said_of(db: sqlite3.Connection, owner: bytes) -> tuple[SaidBy, ...]:
+    """The domains that said of a key that it is theirs."""
+    rows = db.execute("SELECT domain, said_at FROM domain_keys WHERE address = ? ORDER BY domain", (owner,))
+    return tuple(SaidBy(domain, at) for domain, at in rows)
 
 
 class Token(NamedTuple):

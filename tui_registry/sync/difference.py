@@ -328,7 +328,7 @@ def read_ours(datastore: Datastore, *, is_asked: bool = True) -> Ours | None:
     head = log.head(make_key=False)
     state = log.set_of(head.epoch, head.size)
     symbols = log.symbols(head.epoch, head.size, 0, SYMBOLS) if is_asked and state is not None else b""
-    left = frozenset(log.left_out())
+    left = frozenset(log.left_out(but_pushes=True))
     if state is None or symbols is None or (not is_asked and len(left) > _MANY):
         return None
     lanes, sums = state.lanes, Symbols.from_bytes(symbols)
@@ -382,6 +382,7 @@ async def fetch(transport: Transport, peer: str, wanted: Collection[bytes], keep
         SyncError: the peer does not give what it says that it has, or gives something else.
     """
     claimed: list[bytes] = []
+    refused = 0
     for width, group in groupby(sorted(wanted, key=lambda item: (len(item), item)), key=len):
         left = [item[: min(width, ASKED_BYTES)] for item in group]
         exact = {item[:ASKED_BYTES]: item for item in wanted if len(item) == HASH_BYTES} if width == HASH_BYTES else {}
@@ -400,7 +401,11 @@ async def fetch(transport: Transport, peer: str, wanted: Collection[bytes], keep
                 raise SyncError(
                     peer, "protocol", "names operations that it does not give, or its log has changed meanwhile"
                 )
-            await keep(lines)
+            refused += len((await keep(lines)).rejected)
+            if refused > bounds.refused_entries:
+                raise SyncError(
+                    peer, "protocol", f"gave {refused:,} operations that break a rule, where an honest log has none"
+                )
             left = [item for item in asked if item in due] + left
     return claimed
 
@@ -437,9 +442,12 @@ async def listed(
         return None
     tiles = sorted({entry // TILE_OPS for entry in missing})
     wanted = (Span(tile, 0, min(TILE_OPS, head.size - tile * TILE_OPS)) for tile in tiles)
+    unread = 0
     async with aclosing(fetch_ahead(transport, head.epoch, wanted, bounds)) as fetched:
         async for span, lines, _ in fetched:
-            await keep([line for entry, line in enumerate(lines, span.start) if entry in missing])
+            unread += (
+                await keep([line for entry, line in enumerate(lines, span.start) if entry in missing])
+            ).unsupported
     fetched_hashes = [*missing.values()]
     return await in_thread(
         datastore.peers.pass_over,
@@ -450,6 +458,7 @@ async def listed(
         epoch=ours.epoch,
         hashes=fetched_hashes,
         left=left,
+        unread=unread,
         edge=edge,
     )
 
@@ -478,6 +487,7 @@ class _Asking:
         self._bounds = bounds
         self._ours = ours
         self._left = sorted(ours.left)
+        self._listed_hashes = 0
 
     async def first(self, remote: RemoteHead | None, count: int) -> _First | Compared | None:
         """Ask for the first symbols, and where no head is known yet for that."""
@@ -629,9 +639,12 @@ class _Asking:
 
     async def _listed(self, theirs: RemoteHead, bits: int, number: int) -> tuple[set[bytes], set[bytes]]:
         question: dict[str, Json] = {"prefixes": [bits, number, number + 1], "listed": LISTED_BYTES}
-        data = await self._asked(theirs, question, MOST_BYTES, exact=False)
-        if len(data) % LISTED_BYTES:
-            raise self._fail("lists hashes in part")
+        # All parts together list no more than there are: else hundreds of them fill the memory.
+        most = min(MOST_BYTES, (theirs.head.size - self._listed_hashes) * LISTED_BYTES)
+        data = await self._asked(theirs, question, most, exact=False)
+        self._listed_hashes += len(data) // LISTED_BYTES
+        if len(data) % LISTED_BYTES or self._listed_hashes > theirs.head.size:
+            raise self._fail("lists hashes in part, or more than there are in its log")
         return await in_thread(self._apart, bits, number, data)
 
     def _apart(self, bits: int, number: int, data: bytes) -> tuple[set[bytes], set[bytes]]:

@@ -102,6 +102,7 @@ class HttpTransport:
         peer: its local name.
     """
 
+    # As far as is known: a static log over HTTP is found out when it is asked.
     answers = True
 
     def __init__(
@@ -202,6 +203,7 @@ class HttpTransport:
                 return await self._whole(response, self._bounds.tile_bytes, "its answer")
 
         data = await self._again(ask)
+        self.answers = data is not None
         try:
             return [] if data is None else await asyncio.to_thread(split, data, self._bounds.missing_hashes)
         except LogError as error:

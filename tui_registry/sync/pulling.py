@@ -451,13 +451,15 @@ class _Pull:
         wanted = await in_thread(peers.wanted, name, epoch, self._bounds.unkept_entries)
         if wanted is None:
             return
-        by_hash = transport.answers and wanted.is_whole
-        if by_hash:
-            for start in range(0, len(wanted.hashes), self._bounds.missing_hashes):
-                asked = wanted.hashes[start : start + self._bounds.missing_hashes]
-                if not await self._take_in(transport, asked):
-                    break
-        await in_thread(peers.asked, name, epoch, again=not by_hash)
+        is_full, again = False, not (transport.answers and wanted.is_whole)
+        for start in range(0, 0 if again else len(wanted.hashes), self._bounds.missing_hashes):
+            asked = wanted.hashes[start : start + self._bounds.missing_hashes]
+            if not await self._take_in(transport, asked):
+                is_full = True
+                break
+        # A static log says only when it is asked that it does not answer.
+        again = again or not transport.answers
+        await in_thread(peers.asked, name, epoch, again=again, is_full=is_full)
 
     async def _take_in(self, transport: Transport, hashes: Sequence[str]) -> bool:
         """Fetch operations by hash; whether there may be room for more."""

@@ -12,6 +12,7 @@ from tui_registry.crdt import claimed_hash
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json
 from tui_registry.present.pulls import Delivery, PushResult, SyncError, Tally, out_of_time, read_report
+from tui_registry.records import derive_manifest_id
 from tui_registry.sync.bounds import TILE_OPS, Bounds
 from tui_registry.sync.concurrency import in_thread
 from tui_registry.sync.difference import Compared, compare, settle
@@ -59,8 +60,9 @@ async def deliver(
     token: str | None = None,
     dry_run: bool = False,
 ) -> Delivery:
-    """See to it that a node has records as they are here: ask for their heads, offer all operations of those whose
-    heads it lacks, and ask for them again. The same twice offers nothing.
+    """See to it that a node has records as they are here, with what stands behind them: ask for their heads, offer all
+    operations of those whose heads it lacks, and ask for them again. The same twice offers nothing. A node of before
+    that cannot read manifests has the record.
 
     Args:
         identifiers: of the records, each once.
@@ -112,14 +114,20 @@ async def _delivered(
     """What was done before, and with these records."""
     heads: dict[str, list[bytes]] = {}
     for identifier in identifiers:
-        heads[identifier] = await in_thread(_heads_of, datastore, identifier)
+        heads[identifier] = [
+            line for key in _keys_of(identifier) for line in await in_thread(_heads_of, datastore, key)
+        ]
     lacking = await _lacking(transport, heads, bounds)
     if lacking and not dry_run:
         # As for `push`.
         await in_thread(datastore.mark.note, await in_thread(datastore.log.head))
         for identifier in lacking:
-            for part in _parts(await in_thread(datastore.log.ops_of, identifier), bounds):
-                tally = Tally(**done.counts()).plus(await _offered(transport, part, token, datastore))
+            lines = [line for key in _keys_of(identifier) for line in await in_thread(datastore.log.ops_of, key)]
+            for part in _parts(lines, bounds):
+                offered = await _offered(transport, part, token, datastore)
+                if offered.unsupported:  # it has what it can read
+                    heads[identifier] = await in_thread(_heads_of, datastore, identifier)
+                tally = Tally(**done.counts()).plus(offered)
                 done = Delivery(
                     peer=done.peer,
                     records=done.records,
@@ -130,6 +138,11 @@ async def _delivered(
                 )
         lacking = await _lacking(transport, {identifier: heads[identifier] for identifier in lacking}, bounds)
     return replace(done, missing=(*done.missing, *lacking))
+
+
+def _keys_of(identifier: str) -> tuple[str, str]:
+    """Of a record and of what stands behind it."""
+    return identifier, derive_manifest_id(identifier)
 
 
 def _heads_of(datastore: Datastore, identifier: str) -> list[bytes]:
@@ -219,6 +232,9 @@ async def _offered(
 
 def _note_pushed(datastore: Datastore, name: str, lines: list[bytes], answer: Json) -> None:
     """Where the peer says that it appended just these, its cursor passes them. A lie costs it its own operations."""
+    tally = read_report(answer)
+    if replace(tally, conflicts=0) != Tally(applied=len(lines)):
+        return  # as many may be others, which had waited for some of these
     appended = answer.get("appended") if isinstance(answer, dict) else None
     told = appended if isinstance(appended, dict) else {}
     epoch, ranges = told.get("epoch"), told.get("ranges")

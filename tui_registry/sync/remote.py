@@ -21,11 +21,22 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import NoReturn, Self, TypeGuard, TypeVar
-from urllib.parse import quote, urlencode
+from typing import NoReturn, Protocol, Self, TypeGuard, TypeVar
+from urllib.parse import parse_qsl, quote, urlencode
 
 from tui_registry import records
-from tui_registry.datastore import Entry, HistoryEntry, ManifestEntry, Page, Row, StoreError, Versions, revision_of
+from tui_registry.datastore import (
+    Entry,
+    Facets,
+    FacetValue,
+    HistoryEntry,
+    ManifestEntry,
+    Page,
+    Row,
+    StoreError,
+    Versions,
+    revision_of,
+)
 from tui_registry.errors import (
     ABSENT,
     KINDS,
@@ -43,7 +54,9 @@ from tui_registry.origin import is_loopback, read_url
 from tui_registry.present.deeds import DEEDS
 from tui_registry.present.pulls import SyncError
 from tui_registry.present.record_rows import variant
-from tui_registry.query.fields import LARGEST
+from tui_registry.query.fields import FACETS, LARGEST
+from tui_registry.query.nodes import QueryError, Sort
+from tui_registry.query.syntax import parse
 from tui_registry.records.merging import differing
 from tui_registry.records.schema import ID_FIELD, MAX_TIME, NULL_HASH, OP_FIELDS
 from tui_registry.sync.bounds import Bounds
@@ -65,6 +78,9 @@ _MOST_PAGES = 2_000
 # Records in conflict that are listed.
 _MOST_CONFLICTS = 10_000
 _LONGEST_SENTENCE = 1_000
+# Values of all facets together, and characters of one: a node tells 30 of each field, and none has more than 128.
+_MOST_FACETS = 1_000
+_LONGEST_VALUE = 256
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII).fullmatch
 _ADDRESS = re.compile(r"[0-9a-f]{40}", re.ASCII).fullmatch
 _PREFIX = re.compile(r"(?:0x)?([0-9a-f]{1,64})", re.ASCII).fullmatch
@@ -117,6 +133,10 @@ class Health(NamedTuple):
     conflicts: int
 
 
+# A word of an owner's (see protocol.md, Manifests).
+_LONGEST_STATUS = 64
+
+
 class _Told(NamedTuple):
     """A record as a node tells it. `heads` is None where a list leaves them out; `tree` is all that was told."""
 
@@ -124,6 +144,12 @@ class _Told(NamedTuple):
     conflict: bool
     heads: tuple[str, ...] | None
     tree: dict[str, Json]
+
+    @property
+    def status(self) -> str | None:
+        """As in `Row`; whatever is no status is none."""
+        said = self.tree.get("status")
+        return said if isinstance(said, str) and 0 < len(said) <= _LONGEST_STATUS else None
 
 
 class _Window(NamedTuple):
@@ -239,14 +265,19 @@ class Remote:
         whole: bool = True,  # noqa: ARG002 - as the Datastore is asked; a node takes queries in no other way
         strict: bool = True,  # noqa: ARG002
     ) -> Page:
-        """A window of the records that match a query. Without a kind those are the models, then the agents.
+        """A window of the records that match a query. Without a kind both are in one order, but where that is how well
+        they match: no node tells how well, and those are the models, then the agents.
 
         Args:
             limit: rows in the window; 200 are given at most.
             cursor: `Page.next` of the window before.
             whole, strict: a node reads every query so: nothing unfinished, and no field that there is not.
         """
-        window = self._window(query, kind, sort, limit, cursor)
+        order = _order_of(query, sort) if kind is None else None
+        if order is None:
+            window = self._window(query, kind, sort, limit, cursor)
+        else:
+            window = self._window_of_both(query, sort, order, limit, cursor)
         rows = [self._row(of, told) for of, told in window.found]
         hints = window.did_you_mean, window.near, window.notes
         return Page(rows, window.next, max(window.total, len(rows)), window.is_exact, *hints)
@@ -274,6 +305,16 @@ class Remote:
         Args:
             told: is given each of the node's notes, before the first record.
         """
+        order = _order_of(query, sort) if kind is None else None
+        if order is None:
+            yield from self._entries(query, kind, sort, told)
+            return
+        told_by = {KINDS[0]: told}
+        yield from _in_one(order, *(self._entries(query, of, sort, told_by.get(of)) for of in KINDS))
+
+    def _entries(
+        self, query: str, kind: Kind | None, sort: str | None, told: Callable[[str], None] | None
+    ) -> Iterator[Entry]:
         cursor = None
         while True:
             window = self._window(query, kind, sort, _PAGE, cursor)
@@ -289,6 +330,43 @@ class Remote:
                     yield entry
             if cursor is None:
                 return
+
+    def facets(
+        self,
+        query: str = "",
+        *,
+        kind: Kind | None = None,
+        whole: bool = True,  # noqa: ARG002 - as for `search`
+        strict: bool = True,  # noqa: ARG002
+    ) -> Facets:
+        """What the matches of a query have in common, counted; of both kinds together without a kind."""
+        counted: dict[str, dict[str, FacetValue]] = {field: {} for field in FACETS}
+        is_exact, notes = True, tuple[str, ...]()
+        for of in _kinds(kind):
+            try:
+                page = self._object(self._ask("GET", f"{of}s/facets?{urlencode({'q': query})}"))
+            except RemoteError as error:
+                # What a node of before takes for the beginning of an id.
+                if error.code in ("no_route", "not_found"):
+                    raise self._refused("too_old", "counts no facets: its program is older than this one") from None
+                raise
+            items, _ = _items(page, _MOST_FACETS) or self._no_page()
+            for item in items:
+                told = _facet_of(item)
+                if told is None:
+                    raise self._odd("counts facets in a way that cannot be read")
+                field, one = told
+                if field in counted:
+                    known = counted[field].get(one.value)
+                    records = one.records + (0 if known is None else known.records)
+                    counted[field][one.value] = one._replace(records=records)
+            is_exact = is_exact and page.get("is_exact") is True
+            notes = notes or _texts(page.get("notes"), 300)
+        values = {field: [*found.values()] for field, found in counted.items()}
+        for field, found in values.items():
+            if field != "size":  # those have an order of their own
+                found.sort(key=lambda one: -one.records)
+        return Facets(values, is_exact, notes)
 
     def models(self, query: str = "", *, sort: str | None = None) -> Iterator[records.AIModel]:
         """Every model that matches a query, read window by window."""
@@ -670,6 +748,39 @@ class Remote:
                 return window._replace(next=f"{of}:{following}", is_exact=window.is_exact and of == kinds[-1])
         return window
 
+    def _window_of_both(self, query: str, sort: str | None, order: Sort, limit: int, cursor: str | None) -> _Window:
+        """A window of both kinds in one order. A kind of which fewer are in it than the node told is asked once more,
+        for the place behind those."""
+        if limit < 1:
+            raise ValueError(f"a limit is 1 row or more, not {limit}")
+        limit = min(limit, _PAGE)
+        begun: dict[Kind, str | None] = dict.fromkeys(KINDS)
+        if cursor is not None:
+            places = dict(parse_qsl(cursor, keep_blank_values=True))
+            begun = {of: places[of] or None for of in KINDS if of in places}
+        windows = {of: self._window(query, of, sort, limit, place) for of, place in begun.items()}
+        found = [*islice(_in_one(order, *(map(_Found._make, window.found) for window in windows.values())), limit)]
+        following: dict[str, str] = {}
+        for of, window in windows.items():
+            taken = sum(one.kind == of for one in found)
+            if taken == len(window.found):
+                place = window.next
+            elif taken:
+                place = self._window(query, of, sort, taken, begun[of]).next
+            else:
+                place = begun[of] or ""
+            if place is not None:
+                following[of] = place
+        first, *others = windows.values()
+        return first._replace(
+            found=tuple((one.kind, one.told) for one in found),
+            next=urlencode(following) if following else None,
+            total=sum(window.total for window in windows.values()),
+            is_exact=all(window.is_exact for window in windows.values()) and len(windows) == len(KINDS),
+            did_you_mean=next(filter(None, (window.did_you_mean for window in (first, *others))), None),
+            near=next(filter(None, (window.near for window in (first, *others))), ()),
+        )
+
     def _state(self, identifier: str) -> _State | None:
         """How a record stands, deleted or not; None for an id that the node never saw."""
         for kind in _kinds(None):
@@ -823,6 +934,7 @@ class Remote:
             _number(record["updated_at"]),
             live,
             _is_ahead(record),
+            status=told.status,
         )
 
     def _entry(self, kind: Kind, told: _Told) -> Entry | None:
@@ -849,6 +961,7 @@ class Remote:
             None,
             _is_ahead(told.record),
             0,
+            status=told.status,
         )
 
     def _versions(self, kind: Kind, identifier: str, told: _Told) -> Versions:
@@ -1065,6 +1178,86 @@ def _items(page: Json, most: int) -> tuple[list[Json], str | None] | None:
 def _texts(told: Json, longest: int) -> tuple[str, ...]:
     """What is text in a list, safe to show."""
     return tuple(safe_text(one, longest) for one in told[:20] if isinstance(one, str)) if isinstance(told, list) else ()
+
+
+class _Found(NamedTuple):
+    """A record of a window of both kinds."""
+
+    kind: Kind
+    told: _Told
+
+    @property
+    def record(self) -> Record:
+        return self.told.record
+
+
+class _HasRecord(Protocol):
+    @property
+    def record(self) -> Record: ...
+
+
+_Item = TypeVar("_Item", bound=_HasRecord)
+
+
+def _order_of(query: str, sort: str | None) -> Sort | None:
+    """The order that a node gives its records in, by what they say themselves; None where it is how well they match."""
+    try:
+        read = parse(query, whole=True)
+        order = read.sort or (parse(f"sort:{sort}", whole=True).sort if sort else None)
+    except QueryError:
+        return None  # the node says what is wrong with it
+    if order is not None and order.key != "relevance":
+        return order
+    return None if read.texts else Sort("updated", True)
+
+
+def _in_one(order: Sort, one: Iterator[_Item], other: Iterator[_Item] | None = None) -> Iterator[_Item]:
+    """Two lists in one order, each of which stays in its own."""
+    here, there = next(one, None), None if other is None else next(other, None)
+    while here is not None or there is not None:
+        if there is None or other is None or (here is not None and not _comes_before(order, there.record, here.record)):
+            assert here is not None
+            yield here
+            here = next(one, None)
+        else:
+            yield there
+            there = next(other, None)
+
+
+def _comes_before(order: Sort, one: Record, other: Record) -> bool:
+    (part, value), (other_part, other_value) = _place_of(order, one), _place_of(order, other)
+    if part != other_part or value == other_value:
+        return part < other_part
+    if isinstance(value, str) or isinstance(other_value, str):
+        return (str(value) > str(other_value)) is order.descending
+    return (value > other_value) is order.descending
+
+
+def _place_of(order: Sort, record: Record) -> tuple[int, str | int]:
+    """As a replica orders its records: times far in the future come last, as does what states no context length."""
+    if order.key == "name":
+        return 0, str(record["name"]).encode().lower().decode()
+    if order.key in ("updated", "created"):
+        at = _count_in(record.get(f"{order.key}_at"))
+        return int(at > time.time() + _DAY), at
+    name = "parameters" if order.key == "params" else "context_length"
+    stated = record.get(name)
+    return int(order.key == "context" and stated is None), _count_in(stated)
+
+
+def _count_in(told: Json) -> int:
+    return told if type(told) is int else 0
+
+
+def _facet_of(tree: Json) -> tuple[str, FacetValue] | None:
+    """A counted value and its field; None where it is none."""
+    told = tree if isinstance(tree, dict) else {}
+    field, value, label, number = (told.get(name) for name in ("field", "value", "label", "records"))
+    if not (isinstance(field, str) and isinstance(value, str) and isinstance(label, str)):
+        return None
+    if type(number) is not int or not 0 <= number <= LARGEST or max(len(value), len(label)) > _LONGEST_VALUE:
+        return None
+    return field, FacetValue(value, label, number)
 
 
 def _kinds(kind: Kind | None) -> tuple[Kind, ...]:

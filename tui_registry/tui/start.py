@@ -37,7 +37,7 @@ def run(
         SystemExit: a signal ended the app, with what a shell says of that: 128 and its number. Drafts are kept.
         Exception: the app ended by a mistake in the program; the terminal is as it was before.
     """
-    opening = Opening(datastore, query)
+    opening = Opening(datastore, Question(query, settings is None or settings.named_first != "off"))
     gc.disable()  # the app enables it again, once its first frame is laid out
     try:
         from tui_registry.tui.app import RegistryApp
@@ -63,8 +63,8 @@ class Opening:
     What cannot be read is left to the screen, which asks again and can say why.
     """
 
-    def __init__(self, datastore: Datastore, query: str) -> None:
-        self.question = Question(query)
+    def __init__(self, datastore: Datastore, question: Question) -> None:
+        self.question = question
         self._datastore = datastore
         self._answer: FirstAnswer | None = None
         self._unwanted = False

@@ -84,6 +84,7 @@ def fill(datastore: Datastore, version: int = SCHEMA_VERSION) -> None:
     datastore.searches.save("small", "kind:model params:<=8b")
     datastore.searches.remember("llama")
     datastore.names.set(owner("stranger").address, "my-lab")
+    datastore.domains.put("example.org", [owner("lab").address])
     datastore.tokens.add("laptop", ["write", "push"])
 
     datastore.rations.mute(owner("twin").address)

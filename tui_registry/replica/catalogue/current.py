@@ -11,6 +11,7 @@ from tui_registry.errors import ABSENT, GivenManifest, Json, Kind, Problem, Reco
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import ID_FIELD, MAX_TIME, NULL_HASH
 from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE, hex_word, indexed_share
+from tui_registry.replica.catalogue.resembling import Like, resembled
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.stored import (
@@ -24,6 +25,7 @@ from tui_registry.replica.store.stored import (
     stored_id,
     unpacked,
 )
+from tui_registry.replica.unshared import SaidBy, said_of
 
 DAY = 86_400
 
@@ -50,6 +52,7 @@ class Row(NamedTuple):
         created_at, updated_at: Unix seconds.
         heads: the number of live heads; more than one is a conflict.
         future: updated_at lies more than a day ahead of this machine's clock.
+        like: whose name its name looks like, as this replica sees it; None also where nobody asked for that.
         status: what its manifest says of it: None where it is to be used, `Deprecated`, `Withdrawn`, or a word of its
             owner's, which is foreign text. `present.manifests.said_status` says it.
         manifest_heads: the number of live heads of its manifest: 0 where it has none, more than one is a conflict.
@@ -70,6 +73,7 @@ class Row(NamedTuple):
     updated_at: int
     heads: int
     future: bool
+    like: Like | None = None
     status: str | None = None
     manifest_heads: int = 0
 
@@ -88,6 +92,7 @@ class Body(NamedTuple):
             signed it, which is how `json.dumps` spells it too, without `ensure_ascii`.
         heads: all heads, ascending.
         live: how many of them are Ups; more than one is a conflict.
+        status: as in `Row`.
     """
 
     kind: Kind
@@ -95,6 +100,7 @@ class Body(NamedTuple):
     record: bytes
     heads: tuple[str, ...]
     live: int
+    status: str | None = None
 
     @property
     def revision(self) -> str:
@@ -134,6 +140,9 @@ class Entry(NamedTuple):
         mine: signed by this replica's identity.
         owner_name: the local name of the owner's key, None when the user has not named it.
         size: bytes of the winning op.
+        like: whose name its name looks like, as this replica sees it.
+        said_by: the domains that said of the owner's key that it is theirs, as this replica was told.
+        status: as in `Row`.
     """
 
     kind: Kind
@@ -146,6 +155,9 @@ class Entry(NamedTuple):
     owner_name: str | None
     future: bool
     size: int
+    like: Like | None = None
+    said_by: tuple[SaidBy, ...] = ()
+    status: str | None = None
 
     @property
     def revision(self) -> str:
@@ -240,13 +252,15 @@ class Catalogue:
         """The current record with that id in full, None when there is none."""
         with self._pool.read() as db:
             row = db.execute(
-                "SELECT c.rid, c.kind, c.owner, o.body, n.name, c.updated_at FROM keys k JOIN catalogue c USING (rid) "
+                "SELECT c.rid, c.kind, c.owner, o.body, n.name, c.updated_at, c.status FROM keys k "
+                "JOIN catalogue c USING (rid) "
                 "JOIN ops o ON o.idx = c.idx LEFT JOIN owner_names n ON n.address = c.owner WHERE k.id = ?",
                 (stored_id(identifier),),
             ).fetchone()
             if row is None:
                 return None
-            rid, code, owner, kept, owner_name, updated_at = row
+            rid, code, owner, kept, owner_name, updated_at, status = row
+            own = self._key.known_address(db)
             found = KINDS_BY_CODE[code]
             if kind is not None and kind != found:
                 return None
@@ -260,10 +274,13 @@ class Catalogue:
                 heads=tuple(sorted(head.hash for head in heads)),
                 live_heads=live_of(heads),
                 problems=tuple(check_among(db, found, record)),
-                mine=owner.hex() == self._key.known_address(db),
+                mine=owner.hex() == own,
                 owner_name=owner_name,
                 future=updated_at > self._clock() + DAY,
                 size=len(unpacked(kept)),
+                like=resembled(db, own, [(str(record["name"]), owner.hex())])[0],
+                said_by=said_of(db, owner),
+                status=status,
             )
 
     def bodies(self, identifiers: Sequence[str]) -> list[Body]:
@@ -272,8 +289,8 @@ class Catalogue:
         with self._pool.read() as db:
             for chunk in chunks([stored_id(identifier) for identifier in identifiers]):
                 rows = db.execute(
-                    "SELECT k.id, c.rid, c.kind, c.live_heads, o.body FROM keys k JOIN catalogue c USING (rid) "
-                    f"JOIN ops o ON o.idx = c.idx WHERE k.id IN ({marks(chunk)})",
+                    "SELECT k.id, c.rid, c.kind, c.live_heads, c.status, o.body FROM keys k "
+                    f"JOIN catalogue c USING (rid) JOIN ops o ON o.idx = c.idx WHERE k.id IN ({marks(chunk)})",
                     chunk,
                 ).fetchall()
                 heads: dict[int, list[bytes]] = {row[1]: [] for row in rows}
@@ -288,8 +305,9 @@ class Catalogue:
                         record_in(body),
                         tuple([digest.hex() for digest in sorted(heads[rid])]),
                         live,
+                        status,
                     )
-                    for key, rid, code, live, body in rows
+                    for key, rid, code, live, status, body in rows
                 }
                 found += [by_id[key] for key in chunk if key in by_id]
         return found
@@ -302,14 +320,14 @@ class Catalogue:
 
     def conflicts(self, limit: int) -> list[Row]:
         """The records of which, or of whose manifests, several versions are live, those of this replica's key first,
-        then the last updated. What is muted is left out."""
+        then the last updated. What is dated ahead of the clock comes last, what is muted is left out."""
         now = self._clock()
         with self._pool.read() as db:
             rows = db.execute(
                 f"SELECT {COLUMNS} FROM catalogue c WHERE ({IN_CONFLICT}) AND NOT EXISTS "
                 "(SELECT 1 FROM kept_out k WHERE k.owner = c.owner AND k.muted_at IS NOT NULL) "
-                "ORDER BY c.owner = ? DESC, c.updated_at DESC, c.rid DESC LIMIT ?",
-                (bytes.fromhex(self._key.known_address(db)), limit),
+                "ORDER BY c.owner = ? DESC, c.updated_at > ?, c.updated_at DESC, c.rid DESC LIMIT ?",
+                (bytes.fromhex(self._key.known_address(db)), now, limit),
             )
             return [row_of(values, now) for values in rows]
 
@@ -359,6 +377,7 @@ def row_of(values: Sequence[Any], now: int) -> Row:
             updated_at,
             live,
             future,
+            None,
             status,
             manifest,
         )

@@ -24,6 +24,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.query.fields import FIELDS, version_beginnings
 from tui_registry.query.folding import endings, fold_case, has_inside, searched_words
 from tui_registry.replica.store.tables import MAKE_WORD_INDEX, set_words_aside
+from tui_registry.skeletons import looks
 
 INDEX_VERSION = 2
 
@@ -363,7 +364,7 @@ OP_KINDS_BY_CODE: tuple[OpKind, ...] = OP_KINDS
 
 RECORD_COLUMNS = (
     "name, version, type, framework, license, quantization, parameters, context_length, output_tps, min_vcpus, "
-    "min_memory_mb, min_disk_gb, min_vram_gb, has_formfile, labels, created_at, updated_at, status"
+    "min_memory_mb, min_disk_gb, min_vram_gb, has_formfile, looks, labels, created_at, updated_at, status"
 )
 CATALOGUE_COLUMNS = f"rid, idx, kind, id, owner, live_heads, manifest_heads, invalid, {RECORD_COLUMNS}"
 
@@ -435,6 +436,7 @@ def record_columns(kind: Kind, record: Record) -> RecordColumns:
         _clamped(needs["min_disk_gb"]),
         _clamped(needs.get("min_vram_gb")),
         1 if has_template(record) else 0,
+        looks(str(record["name"])),
         _labels(record),
         _clamped(record["created_at"]),
         _clamped(record["updated_at"]),

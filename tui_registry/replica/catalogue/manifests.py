@@ -183,7 +183,9 @@ def read_manifest(db: sqlite3.Connection, record_id: str) -> ManifestEntry | Non
     """What stands behind a record; None where neither the record nor a manifest of it was ever seen."""
     subject = stored_id(record_id)
     record = db.execute(
-        "SELECT k.kind, c.rid FROM keys k LEFT JOIN catalogue c USING (rid) WHERE k.id = ?", (subject,)
+        # Of records only: their keys are above zero, and a manifest has none of its own.
+        "SELECT k.kind, c.rid FROM keys k LEFT JOIN catalogue c USING (rid) WHERE k.id = ? AND k.rid > 0",
+        (subject,),
     ).fetchone()
     row = db.execute(
         "SELECT m.rid, m.kind, o.body FROM manifests m LEFT JOIN ops o ON o.idx = m.idx WHERE m.subject = ?", (subject,)

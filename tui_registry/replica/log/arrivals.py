@@ -27,6 +27,7 @@ from tui_registry.replica.log.left_out import (
     Reason,
     blocked_owners,
     claimed_owner,
+    note_held_left,
     reason_of,
 )
 from tui_registry.replica.log.verifier import Verifier
@@ -316,15 +317,26 @@ def store(
     released: list[Arrival] = []
     refused: list[Arrival] = []
     left: list[tuple[Arrival, str, str]] = []
+    come: set[str] = set()
     settled: list[str] = []  # the hashes of those that are no longer left out, should they have been
 
     def leave_out(arrival: Arrival, digest: str, owner: str, reason: Reason) -> None:
-        admission.leave_out(digest, owner, reason, arrival.body)
+        admission.leave_out(digest, owner, reason, arrival.body, arrival.held_by)
         left.append((arrival, digest, owner))
         if arrival.held_by is None:
             report.left_out[reason] += 1
         # What builds on it has come before it, perhaps.
         queue.extend(waiting.pop(digest, ()))
+        release(digest)
+
+    def release(digest: str) -> None:
+        """Look again at what waited for it since before; once, however often it came."""
+        if any_pending and digest not in come:
+            come.add(digest)
+            freed = _release(db, digest)
+            batch.load(free.op for free in freed if free.op is not None)
+            released.extend(freed)
+            queue.extend(freed)
 
     while queue:
         arrival = queue.popleft()
@@ -347,7 +359,7 @@ def store(
             continue
         missing = batch.missing(op)
         if not admission.is_open:
-            reason = admission.why_not(op, arrival.body, missing)
+            reason = admission.why_not(op, arrival.body, missing, arrival.held_by)
             if reason is not None:
                 leave_out(arrival, op.claim.hash, op.claim.owner, reason)
                 continue
@@ -364,13 +376,9 @@ def store(
         report.applied += 1
         settled.append(op.claim.hash)
         if not admission.is_open:
-            admission.count(op, arrival.body)
+            admission.count(op, arrival.body, arrival.held_by)
         queue.extend(waiting.pop(op.claim.hash, ()))
-        if any_pending:
-            freed = _release(db, op.claim.hash)
-            batch.load(free.op for free in freed if free.op is not None)
-            released += freed
-            queue.extend(freed)
+        release(op.claim.hash)
     report.appended = [(batch.size - report.applied, batch.size)] if report.applied else []
     batch.flush()
     report.conflicted, report.settled = batch.came_into_conflict, batch.settled
@@ -379,6 +387,9 @@ def store(
     if keep_pending:
         settled += [arrival.op.claim.hash for _, arrival in still if arrival.op is not None]
     remembered = admission.flush(settled)
+    for arrival, digest, owner in left:
+        if arrival.held_by is not None:
+            note_held_left(db, digest_of(arrival.body), digest, owner, bytes.fromhex(digest) in remembered)
     outcome.left = [
         (arrival.entry, digest, owner, bytes.fromhex(digest) in remembered)
         for arrival, digest, owner in left

@@ -24,6 +24,7 @@ from tui_registry.records.merging import differing, merge, paths, value_at
 from tui_registry.records.schema import ID_FIELD, MANIFEST_FIELDS, MAX_OP_BYTES, NULL_HASH, defaults
 from tui_registry.replica.catalogue.current import check_both_among, revision_of, revision_with
 from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE, variant_text
+from tui_registry.replica.catalogue.resembling import Like, resembled
 from tui_registry.replica.log.batches import Together
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
@@ -90,6 +91,7 @@ class Comparison(NamedTuple):
         problems: what keeps `record` from being signed, and what the authoring rules say of it.
         manifest: what would stand behind it; `ABSENT` where that stays as it is. manifest_before, manifest_heads: the
             manifest that is here, None for none, and its heads, as it was compared.
+        like: whose name the name of what is `new` looks like.
     """
 
     found: Found
@@ -103,6 +105,7 @@ class Comparison(NamedTuple):
     manifest: GivenManifest = ABSENT
     manifest_before: Record | None = None
     manifest_heads: tuple[str, ...] = ()
+    like: Like | None = None
 
     @property
     def changes(self) -> tuple[FieldChange, ...]:
@@ -310,7 +313,12 @@ def compare(db: sqlite3.Connection, address: str, run: ImportRun, entries: Itera
     looking = _Looking(db, address, run)
     entries = list(entries)
     looking.find_moved(entries)
-    return [looking.compare(entry) for entry in entries]
+    compared = [looking.compare(entry) for entry in entries]
+    # What a description calls itself is a stranger's word, whoever signs it here.
+    both = zip(entries, compared, strict=True)
+    new = [(str(entry.record["name"]), address) for entry, found in both if found.found == "new"]
+    likes = iter(resembled(db, address, new, as_strangers=True))
+    return [found._replace(like=next(likes)) if found.found == "new" else found for found in compared]
 
 
 def checked(db: sqlite3.Connection, entry: Described, comparison: Comparison) -> Comparison:

@@ -9,6 +9,7 @@ when the reason is gone. What is left out is closed: whatever builds on an opera
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections import Counter
@@ -90,7 +91,7 @@ class LeftOut(NamedTuple):
     """An operation that was left out.
 
     Attributes:
-        hash, owner: 64 and 40 hex digits. source: who sent it last, as for the quarantine.
+        hash, owner: 64 and 40 hex digits. source: who sent it first; a peer rather than whoever pushed it before.
         size: bytes it would take on disk. at: Unix seconds.
         wanted: it comes in when a peer that has it is pulled from.
     """
@@ -273,7 +274,7 @@ class Rations:
             return {REASONS[reason]: count for reason, count in rows}
 
     def waiting(self, *, source: str) -> int:
-        """How many operations that a source sent last would be asked for if they were taken in."""
+        """How many operations that a source sent first would be asked for if they were taken in."""
         with self._pool.read() as db:
             ask = "SELECT count(*) FROM left_out WHERE reason <> ? AND source = ? AND wanted = 0"
             return int(db.execute(ask, (_code("blocked"), source)).fetchone()[0])
@@ -319,22 +320,36 @@ def foreign(db: sqlite3.Connection, owner: str) -> bytes:
 
 
 def block(db: sqlite3.Connection, address: bytes, now: int) -> None:
-    """Take nothing new of an owner, and let go of what waits for a child of theirs; inside the caller's transaction."""
+    """Take nothing new of an owner, and leave out what waits for a child of theirs; inside the caller's transaction."""
     _set(db, address, "blocked_at", now)
     db.execute("UPDATE left_out SET wanted = 0, reason = ? WHERE owner = ?", (_code("blocked"), address))
-    waiting = db.execute("SELECT seq, body FROM pending").fetchall()
-    theirs = [(seq,) for seq, body in waiting if claimed_owner(body) == address.hex()]
-    db.executemany("DELETE FROM pending WHERE seq = ?", theirs)
+    from tui_registry.crdt.op import claimed_hash  # a list reads who is muted, and no operation
+
+    waiting = db.execute("SELECT digest, source, body FROM pending ORDER BY seq").fetchall()
+    theirs = {
+        digest: (claimed_hash(body) or "", source, bytes_on_disk(body))
+        for digest, source, body in reversed(waiting)
+        if claimed_owner(body) == address.hex()
+    }
+    rows: list[tuple[bytes, str, Reason, str, int]] = [
+        (bytes.fromhex(claim), address.hex(), "blocked", source, size) for claim, source, size in theirs.values()
+    ]
+    kept = remember(db, reversed(rows), now)
+    for digest, (claim, _, _) in theirs.items():
+        note_held_left(db, digest, claim, address.hex(), bytes.fromhex(claim) in kept)
+    db.executemany("DELETE FROM pending WHERE digest = ?", ((digest,) for digest in theirs))
 
 
 # What reads the log: what counts where logs are compared
 
 
-def hashes_left_out(db: sqlite3.Connection, source: str | None = None) -> list[bytes]:
+def hashes_left_out(db: sqlite3.Connection, source: str | None = None, *, but_pushes: bool = False) -> list[bytes]:
     """The raw hashes of what was left out and is not wanted, in the order in which it came; with `source` of what that
-    one sent last."""
+    one sent, `but_pushes` without what nobody but strangers who push has shown."""
     rows = db.execute(
-        "SELECT hash FROM left_out WHERE wanted = 0 AND (? IS NULL OR source = ?) ORDER BY seq", (source, source)
+        "SELECT hash FROM left_out WHERE wanted = 0 AND (? IS NULL OR source = ?) AND (NOT ? OR source NOT GLOB ?) "
+        "ORDER BY seq",
+        (source, source, but_pushes, PUSHES + "*"),
     )
     return [digest for (digest,) in rows]
 
@@ -403,37 +418,37 @@ class Admission:
         self._source = source
         self._now = now
         self._blocked = blocked_owners(db)
-        by_source = _read_rations(db)
-        scope = PUSHES if source.startswith(PUSHES) else source
-        every = [by_source.get(EVERYBODY), by_source.get(scope) if scope else None, ration]
-        self._rations = [one for one in every if one is not None and one != NO_RATION]
-        if self._rations:
+        self._by_source = _read_rations(db)
+        self._given = ration
+        # What is released here may have come from others, whose rations it has to fit.
+        self._any_rations = bool(self._by_source) or (ration is not None and ration != NO_RATION)
+        if self._any_rations:
             _count_usage(db)
+        self._held_to: dict[str, list[Ration]] = {}
+        self._used: dict[str, list[int]] = {}
         (self._own,) = db.execute("SELECT address FROM replica").fetchone()
-        self._named = _named(db) if self._rations else frozenset()
-        self._in_bytes = any(one.owner_bytes is not None or one.source_bytes is not None for one in self._rations)
+        self._named = _named(db) if self._any_rations else frozenset()
         any_left, any_wanted = db.execute(
             "SELECT EXISTS (SELECT 1 FROM left_out), EXISTS (SELECT 1 FROM left_out WHERE wanted = ?)", (_ON_PURPOSE,)
         ).fetchone()
         self._any_left, self._any_wanted = bool(any_left), bool(any_wanted)
         self._owners: dict[str, list[int]] = {}
-        self._used = _usage(db, "sources", "source", source) if self._rations else [0, 0]
-        self._left: dict[bytes, tuple[str, Reason, int]] = {}
+        self._left: dict[bytes, tuple[str, Reason, int, str]] = {}
 
     @property
     def is_open(self) -> bool:
         """Whether everything comes in, and nothing is left out that could be waited for."""
-        return not (self._blocked or self._rations or self._any_left)
+        return not (self._blocked or self._any_rations or self._any_left)
 
     def is_blocked(self, owner: str) -> bool:
         """Whether nothing new is taken of an owner."""
         return owner in self._blocked
 
-    def why_not(self, op: Checked, body: bytes, missing: Sequence[str]) -> Reason | None:
+    def why_not(self, op: Checked, body: bytes, missing: Sequence[str], held_by: str | None = None) -> Reason | None:
         """Why an operation is left out, None where it comes in or has to wait for a child.
 
         Args:
-            missing: the children that are not here.
+            missing: the children that are not here. held_by: who sent it, where it waited here.
         """
         owner = op.claim.owner
         if owner == self._own:
@@ -442,25 +457,26 @@ class Admission:
             return "blocked"
         if self._any_wanted and self._is_wanted(op):
             return None
-        if any(one.named_only for one in self._rations) and owner not in self._named:
+        rations = self._rations(held_by)
+        if any(one.named_only for one in rations) and owner not in self._named:
             return "unnamed"
         for child in missing:
             reason = self._reason_of(child)
             if reason is not None:
                 return reason
-        return self._over(owner, body) if self._rations and not missing else None
+        return self._over(owner, body, rations, held_by) if rations and not missing else None
 
-    def count(self, op: Checked, body: bytes) -> None:
+    def count(self, op: Checked, body: bytes, held_by: str | None = None) -> None:
         """Note that an operation came in."""
-        if self._rations:
+        if self._any_rations:
             size = bytes_on_disk(body)
-            for used in (self._used, self._usage_of(op.claim.owner)):
+            for used in (self._used_by(held_by), self._usage_of(op.claim.owner)):
                 used[0] += 1
                 used[1] += size
 
-    def leave_out(self, digest: str, owner: str, reason: Reason, body: bytes) -> None:
+    def leave_out(self, digest: str, owner: str, reason: Reason, body: bytes, held_by: str | None = None) -> None:
         """Note that an operation was left out."""
-        self._left[bytes.fromhex(digest)] = owner, reason, bytes_on_disk(body)
+        self._left[bytes.fromhex(digest)] = owner, reason, bytes_on_disk(body), held_by or self._source
 
     def flush(self, settled: Iterable[str]) -> set[bytes]:
         """Write down what was left out; gives those of it that are remembered.
@@ -472,7 +488,7 @@ class Admission:
             self._db.executemany("DELETE FROM left_out WHERE hash = ?", ((bytes.fromhex(one),) for one in settled))
         if not self._left:
             return set()
-        rows = ((digest, owner, reason, self._source, size) for digest, (owner, reason, size) in self._left.items())
+        rows = ((digest, owner, reason, source, size) for digest, (owner, reason, size, source) in self._left.items())
         return remember(self._db, rows, self._now)
 
     # How
@@ -493,11 +509,34 @@ class Admission:
         row = self._db.execute(ask, (digest,)).fetchone()
         return None if row is None else REASONS[row[0]]
 
-    def _over(self, owner: str, body: bytes) -> Reason | None:
-        of_owner = self._usage_of(owner)
-        size = bytes_on_disk(body) if self._in_bytes else 0
-        for one in self._rations:
-            if _is_over(self._used, size, one.source_ops, one.source_bytes):
+    def _rations(self, held_by: str | None) -> list[Ration]:
+        """What is taken from whoever sent it."""
+        source = held_by or self._source
+        found = self._held_to.get(source)
+        if found is None:
+            scope = PUSHES if source.startswith(PUSHES) else source
+            # What one push is held to holds for all of them.
+            is_alike = held_by is None or (scope == PUSHES and self._source.startswith(PUSHES))
+            every = [
+                self._by_source.get(EVERYBODY),
+                self._by_source.get(scope) if scope else None,
+                self._given if is_alike else None,
+            ]
+            found = self._held_to[source] = [one for one in every if one is not None and one != NO_RATION]
+        return found
+
+    def _used_by(self, held_by: str | None) -> list[int]:
+        source = held_by or self._source
+        if source not in self._used:
+            self._used[source] = _usage(self._db, "sources", "source", source)
+        return self._used[source]
+
+    def _over(self, owner: str, body: bytes, rations: Sequence[Ration], held_by: str | None) -> Reason | None:
+        of_owner, used = self._usage_of(owner), self._used_by(held_by)
+        in_bytes = any(one.owner_bytes is not None or one.source_bytes is not None for one in rations)
+        size = bytes_on_disk(body) if in_bytes else 0
+        for one in rations:
+            if _is_over(used, size, one.source_ops, one.source_bytes):
                 return "source_full"
             if owner not in self._named and _is_over(of_owner, size, one.owner_ops, one.owner_bytes):
                 return "owner_full"
@@ -537,6 +576,11 @@ def remember(db: sqlite3.Connection, rows: Iterable[tuple[bytes, str, Reason, st
             (digest, bytes.fromhex(owner), _code(reason), source, size, now),
         ).rowcount
         db.execute("UPDATE left_out SET wanted = 0, reason = ? WHERE hash = ?", (_code(reason), digest))
+        if not source.startswith(PUSHES):
+            # Strangers may have pushed it before: now it is known that logs have it.
+            db.execute(
+                "UPDATE left_out SET source = ? WHERE hash = ? AND source GLOB ?", (source, digest, PUSHES + "*")
+            )
         kept.add(digest)
     return kept
 
@@ -596,6 +640,19 @@ def note_left(
     )
 
 
+def note_held_left(db: sqlite3.Connection, body: bytes, digest: str, owner: str, is_remembered: bool) -> None:
+    """As `note_left`, of an operation that waited here: wherever it stands in peers' logs, before it is let go.
+
+    Args:
+        body: the digest of its bytes. digest: its hash.
+    """
+    rows = db.execute(
+        "SELECT source, epoch, entry FROM pending WHERE digest = ? AND epoch IS NOT NULL AND entry IS NOT NULL", (body,)
+    ).fetchall()
+    for source, epoch, entry in rows:
+        note_left(db, source, epoch, entry + 1, [(entry, digest, owner, is_remembered)])
+
+
 def note_taken(
     db: sqlite3.Connection, of_owner: Mapping[bytes, Sequence[int]], identical: Sequence[str], beyond: int
 ) -> None:
@@ -642,18 +699,26 @@ def wanted_of(db: sqlite3.Connection, peer: str, epoch: str, most: int) -> Wante
         return None
     cursor = "SELECT left_index, left_beyond FROM cursors WHERE peer = ? AND epoch = ?"
     entry, beyond = db.execute(cursor, (peer, epoch)).fetchone() or (None, 0)
+    # What another sent first is asked of this one too, where its log has some of what is wanted: the other may be gone.
     rows = db.execute(
-        "SELECT hash FROM left_out l WHERE wanted > 0 AND (source = :peer OR "
+        "SELECT hash FROM left_out l WHERE wanted > 0 AND (:has_some OR source = :peer OR "
         "NOT EXISTS (SELECT 1 FROM peers p WHERE p.name = l.source)) ORDER BY seq LIMIT :most",
-        {"peer": peer, "most": most + 1},
+        {"peer": peer, "has_some": entry is not None, "most": most + 1},
     ).fetchall()
     return Wanted([digest.hex() for (digest,) in rows[:most]], entry, len(rows) <= most and not beyond)
 
 
-def asked(db: sqlite3.Connection, peer: str, epoch: str, *, again: bool) -> None:
-    """Note that a peer was asked for all that was wanted; with `again` its log is read again from the first entry that
-    was left out."""
+def asked(db: sqlite3.Connection, peer: str, epoch: str, *, again: bool, is_full: bool) -> None:
+    """Note that a peer was asked for all that was wanted. Its log is read again from the first entry that was left out
+    where it does not answer such questions (`again`), or did not give what it had sent before.
+
+    Args:
+        is_full: it was not asked for the rest, as there is no room for it.
+    """
     db.execute("UPDATE peers SET to_ask = 0 WHERE name = ?", (peer,))
+    if not is_full:
+        ask = "SELECT EXISTS (SELECT 1 FROM left_out WHERE source = ? AND wanted > 0)"
+        again = again or bool(db.execute(ask, (peer,)).fetchone()[0])
     if again:
         db.execute(
             "UPDATE cursors SET again_index = min(coalesce(again_index, left_index), left_index) "
@@ -661,19 +726,25 @@ def asked(db: sqlite3.Connection, peer: str, epoch: str, *, again: bool) -> None
             (peer, epoch),
         )
     else:
-        _count_what_stays_out(db, peer, epoch)
+        _count_what_stays_out(db, peer, epoch, is_full=is_full)
     db.execute("UPDATE cursors SET left_index = NULL, left_beyond = 0 WHERE peer = ? AND epoch = ?", (peer, epoch))
 
 
-def _count_what_stays_out(db: sqlite3.Connection, peer: str, epoch: str) -> None:
+def _count_what_stays_out(db: sqlite3.Connection, peer: str, epoch: str, *, is_full: bool) -> None:
     """What was asked of a peer and found no room is left out as before."""
+    if is_full:
+        # Whyever it was left out, from now on it waits for room: else nothing would ask for it once there is.
+        db.execute(
+            "UPDATE left_out SET wanted = 0, reason = CASE WHEN reason IN (?, ?) THEN ? ELSE reason END "
+            "WHERE wanted = ? AND (source = ? OR NOT EXISTS (SELECT 1 FROM peers p WHERE p.name = left_out.source))",
+            (_code("blocked"), _code("removed"), _code("source_full"), _IF_ROOM, peer),
+        )
     row = db.execute(
         "SELECT left_index, next_index FROM cursors WHERE peer = ? AND epoch = ? AND left_index IS NOT NULL",
         (peer, epoch),
     ).fetchone()
     if row is None:
         return
-    db.execute("UPDATE left_out SET wanted = 0 WHERE source = ? AND wanted = ?", (peer, _IF_ROOM))
     still: dict[bytes, list[int]] = {}
     rows = db.execute(
         "SELECT hash, owner FROM left_out l WHERE source = ? AND wanted = 0 AND NOT EXISTS "
@@ -694,10 +765,16 @@ def _count_what_stays_out(db: sqlite3.Connection, peer: str, epoch: str) -> None
     )
 
 
-def want_removed(db: sqlite3.Connection, peer: str) -> None:
-    """Ask all peers but this one for what was taken out with it; who answers no questions by hash is read again."""
+def want_removed(db: sqlite3.Connection, peer: str, beyond: int) -> None:
+    """Ask all peers but this one for what was taken out with it; who answers no questions by hash is read again.
+
+    Args:
+        beyond: how many of them are not remembered by hash: with any, everybody is read again.
+    """
     want(db, "reason = ?", (_code("removed"),), b"", but=peer)
-    db.execute("UPDATE cursors SET left_index = 0 WHERE peer <> ?", (peer,))
+    db.execute("UPDATE cursors SET left_index = 0, left_beyond = left_beyond + ? WHERE peer <> ?", (beyond, peer))
+    if beyond:
+        db.execute("UPDATE peers SET to_ask = 1 WHERE name <> ?", (peer,))
 
 
 def named_since(db: sqlite3.Connection) -> list[bytes]:
@@ -795,24 +872,35 @@ def _is_left(db: sqlite3.Connection, digest: bytes) -> bool:
 
 
 def _make_room(db: sqlite3.Connection, source: str) -> int:
-    """Forget the newest hashes of the source that has most, unless it is this one: who floods makes nobody else's
-    forgotten. How many that are; its log is read again where they are wanted."""
-    greediest, count = db.execute(
-        "SELECT source, count(*) FROM left_out GROUP BY source ORDER BY 2 DESC, source LIMIT 1"
-    ).fetchone()
-    if greediest == source:
+    """Forget the newest hashes of the sources that have most, unless it is this one: who floods makes nobody else's
+    forgotten. How many that are; the logs that may have them are read again where they are wanted."""
+    # Enough for many at once, however few each of the sources has: to count them is a look at all.
+    enough = max(1, MAX_LEFT_OUT // 256)
+    greediest: list[str] = []
+    room = held = 0
+    for name, count in db.execute("SELECT source, count(*) FROM left_out GROUP BY source ORDER BY 2 DESC, source"):
+        if name == source:
+            break
+        greediest.append(name)
+        room, held = room or max(enough, count // 16), held + count
+        if held >= room:
+            break
+    if not greediest:
         return 0
     rows = db.execute(
-        "DELETE FROM left_out WHERE seq IN (SELECT seq FROM left_out WHERE source = ? ORDER BY seq DESC LIMIT ?) "
-        "RETURNING owner",
-        (greediest, max(1, count // 16)),
+        "DELETE FROM left_out WHERE seq IN (SELECT seq FROM left_out WHERE source IN (SELECT value FROM json_each(?)) "
+        "ORDER BY seq DESC LIMIT ?) RETURNING owner, wanted",
+        (json.dumps(greediest), room),
     ).fetchall()
-    forgotten = Counter(owner for (owner,) in rows)
+    forgotten = Counter(owner for owner, _ in rows)
     forgotten[_OTHERS] = len(rows)
+    # In every log that has some of these owners': others may have sent the same, and later.
     db.executemany(
-        "UPDATE left_at SET beyond = beyond + ? WHERE peer = ? AND owner = ?",
-        ((number, greediest, owner) for owner, number in forgotten.items()),
+        "UPDATE left_at SET beyond = beyond + ? WHERE owner = ?",
+        ((number, owner) for owner, number in forgotten.items()),
     )
+    if wanted := sum(wanted > 0 for _, wanted in rows):
+        db.execute("UPDATE cursors SET left_beyond = left_beyond + ? WHERE left_index IS NOT NULL", (wanted,))
     return len(rows)
 
 

@@ -15,12 +15,12 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui_registry.durable import drafted, make_folder, sweep, sync_folder
+from tui_registry.durable import drafted, in_turn, make_folder, sweep, sync_folder
 from tui_registry.errors import system_reason
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.log.first_seen import first_seen
@@ -126,7 +126,7 @@ class Mark:
             new = os.urandom(16).hex()
             if before is not None:
                 # Before it is renewed: under another epoch nothing else tells what was found, should we be killed now.
-                with suppress(OSError):
+                with suppress(OSError), _turn():
                     _write(new, _Written(0, "0" * 64, "", None, self._clock(), before))
             self._log.renew_epoch(epoch, new)
         return Shared(renewed, restored, self._note(self._log.head(), before))
@@ -157,16 +157,22 @@ class Mark:
     def _note(self, head: Head, before: tuple[int, int] | None, *, forget: bool = False) -> str | None:
         with self._turn:
             try:
-                written = _read(head.epoch)
-                if before is None and written is not None and not forget:
-                    before = written.before
-                # Of an empty log nothing can be lost, and another process may have noted as much.
-                if head.size > (0 if written is None else written.size) or before != (written and written.before):
-                    self._write(head, before, written)
+                # Of an empty log nothing can be lost.
+                if head.size or before is not None or forget:
+                    with _turn():
+                        self._note_in_turn(head, before, forget=forget)
             except OSError as error:
                 return f"{_folder()} cannot be written ({system_reason(error)})"
             self._noted = (head.epoch, head.size)
         return None
+
+    def _note_in_turn(self, head: Head, before: tuple[int, int] | None, *, forget: bool) -> None:
+        written = _read(head.epoch)
+        if before is None and written is not None and not forget:
+            before = written.before
+        # Another process may have noted as much, or more.
+        if head.size > (0 if written is None else written.size) or before != (written and written.before):
+            self._write(head, before, written)
 
     def _write(self, head: Head, before: tuple[int, int] | None, written: _Written | None) -> None:
         with self._pool.read() as db:
@@ -211,6 +217,23 @@ def _folder() -> Path:
     return state_dir() / _FOLDER
 
 
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Of the processes of this user one at a time reads what was noted and writes more, or what a slow one read before
+    would take the place of what a quick one has noted since.
+
+    Raises:
+        OSError: nothing can be noted there.
+    """
+    folder = _folder()
+    if not folder.is_absolute():
+        raise FileNotFoundError(2, "this user has no home folder")
+    if not folder.is_dir():
+        make_folder(folder)
+    with in_turn(folder):
+        yield
+
+
 def _read(epoch: str) -> _Written | None:
     """What was written down of this epoch; None where nothing was, or it cannot be read: then it cannot tell us."""
     try:
@@ -227,9 +250,6 @@ def _read(epoch: str) -> _Written | None:
 
 def _write(epoch: str, written: _Written) -> None:
     folder = _folder()
-    if not folder.is_absolute():
-        raise FileNotFoundError(2, "this user has no home folder")
-    make_folder(folder)
     sweep(folder)
     path = folder / f"{epoch}.json"
     with drafted(path, json.dumps(written._asdict()).encode()) as draft:

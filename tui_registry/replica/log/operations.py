@@ -209,6 +209,7 @@ class Log:
         self._pool = pool
         self._key = key
         self._verifier: Verifier | None = None
+        self._processes = 1
         self._signed: tuple[Head, str] | None = None
         self._kept_sets: Sets | None = None
 
@@ -360,13 +361,21 @@ class Log:
             rows = db.execute("SELECT hash FROM ops WHERE idx >= ? AND idx < ? ORDER BY idx", (start, stop))
             return [digest for (digest,) in rows]
 
-    def keys(self) -> tuple[Head, bytes]:
+    def keys(self, size: int | None = None) -> tuple[Head, bytes]:
         """The head, and the keys of every op of the log: `updated_at` (8 bytes) and hash (32), one behind the other,
-        ascending. It reads the whole log."""
+        ascending. It reads the whole log.
+
+        Args:
+            size: of the first so many ops alone.
+        """
         keys = bytearray()
         with self._pool.read() as db:
             head = self._with_set(db, _read_head(db))
-            for updated_at, digest in db.execute("SELECT updated_at, hash FROM ops ORDER BY updated_at, hash"):
+            rows = db.execute(
+                "SELECT updated_at, hash FROM ops WHERE idx < ? ORDER BY updated_at, hash",
+                (head.size if size is None else size,),
+            )
+            for updated_at, digest in rows:
                 keys += updated_at.to_bytes(8, "big") + digest
         return head if head.node else head._replace(node=self._key.address), bytes(keys)
 
@@ -438,15 +447,16 @@ class Log:
             return head
         return head._replace(set=found.set_hash.hex(), root=found.root.hex())
 
-    def left_out(self, source: str | None = None) -> list[bytes]:
+    def left_out(self, source: str | None = None, *, but_pushes: bool = False) -> list[bytes]:
         """The raw hashes of what was left out of this log (`registry.rations`) and not asked for again since: they
         count where logs are compared, and in no head of ours. At most 200,000 are remembered.
 
         Args:
-            source: only what this one sent last, such as the peer that is compared with.
+            source: only what this one sent, such as the peer that is compared with. but_pushes: without what only
+                pushes brought: strangers may push what no log has, to make all comparisons costly.
         """
         with self._pool.read() as db:
-            return hashes_left_out(db, source)
+            return hashes_left_out(db, source, but_pushes=but_pushes)
 
     def why_not_here(self, peer: str, epoch: str, lines: Sequence[bytes], first_entry: int) -> list[str]:
         """Why entries of a peer's log are not in this one, a word for each that is not: a reason for leaving out,
@@ -487,8 +497,12 @@ class Log:
         from tui_registry.replica.log.verifier import Verifier
 
         if self._verifier is None:
-            self._verifier = Verifier()
+            self._verifier = Verifier(processes=self._processes)
         return self._verifier
+
+    def share_cores(self, processes: int) -> None:
+        """Leave the other cores to the other processes where so many judge lines of one replica; before any is."""
+        self._processes = processes
 
     def close(self) -> None:
         """Let the processes go that judge."""

@@ -19,6 +19,7 @@ from tui_registry.replica.log.left_out import (
     asked,
     left_of_peers,
     left_owners,
+    look_again,
     named_since,
     note_all_left,
     note_left,
@@ -216,7 +217,7 @@ class Peers:
         return problems + _check_place(address)
 
     def remove(self, name: str) -> None:
-        """Forget a peer, its cursors and what waits on its behalf; the ops that came from it stay.
+        """Forget a peer, its cursors, its ration and what waits on its behalf; the ops that came from it stay.
 
         Raises:
             StoreError: `not_found`.
@@ -227,6 +228,8 @@ class Peers:
             for table in ("cursors", "shown_heads", *_BESIDE_CURSORS):
                 db.execute(f"DELETE FROM {table} WHERE peer = ?", (name,))
             db.execute("DELETE FROM pending WHERE source = ?", (name,))
+            if db.execute("DELETE FROM rations WHERE source = ?", (name,)).rowcount:
+                look_again(db)
 
     # Whose heads they are
 
@@ -343,6 +346,8 @@ class Peers:
                     (name, head.epoch, next_index, running_sum, self._clock()),
                 )
                 _forget_old_epochs(db, name, head.epoch)
+                # What that log holds of a later version is counted as it is read.
+                db.execute("UPDATE peers SET unsupported = 0 WHERE name = ?", (name,))
             again = _first_to_read_again(db, name, head.epoch)
             db.execute("UPDATE peers SET epoch = ? WHERE name = ?", (head.epoch, name))
         start = next_index if again is None else min(again, next_index)
@@ -406,15 +411,16 @@ class Peers:
             want_named(db, named)
             return wanted_of(db, name, epoch, most)
 
-    def asked(self, name: str, epoch: str, *, again: bool) -> None:
-        """Note that a peer was asked for all that was `wanted`.
+    def asked(self, name: str, epoch: str, *, again: bool, is_full: bool = False) -> None:
+        """Note that a peer was asked for all that was `wanted`. Where it did not give what it had sent before, its log
+        is read again from the first entry that was left out.
 
         Args:
-            again: its log is to be read again from the first entry that was left out: it could not be asked, or not
-                for all.
+            again: that is to be done in any case: it could not be asked, or not for all.
+            is_full: it was not asked for the rest, as there is no room for it.
         """
         with self._pool.write() as db:
-            asked(db, name, epoch, again=again)
+            asked(db, name, epoch, again=again, is_full=is_full)
 
     def skip_entries(
         self, name: str, epoch: str, size: int, fingerprint: str, *, left_out: Sequence[tuple[int, str, str]] = ()
@@ -466,11 +472,14 @@ class Peers:
             owners = left_owners(db, [*hashes, *(left or ())])
             if here + sum(digest in owners for digest in hashes) + unread != len(hashes):
                 return None
+            if any(digest not in owners for digest in left or ()):
+                return None  # it is wanted by now, came in, or was forgotten: no cursor may pass it unnoted
             places = dict.fromkeys(hashes, 0) | dict(left or {})
             told = [(places[digest], digest.hex(), owner) for digest, owner in owners.items()]
             note_all_left(db, name, their_epoch, size, told)
             if unread:
                 _mark_unsupported(db, name, their_epoch, 0)
+                db.execute("UPDATE peers SET unsupported = unsupported + ? WHERE name = ?", (unread, name))
             _move_cursor(db, name, moved, self._clock())
             _write_sum(db, name, their_epoch, size, int(total, 16))
             if edge is not None:
@@ -1019,6 +1028,9 @@ def _first_to_read_again(db: sqlite3.Connection, peer: str, epoch: str) -> int |
     due = {"again_index": again}
     if version != READER_VERSION:
         due["unsupported_index"] = unsupported
+        if unsupported is not None:
+            # They are counted anew as they are read: most of them are none any more.
+            db.execute("UPDATE peers SET unsupported = 0 WHERE name = ?", (peer,))
     if evicted is not None and has_room(db):
         due["evicted_index"] = evicted
     first = min((index for index in due.values() if index is not None), default=None)

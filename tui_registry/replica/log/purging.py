@@ -108,10 +108,10 @@ def purge(pool: Pool, now: int, *, owner: str | None = None, peer: str | None = 
         if owner is not None:
             address = foreign(db, owner)
             block(db, address, now)
-            amounts = _take_out(db, _of_owner(db, address), "blocked", now)
+            amounts, _ = _take_out(db, _of_owner(db, address), "blocked", now)
         else:
-            amounts = _take_out(db, _of_source(db, peer or ""), "removed", now)
-            want_removed(db, peer or "")
+            amounts, beyond = _take_out(db, _of_source(db, peer or ""), "removed", now)
+            want_removed(db, peer or "", beyond)
         look_again(db)
     return amounts._replace(given_back=give_back_room(pool))
 
@@ -176,16 +176,17 @@ def _of_source(db: sqlite3.Connection, source: str) -> list[int]:
 # How: taking them out
 
 
-def _take_out(db: sqlite3.Connection, rids: Sequence[int], reason: Reason, now: int) -> PurgeAmounts:
-    """Take records out of the log and of all that is derived; what is taken is remembered as left out."""
+def _take_out(db: sqlite3.Connection, rids: Sequence[int], reason: Reason, now: int) -> tuple[PurgeAmounts, int]:
+    """Take records out of the log and of all that is derived; what is taken is remembered as left out. Gives how many
+    operations there was no room to remember as well."""
     if not rids:
-        return PurgeAmounts(0, 0, 0, 0)
+        return PurgeAmounts(0, 0, 0, 0), 0
     db.execute("DROP TABLE IF EXISTS temp.purged")
     db.execute("CREATE TEMP TABLE purged (rid INTEGER PRIMARY KEY)")
     db.executemany("INSERT INTO purged (rid) VALUES (?)", ((rid,) for rid in rids))
     (owners,) = db.execute("SELECT count(DISTINCT owner) FROM keys WHERE rid IN (SELECT rid FROM purged)").fetchone()
     identical = [peer.name for peer in read_peers(db) if peer.identical]
-    places, total, size = _remember(db, reason, now, identical)
+    places, total, size, beyond = _remember(db, reason, now, identical)
     take_out(db, places)
     # Records that stay, and whose manifests go.
     described = [subject for (subject,) in db.execute("SELECT subject FROM purged CROSS JOIN manifests USING (rid)")]
@@ -205,14 +206,14 @@ def _take_out(db: sqlite3.Connection, rids: Sequence[int], reason: Reason, now: 
         (secrets.token_hex(16), len(places), f"{(int(fingerprint, 16) - total) % _MODULUS:064x}"),
     )
     db.execute("DROP TABLE temp.purged")
-    return PurgeAmounts(owners, _records(rids), len(places), size + len(places) * OVERHEAD_BYTES)
+    return PurgeAmounts(owners, _records(rids), len(places), size + len(places) * OVERHEAD_BYTES), beyond
 
 
 def _remember(
     db: sqlite3.Connection, reason: Reason, now: int, identical: Sequence[str]
-) -> tuple[array[int], int, int]:
-    """Remember what is taken as left out; gives its places in the log, ascending, the sum of its hashes, and the bytes
-    of its bodies.
+) -> tuple[array[int], int, int, int]:
+    """Remember what is taken as left out; gives its places in the log, ascending, the sum of its hashes, the bytes
+    of its bodies, and of how many the hashes are not remembered.
 
     Args:
         identical: the peers whose logs have all of it.
@@ -240,9 +241,10 @@ def _remember(
             yield digest, owner.hex(), reason, runs[bisect_left(starts, place + 1) - 1][1], length + OVERHEAD_BYTES
 
     kept = remember(db, rows(), now)
+    beyond = len(places) - len(kept)
     if reason == "blocked":
-        note_taken(db, of_owner, identical, len(places) - len(kept))
-    return places, total, size
+        note_taken(db, of_owner, identical, beyond)
+    return places, total, size, beyond
 
 
 def _forget_derived(db: sqlite3.Connection) -> int:

@@ -13,6 +13,7 @@ A log only grows under its epoch, so nothing else has to be undone. Whoever writ
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 
@@ -138,7 +139,9 @@ def keep_some(pool: Pool) -> bool:
 
 
 def check_sets(db: sqlite3.Connection, *, mend: bool) -> bool:
-    """Whether what is kept differs from what the log says; with `mend` it is set right, and made to its end."""
+    """Whether what is kept differs from what the log says; with `mend` it is set right, and made to its end. Where a
+    head that was signed may have said something wrong, the log has another epoch then: else the head that is right
+    would be taken for another face of the same key."""
     (kept,) = db.execute("SELECT kept FROM replica").fetchone()
     (size,) = db.execute("SELECT count(*) FROM ops").fetchone()
     if not kept and size <= MOST_BEHIND:
@@ -149,7 +152,10 @@ def check_sets(db: sqlite3.Connection, *, mend: bool) -> bool:
         stored = _read(db, kept)
         for hashes in _hashes(db, 0, kept):
             right.add(hashes)
-    is_wrong = stored != right.values()
+    was_right = right.values()
+    is_wrong = stored != was_right
+    if mend and stored is not None and (stored.lanes, stored.edge) != (was_right.lanes, was_right.edge):
+        db.execute("UPDATE replica SET epoch = ?", (secrets.token_hex(16),))
     if mend and (is_wrong or size - kept > MOST_BEHIND):
         for hashes in _hashes(db, right.size, size):
             right.add(hashes)

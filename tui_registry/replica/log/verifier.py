@@ -24,14 +24,16 @@ _MOST_HELPERS = 8
 class Verifier:
     """Judges lines; safe to call from several threads. Helpers start when many lines come and leave when none do."""
 
-    def __init__(self, few: int = FEW) -> None:
+    def __init__(self, few: int = FEW, processes: int = 1) -> None:
         """
         Args:
             few: how many lines are judged in this process before helpers are started.
+            processes: so many share the cores in judging.
         """
         self._few = few
+        self._processes = processes
         self._guard = threading.Lock()
-        self._seen = 0
+        self._seen = 0.0
         self._used_at = 0.0
         self._busy = 0
         self._helpers: _Helpers | None = None
@@ -60,21 +62,24 @@ class Verifier:
 
     def _borrow(self, count: int) -> _Helpers | None:
         with self._guard:
-            now = time.monotonic()
-            # A pause ends a burst: a handful of lines now and then never starts a process.
-            self._seen = count + (self._seen if now - self._used_at < _IDLE_SECONDS else 0)
-            self._used_at = now
-            cores = os.cpu_count() or 1
+            self._seen = min(self._seen_lately() + count, 2 * self._few + count)
+            self._used_at = time.monotonic()
+            cores = (os.cpu_count() or 1) // self._processes
             if self._helpers is None and self._seen > self._few and cores > 1:
                 self._helpers = _Helpers(min(cores, _MOST_HELPERS))
             if self._helpers is not None:
                 self._busy += 1
             return self._helpers
 
+    def _seen_lately(self) -> float:
+        """How many lines came, less as many as one process judges on the side: a handful now and then never starts
+        another process, nor keeps one, however long they come."""
+        return max(self._seen - (time.monotonic() - self._used_at) * self._few / _IDLE_SECONDS, 0)
+
     def _give_back(self) -> None:
         with self._guard:
             self._busy -= 1
-            self._used_at = time.monotonic()
+            self._seen, self._used_at = self._seen_lately(), time.monotonic()
             if self._leaving is None and self._helpers is not None:
                 self._wait_for_lull(_IDLE_SECONDS)
 
@@ -86,9 +91,8 @@ class Verifier:
     def _leave(self) -> None:
         """Helpers that nobody needs hold no memory."""
         with self._guard:
-            rest = self._used_at + _IDLE_SECONDS - time.monotonic()
-            if self._busy or rest > 0:
-                self._wait_for_lull(max(rest, 0.1))
+            if self._busy or self._seen_lately() > 0:
+                self._wait_for_lull(_IDLE_SECONDS)
                 return
             helpers, self._helpers, self._leaving, self._seen = self._helpers, None, None, 0
         if helpers is not None:

@@ -74,7 +74,13 @@ State = list[str | int | None]
 
 class Ask(NamedTuple):
     """One window of a search: `now` in Unix seconds, `cursor` from the window before (or after, `backwards`), `counted`
-    where it is to be known how many match."""
+    where it is to be known how many match.
+
+    Attributes:
+        by_arrival: a time that is still to come counts as the one at which the operation first came here. That is this
+            replica's own knowledge, so strangers are answered without.
+        first: the owners whose records come first among those whose names fit as well.
+    """
 
     query: Query
     kind: Kind | None
@@ -85,6 +91,8 @@ class Ask(NamedTuple):
     context: Context
     backwards: bool = False
     counted: bool = True
+    by_arrival: bool = False
+    first: tuple[bytes, ...] = ()
 
 
 class Source(NamedTuple):
@@ -371,7 +379,7 @@ def window_soon(
     columns = _by_columns(compiled)
     if columns is None or compiled.match is None or compiled.conflicts or compiled.invalid or compiled.ids is not None:
         return None
-    parts = _parts(ask, sort)
+    parts = _parts(ask, sort, ask.now + DAY)
     order, descending = _directions(ask, sort, parts)
     place, after = _begun(state, order)
     if place != 0 or (after is not None and after[0] is None):
@@ -392,43 +400,46 @@ def window_soon(
     last = db.execute(
         f"SELECT {key}, c.rid FROM {along} WHERE {within} {in_order}", [*bound, *(after or ()), _SOON]
     ).fetchone()
-    where, parameters = _of_kind(compiled, columns)
+    whole = Source(along, *_of_kind(compiled, columns))
+    near = whole
     if last is not None:
-        where, parameters = f"({where}) AND ({key}, c.rid) {until} (?, ?)", [*parameters, *last]
-    found = _read(db, ask, Source(along, where, parameters), key, descending, parts[0], after, ask.limit + 1)
+        near = Source(along, f"({whole.where}) AND ({key}, c.rid) {until} (?, ?)", [*whole.parameters, *last])
+    found = _read(db, ask, near, key, descending, parts[0], after, ask.limit + 1)
     if len(found) <= ask.limit:
         return None
-    rid, row = found[ask.limit - 1]
-    return _forwards(found[: ask.limit], ask), [0, getattr(row, ORDERS[sort.key].column), rid]
+    ahead, _ = _ahead(db, ask, whole, sort)
+    found = _among(found, ahead, sort, descending, after)[: ask.limit]
+    return _forwards(found, ask), _reached(found[-1], 0, ahead, sort)
 
 
 def window(
     db: sqlite3.Connection, ask: Ask, compiled: Compiled, rids: list[int] | None, sort: Sort, state: State | None
 ) -> tuple[list[Found], State | None]:
     """Rows in the order of one column, and where the next window begins. Times far in the future come last, as does
-    what states no context length.
+    what states no context length; a time that is but a little ahead stands where it came (`_ahead`).
 
     Args:
         rids: all matches, None where they are too many to list.
     """
-    parts = _parts(ask, sort)
-    order, descending = _directions(ask, sort, parts)
-    begin, after = _begun(state, order)
     if rids is not None and len(rids) <= FEW:
         read_from = of_rids(rids)
     else:
         read_from = Source(_along(sort, compiled, rids), *_walk(db, compiled, rids, sort))
+    ahead, horizon = _ahead(db, ask, read_from, sort)
+    parts = _parts(ask, sort, horizon)
+    order, descending = _directions(ask, sort, parts)
+    begin, after = _begun(state, order)
     found: list[Found] = []
     places: list[int] = []
     for place in order[order.index(begin) :]:
         wanted = ask.limit + 1 - len(found)
-        found += _read(db, ask, read_from, ORDERS[sort.key].key, descending, parts[place], after, wanted)
+        rows = _read(db, ask, read_from, ORDERS[sort.key].key, descending, parts[place], after, wanted)
+        found += _among(rows, ahead, sort, descending, after)[:wanted] if place == 0 else rows
         places += [place] * (len(found) - len(places))
         if len(found) > ask.limit:
             # The last row of the window may lie in the part before the one that overfilled it.
             found, place = found[: ask.limit], places[ask.limit - 1]
-            rid, row = found[-1]
-            return _forwards(found, ask), [place, getattr(row, ORDERS[sort.key].column), rid]
+            return _forwards(found, ask), _reached(found[-1], place, ahead, sort)
         after = None
     return _forwards(found, ask), None
 
@@ -452,13 +463,74 @@ def _begun(state: State | None, order: range) -> tuple[int, _After | None]:
     return place, (rest[0], rest[1])
 
 
-def _parts(ask: Ask, sort: Sort) -> list[Condition]:
+def _parts(ask: Ask, sort: Sort, horizon: int) -> list[Condition]:
+    """The stretches of an order, one behind the other.
+
+    Args:
+        horizon: times after it come last; those between now and it stand elsewhere, where times count by arrival.
+    """
     key = ORDERS[sort.key].key
     if sort.key in ("updated", "created"):
-        return [(f"{key} <= ?", [ask.now + DAY]), (f"{key} > ?", [ask.now + DAY])]
+        return [(f"{key} <= ?", [ask.now if ask.by_arrival else horizon]), (f"{key} > ?", [horizon])]
     if sort.key == "context":
         return [(f"{key} IS NOT NULL", []), (f"{key} IS NULL", [])]
     return [("1", [])]
+
+
+# So many matches with a time ahead of the clock are put where they came; those further ahead than these come last.
+_MOST_AHEAD = 500
+
+# When it came here, of an operation whose time is still to come; what came before 0.2 did so longer ago than anybody
+# knows.
+ARRIVED = "coalesce((SELECT arrived_at FROM arrivals a WHERE a.idx <= c.idx ORDER BY a.idx DESC LIMIT 1), 0)"
+
+# The time at which a row stands instead of its own, and the row, by rid.
+_Ahead = dict[int, tuple[int, Row]]
+
+
+def lies_ahead(db: sqlite3.Connection, ask: Ask, order: Order) -> bool:
+    """Whether any record has a time of an order that is still to come, and by no more than a day."""
+    later = f"SELECT 1 FROM catalogue c INDEXED BY {order.along} WHERE {order.key} > ? AND {order.key} <= ? LIMIT 1"
+    return db.execute(later, (ask.now, ask.now + DAY)).fetchone() is not None
+
+
+def _ahead(db: sqlite3.Connection, ask: Ask, read_from: Source, sort: Sort) -> tuple[_Ahead, int]:
+    """The matches whose time is still to come, each with the time at which it stands instead; and from which time on
+    they come last. A time that somebody claims would else keep a record on top until it is over.
+    """
+    horizon, order = ask.now + DAY, ORDERS[sort.key]
+    if not ask.by_arrival or sort.key not in ("updated", "created") or not lies_ahead(db, ask, order):
+        return {}, horizon
+    rows = db.execute(
+        f"SELECT {COLUMNS}, {ARRIVED} FROM {read_from.tables} WHERE ({read_from.where}) AND {order.key} > ? "
+        f"AND {order.key} <= ? ORDER BY {order.key} LIMIT ?",
+        [*read_from.parameters, ask.now, horizon, _MOST_AHEAD + 1],
+    ).fetchall()
+    found = {values[0]: (min(values[-1], ask.now), row_of(values[:-1], ask.now)) for values in rows}
+    if len(rows) > _MOST_AHEAD:
+        horizon = getattr(found[rows[-1][0]][1], order.column) - 1
+        found = {rid: each for rid, each in found.items() if getattr(each[1], order.column) <= horizon}
+    return found, horizon
+
+
+def _among(rows: list[Found], ahead: _Ahead, sort: Sort, descending: bool, after: _After | None) -> list[Found]:
+    """Rows of the first part with those whose time is still to come, in one order."""
+    if not ahead:
+        return rows
+    column = ORDERS[sort.key].column
+    others = [((stood, rid), row) for rid, (stood, row) in ahead.items()]
+    if after is not None:
+        value, last = after
+        reached = (value if isinstance(value, int) else 0, last)
+        others = [each for each in others if (each[0] < reached if descending else each[0] > reached)]
+    both = [((int(getattr(row, column)), rid), row) for rid, row in rows] + others
+    return [(place[1], row) for place, row in sorted(both, key=lambda each: each[0], reverse=descending)]
+
+
+def _reached(last: Found, place: int, ahead: _Ahead, sort: Sort) -> State:
+    """Where a window ends whose last row is of that part."""
+    rid, row = last
+    return [place, ahead[rid][0] if rid in ahead else getattr(row, ORDERS[sort.key].column), rid]
 
 
 def _walk(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None, sort: Sort) -> Condition:

@@ -1,23 +1,23 @@
 """Windows in the order of relevance, for free text.
 
 The name that is the words comes first, then names that begin with the first of them and hold the others, then names
-that hold them, then the rest, and at last what has them inside a word of its name only; within each the most recently
-updated first. What matches little is ranked as a whole. A common word matches a large part of the registry, so what is
-ordered at a time is a block of the matches that were registered last; the next block follows when its window is asked
-for.
+that hold them, then the rest, and at last what has them inside a word of its name only. Within each the most recently
+updated comes first; of those, before all others, what certain owners have (`Ask.first`). What matches little is ranked
+as a whole. A common word matches a large part of the registry, so what is ordered at a time is a block of the matches
+that were registered last; the next block follows when its window is asked for.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 
 from tui_registry.frozen import NamedTuple
 from tui_registry.query.folding import words
 from tui_registry.query.nodes import And, Not, Or, Text, positive_texts
-from tui_registry.replica.catalogue.current import COLUMNS, DAY, row_of
+from tui_registry.replica.catalogue.current import COLUMNS, DAY, owned_by, row_of
 from tui_registry.replica.catalogue.derived import KIND_CODES
 from tui_registry.replica.search.compile import (
     IS_KIND,
@@ -31,10 +31,13 @@ from tui_registry.replica.search.compile import (
     start_match,
 )
 from tui_registry.replica.search.matching import (
+    ARRIVED,
+    ORDERS,
     Ask,
     Found,
     Source,
     State,
+    lies_ahead,
     most_selective,
     of_rids,
     records,
@@ -53,10 +56,9 @@ _SAME_NAME = 1_000
 _NO_CEILING = 2**62
 # The name is the words; begins with them; holds them; the rest; inside a word of the name.
 _IS, _BEGINS, _HOLDS, _ELSEWHERE, _INSIDE = range(5)
+# Each of them twice: what the owners have that come first, and what others have.
 _TIERS = 5
-
-# Times far in the future come last.
-_TIME = "iif(c.updated_at > ?, 0, c.updated_at)"
+_PLACES = 2 * _TIERS
 
 # (time to order by, rid): the larger the earlier.
 _Rank = tuple[int, int]
@@ -71,38 +73,41 @@ def window(
     Args:
         rids: all matches, None where they are too many to list.
     """
-    tier, ceiling, after = 0, _NO_CEILING, _ABOVE_ALL
+    place, ceiling, after = 0, _NO_CEILING, _ABOVE_ALL
     if state is not None:
         numbers = [value for value in state if isinstance(value, int)]
-        if len(state) != 4 or len(numbers) != 4 or not 0 <= numbers[0] < _TIERS:
+        if len(state) != 4 or len(numbers) != 4 or not 0 <= numbers[0] < _PLACES:
             raise stale_cursor()
-        tier, ceiling, *rest = numbers
+        place, ceiling, *rest = numbers
         after = (rest[0], rest[1])
+    # What strangers ask is put in order along the index of times, and so is what goes by the same order.
+    if ask.by_arrival and not lies_ahead(db, ask, ORDERS["updated"]):
+        ask = ask._replace(by_arrival=False)
     if rids is not None and len(rids) <= RANKED:
-        blocks = _as_a_whole(db, ask, compiled, rids, tier, after)
+        blocks = _as_a_whole(db, ask, compiled, rids, place, after)
     else:
-        blocks = _blocks(db, ask, compiled, tier, ceiling, after)
+        blocks = _blocks(db, ask, compiled, place, ceiling, after)
     found: list[int] = []
     reached: _Rank = _ABOVE_ALL
     with closing(blocks):
-        for tier, ceiling, ranked, floor in blocks:
+        for place, ceiling, ranked, floor in blocks:
             for rank in ranked:
                 if len(found) == ask.limit:
-                    return _rows(db, ask, found), [tier, ceiling, *reached]
+                    return _rows(db, ask, found), [place, ceiling, *reached]
                 found.append(rank[1])
                 reached = rank
-            following = (tier + 1, _NO_CEILING) if floor is None else (tier, floor)
-            if len(found) == ask.limit and following[0] < _TIERS:
+            following = (place + 1, _NO_CEILING) if floor is None else (place, floor)
+            if len(found) == ask.limit and following[0] < _PLACES:
                 # The window is full at the end of a block: the next one begins above everything.
                 return _rows(db, ask, found), [*following, *_ABOVE_ALL]
     return _rows(db, ask, found), None
 
 
 class _Block(NamedTuple):
-    """Matches of one tier below a rowid, ranked; and the rowid below which the tier goes on, None at its end. Of more
-    than a window takes there is one more, which tells that there are more."""
+    """Matches of one half of a tier below a rowid, ranked; and the rowid below which it goes on, None at its end. Of
+    more than a window takes there is one more, which tells that there are more."""
 
-    tier: int
+    place: int
     ceiling: int
     ranked: list[_Rank]
     floor: int | None
@@ -111,22 +116,40 @@ class _Block(NamedTuple):
 def _as_a_whole(
     db: sqlite3.Connection, ask: Ask, compiled: Compiled, rids: list[int], first: int, after: _Rank
 ) -> Generator[_Block, None, None]:
-    """All matches from a tier on, a block for each tier. The index tells whose names hold the words: to read all names
-    for that costs more than all else here."""
+    """All matches from a place on, a block for each. The index tells whose names hold the words: to read all names for
+    that costs more than all else here."""
     texts, context = ask.query.texts, ask.context
     left = {*rids}
     named = _among(db, "names", " AND ".join(f"({name_match(text, context)})" for text in texts), left)
     begun = _among(db, "names", start_match(texts[0], context), named)
     same = _of_that_name(db, ask, begun)
     tiers = {_IS: same, _BEGINS: begun - same, _HOLDS: named - begun}
-    for tier in range(first, _TIERS):
+    known = _of_owners(db, ask.first, rids) if ask.first else set[int]()
+    for place in range(first, _PLACES):
+        tier, is_others = divmod(place, 2)
+        if not (is_others or known):
+            after = _ABOVE_ALL
+            continue
         if tier >= _ELSEWHERE and tier not in tiers:
             left -= named
             near = _near(ask, compiled) if left else None
             tiers[_ELSEWHERE] = left if near is None else _among(db, "words", near, left)
             tiers[_INSIDE] = left - tiers[_ELSEWHERE]
-        yield _Block(tier, _NO_CEILING, _ranked(db, ask, compiled, tiers[tier], after), None)
+        half = tiers[tier]
+        if known:
+            half = half - known if is_others else half & known
+        yield _Block(place, _NO_CEILING, _ranked(db, ask, compiled, half, after), None)
         after = _ABOVE_ALL
+
+
+def _of_owners(db: sqlite3.Connection, owners: Sequence[bytes], rids: list[int]) -> set[int]:
+    """Those of a few matches that some owners have."""
+    tables, where, parameters = of_rids(rids, (f"c.owner IN ({', '.join('?' * len(owners))})", [*owners]))
+    return {rid for (rid,) in db.execute(f"SELECT c.rid FROM {tables} WHERE {where}", parameters)}
+
+
+def _is_any(db: sqlite3.Connection, match: str) -> bool:
+    return db.execute("SELECT 1 FROM words WHERE words MATCH ? LIMIT 1", (match,)).fetchone() is not None
 
 
 def _among(db: sqlite3.Connection, table: str, match: str, rids: set[int]) -> set[int]:
@@ -163,23 +186,29 @@ def _near(ask: Ask, compiled: Compiled) -> str | None:
 def _blocks(
     db: sqlite3.Connection, ask: Ask, compiled: Compiled, first: int, ceiling: int, after: _Rank
 ) -> Generator[_Block, None, None]:
-    """The matches of a tier below a rowid and those of the tiers after it, the last registered first."""
+    """The matches of a place below a rowid and those of the places after it, the last registered first."""
     sieve: str | None = None
     is_poor = False
+    if ask.first and not _is_any(db, f"({owned_by(ask.first)}) AND ({compiled.match})"):
+        ask = ask._replace(first=())
     known = _found_by_name(db, ask, compiled)
-    if first == _IS:
-        yield _Block(_IS, _NO_CEILING, _first_of(db, ask, of_rids([*known]), after) if known else [], None)
-        after = _ABOVE_ALL
+    for place in _halves(ask, _IS):
+        if place >= first:
+            half = of_rids([*known], _of_half(ask, place))
+            above = after if place == first else _ABOVE_ALL
+            yield _Block(place, _NO_CEILING, _first_of(db, ask, half, above) if known else [], None)
     # The first block of a tier mostly fills the window. For those after it there is one statement: a new one for each
     # would pay as much again for finding its place.
     with closing(db.cursor()) as reading:
-        for number, tier in _tiers(ask, compiled):
-            if number < first:
+        for place, tier in _tiers(ask, compiled):
+            if place < first:
                 continue
+            if place > first:
+                ceiling, after = _NO_CEILING, _ABOVE_ALL
             floor: int | None = ceiling
             if sieve is None or not tier.filters:
                 ranked, floor = _first_block(db, ask, tier, ceiling, known, after)
-                yield _Block(number, ceiling, ranked, floor)
+                yield _Block(place, ceiling, ranked, floor)
                 after = _ABOVE_ALL
             if floor is not None:
                 below = f"SELECT rowid FROM {tier.table} WHERE {tier.table} MATCH ? AND rowid < ? ORDER BY rowid DESC"
@@ -193,23 +222,22 @@ def _blocks(
                 sifted = rids if sieve is None or not tier.filters else _sifted(db, tier, rids, sieve)
                 unknown = [rid for rid in sifted if rid not in known] if known else sifted
                 ranked = _first_of(db, ask, of_rids(unknown, tier.where), after) if unknown else []
-                yield _Block(number, ceiling, ranked, floor)
+                yield _Block(place, ceiling, ranked, floor)
                 after = _ABOVE_ALL
-            ceiling = _NO_CEILING
 
 
 def _first_block(
     db: sqlite3.Connection, ask: Ask, tier: _Tier, ceiling: int, known: set[int], after: _Rank
 ) -> tuple[list[_Rank], int | None]:
     """The first of a block, and the rowid below which the tier goes on, read at once."""
-    where, parameters = tier.where
+    (time, times), (where, parameters) = _time(ask), tier.where
     # The last row tells of the block.
     *ranked, (count, floor) = db.execute(
         f"WITH block AS MATERIALIZED (SELECT rowid AS rid FROM {tier.table} WHERE {tier.table} MATCH ? AND rowid < ? "
         "ORDER BY rowid DESC LIMIT ?) SELECT at, rid FROM (SELECT at, rid FROM (SELECT c.rid AS rid, "
-        f"{_TIME} AS at FROM block CROSS JOIN catalogue c ON c.rid = block.rid WHERE {where}) "
+        f"{time} AS at FROM block CROSS JOIN catalogue c ON c.rid = block.rid WHERE {where}) "
         "WHERE (at, rid) < (?, ?) ORDER BY at DESC, rid DESC LIMIT ?) UNION ALL SELECT count(*), min(rid) FROM block",
-        [tier.match, ceiling, _BLOCK, ask.now + DAY, *parameters, *after, ask.limit + 1 + len(known)],
+        [tier.match, ceiling, _BLOCK, *times, *parameters, *after, ask.limit + 1 + len(known)],
     )
     unknown = [rank for rank in ranked if rank[1] not in known] if known else ranked
     return unknown[: ask.limit + 1], floor if count == _BLOCK else None
@@ -223,8 +251,16 @@ def _found_by_name(db: sqlite3.Connection, ask: Ask, compiled: Compiled) -> set[
         "SELECT c.rid, c.name FROM catalogue c INDEXED BY catalogue_name "
         f"WHERE c.name COLLATE NOCASE IN ({', '.join('?' * len(names))}) ORDER BY c.rid DESC LIMIT ?",
         [*names, _SAME_NAME],
-    )
-    rids = [rid for rid, name in rows if _is_name(words(name), wanted, ask)]
+    ).fetchall()
+    if ask.first:
+        # However many others have the same name.
+        theirs = f"({owned_by(ask.first)}) AND ({_begun(ask)})"
+        rows += db.execute(
+            "SELECT c.rid, c.name FROM words CROSS JOIN catalogue c ON c.rid = words.rowid WHERE words MATCH ? "
+            "ORDER BY words.rowid DESC LIMIT ?",
+            (theirs, _SAME_NAME),
+        ).fetchall()
+    rids = list({rid for rid, name in rows if _is_name(words(name), wanted, ask)})
     if not rids:
         return set()
     tables, where, parameters = of_rids(rids, compiled.whole)
@@ -253,11 +289,45 @@ class _Tier(NamedTuple):
     filters: tuple[str, ...] = ()
 
 
+def _halves(ask: Ask, tier: int) -> tuple[int, ...]:
+    """The places of a tier."""
+    return (2 * tier, 2 * tier + 1) if ask.first else (2 * tier + 1,)
+
+
+def _of_half(ask: Ask, place: int) -> Condition:
+    """The condition that holds for what stands at a place, of its tier."""
+    if not ask.first:
+        return "1", []
+    return f"c.owner {'NOT ' * (place % 2)}IN ({', '.join('?' * len(ask.first))})", [*ask.first]
+
+
 def _tiers(ask: Ask, compiled: Compiled) -> list[tuple[int, _Tier]]:
-    """What is read from the indexes, by its number."""
+    """What is read from the indexes, by its place."""
+    found = []
+    for number, tier in _whole_tiers(ask, compiled):
+        if ask.first:
+            # The index leads from an owner to the records.
+            found.append((2 * number, _Tier("words", f"({owned_by(ask.first)}) AND ({tier.match})", tier.where)))
+        where, parameters = tier.where
+        others, owners = _of_half(ask, 2 * number + 1)
+        if ask.first:
+            tier = tier._replace(where=(f"({where}) AND {others}", [*parameters, *owners]))
+        found.append((2 * number + 1, tier))
+    return found
+
+
+def _begun(ask: Ask) -> str:
+    """The expression for names that hold all the words, and begin with the first of them."""
     texts, context = ask.query.texts, ask.context
     named = " AND ".join(f"({name_match(text, context)})" for text in texts)
-    begins = f"({named}) AND ({start_match(texts[0], context)})"
+    return f"({named}) AND ({start_match(texts[0], context)})"
+
+
+def _whole_tiers(ask: Ask, compiled: Compiled) -> list[tuple[int, _Tier]]:
+    """The tiers, by their number."""
+    texts, context = ask.query.texts, ask.context
+    named = " AND ".join(f"({name_match(text, context)})" for text in texts)
+    begins = _begun(ask)
     holds = f"({named}) NOT ({start_match(texts[0], context)})"
     near = _near(ask, compiled)
     everything = _Tier("words", f"({near or compiled.match}) NOT ({named})", compiled.rest)
@@ -297,7 +367,8 @@ def _ranked(db: sqlite3.Connection, ask: Ask, compiled: Compiled, rids: set[int]
     # So many entries of the index of times are passed in the time in which all these rows are read. They are passed in
     # their order: with the plus the list cannot lead.
     worth = _ENTRIES * len(rids)
-    if 2 * most * records(db, compiled.kind) < worth * len(rids) and after[0] > 0:
+    is_along = not ask.by_arrival and after[0] > 0
+    if is_along and 2 * most * records(db, compiled.kind) < worth * len(rids):
         kind, index = (
             ("kind = ? AND", "catalogue_kind_updated") if compiled.kind is not None else ("", "catalogue_updated")
         )
@@ -315,12 +386,20 @@ def _ranked(db: sqlite3.Connection, ask: Ask, compiled: Compiled, rids: set[int]
 
 def _first_of(db: sqlite3.Connection, ask: Ask, matches: Source, after: _Rank) -> list[_Rank]:
     """The same of the rows of a source, all of which are read."""
-    tables, where, parameters = matches
+    (time, times), (tables, where, parameters) = _time(ask), matches
     return db.execute(
-        f"SELECT at, rid FROM (SELECT c.rid AS rid, {_TIME} AS at FROM {tables} "
+        f"SELECT at, rid FROM (SELECT c.rid AS rid, {time} AS at FROM {tables} "
         f"WHERE {where}) WHERE (at, rid) < (?, ?) ORDER BY at DESC, rid DESC LIMIT ?",
-        [ask.now + DAY, *parameters, *after, ask.limit + 1],
+        [*times, *parameters, *after, ask.limit + 1],
     ).fetchall()
+
+
+def _time(ask: Ask) -> Condition:
+    """The time that a row is put in order by: those far in the future come last, see also `Ask.by_arrival`."""
+    if not ask.by_arrival:
+        return "iif(c.updated_at > ?, 0, c.updated_at)", [ask.now + DAY]
+    nearly = f"iif(c.updated_at > ?, min({ARRIVED}, ?), c.updated_at)"
+    return f"iif(c.updated_at > ?, 0, {nearly})", [ask.now + DAY, ask.now, ask.now]
 
 
 def _rows(db: sqlite3.Connection, ask: Ask, rids: list[int]) -> list[Found]:

@@ -18,12 +18,13 @@ from tui_registry import query as language
 from tui_registry.errors import Kind
 from tui_registry.query.fields import FIELDS, is_hex
 from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
-from tui_registry.replica.catalogue.current import Page, muted_owners
+from tui_registry.replica.catalogue.current import Page, Row, muted_owners
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, index_version, indexed_share
 from tui_registry.replica.catalogue.judged import Judged, judge_some, read_judged
+from tui_registry.replica.catalogue.resembling import alike_to_others, known_keys, resembled
 from tui_registry.replica.search import matching, vocabulary
 from tui_registry.replica.search.compile import Compiled, Context, asks_words, by_folded_name, compile_query, is_owner
-from tui_registry.replica.search.matching import Ask, State, stale_cursor
+from tui_registry.replica.search.matching import Ask, Found, State, stale_cursor
 from tui_registry.replica.search.vocabulary import Facets, FacetValue, known_values, read_facets
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
@@ -77,6 +78,7 @@ class Searcher:
         whole: bool,
         strict: bool,
         own_names: bool,
+        named_first: bool,
         work: int,
         counted: bool,
     ) -> Page:
@@ -84,7 +86,7 @@ class Searcher:
         saved = self._searches.named_in(query) if own_names else None
         parsed = self._parse(query, saved, whole, strict)
         order = None if sort is None else _read_sort(sort)
-        stamp = _stamp(query, kind, sort, backwards)
+        stamp = _stamp(query, kind, sort, backwards, named_first)
         names = self._names_for(parsed) if own_names else {}
         if whole and own_names:
             self._judge(parsed, unwanted)
@@ -99,8 +101,10 @@ class Searcher:
                 context,
                 backwards,
                 counted,
+                by_arrival=own_names,
+                first=known_keys(db, self._key.known_address(db)) if named_first and parsed.texts else (),
             )
-            page = _window(db, ask)
+            page = _window(db, ask, partial(self._compared, db) if own_names else None)
             if page.next is not None:
                 page = page._replace(next=stamp + page.next)
             if cursor is None:
@@ -184,6 +188,13 @@ class Searcher:
     def _names_for(self, parsed: Query) -> dict[str, str]:
         """Local names of owners by address, where the query or its notes need them."""
         return self._names.all() if parsed.asks("owner") or parsed.asks("model") else {}
+
+    def _compared(self, db: sqlite3.Connection, found: Sequence[Found]) -> list[Row]:
+        """The rows of a window, each with whose name its name looks like."""
+        near = alike_to_others(db, [rid for rid, _ in found])
+        likes = resembled(db, self._key.known_address(db), [(row.name, row.owner) for rid, row in found if rid in near])
+        compared = iter(likes)
+        return [row._replace(like=next(compared)) if rid in near else row for rid, row in found]
 
     def _judge(self, parsed: Query, unwanted: Unwanted) -> None:
         """Judge what is not judged yet for whoever asks on this machine and waits for a whole answer, for a while: a
@@ -330,8 +341,11 @@ def _owners(addresses: Sequence[str], names: Mapping[str, str]) -> str:
     return ", ".join(whose[:_OWNERS_TOLD]) + more
 
 
-def _window(db: sqlite3.Connection, ask: Ask) -> Page:
+def _window(db: sqlite3.Connection, ask: Ask, compared: Callable[[Sequence[Found]], list[Row]] | None = None) -> Page:
     """
+    Args:
+        compared: makes the rows to show of what is found.
+
     Raises:
         QueryError: the cursor is not one of this search's.
     """
@@ -359,7 +373,8 @@ def _window(db: sqlite3.Connection, ask: Ask) -> Page:
         counted = matching.count(db, asked, rids)
     cursor = None if after is None else _write_cursor(after, counted)
     total, exact = counted or (0, False)
-    return Page([row for _, row in found], cursor, max(total, len(found)), exact)
+    rows = [row for _, row in found] if compared is None else compared(found)
+    return Page(rows, cursor, max(total, len(found)), exact)
 
 
 def _compiled(query: Query, kind: Kind | None, context: Context) -> Compiled:
@@ -416,10 +431,10 @@ def _read_cursor(cursor: str | None) -> tuple[State | None, tuple[int, bool] | N
     return state, None if total is None else (total, bool(exact))
 
 
-def _stamp(query: str, kind: Kind | None, sort: str | None, backwards: bool) -> str:
+def _stamp(query: str, kind: Kind | None, sort: str | None, backwards: bool, named_first: bool) -> str:
     """What a cursor begins with. A place in one order means nothing in another, and rows would be missing without a
     word. Made of the text, because the bounds of an age (`updated:<7d`) move while the pages are read."""
-    asked = json.dumps((query, kind, sort, backwards)).encode()
+    asked = json.dumps((query, kind, sort, backwards, named_first)).encode()
     return hashlib.sha3_256(asked).hexdigest()[:_STAMP_DIGITS]
 
 

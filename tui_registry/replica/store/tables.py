@@ -636,6 +636,19 @@ _VERSION_2 = (
         UNIQUE (key, epoch, size)
     )
     """,
+    # Derived: what a record's name looks like (`skeletons.looks`), null until the catalogue is made anew; whose names
+    # look alike is read from the index alone, those that came here first first.
+    "ALTER TABLE catalogue ADD COLUMN looks INTEGER",
+    "CREATE INDEX catalogue_looks ON catalogue (looks, rid, owner) WHERE looks IS NOT NULL",
+    # Which keys a domain said are its own, and when it was asked. Never synced.
+    """
+    CREATE TABLE domain_keys (
+        address BLOB NOT NULL,
+        domain TEXT NOT NULL,
+        said_at INTEGER NOT NULL,
+        PRIMARY KEY (address, domain)
+    ) WITHOUT ROWID
+    """,
 )
 
 # Version n is reached from n-1 by the n-th group of statements.

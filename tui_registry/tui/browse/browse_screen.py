@@ -120,6 +120,7 @@ class BrowseScreen(FrameScreen[None]):
             self._show_answer(Answer(self.bar.question, first.readings, first.understanding))
         self._facts_read()
         self.watch(self.host, "facts", self._facts_read, init=False)
+        self.watch(self.host, "settings", self._settings_changed, init=False)
         self._furnish_after_the_first_frame()
 
     @flow(group="furnish", background=True)
@@ -353,6 +354,10 @@ class BrowseScreen(FrameScreen[None]):
             self._count_facets()
         if self._later is not None and self.records.item is not None:
             self._read_entry()
+
+    def _settings_changed(self) -> None:
+        if self.bar.question not in (self.answered, self._refused):
+            self._read_anew(self.bar.question, stay=False)
 
     def _changed(self, change: browse.Change) -> None:
         self._select = change.select

@@ -26,9 +26,14 @@ _BUNDLE = 50
 
 
 class Question(NamedTuple):
-    """What the list is asked for: a query as typed."""
+    """What the list is asked for: a query as typed.
+
+    Attributes:
+        named_first: of names that fit as well, one's own and those of named keys come first.
+    """
 
     query: str = ""
+    named_first: bool = False
 
     @property
     def asks_for_all(self) -> bool:
@@ -156,7 +161,14 @@ def read_windows(
     """
 
     def search(limit: int, cursor: str | None, backwards: bool) -> Page:
-        return datastore.search(question.query, limit=limit, cursor=cursor, backwards=backwards, unwanted=unwanted)
+        return datastore.search(
+            question.query,
+            limit=limit,
+            cursor=cursor,
+            backwards=backwards,
+            unwanted=unwanted,
+            named_first=question.named_first,
+        )
 
     counted = search(1, None, backwards=False) if recount else None
     if counted is not None and span.backwards and span.cursor is None:

@@ -21,8 +21,10 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import moment, tokens
 from tui_registry.present.deeds import standing
 from tui_registry.present.manifests import manifest_rows, status, status_line
+from tui_registry.present.owners import remarks, said_by_domain
 from tui_registry.present.record_rows import (
     Row,
+    domain_rows,
     fact_rows,
     needs,
     requirement_rows,
@@ -51,6 +53,8 @@ _STYLES: Final = "browse/record_detail.tcss"
 _GAP: Final = 2  # between the titles of tabs
 _LONGEST: Final = 25_000  # a Formfile may have 24,576 characters
 _LABEL: Final = 14
+# Of the domains that name a key the header tells so many, the overview all.
+_DOMAINS_TOLD: Final = 1
 # A record may have any number of operations: so many of them are shown, around the cursor.
 HISTORY_SHOWN: Final = 200
 
@@ -383,7 +387,8 @@ def header(entry: Entry, around: Surroundings, width: int, behind: ManifestEntry
     lines += paragraph(_size(record) if entry.kind == "model" else _works_with(record), width)
     owner = str(record["owner_id"])
     keys_so_called = sum(other == entry.owner_name for other in around.owners.values())
-    lines += field("owner", f"{address_short(owner)}, {signed_by(entry, keys_so_called)}", width, 8)
+    said = "".join(f"; {said_by_domain(each, around.now)}" for each in entry.said_by[:_DOMAINS_TOLD])
+    lines += field("owner", f"{address_short(owner)}, {signed_by(entry, keys_so_called)}{said}", width, 8)
     lines += field("needs", " · ".join(needs(record)), width, 8)
     if "tags" in stated:
         lines += field("tags", _marked(stated["tags"], around), width, 8)
@@ -411,14 +416,16 @@ def counted(problems: Sequence[Problem]) -> str:
 
 
 def problems_in_words(entry: Entry | None, behind: ManifestEntry | None = None) -> tuple[str, Tone]:
-    """That the record or its manifest is in conflict, else how many problems it has and what the worst of them is;
-    empty for none."""
+    """That the record or its manifest is in conflict, else whose name its name looks like, else how many problems it
+    has and what the worst of them is; empty for none."""
     if entry is not None and len(entry.live_heads) > 1:
         whose = "its owner settles it" if not entry.mine else "nothing is lost, and you settle it"
         key = action("record.conflict").footer_key
         return f"{len(entry.live_heads)} versions are live: {key} shows them, {whose}", "problem"
     if entry is not None and behind is not None and len(behind.live_heads) > 1:
         return f"in conflict: {_of_manifest(entry, behind)[0]}", "problem"
+    if entry is not None and (told := remarks(str(entry.record["name"]), entry.like)):
+        return f"{name_of(entry)}: {told[0]}", "problem"
     if entry is None or not entry.problems:
         return "", "note"
     first = min(entry.problems, key=lambda problem: problem.severity)  # an error before a warning
@@ -450,7 +457,7 @@ def overview(entry: Entry, around: Surroundings, width: int) -> Content:
         lines += field(row.plain, text, width, _LABEL)
     lines += _fields(time_rows(record, around.now), width)
     lines += heading("Signature")
-    lines += _fields(signature_rows(entry), width)
+    lines += _fields([*signature_rows(entry), *domain_rows(entry, around.now)], width)
     return stack(lines)
 
 

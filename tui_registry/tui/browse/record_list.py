@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import ClassVar, Final
 
 from rich.cells import cell_len
@@ -16,8 +16,9 @@ from textual.widgets import Static
 
 from tui_registry.datastore import Row
 from tui_registry.frozen import NamedTuple
+from tui_registry.present.owners import LIKE_MARK, is_marked, owner_cell
 from tui_registry.query import Text
-from tui_registry.text import address_short, age, count_words, safe_text
+from tui_registry.text import age, count_words, safe_text
 from tui_registry.tui.browse.reading import WINDOW, Reading, Span
 from tui_registry.tui.kit.actions import action, bindings_for
 from tui_registry.tui.kit.host import host_of
@@ -172,7 +173,10 @@ class RecordList(WindowList[Row, Span]):
         return columns_for(width)
 
     def cells(self, item: Row, columns: tuple[Column, ...]) -> list[str]:
-        return row_text(item, columns, host_of(self).now())
+        host = host_of(self)
+        facts = host.facts
+        around = Around(host.now()) if facts is None else Around(host.now(), facts.owners, facts.address)
+        return row_text(item, columns, around)
 
     def draw(self, item: Row, columns: tuple[Column, ...], width: int, styles: RowStyles, pointed: bool) -> Strip:
         if item.status is not None and not pointed:
@@ -378,11 +382,24 @@ def columns_for(width: int) -> tuple[Column, ...]:
     return (Column("NAME", max(1, left)), *columns)
 
 
-def row_text(row: Row, columns: tuple[Column, ...], now: int) -> list[str]:
+class Around(NamedTuple):
+    """What a row is shown by beside the record: the time in Unix seconds, the local names of owners, and this replica's
+    own address."""
+
+    now: int
+    owners: Mapping[str, str] = {}
+    address: str = ""
+
+    def whose(self, owner: str) -> str:
+        """The owner in a word."""
+        return owner_cell(owner, owner == self.address, self.owners)
+
+
+def row_text(row: Row, columns: tuple[Column, ...], around: Around) -> list[str]:
     """The row's cells, each as wide as its column."""
     cells = []
     for column in columns:
-        text = safe_text(_VALUES[column.title](row, now), _LONGEST_CELL)
+        text = safe_text(_VALUES[column.title](row, around), _LONGEST_CELL)
         if column.title == "LICENCE":
             text = licence_in(text, column.width)
         if column.title == "NAME" and row.status is not None:
@@ -400,9 +417,12 @@ def _with_status(name: str, status: str, width: int) -> str:
 
 
 def mark_of(row: Row) -> str:
-    """One letter for what one should know of a record: `!` a conflict, `+` a time ahead of this clock."""
+    """One letter for what one should know of a record: `!` a conflict, `~` a name like another's, `+` a time ahead of
+    this clock."""
     if row.in_conflict:
         return "!"
+    if is_marked(row.name, row.like):
+        return LIKE_MARK
     return "+" if row.future else " "
 
 
@@ -416,26 +436,26 @@ def _count(number: int | None) -> str:
 
 
 class _Shown(NamedTuple):
-    """A column, its rank when there is not room for all, and what stands in it at a time in Unix seconds."""
+    """A column, its rank when there is not room for all, and what stands in it."""
 
     column: Column
     rank: int
-    value: Callable[[Row, int], str]
+    value: Callable[[Row, Around], str]
 
 
 # In the order they are shown, after the name.
 _COLUMNS: Final = (
     _Shown(Column("KIND", 5), 2, lambda row, _: row.kind),
     _Shown(Column("TYPE", 11), 4, lambda row, _: row.type),
-    _Shown(Column("FRAMEWORK", 12), 7, lambda row, _: row.framework),
+    _Shown(Column("FRAMEWORK", 12), 8, lambda row, _: row.framework),
     _Shown(Column("SIZE", 6, right=True), 1, lambda row, _: _count(row.parameters)),
-    _Shown(Column("CONTEXT", 7, right=True), 6, lambda row, _: _count(row.context_length)),
+    _Shown(Column("CONTEXT", 7, right=True), 7, lambda row, _: _count(row.context_length)),
     _Shown(Column("LICENCE", 12), 5, lambda row, _: row.license),
     _Shown(Column("VERSION", 9), 9, lambda row, _: row.version),
-    _Shown(Column("OWNER", 12), 8, lambda row, _: address_short(row.owner)),
-    _Shown(Column("UPDATED", 7, right=True), 3, lambda row, now: age(now - row.updated_at)),
+    _Shown(Column("OWNER", 12), 6, lambda row, around: around.whose(row.owner)),
+    _Shown(Column("UPDATED", 7, right=True), 3, lambda row, around: age(around.now - row.updated_at)),
 )
-_VALUES: Final[dict[str, Callable[[Row, int], str]]] = {
+_VALUES: Final[dict[str, Callable[[Row, Around], str]]] = {
     "NAME": lambda row, _: row.name or "(no name)",
     **{shown.column.title: shown.value for shown in _COLUMNS},
 }

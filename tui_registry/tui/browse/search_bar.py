@@ -113,7 +113,8 @@ class SearchBar(Widget):
 
     @property
     def question(self) -> Question:
-        return Question(self._first_query if self._parts is None else self._parts.line.value)
+        query = self._first_query if self._parts is None else self._parts.line.value
+        return Question(query, host_of(self).settings.named_first != "off")
 
     @property
     def is_typing(self) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Literal
 
-from tui_registry.datastore import Datastore, Peer, Stats
+from tui_registry.datastore import Datastore, Peer, Stats, StoreError
 from tui_registry.frozen import NamedTuple
 
 Tone = Literal["done", "problem", "note"]
@@ -45,6 +46,9 @@ def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | Non
     """What the replica holds; None when nothing was committed since `before`. Raises StoreError."""
     changes = datastore.changes()
     restored = _is_restored(datastore, before)
+    if datastore.why_read_only:
+        with suppress(StoreError):  # what kept it from being written may be gone by now
+            datastore.expect_writable()
     read_only = bool(datastore.why_read_only)
     # That its owner goes on with an older copy may be noted outside the replica alone.
     if before is not None and (changes, restored, read_only) == (before.changes, before.restored, before.read_only):

@@ -16,6 +16,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui_registry.present.owners import LIKE_MARK, LIKE_MARK_MEANS
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import HEADINGS, Where, actions_for, bindings_for
 from tui_registry.tui.kit.flows import FlowScreen
@@ -103,6 +104,7 @@ def help_text(places: Iterable[Where], width: int) -> Content:
                 lines += field(f"  {action.shown_keys}", action.tooltip, width, _KEYS_WIDTH)
     lines += heading("Marks in the list")
     lines += field("  !", "Conflict: more than one version is live; ! shows them all", width, _KEYS_WIDTH)
+    lines += field(f"  {LIKE_MARK}", LIKE_MARK_MEANS, width, _KEYS_WIDTH)
     lines += field("  +", "Dated more than a day ahead of this machine's clock", width, _KEYS_WIDTH)
     lines += heading("What an operation in the history is now")
     lines += field("  current", "The record is what this operation wrote", width, _KEYS_WIDTH)

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 POLL_SECONDS = 1.0
+# How the store begins to say so, too.
+_ONLY_READ = "this replica can only be read"
 _LATE: Final = "still at work on that; esc gives it up"
 _STYLES: Final = Path(__file__).parents[1]
 
@@ -182,7 +184,7 @@ class RegistryHost(App[None]):
         elif self.settings.theme:
             self.say(f"there is no theme {safe_text(self.settings.theme, 40)}: ctrl+p shows them all", "problem")
         if self.datastore.why_read_only and not self.outcome.text:
-            self.say(f"this replica can only be read: {safe_text(self.datastore.why_read_only, 200)}", "problem")
+            self.say(f"{_ONLY_READ}: {safe_text(self.datastore.why_read_only, 200)}", "problem")
         if self.facts is None:
             self.look()
         self.set_interval(POLL_SECONDS, self.look)
@@ -192,6 +194,8 @@ class RegistryHost(App[None]):
         try:
             facts = await asyncio.to_thread(read_facts, self.datastore, before)
             if facts is not None:
+                if not facts.read_only and self.outcome.text.startswith(_ONLY_READ):
+                    self.say("")
                 self.facts = facts
         except RegistryError as error:
             self.say(error.sentence, "problem")

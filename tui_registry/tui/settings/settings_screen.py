@@ -37,7 +37,7 @@ from tui_registry.tui.kit.lists import GAP, Column, ItemList
 from tui_registry.tui.kit.text_flow import Flow, paragraph, stack
 from tui_registry.tui.sync import PullsByThemselves
 
-SettingKind = Literal["name", "theme", "every", "place", "owner"]
+SettingKind = Literal["name", "theme", "every", "first", "place", "owner"]
 _LONGEST_NAME: Final = 64
 _NAME_WIDTH: Final = 20
 _GROUP_WIDTH: Final = 12
@@ -173,6 +173,8 @@ class SettingsScreen(FrameScreen[None]):
                 await choose_theme(self.host)
             case "every":
                 await self._change_interval()
+            case "first":
+                await self._change_order()
             case "owner":
                 await self._rename_owner(row)
             case _:
@@ -232,6 +234,11 @@ class SettingsScreen(FrameScreen[None]):
             shown = f"the app pulls every {every}" if every else "the app pulls only when it is asked to"
             await keep_setting(self.host, "sync_every", every, f"{shown} from now on")
             self.host.held(PullsByThemselves)
+
+    async def _change_order(self) -> None:
+        on = self.host.settings.named_first == "off"
+        shown = "your own records and those of keys you named come first" if on else "no key's records come first"
+        await keep_setting(self.host, "named_first", "on" if on else "off", f"{shown} from now on")
 
     async def _rename_owner(self, row: SettingRow) -> None:
         await self.read(self.datastore.expect_writable)
@@ -316,6 +323,12 @@ def setting_rows(
             "and less often.", settings.sync_every or "off",
         ),
         SettingRow(
+            "first", "", "named keys first", "off" if settings.named_first == "off" else "on",
+            "Whether a search puts your own records, and those of keys that you named, before others whose names fit "
+            "as well. Lists and other replicas' answers do not depend on it.",
+            settings.named_first or "on",
+        ),
+        SettingRow(
             "place", "your key", "address", f"0x{address}",
             "Your name as an owner everywhere: every record and operation of yours carries it.", f"0x{address}",
         ),
@@ -365,6 +378,7 @@ _DOES: Final[dict[SettingKind, str]] = {
     "name": "enter changes it",
     "theme": "enter chooses others",
     "every": "enter changes it",
+    "first": "enter turns it on or off",
     "place": "enter or y copies it",
     "owner": "enter renames it · d forgets it · y copies the address",
 }

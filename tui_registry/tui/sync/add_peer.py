@@ -34,8 +34,13 @@ class AddPeerScreen(Dialog[Peer]):
     AUTO_FOCUS = f"#peer-{NAME}"
     BINDINGS: ClassVar[list[BindingType]] = [*TYPE_AHEAD]
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "") -> None:
+        """
+        Args:
+            address: where it is, if that is known.
+        """
         super().__init__("Add a peer", "A node or a folder. Nothing travels until you pull.")
+        self._address = address
         self._left: set[str] = set()
 
     def compose_answers(self) -> Iterable[Widget]:
@@ -43,7 +48,7 @@ class AddPeerScreen(Dialog[Peer]):
         yield LineInput(placeholder="hub", id=f"peer-{NAME}", compact=True)
         yield Static(classes="wrong", id=f"wrong-{NAME}")
         yield Static(Content("Address: URL of a node, or path of a folder"), classes="label")
-        yield LineInput(placeholder=EXAMPLES[0][0], id=f"peer-{ADDRESS}", compact=True)
+        yield LineInput(value=self._address, placeholder=EXAMPLES[0][0], id=f"peer-{ADDRESS}", compact=True)
         yield Static(classes="wrong", id=f"wrong-{ADDRESS}")
         yield Horizontal(
             Button(Content("Cancel (esc)"), id="cancel"),

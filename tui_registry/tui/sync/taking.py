@@ -101,7 +101,7 @@ class _Found(NamedTuple):
     """What is taken from a peer, and what it brought.
 
     Attributes:
-        waits: operations that it sent last, and that are left out and may come in.
+        waits: operations that it sent first, and that are left out and may come in.
         only_it: what nobody else brought.
     """
 
