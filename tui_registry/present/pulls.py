@@ -42,7 +42,7 @@ COUNTS = (
     Count("rejected", "rejected", "rejected", ""),
     Count("pending", "pending", "waiting for earlier ones", "they wait for earlier ones"),
     Count("unsupported", None, "of a later version", "of a later version"),
-    Count("left_out", "left out", "left out", "left out by this replica's own choice"),
+    Count("left_out", "left out", "left out", "by this replica's own choice"),
     Count("conflicts", "in conflict", "in conflict", None),
 )
 

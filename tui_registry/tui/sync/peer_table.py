@@ -365,7 +365,7 @@ def _kept_out(view: PeerView) -> str:
     words = []
     for count, number in kept_out(view.peer):
         why = count.kept_out or f"{action('sync.quarantine').footer_key} shows why"
-        words.append(f"{exact(number)} {count.name}" + (f" ({why})" if number else ""))
+        words.append(f"{exact(number)} {count.brief or count.name}" + (f" ({why})" if number else ""))
     return " · ".join(words)
 
 
