@@ -92,6 +92,13 @@ def test_settings_are_set_where_there_is_no_file(cli: Cli, file: Path) -> None:
     assert file.exists()
 
 
+def test_a_size_is_set_in_the_units_of_limits(cli: Cli, file: Path) -> None:
+    for name, value in (("sync.room_bytes", "5GB"), ("node.push_store_bytes", "2GiB")):
+        assert cli("config", "set", name, value).code == 0
+    told = cli("config", "show", "--json").json
+    assert (told["sync"], told["node"]) == ({"room_bytes": 5 * 10**9}, {"push_store_bytes": 2 * 2**30})
+
+
 @pytest.mark.parametrize(
     ("name", "value", "part"),
     [
@@ -100,6 +107,11 @@ def test_settings_are_set_where_there_is_no_file(cli: Cli, file: Path) -> None:
         ("sync.pull_secs", "64", "[sync] has no bound 'pull_secs': did you mean pull_seconds?"),
         ("xyzzy", "64", "'config show --all' lists them"),
         ("node.connections", "many", "node.connections must be a number, such as 30: 'many' is none"),
+        (
+            "sync.room_bytes",
+            "none",
+            "must be a number of bytes, such as 500MB or 2GiB: 'none' is none, and an empty word",
+        ),
         ("node.connections", "0", "[node] connections is 0: write 1 to"),
         ("node.connections", "1.5", "must be a whole number"),
         ("node.connections", "nan", "must be a"),

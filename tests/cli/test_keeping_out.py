@@ -78,7 +78,7 @@ def test_a_purge_says_first_what_it_takes_and_asks(cli: Cli, filled: Path) -> No
 
 
 def test_a_limit_holds_what_is_over_it_back_and_says_so(cli: Cli, filled: Path) -> None:
-    assert cli("peer", "limit", "stick", "--ops", "5", "--bytes", "2GiB").out == "stick: 5 operations in all, 2 GB in all\n"  # fmt: skip
+    assert cli("peer", "limit", "stick", "--ops", "5", "--bytes", "2GiB").out == "stick: 5 operations in all, 2 GiB in all\n"  # fmt: skip
     assert cli("sync").out == "stick: 5 new, 2 left out\n"
     assert "source full: as much came from there as is taken" in cli("quarantine", "--left-out").out
     assert cli("peer", "limit").out.startswith("stick: 5 operations in all")
@@ -89,6 +89,36 @@ def test_a_limit_holds_what_is_over_it_back_and_says_so(cli: Cli, filled: Path) 
         assert cli(*line).code == 2
     assert cli("peer", "limit", "nobody", "--ops", "3").code == 1
     assert cli("peer", "limit", "stick", "--bytes", "much").code == 2
+
+
+def test_a_limit_is_told_as_it_was_said(cli: Cli, filled: Path) -> None:
+    assert cli("peer", "limit", "stick", "--bytes", "500MB", "--owner-ops", "1").out == "stick: 500 MB in all, 1 operation of an owner\n"  # fmt: skip
+    assert cli("peer", "limit", "stick", "--bytes", "1536").out == "stick: 1,536 bytes in all, 1 operation of an owner\n"  # fmt: skip
+
+
+def test_what_is_left_out_of_one_owner_is_found_behind_larger_ones_and_told_of_its_peer(cli: Cli, filled: Path) -> None:
+    cli("peer", "limit", "--everybody", "--ops", "0")
+    cli("block", NOISY)
+    cli("sync")
+    assert "  identical but for 7 left out here\n" in cli("peer", "list").out
+    assert "left out   7 operations\n" in cli("peer", "show", "stick").out
+    told = cli("quarantine", "--left-out", "--owner", NOISY, "--limit", "1").out
+    assert "spam-lab" in told
+    assert told.endswith("  blocked: their owner is blocked\n")
+
+
+@pytest.mark.parametrize("how", ["--dry-run", "--yes"])
+def test_a_purge_of_what_a_mistyped_peer_brought_is_not_told_as_done(cli: Cli, filled: Path, how: str) -> None:
+    said = cli("purge", "--peer", "stik", how)
+    assert (said.code, said.out) == (1, "")
+    assert "no peer named 'stik'" in said.err
+    assert cli("purge", "--peer", "stick", how).code == 0
+
+
+def test_one_operation_comes_in(cli: Cli, filled: Path) -> None:
+    cli("peer", "limit", "stick", "--ops", "6")
+    cli("sync")
+    assert cli("quarantine", "--left-out", "--take-in").out.startswith("1 operation comes in at the next sync")
 
 
 def test_only_named_keys_come_in_where_that_is_said(cli: Cli, filled: Path) -> None:

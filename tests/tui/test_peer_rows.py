@@ -239,3 +239,14 @@ def test_what_is_odd_about_a_key_is_told_when_a_pull_has_ended() -> None:
     assert outcome([(odd, None), (result(), None)]) == (
         "2 pulls: nothing new, 1 with a key to look at (hub)", "problem",
     )  # fmt: skip
+
+
+def test_what_is_left_out_of_an_up_to_date_peer_is_told_in_words() -> None:
+    read = {"their_size": 34, "next_index": 34, "last_sync": NOW}
+    words = peer_detail(PeerView(peer(**read, identical=True, left_out=4)), NOW, 200).plain
+    assert "identical but for 4 operations left out here" in words
+    assert "4 left out (" in words
+    # Of what was purged nobody may know how much of it a peer has: so this replica need not have more.
+    unlike = peer_detail(PeerView(peer(**read)), NOW, 200).plain
+    assert "has more" not in unlike
+    assert "0 left out" in unlike

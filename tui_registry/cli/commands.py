@@ -932,7 +932,12 @@ def _config(parser: ArgumentParser) -> None:
     actions.add_parser("edit", description=_EDIT)
     one = actions.add_parser("set", description=_SET)
     one.add_argument("name", type=words, metavar="NAME", help="such as theme, or sync.pull_seconds for a bound")
-    one.add_argument("value", type=words, metavar="VALUE", help="an empty word takes the setting away")
+    one.add_argument(
+        "value",
+        type=words,
+        metavar="VALUE",
+        help="a size may be said as 500MB or 2GiB; an empty word takes the setting away",
+    )
     for action in (show, path, one):
         _json(action)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from argparse import Namespace
@@ -124,11 +125,20 @@ def _number(path: Path, name: str, typed: str) -> int | float | None:
         return int(typed)
     except ValueError:
         pass
+    is_size = name.endswith("_bytes")
+    if is_size:
+        from tui_registry.present.leaving_out import read_size
+
+        with contextlib.suppress(ValueError):
+            return read_size(typed)
     try:
         return float(typed)
     except ValueError:
+        what = "a number of bytes, such as 500MB or 2GiB" if is_size else "a number, such as 30"
         raise SettingsError(
-            path, f"{safe_text(name, 60)} must be a number, such as 30: '{safe_text(typed, 40)}' is none"
+            path,
+            f"{safe_text(name, 60)} must be {what}: '{safe_text(typed, 40)}' is none, and an empty word takes the "
+            "setting away",
         ) from None
 
 

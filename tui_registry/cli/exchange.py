@@ -441,6 +441,7 @@ def _show_peer(peer: Peer, *, as_json: bool) -> None:
     last = "never" if peer.last_sync is None else f"{age(now - peer.last_sync)} ({moment_utc(peer.last_sync)})"
     lines = [("peer", peer.name), ("address", peer.address), ("state", _state(peer))]
     lines += [("their log", theirs), ("read", plural(peer.next_index, "operation")), ("last sync", last)]
+    lines += [("left out", plural(peer.left_out, "operation"))] if peer.left_out else []
     lines += [("key", key_words(peer)), ("root", root_words(peer))]
     lines += [("failed", peer.last_error)] if peer.last_error is not None else []
     lines += [("", line) for line in _concern_lines(peer)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tui_registry.cli.output import Column, Table, UsageError, confirm, note, out, out_json, terminal_width
 from tui_registry.cli.registry import open_registry
 from tui_registry.datastore import EVERYBODY, NO_RATION, PUSHES, StoreError
-from tui_registry.text import age, exact, plural, safe_text, size_bytes
+from tui_registry.text import age, exact, safe_text, size_bytes
 
 if TYPE_CHECKING:
     from tui_registry.datastore import Datastore, LeftOutGroup, Ration
@@ -67,6 +67,13 @@ def purge(args: Namespace) -> int:
         if args.peer is not None:
             whose = f"what only {safe_text(args.peer, 40)} brought"
         planned = datastore.plan_purge(owner=owner, peer=args.peer)
+        if args.peer is not None and not planned.ops and all(peer.name != args.peer for peer in datastore.peers.all()):
+            # A name that was mistyped would else be told that all is done.
+            raise StoreError(
+                "not_found",
+                f"there is no peer named '{safe_text(args.peer, 40)}', and nothing here came from one of that name "
+                "alone: see 'peer list'",
+            )
         beside = {"owner": owner, "peer": args.peer}
         if args.dry_run:
             if args.json:
@@ -126,7 +133,7 @@ def limit(datastore: Datastore, args: Namespace) -> None:
 
 def left_out(datastore: Datastore, args: Namespace) -> None:
     """List what was left out, or let it come in at the next sync."""
-    from tui_registry.present.leaving_out import left_out_json
+    from tui_registry.present.leaving_out import comes_in, left_out_json
 
     owner = None if args.owner is None else owner_of(datastore, args.owner)
     if args.take_in:
@@ -134,14 +141,14 @@ def left_out(datastore: Datastore, args: Namespace) -> None:
         if args.json:
             out_json({"owner": owner, "wanted": count})
         elif count:
-            out(f"{plural(count, 'operation')} come in at the next sync with a peer that has them, whatever the limits")
+            out(f"{comes_in(count)} with a peer that has {'it' if count == 1 else 'them'}, whatever the limits")
         else:
             note("nothing waits: what blocked owners have stays out, and 'block OWNER --undo' takes it again")
     elif args.json:
         for found in datastore.rations.left_out(args.limit, owner=owner):
             out_json(left_out_json(found))
     else:
-        groups = [group for group in datastore.rations.groups(args.limit) if owner in (None, group.owner)]
+        groups = datastore.rations.groups(args.limit, owner=owner)
         if groups:
             _print_groups(datastore, groups)
         else:

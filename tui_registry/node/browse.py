@@ -510,13 +510,13 @@ class _Records:
         if name == "status":
             to = place.search(q=with_term("", "status", _raw(item)))
             return f'<a href="{to}"><bdi>{shown(row.text)}</bdi></a>'
-        # A digest by itself: what it names is of the record's kind, or a model.
-        kind: Kind | None = {"superseded_by": behind.kind, "required_models": _BY_KIND["model"]}.get(name)
-        if kind is None or not _HASH.fullmatch(row.text):
+        if name not in ("superseded_by", "required_models") or not _HASH.fullmatch(row.text):
             return _with_address(row.text, item)
-        if next(iter(self._datastore.bodies([row.text])), None) is None:
+        # A digest by itself: the record may be of another kind than its author meant.
+        found = next(iter(self._datastore.bodies([row.text])), None)
+        if found is None:
             return f'<span class="hash">{row.text}</span> <span class="soft">(not known here)</span>'
-        return f'<a class="hash" href="{place.record(kind, row.text)}">{row.text}</a>'
+        return f'<a class="hash" href="{place.record(found.kind, row.text)}">{row.text}</a>'
 
     def _models(self, named: Json, place: _Place) -> str:
         """The models that an agent prefers, by their names where they are here."""

@@ -21,7 +21,7 @@ from tui_registry.node.responses import NodeError, later
 from tui_registry.node.shared import Member
 from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.settings import PushersName
-from tui_registry.text import age, exact, size_bytes
+from tui_registry.text import age, plural, size_bytes
 
 # No peer's name has a colon.
 _PUSH = "push:"
@@ -120,7 +120,7 @@ class PushPolicy:
             if spent.ops + ops >= most.ops or spent.bytes + size >= most.bytes:
                 raise later("too_many", "what you push besides may reach the ration of your address", 5)
             return
-        had = f"{exact(spent.ops)} operations" if spent.ops >= most.ops else f"{size_bytes(spent.bytes)} of operations"
+        had = plural(spent.ops, "operation") if spent.ops >= most.ops else f"{size_bytes(spent.bytes)} of operations"
         seconds = max(1, self._day.free_in(pusher.source))
         raise NodeError(
             "ration",

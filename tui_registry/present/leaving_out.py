@@ -88,9 +88,22 @@ def ration_words(ration: Ration) -> str:
     told = ["only named keys"] if ration.named_only else []
     each = (("in all", ration.source_ops, ration.source_bytes), ("of an owner", ration.owner_ops, ration.owner_bytes))
     for whose, ops, size in each:
-        told += [] if ops is None else [f"{exact(ops)} operations {whose}"]
-        told += [] if size is None else [f"{size_bytes(size)} {whose}"]
+        told += [] if ops is None else [f"{plural(ops, 'operation')} {whose}"]
+        told += [] if size is None else [f"{_size_as_said(size)} {whose}"]
     return ", ".join(told) or "whatever comes"
+
+
+def comes_in(count: int) -> str:
+    """`12 operations come in at the next sync`."""
+    return f"{plural(count, 'operation')} {'comes' if count == 1 else 'come'} in at the next sync"
+
+
+def _size_as_said(size: int) -> str:
+    """As whoever set it wrote it: in the largest unit that it is whole in, which `read_size` reads back: `500 MB`."""
+    units = [(_UNITS[unit], "kB" if unit == "k" else f"{unit.upper()}B") for unit in "kmgt"]
+    units += [(_BINARY[unit], f"{unit.upper()}iB") for unit in "kmgt"]
+    of, name = max(((of, name) for of, name in units if size and size % of == 0), default=(1, ""))
+    return f"{exact(size // of)} {name}" if name else plural(size, "byte")
 
 
 def read_size(typed: str) -> int:

@@ -87,7 +87,7 @@ def taken_in(count: int) -> str:
     """What asking for what waits came to."""
     if not count:
         return "nothing waits that may come in"
-    return f"{plural(count, 'operation')} come in at the next sync, whatever the limits"
+    return f"{leaving_out.comes_in(count)}, whatever the limits"
 
 
 def left_out_words(count: int) -> str:

@@ -332,6 +332,8 @@ def _said_in_full(state: str, view: PeerView) -> str:
     if view.pulling is not None:
         return state
     if view.peer.identical:
+        if view.peer.left_out:
+            return f"identical but for {plural(view.peer.left_out, 'operation')} left out here"
         return "identical: both logs hold the same operations"
     key = action("sync.pull").footer_key
     if state.startswith("behind"):
@@ -340,7 +342,7 @@ def _said_in_full(state: str, view: PeerView) -> str:
         return f"never pulled: {key} reads its log"
     if any(number for _, number in kept_out(view.peer)):
         return "up to date: all of its log was read, and not all of it was kept"
-    return "up to date: all of its log was read, and this replica has more"
+    return "up to date: all of its log was read, but the two logs differ"
 
 
 def _so_far(pulling: Pulling) -> str:

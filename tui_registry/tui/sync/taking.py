@@ -128,7 +128,8 @@ def _choices(peer: Peer, found: _Found) -> list[kit.Choice]:
         note = f"{plural(found.waits, 'operation')}, at the next sync"
         choices.append(kit.Choice("t", "take in", "take in what waits", note))
     if peer.node is not None:
-        choices.append(kit.Choice("k", "key", "the key that it says is its own", "mute, block or purge it"))
+        whose = "its key" if peer.signed_by == peer.node else "the key it says is its own"
+        choices.append(kit.Choice("k", "key", whose, "mute, block or purge it"))
     if found.only_it.ops:
         choices.append(kit.Choice("p", "purge", "purge what only it brought"))
     return choices
