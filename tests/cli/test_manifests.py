@@ -172,8 +172,21 @@ def test_a_manifest_is_edited_in_an_editor_and_what_is_wrong_is_kept(
     assert "- e\n" in kept.read_text()
     edits("exit 3")
     assert "ended with 3" in cli("manifest", "edit", both).err
+    before = {*tmp_path.glob("tui-registry-*")}
+    # One that leaves a backup beside it, and one that takes the file away; what is no UTF-8 is not signed as else.
+    edits('rm "$1"')
+    assert is_one_sentence(cli("manifest", "edit", both), "manifest.yaml", "read")
+    edits('touch "$1.bak"; echo \'languages: [de]\' > "$1"')
+    assert cli("manifest", "edit", both).code == 0
+    assert cli("manifest", "show", both, "--json").json["manifest"]["languages"] == ["de"]
+    assert {*tmp_path.glob("tui-registry-*")} == before
+    edits("printf 'status_message: caf\\351\\n' > \"$1\"")
+    said = cli("manifest", "edit", both)
+    assert (said.code, "UTF-8" in said.err, "is kept" in said.err) == (1, True, True)
     monkeypatch.setenv("EDITOR", os.fspath(tmp_path / "no-such-editor"))
     assert is_one_sentence(cli("manifest", "edit", both), "cannot be started")
+    monkeypatch.setenv("EDITOR", "vi '")
+    assert is_one_sentence(cli("manifest", "edit", both), "set $EDITOR")
 
 
 def test_a_manifest_in_conflict_is_shown_and_settled(cli: Cli, both: str, data_dir: Path) -> None:

@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui_registry.cli.output import FileError, StoppedError, UsageError, confirm, note, out, out_json, problem_line
+from tui_registry.cli.output import (
+    FileError,
+    StoppedError,
+    UsageError,
+    confirm,
+    editor_words,
+    note,
+    out,
+    out_json,
+    problem_line,
+    run_editor,
+)
 from tui_registry.cli.registry import (
     STDIN,
     asking,
@@ -163,21 +174,32 @@ def _edit(args: Namespace) -> int:
             raise UsageError("nobody is here to edit it: 'manifest set ID FILE' takes a file, '-' stdin")
         present = _present(registry, entry)
         text = _as_yaml(entry, present.manifest or defaults("manifest"))
-        folder = Path(tempfile.mkdtemp(prefix="tui-registry-"))
-        path = folder / "manifest.yaml"
-        path.write_text(text, "utf-8")
-        _run_editor(path)
-        edited = path.read_text("utf-8", "replace")
+        words = editor_words("vi")
+        path = Path(tempfile.mkdtemp(prefix="tui-registry-")) / "manifest.yaml"
+        path.write_bytes(text.encode())
+        try:
+            code = run_editor(words, str(path))
+        except FileError:
+            _remove(path)
+            raise
+        if code:
+            raise StoppedError(f"the editor ended with {code}; {safe_text(str(path))} is as it left it")
+        try:
+            # Strictly: what is not UTF-8 would be signed as something else than was written.
+            edited = read_text(str(path), MAX_DOCUMENT_BYTES)
+            if edited != text:
+                _write(registry, entry, present, load_document(edited, str(path)), str(path), whole=True)
+        except RegistryError:
+            if path.exists():
+                again = f"tui-registry manifest set {entry.id[:12]} {safe_text(str(path))}"
+                note(f"what you wrote is kept: '{again}' takes it, once it is right")
+            else:
+                _remove(path)
+            raise
         if edited == text:
             _remove(path)
             note("nothing was changed, and nothing was signed")
             return 0
-        try:
-            _write(registry, entry, present, load_document(edited, str(path)), str(path), whole=True)
-        except RegistryError:
-            again = f"tui-registry manifest set {entry.id[:12]} {safe_text(str(path))}"
-            note(f"what you wrote is kept: '{again}' takes it, once it is right")
-            raise
         _remove(path)
         after = _present(registry, entry)
     return _tell(args, entry, after)
@@ -337,22 +359,8 @@ def _as_yaml(entry: Entry, present: Record) -> str:
     return about + yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=110)
 
 
-def _run_editor(path: Path) -> None:
-    import shlex
-    import subprocess
-
-    words = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-    try:
-        code = subprocess.run([*words, str(path)], check=False).returncode  # noqa: S603 - the person's own editor
-    except OSError as error:
-        _remove(path)
-        raise FileError(
-            f"the editor '{safe_text(' '.join(words), 80)}' cannot be started ({error.strerror}): set $EDITOR"
-        ) from error
-    if code:
-        raise StoppedError(f"the editor ended with {code}; {safe_text(str(path))} is as it left it")
-
-
 def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    path.parent.rmdir()
+    """Take away the folder that was made for the file, with what the editor left beside it (a backup, a swap file)."""
+    import shutil
+
+    shutil.rmtree(path.parent, ignore_errors=True)

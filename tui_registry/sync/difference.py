@@ -118,8 +118,9 @@ def read_question(tree: Mapping[str, Json]) -> Question:
         QuestionError.
     """
     # A member that is there is never taken for one that is not: else another question is answered than was asked.
-    epoch, size = tree.get("epoch"), _count(tree.get("size"), MAX_SIZE)
-    if "epoch" in tree and not (isinstance(epoch, str) and _HEX_EPOCH.fullmatch(epoch)):
+    named, size = tree.get("epoch"), _count(tree.get("size"), MAX_SIZE)
+    epoch = named if isinstance(named, str) and _HEX_EPOCH.fullmatch(named) else None
+    if "epoch" in tree and epoch is None:
         raise QuestionError("epoch", "must be 32 lower-case hex digits, or be left out")
     if ("size" in tree) != ("epoch" in tree) or ("size" in tree and size is None):
         raise QuestionError("size", "must be a whole number from 0 on, and stand beside an epoch")
