@@ -180,6 +180,13 @@ def test_a_manifest_is_edited_in_an_editor_and_what_is_wrong_is_kept(
     assert cli("manifest", "edit", both).code == 0
     assert cli("manifest", "show", both, "--json").json["manifest"]["languages"] == ["de"]
     assert {*tmp_path.glob("tui-registry-*")} == before
+    # What was not edited is as it was, whatever YAML makes of it.
+    odd = ["no", "1e5", "0o17", "a\x85b", "a\u2028b", "a\nb", " a ", "\ufeffa", "é", "#a", "\x1b[0m"]
+    assert cli("manifest", "set", both, "-", given=json.dumps({"datasets": odd})).code == 0
+    edits('echo \'documentation_url: https://example.org\' >> "$1"; sed -i "/^documentation_url: \'\'/d" "$1"')
+    assert cli("manifest", "edit", both).code == 0
+    found = cli("manifest", "show", both, "--json").json["manifest"]
+    assert (found["datasets"], found["documentation_url"]) == (odd, "https://example.org")
     edits("printf 'status_message: caf\\351\\n' > \"$1\"")
     said = cli("manifest", "edit", both)
     assert (said.code, "UTF-8" in said.err, "is kept" in said.err) == (1, True, True)

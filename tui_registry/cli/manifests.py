@@ -356,7 +356,11 @@ def _as_yaml(entry: Entry, present: Record) -> str:
 
     about = f"# What stands behind {_called(entry)}. What you leave out goes; 'tui-registry help manifest' has more.\n"
     fields = {field.name: present[field.name] for field in MANIFEST_FIELDS if field.name not in _NOT_EDITED}
-    return about + yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=110)
+    # A next line (U+0085) is written as it is, and read as the end of a line: what has one is escaped throughout.
+    written = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=110)
+    if "\x85" in written:
+        written = yaml.safe_dump(fields, sort_keys=False, width=110)
+    return about + written
 
 
 def _remove(path: Path) -> None:
