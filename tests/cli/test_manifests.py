@@ -91,6 +91,10 @@ def test_a_record_is_deprecated_withdrawn_and_used_again_and_undo_takes_back_eac
     agent = cli("register", "agent", "-", "--json", given="name: helper\nlicense: MIT\n").json["id"]
     told = cli("deprecate", own, "--message", "too old", "--by", heir[:12], "--json").json["manifest"]
     assert (told["status"], told["status_message"], told["superseded_by"]) == ("Deprecated", "too old", heir)
+    # What a second one does not give stays.
+    for message in ("much too old", "too old"):
+        told = cli("deprecate", own, "--message", message, "--json").json["manifest"]
+        assert (told["status_message"], told["superseded_by"]) == (message, heir)
     again = cli("deprecate", own, "--message", "too old", "--by", heir)
     assert "already" in again.err
     assert is_one_sentence(cli("deprecate", own, "--by", agent), "a model is replaced by a model")

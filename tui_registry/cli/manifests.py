@@ -62,14 +62,17 @@ def deprecate(args: Namespace) -> int:
         entry = find(registry, args.id)
         present = _present(registry, entry)
         heir = None if args.by is None else find(registry, args.by).id
+        before = present.manifest or defaults("manifest")
         said: Record = {"status": "Active", "status_message": "", "superseded_by": None}
         if not args.active:
-            said = {
-                "status": "Withdrawn" if args.withdraw else "Deprecated",
-                "status_message": args.message or "",
-                "superseded_by": heir,
-            }
-        before = present.manifest or defaults("manifest")
+            said["status"] = "Withdrawn" if args.withdraw else "Deprecated"
+            if said["status"] == before["status"]:
+                # Said again: what is not given stays, rather than that a new reason takes away what to use instead.
+                said = {name: before[name] for name in said}
+            if args.message is not None:
+                said["status_message"] = args.message
+            if heir is not None:
+                said["superseded_by"] = heir
         if {**before, **said} == before:
             state = "to be used" if args.active else status(before) or "to be used"
             note(f"{_called(entry)} is {state} already, and nothing was signed")
