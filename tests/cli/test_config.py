@@ -147,6 +147,8 @@ def test_an_editor_changes_the_file_which_is_looked_at_then(
     assert is_one_sentence(cli("config", "edit"), "the editor ended with 3")
     monkeypatch.setenv("EDITOR", "no-such-editor --wait")
     assert is_one_sentence(cli("config", "edit"), "no-such-editor --wait", "set $EDITOR")
+    monkeypatch.setenv("EDITOR", "vi '")
+    assert is_one_sentence(cli("config", "edit"), "vi '", "set $EDITOR")
 
 
 def test_an_editor_that_is_left_at_once_leaves_no_file(cli: Cli, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,10 @@ def test_a_record_is_deprecated_withdrawn_and_used_again_and_undo_takes_back_eac
     agent = cli("register", "agent", "-", "--json", given="name: helper\nlicense: MIT\n").json["id"]
     told = cli("deprecate", own, "--message", "too old", "--by", heir[:12], "--json").json["manifest"]
     assert (told["status"], told["status_message"], told["superseded_by"]) == ("Deprecated", "too old", heir)
+    # What a second one does not give stays.
+    for message in ("much too old", "too old"):
+        told = cli("deprecate", own, "--message", message, "--json").json["manifest"]
+        assert (told["status_message"], told["superseded_by"]) == (message, heir)
     again = cli("deprecate", own, "--message", "too old", "--by", heir)
     assert "already" in again.err
     assert is_one_sentence(cli("deprecate", own, "--by", agent), "a model is replaced by a model")
@@ -172,8 +176,28 @@ def test_a_manifest_is_edited_in_an_editor_and_what_is_wrong_is_kept(
     assert "- e\n" in kept.read_text()
     edits("exit 3")
     assert "ended with 3" in cli("manifest", "edit", both).err
+    before = {*tmp_path.glob("tui-registry-*")}
+    # One that leaves a backup beside it, and one that takes the file away; what is no UTF-8 is not signed as else.
+    edits('rm "$1"')
+    assert is_one_sentence(cli("manifest", "edit", both), "manifest.yaml", "read")
+    edits('touch "$1.bak"; echo \'languages: [de]\' > "$1"')
+    assert cli("manifest", "edit", both).code == 0
+    assert cli("manifest", "show", both, "--json").json["manifest"]["languages"] == ["de"]
+    assert {*tmp_path.glob("tui-registry-*")} == before
+    # What was not edited is as it was, whatever YAML makes of it.
+    odd = ["no", "1e5", "0o17", "a\x85b", "a\u2028b", "a\nb", " a ", "\ufeffa", "é", "#a", "\x1b[0m"]
+    assert cli("manifest", "set", both, "-", given=json.dumps({"datasets": odd})).code == 0
+    edits('echo \'documentation_url: https://example.org\' >> "$1"; sed -i "/^documentation_url: \'\'/d" "$1"')
+    assert cli("manifest", "edit", both).code == 0
+    found = cli("manifest", "show", both, "--json").json["manifest"]
+    assert (found["datasets"], found["documentation_url"]) == (odd, "https://example.org")
+    edits("printf 'status_message: caf\\351\\n' > \"$1\"")
+    said = cli("manifest", "edit", both)
+    assert (said.code, "UTF-8" in said.err, "is kept" in said.err) == (1, True, True)
     monkeypatch.setenv("EDITOR", os.fspath(tmp_path / "no-such-editor"))
     assert is_one_sentence(cli("manifest", "edit", both), "cannot be started")
+    monkeypatch.setenv("EDITOR", "vi '")
+    assert is_one_sentence(cli("manifest", "edit", both), "set $EDITOR")
 
 
 def test_a_manifest_in_conflict_is_shown_and_settled(cli: Cli, both: str, data_dir: Path) -> None:

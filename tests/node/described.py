@@ -157,8 +157,16 @@ include-operation-id = "resolve_{kind}"
 "header.If-Match" = "*"
 "body.revision" = {{ dictionary = "{kind}-revision", probability = 0.7 }}
 [[operations]]
-include-operation-id = ["get_{kind}", "delete_{kind}"]
+include-operation-id = "get_{kind}"
 parameters = {{ "path.record_id" = {{ dictionary = "{kind}s", probability = 0.7 }} }}
+[[operations]]
+# No other is deleted: the records above are written to until the end.
+include-operation-id = "delete_{kind}"
+parameters = {{ "path.record_id" = "{gone.root.key}" }}
+[[operations]]
+# What was done to a record is told of a deleted one as well.
+include-operation-id = ["list_{kind}_history", "get_{kind}_heads"]
+checks.use_after_free.enabled = false
 """
     return (
         f"[checks]\npositive_data_acceptance.expected-statuses = {_RIGHT}\n"

@@ -432,8 +432,11 @@ def test_a_head_is_told_again_once_its_set_is_made(node: Node) -> None:
         {"epoch": "e" * 32, "size": 0, "prefixes": [1, 0, 1], "symbols": [1, 8]},
         {"epoch": "e" * 32, "size": 0, "prefixes": [1, 0, 1], "listed": 7},
         {"epoch": "e" * 32, "size": 0, "prefixes": [1, 0, 1], "listed": 8, "symbols": [0, 8]},
+        # What is there and wrong is not taken for what is not there.
+        {"symbols": [0, 8], "size": -1}, {"symbols": [0, 8], "size": None}, {"symbols": [0, 8], "epoch": None},
+        {"symbols": [0, 8], "have": None}, {"symbols": [0, 8], "prefixes": None},
     ],
-    ids=range(20),
+    ids=range(25),
 )  # fmt: skip
 def test_a_question_about_differences_of_another_shape_is_refused(untouched: Node, body: dict[str, Any]) -> None:
     refused(untouched.reader.post("/sync/difference", json=body), 422, "invalid")

@@ -1318,7 +1318,8 @@ _TABLE = (
         description=(
             "Say in the manifest of a record of yours that it is not to be used any more, why, and what to use\n"
             "instead. Everybody who has the record sees that beside it; it stays where it is. With --withdraw it is\n"
-            "not to be used at all, such as where its weights are harmful. 'undo ID' takes it back, and so does\n"
+            "not to be used at all, such as where its weights are harmful. Said again, what is not given stays as\n"
+            "it was. 'undo ID' takes it back, and so does\n"
             "--active later."
         ),
         examples=(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
@@ -11,7 +10,17 @@ from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 
-from tui_registry.cli.output import FileError, StoppedError, confirm, note, out, out_json, report
+from tui_registry.cli.output import (
+    FileError,
+    StoppedError,
+    confirm,
+    editor_words,
+    note,
+    out,
+    out_json,
+    report,
+    run_editor,
+)
 from tui_registry.errors import Json
 from tui_registry.settings import (
     SETTING_NAMES,
@@ -143,10 +152,7 @@ def _number(path: Path, name: str, typed: str) -> int | float | None:
 
 
 def _edit(path: Path) -> int:
-    import shlex
-    import subprocess
-
-    words = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
+    words = editor_words()
     if not words:
         # One that nobody chose is one that some cannot leave; and in a script nobody is there to type.
         raise FileError(
@@ -162,12 +168,10 @@ def _edit(path: Path) -> int:
             raise FileError(f"{safe_text(str(path))} cannot be written: {error.strerror}") from error
     while True:
         try:
-            code = subprocess.run([*words, str(path)], check=False).returncode  # noqa: S603 - the person's own editor
-        except OSError as error:
+            code = run_editor(words, str(path))
+        except FileError:
             _take_back(path, is_new=is_new)
-            raise FileError(
-                f"the editor '{safe_text(' '.join(words), 80)}' cannot be started ({error.strerror}): set $EDITOR"
-            ) from error
+            raise
         if is_new and _take_back(path, is_new=True):
             note("nothing was written, and there is no file")
             return 0

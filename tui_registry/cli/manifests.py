@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui_registry.cli.output import FileError, StoppedError, UsageError, confirm, note, out, out_json, problem_line
+from tui_registry.cli.output import (
+    FileError,
+    StoppedError,
+    UsageError,
+    confirm,
+    editor_words,
+    note,
+    out,
+    out_json,
+    problem_line,
+    run_editor,
+)
 from tui_registry.cli.registry import (
     STDIN,
     asking,
@@ -51,14 +62,17 @@ def deprecate(args: Namespace) -> int:
         entry = find(registry, args.id)
         present = _present(registry, entry)
         heir = None if args.by is None else find(registry, args.by).id
+        before = present.manifest or defaults("manifest")
         said: Record = {"status": "Active", "status_message": "", "superseded_by": None}
         if not args.active:
-            said = {
-                "status": "Withdrawn" if args.withdraw else "Deprecated",
-                "status_message": args.message or "",
-                "superseded_by": heir,
-            }
-        before = present.manifest or defaults("manifest")
+            said["status"] = "Withdrawn" if args.withdraw else "Deprecated"
+            if said["status"] == before["status"]:
+                # Said again: what is not given stays, rather than that a new reason takes away what to use instead.
+                said = {name: before[name] for name in said}
+            if args.message is not None:
+                said["status_message"] = args.message
+            if heir is not None:
+                said["superseded_by"] = heir
         if {**before, **said} == before:
             state = "to be used" if args.active else status(before) or "to be used"
             note(f"{_called(entry)} is {state} already, and nothing was signed")
@@ -163,21 +177,32 @@ def _edit(args: Namespace) -> int:
             raise UsageError("nobody is here to edit it: 'manifest set ID FILE' takes a file, '-' stdin")
         present = _present(registry, entry)
         text = _as_yaml(entry, present.manifest or defaults("manifest"))
-        folder = Path(tempfile.mkdtemp(prefix="tui-registry-"))
-        path = folder / "manifest.yaml"
-        path.write_text(text, "utf-8")
-        _run_editor(path)
-        edited = path.read_text("utf-8", "replace")
+        words = editor_words("vi")
+        path = Path(tempfile.mkdtemp(prefix="tui-registry-")) / "manifest.yaml"
+        path.write_bytes(text.encode())
+        try:
+            code = run_editor(words, str(path))
+        except FileError:
+            _remove(path)
+            raise
+        if code:
+            raise StoppedError(f"the editor ended with {code}; {safe_text(str(path))} is as it left it")
+        try:
+            # Strictly: what is not UTF-8 would be signed as something else than was written.
+            edited = read_text(str(path), MAX_DOCUMENT_BYTES)
+            if edited != text:
+                _write(registry, entry, present, load_document(edited, str(path)), str(path), whole=True)
+        except RegistryError:
+            if path.exists():
+                again = f"tui-registry manifest set {entry.id[:12]} {safe_text(str(path))}"
+                note(f"what you wrote is kept: '{again}' takes it, once it is right")
+            else:
+                _remove(path)
+            raise
         if edited == text:
             _remove(path)
             note("nothing was changed, and nothing was signed")
             return 0
-        try:
-            _write(registry, entry, present, load_document(edited, str(path)), str(path), whole=True)
-        except RegistryError:
-            again = f"tui-registry manifest set {entry.id[:12]} {safe_text(str(path))}"
-            note(f"what you wrote is kept: '{again}' takes it, once it is right")
-            raise
         _remove(path)
         after = _present(registry, entry)
     return _tell(args, entry, after)
@@ -334,25 +359,15 @@ def _as_yaml(entry: Entry, present: Record) -> str:
 
     about = f"# What stands behind {_called(entry)}. What you leave out goes; 'tui-registry help manifest' has more.\n"
     fields = {field.name: present[field.name] for field in MANIFEST_FIELDS if field.name not in _NOT_EDITED}
-    return about + yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=110)
-
-
-def _run_editor(path: Path) -> None:
-    import shlex
-    import subprocess
-
-    words = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-    try:
-        code = subprocess.run([*words, str(path)], check=False).returncode  # noqa: S603 - the person's own editor
-    except OSError as error:
-        _remove(path)
-        raise FileError(
-            f"the editor '{safe_text(' '.join(words), 80)}' cannot be started ({error.strerror}): set $EDITOR"
-        ) from error
-    if code:
-        raise StoppedError(f"the editor ended with {code}; {safe_text(str(path))} is as it left it")
+    # A next line (U+0085) is written as it is, and read as the end of a line: what has one is escaped throughout.
+    written = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=110)
+    if "\x85" in written:
+        written = yaml.safe_dump(fields, sort_keys=False, width=110)
+    return about + written
 
 
 def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    path.parent.rmdir()
+    """Take away the folder that was made for the file, with what the editor left beside it (a backup, a swap file)."""
+    import shutil
+
+    shutil.rmtree(path.parent, ignore_errors=True)

@@ -117,15 +117,15 @@ def read_question(tree: Mapping[str, Json]) -> Question:
     Raises:
         QuestionError.
     """
-    epoch, size = tree.get("epoch"), None
-    if epoch is not None and not (isinstance(epoch, str) and _HEX_EPOCH.fullmatch(epoch)):
+    # A member that is there is never taken for one that is not: else another question is answered than was asked.
+    named, size = tree.get("epoch"), _count(tree.get("size"), MAX_SIZE)
+    epoch = named if isinstance(named, str) and _HEX_EPOCH.fullmatch(named) else None
+    if "epoch" in tree and epoch is None:
         raise QuestionError("epoch", "must be 32 lower-case hex digits, or be left out")
-    if tree.get("size") is not None:
-        size = _count(tree["size"], MAX_SIZE)
-    if (size is None) != (epoch is None):
-        raise QuestionError("size", "must be a whole number, and stand beside an epoch")
+    if ("size" in tree) != ("epoch" in tree) or ("size" in tree and size is None):
+        raise QuestionError("size", "must be a whole number from 0 on, and stand beside an epoch")
     have, known = tree.get("have"), None
-    if have is not None:
+    if "have" in tree:
         said = have if isinstance(have, dict) else {}
         number, digest = _count(said.get("size"), MAX_SIZE), said.get("set")
         if number is None or not isinstance(digest, str) or not _HEX_SET.fullmatch(digest):
@@ -221,9 +221,9 @@ def _count(value: Json, most: int) -> int | None:
 
 
 def _numbers(tree: Mapping[str, Json], member: str, count: int) -> list[int] | None:
-    value = tree.get(member)
-    if value is None:
+    if member not in tree:
         return None
+    value = tree[member]
     numbers = [_count(item, MAX_SIZE) for item in value] if isinstance(value, list) else []
     found = [number for number in numbers if number is not None]
     if len(found) != count or len(numbers) != count:
