@@ -41,6 +41,8 @@ WRONG: list[tuple[Record, str, str]] = [
     ({"documentation_url": "javascript:alert(1)"}, "documentation_url", "address"),
     ({"architecture": {"layers": -1}}, "architecture.layers", "range"),
     ({"subject_id": "ab" * 32}, "subject_id", "type"),
+    ({"manifest_id": "Sm"}, "manifest_id", "not_hex"),
+    ({"owner_id": "AB" * 20}, "owner_id", "not_hex"),
     ({"status": "Gone"}, "status", "unknown_variant"),
     ({"status": "Withdrawn"}, "status_message", "no_reason"),
     # It fits into an operation by itself, and no more with the heads of a conflict.

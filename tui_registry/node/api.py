@@ -38,6 +38,7 @@ from tui_registry.errors import (
     InvalidRecord,
     Json,
     Kind,
+    OpKind,
     Problem,
     Record,
     RegistryError,
@@ -589,7 +590,7 @@ class _Records:
     ) -> tuple[Record, list[Problem]]:
         """As far as it can be read, and what cannot be."""
         manifest, faults = read_manifest_as_far_as_it_goes(data, base=before, is_patch=is_patch)
-        faults += _faults_of_json(MANIFEST_FIELDS, data)
+        faults += [*_faults_of_json(MANIFEST_FIELDS, data), *_misspelt_ids("manifest", manifest)]
         if manifest["subject_id"] not in (NULL_HASH, record_id):
             said = "must be the id of the record that it belongs to, or be left out: the node sets it"
             faults.append(Problem("subject_id", "error", "type", said))
@@ -749,13 +750,11 @@ class _Records:
         base = entry.record if entry is not None and is_patch else None
         record, faults = read_as_far_as_it_goes(self._kind, data, base=base, is_patch=is_patch)
         faults += _faults_of_json(FIELDS[self._kind], data)
-        for field, digits in ((ID_FIELD[self._kind], 64), ("owner_id", 40)):
-            value = str(record[field])
-            if value != NULL_HASH and (len(value) != digits or not _HEX.fullmatch(value)):
-                said = f"must be {digits} lower-case hex digits, or be left out: the node sets it"
-                faults.append(Problem(field, "error", "not_hex", said))
-            elif entry is not None and digits == 64 and value not in (NULL_HASH, entry.id):
-                faults.append(Problem(field, "error", "type", "must be the id in the path, or be left out"))
+        faults += _misspelt_ids(self._kind, record)
+        identifier = str(record[ID_FIELD[self._kind]])
+        if entry is not None and _HASH.fullmatch(identifier) and identifier not in (NULL_HASH, entry.id):
+            said = "must be the id in the path, or be left out"
+            faults.append(Problem(ID_FIELD[self._kind], "error", "type", said))
         return record, [*faults, *_too_many(FIELDS[self._kind], record)]
 
     def _expect_own(self, record: Record) -> None:
@@ -941,6 +940,15 @@ def _too_many(fields: Sequence[Field], record: Record) -> Iterator[Problem]:
             said = f"has {len(items):,} items, at most {one.type.most} are allowed"
             record[one.name] = []
             yield Problem(one.name, "error", "too_many", said)
+
+
+def _misspelt_ids(kind: OpKind, record: Record) -> Iterator[Problem]:
+    """A problem for the id and the owner where they are given and are none."""
+    for field, digits in ((ID_FIELD[kind], 64), ("owner_id", 40)):
+        value = str(record[field])
+        if value != NULL_HASH and (len(value) != digits or not _HEX.fullmatch(value)):
+            said = f"must be {digits} lower-case hex digits, or be left out: the node sets it"
+            yield Problem(field, "error", "not_hex", said)
 
 
 def _faults_of_json(fields: Sequence[Field], data: Json) -> list[Problem]:
