@@ -91,7 +91,7 @@ def looks(store: Datastore, record: str) -> dict[str, Callable[[], object]]:
         "stats": store.stats,
         "conflicts": store.conflicts,
         "operations": lambda: store.log.operations(limit=20),
-        "check": lambda: store.manifests.check({**defaults("manifest"), "superseded_by": record}),
+        "check": lambda: store.manifests.check(record, {**defaults("manifest"), "required_models": [record]}),
     }
 
 

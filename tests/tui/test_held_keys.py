@@ -33,11 +33,14 @@ class CountingDatastore(Datastore):
         cursor: str | None = None,
         backwards: bool = False,
         unwanted: Callable[[], bool] | None = None,
+        **how: bool,
     ) -> Page:
         assert kind is None
         with self.lock:
             self.reads += 1
-        return super().search(query, sort=sort, limit=limit, cursor=cursor, backwards=backwards, unwanted=unwanted)
+        return super().search(
+            query, sort=sort, limit=limit, cursor=cursor, backwards=backwards, unwanted=unwanted, **how
+        )
 
 
 async def test_page_down_held_reads_in_step_with_the_windows_and_ends_on_a_record(tmp_path: Path) -> None:

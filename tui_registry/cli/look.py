@@ -671,7 +671,7 @@ def _list_history(datastore: Registry, args: Namespace) -> None:
     entries: Iterator[_Done]
     names = names_in(datastore) if isinstance(datastore, Datastore) else {}
     if isinstance(datastore, Datastore):
-        found = _of_record(datastore, kind, identifier)
+        found = _of_record(datastore, kind, identifier, args.limit or 0)
         entries = islice(found, args.limit) if args.limit else found
     else:
         entries = (_Done(kind, entry) for entry in datastore.history(identifier, limit=args.limit or None))
@@ -767,8 +767,8 @@ class _Done(NamedTuple):
     entry: HistoryEntry
 
 
-def _of_record(datastore: Datastore, kind: Kind, identifier: str) -> Iterator[_Done]:
-    """The operations on a record and its manifest, the last arrived first."""
+def _of_record(datastore: Datastore, kind: Kind, identifier: str, limit: int) -> Iterator[_Done]:
+    """The operations on a record and its manifest, the last arrived first; `limit` of each, 0 for all."""
     from heapq import merge
 
     def on_record(most: int, before: int | None) -> Sequence[HistoryEntry]:
@@ -777,8 +777,8 @@ def _of_record(datastore: Datastore, kind: Kind, identifier: str) -> Iterator[_D
     def on_manifest(most: int, before: int | None) -> Sequence[HistoryEntry]:
         return datastore.manifests.history(identifier, limit=most, before=before)
 
-    records = (_Done(kind, entry) for entry in _windows(on_record, 0, _RECORDS_READ_AT_ONCE))
-    manifests = (_Done("manifest", entry) for entry in _windows(on_manifest, 0, _RECORDS_READ_AT_ONCE))
+    records = (_Done(kind, entry) for entry in _windows(on_record, limit, _RECORDS_READ_AT_ONCE))
+    manifests = (_Done("manifest", entry) for entry in _windows(on_manifest, limit, _RECORDS_READ_AT_ONCE))
     return merge(records, manifests, key=lambda done: done.entry.place, reverse=True)
 
 
