@@ -183,9 +183,9 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
         identity import --yes --passphrase-file phrase key.json | identity new --yes
         identity name {"0" * 40} lab | identity name | identity list | identity statement example.org | token add ci | token list | token revoke ci
         block 0x{"1" * 40} | block | block --undo {"1" * 40} | mute {"1" * 40} | mute --undo {"1" * 40} | mute
-        purge --yes {"1" * 40} | purge --dry-run --peer gone | quarantine --left-out | quarantine --left-out --take-in
+        purge --yes {"1" * 40} | quarantine --left-out | quarantine --left-out --take-in
         peer limit --everybody --owner-ops 5 --bytes 2GiB | peer limit | peer limit --everybody --off
-        --data-dir there peer add again log | --data-dir there sync --audit
+        --data-dir there peer add again log | --data-dir there sync --audit | --data-dir there purge --dry-run --peer again
         doctor --offline | config show --all | config path | config set name box | demo --check
     """.replace("\n", "|")
     met = set()
