@@ -167,6 +167,7 @@ class Near:
     answers = True
 
     def __init__(self, there: Machine, requests: int | None) -> None:
+        self.past_caches = True  # there are none
         self.received = 0
         self._there = there
         self._left = requests

@@ -1,0 +1,133 @@
+"""A log that several replicas share: what is asked of whoever keeps it.
+
+Each replica is a view of that log: it holds the same operations at the same places, and answers all reads from itself.
+Who wants to append takes a turn (`replica.log.turns`): the shared log is locked, the view follows to its end, the
+ordinary local transaction runs, and what it appended is written to both, the shared log first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Final, Protocol
+
+from tui_registry.frozen import NamedTuple
+
+# A turn appends at most so many operations, of so many bytes.
+MOST_OPS: Final = 512
+MOST_BYTES: Final = 4 * 2**20
+# The chain of an empty log.
+NO_CHAIN: Final = bytes(32)
+
+
+def chained(chain: bytes, body: bytes) -> bytes:
+    """The chain of a log after one more operation: SHA-256 of the chain before it and of the SHA-256 of its bytes.
+
+    A sum of hashes sees neither the order of the operations nor their signatures.
+
+    Args:
+        chain: 32 bytes. body: the exact bytes of the operation's line, without a line end.
+    """
+    return hashlib.sha256(chain + hashlib.sha256(body).digest()).digest()
+
+
+class SharedHead(NamedTuple):
+    """How far the shared log is.
+
+    Attributes:
+        hub: the hub's id, 32 hex digits: a clone that goes its own way gets another one.
+        epoch, size, fingerprint: as of `Head`.
+        chain: of all its operations, 32 bytes.
+        rules: the least version of the validity rules that reads all of it; a program with older ones does not follow.
+        address: of the key that all nodes sign with, 40 hex digits.
+    """
+
+    hub: str
+    epoch: str
+    size: int
+    fingerprint: str
+    chain: bytes
+    rules: int
+    address: str
+
+
+class SharedOp(NamedTuple):
+    """One operation of the shared log.
+
+    Attributes:
+        hash: 32 bytes. body: its exact line. chain: of the log up to and with it. added_at: Unix seconds, by the clock
+            of whoever keeps the log.
+    """
+
+    place: int
+    hash: bytes
+    body: bytes
+    chain: bytes
+    added_at: int
+
+
+class DoneOnce(NamedTuple):
+    """A request with an idempotency key that was done: digests as in `replica.log.retries`, 32 bytes each, and when, in
+    Unix seconds."""
+
+    key: bytes
+    request: bytes
+    hash: bytes
+    at: int
+
+
+class SharedLog(Protocol):
+    """Whoever keeps the shared log. Safe to use from any thread; every method may raise `StoreError`:
+
+    `hub_away` (it cannot be reached), `hub_busy` (others hold it longer than a turn may wait), `hub_other` (it is not
+    the hub that was meant, or of tables that are not ours), `hub_newer` (a later version of this program keeps it).
+    """
+
+    def head(self) -> SharedHead:
+        """How far the log is, without a lock."""
+
+    def operations(self, start: int, stop: int) -> list[SharedOp]:
+        """The operations from a place up to another one, in order, without a lock."""
+
+    def chain_at(self, size: int) -> bytes | None:
+        """The chain of the first `size` operations; None where there are not so many."""
+
+    def turn(self) -> AbstractContextManager[SharedTurn]:
+        """Lock the log's end: nobody else appends before the block has ended. What was not committed is rolled back."""
+
+    def close(self) -> None:
+        """Let go of every connection."""
+
+
+class SharedTurn(Protocol):
+    """The shared log, locked. Errors as for `SharedLog`, `hub_busy` for serialisation failures and lock time-outs too:
+    nothing was written then."""
+
+    @property
+    def head(self) -> SharedHead:
+        """As it is under the lock."""
+
+    def operations(self, start: int, stop: int) -> list[SharedOp]:
+        """As of `SharedLog`."""
+
+    def places(self, hashes: Sequence[bytes]) -> dict[bytes, int]:
+        """Where those of these operations stand that the log holds."""
+
+    def done(self, key: bytes) -> DoneOnce | None:
+        """What came of a request that was done within a day."""
+
+    def append(self, ops: Sequence[tuple[bytes, bytes]], fingerprint: str, done: Sequence[DoneOnce] = ()) -> SharedHead:
+        """Write operations at the log's end, and the head behind them.
+
+        Args:
+            ops: each as its hash and its bytes. fingerprint: of the log with them.
+        """
+
+    def commit(self) -> None:
+        """Make what was appended last. It is acknowledged from here on.
+
+        Raises:
+            StoreError: `hub_busy`: nothing was written. `outcome_unknown`: the connection was lost before an answer
+                came: whether it was written is told by another turn, which waits the lost session out.
+        """
