@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from tui_registry import fit
 from tui_registry.errors import Json, Record
@@ -317,3 +318,40 @@ def test_sizes_are_read_with_their_units(text: str, size: int) -> None:
 def test_what_is_no_size_is_said_to_be_none(text: str) -> None:
     with pytest.raises(ValueError, match=r"size|much"):
         fit.parse_size(text)
+
+
+# ---- what is kept of it for lists
+
+_SIZES = st.sampled_from((None, 10**6, 5 * 10**9, 16 * 10**9))
+_ARCHITECTURES = st.one_of(
+    st.none(),
+    st.fixed_dictionaries(
+        {
+            "layers": st.sampled_from((0, 32)), "kv_heads": st.just(8), "head_dim": st.just(128), "experts": st.none(),
+            "active_parameters": st.none(), "kv_token_bytes": st.sampled_from((None, 0, 70_272)),
+            "kv_constant_bytes": st.sampled_from((None, 10**8)),
+        }
+    ),
+)  # fmt: skip
+_NAMES = ("m.gguf", "m.Q4_K_M.gguf", "a-00001-of-00002.safetensors", "a-00002-of-00002.safetensors", "README.md")
+_FILES = st.lists(st.builds(_file, st.sampled_from(_NAMES), _SIZES), max_size=4)
+_MODELS = st.builds(
+    _model,
+    parameters=st.sampled_from((0, 10**9, 2**64 - 1)),
+    quantization=st.sampled_from((None, "GGUF", "FP16", {"Other": "my own"}, {"Other": "Q8_0"})),
+    model_type=st.sampled_from(("LLM", "Embedding", {"Other": "x"})),
+    context_length=st.sampled_from((None, 512, 131_072)),
+    tags=st.sampled_from(([], ["q4-k-m"])),
+    needs=st.sampled_from(({}, {"requires_gpu": True, "min_vram_gb": 16}, {"min_memory_mb": 8192})),
+)
+
+
+@settings(deadline=None, print_blob=True, max_examples=100)
+@given(
+    _MODELS,
+    st.one_of(st.none(), st.builds(lambda files, it: _manifest(*files, architecture=it), _FILES, _ARCHITECTURES)),
+)
+def test_the_least_need_comes_of_two_parts(record: Record, manifest: Record | None) -> None:
+    behind = fit.Behind() if manifest is None else fit.behind_of(manifest)
+    found = fit.least(fit.needs(record, manifest))
+    assert fit.least_need(fit.asked_of(record), behind) == (None if found is None else found.total)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 from tui_registry.errors import Json, Record
@@ -83,25 +84,34 @@ def bits_of(name: str, parameters: int = 0) -> Bits | None:
         name: `Q4_K_M`, `BF16`, `GPTQ-4bit-128g`, or a name of a file that has such a word in it.
         parameters: of the model, as what is stored wider weighs less in the largest.
     """
+    return _bits_of(name[:_LONGEST_NAME], parameters >= _VERY_LARGE)
+
+
+_LONGEST_NAME: Final = 256
+
+
+# The same few schemes, tags and names come again and again
+@lru_cache(maxsize=4096)
+def _bits_of(name: str, is_large: bool) -> Bits | None:
     upper = re.sub(r"[\s.\-]+", "_", name.strip().upper())
     found = _ALIASES.get(upper, upper)
     if found in _OTHERS:
         return Bits(found, _OTHERS[found], found not in _KINDS)
     if found in _GGUF:
-        return Bits(found, _gguf(found, parameters))
+        return Bits(found, _gguf(found, is_large))
     match = _SCHEME.search(upper)
     if match is not None:
         scheme = _ALIASES.get(match[1], match[1])
         scheme = {"Q2_K_M": "Q2_K", "Q2_K_L": "Q2_K", "Q6_K_L": "Q6_K", "Q6_K_M": "Q6_K"}.get(scheme, scheme)
         if scheme in _GGUF:
-            return Bits(scheme, _gguf(scheme, parameters))
+            return Bits(scheme, _gguf(scheme, is_large))
         if scheme in _OTHERS:
             return Bits(scheme, _OTHERS[scheme])
     return _grouped(upper)
 
 
-def _gguf(scheme: str, parameters: int) -> float:
-    return _GGUF_LARGE.get(scheme, _GGUF[scheme]) if parameters >= _VERY_LARGE else _GGUF[scheme]
+def _gguf(scheme: str, is_large: bool) -> float:
+    return _GGUF_LARGE.get(scheme, _GGUF[scheme]) if is_large else _GGUF[scheme]
 
 
 def _grouped(upper: str) -> Bits | None:
@@ -341,10 +351,9 @@ def needs(record: Record, manifest: Record | None, tokens: int = CONTEXT, width:
     is_capped = isinstance(longest, int) and 0 < longest < tokens
     context = longest if is_capped and isinstance(longest, int) else tokens
     architecture = None if manifest is None else manifest.get("architecture")
-    if architecture is None and _variant(record.get("model_type")) not in _KEEP_CACHE:
+    cache = cache_of(architecture, context, width)
+    if cache.source == "unknown" and _variant(record.get("model_type")) not in _KEEP_CACHE:
         cache = Cache("none", tokens=context, width=width)
-    else:
-        cache = cache_of(architecture, context, width)
     found = [_need(record, build, cache, is_capped) for build in builds(manifest) if build.size is not None]
     if not found:
         found = [_need(record, None, cache, is_capped)]
@@ -354,6 +363,51 @@ def needs(record: Record, manifest: Record | None, tokens: int = CONTEXT, width:
 def least(found: Iterable[Need]) -> Need | None:
     """The form that needs least; None where nothing tells a number."""
     return min((need for need in found if need.is_known), key=lambda need: need.total, default=None)
+
+
+# A record's part in the least need at the usual context, whatever stands behind it: bytes of weights by parameters x
+# bits, bytes of the record's own least VRAM or memory, whether it keeps a cache where nothing says what it takes, and
+# tokens. A plain tuple, as it is kept with what else is derived of a record.
+Asked: TypeAlias = tuple[int, int, bool, int]
+
+
+def asked_of(record: Record) -> Asked:
+    """The part of a model."""
+    (need,) = needs(record, None)
+    stated, _ = _stated(_members(record.get("resource_requirements")))
+    return need.weights, stated, need.cache.source != "none", need.cache.tokens
+
+
+class Behind(NamedTuple):
+    """A manifest's part in the least need.
+
+    Attributes:
+        weights: bytes of the smallest form that there are files of; None where no sizes are stated.
+        token, constant: of the cache, at 16 bits a value; None where no architecture tells them.
+    """
+
+    weights: int | None = None
+    token: int | None = None
+    constant: int | None = None
+
+
+def behind_of(manifest: Record) -> Behind:
+    """The part of a manifest."""
+    sizes = [build.size for build in builds(manifest) if build.size is not None]
+    cache = cache_of(manifest.get("architecture"), 0)
+    known = cache.source != "unknown"
+    return Behind(min(sizes, default=None), cache.token if known else None, cache.constant if known else None)
+
+
+def least_need(asked: Asked, behind: Behind) -> int | None:
+    """The bytes that the smallest form needs at the usual context, as `least` of `needs`; None where nothing tells
+    them."""
+    weights, stated, keeps_cache, tokens = asked
+    weights = weights if behind.weights is None else behind.weights
+    is_unknown = behind.token is None and keeps_cache
+    cache = 0 if behind.token is None else (behind.constant or 0) + behind.token * tokens
+    counted = weights + cache + max(OVERHEAD_LEAST, round(weights * OVERHEAD_SHARE)) if weights else 0
+    return max(counted, stated if is_unknown or not weights else 0) or None
 
 
 def _need(record: Record, build: Build | None, cache: Cache, is_capped: bool) -> Need:
