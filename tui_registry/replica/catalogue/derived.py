@@ -71,6 +71,8 @@ _NUMBERS = {
     "vcpus": ("n", 0, 8),
     "tps": ("s", 0, 14),
 }
+# The range of what models need: no field of the language by itself, `fit:` comes to it.
+NEED = "need"
 # (field of the query language, whether its value is one of the requirements, the value's name there)
 _STATED = [(field, "." in path, path.rpartition(".")[2]) for field in _NUMBERS for path in FIELDS[field].paths[:1]]
 _TIME = "w"
@@ -163,8 +165,8 @@ def class_words(record: Record) -> list[str]:
 def words_between(field: str, low: int, high: int) -> tuple[list[str], bool]:
     """The words of all values from `low` to `high` (inclusive, at least 0), and whether no others have them. No words
     at all: the index cannot help."""
-    if low > high:
-        return [], False
+    if low > high or field == NEED:
+        return [], False  # what a record needs changes with its manifest, and is asked of its column
     if field == "created":
         return _times(low, high), False
     if field == "updated":
