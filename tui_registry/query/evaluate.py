@@ -6,9 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from tui_registry.errors import Json, Kind, Problem, Record
-from tui_registry.fit import Machine, card, limits, parse_size
 from tui_registry.frozen import NamedTuple
 
 from .fields import FIELDS, FITS, LARGEST, STATUSES, Field, alike, is_hex, is_in_use, version_beginnings
@@ -24,6 +24,9 @@ from .folding import (
     word_places,
 )
 from .nodes import And, Match, Node, Not, Or, Query, Range, Text
+
+if TYPE_CHECKING:
+    from tui_registry.fit import Machine
 
 
 class Document(NamedTuple):
@@ -272,6 +275,8 @@ def _has_flag(value: str, document: Document) -> bool:
 
 
 def _fits(value: str, document: Document) -> bool:
+    from tui_registry.fit import card, limits, parse_size  # few queries ask for it
+
     if document.kind != "model":
         return False
     if document.need is None:

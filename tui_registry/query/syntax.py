@@ -15,7 +15,6 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from tui_registry.fit import parse_size
 from tui_registry.text import nearest, safe_text
 
 from .fields import FITS, RANGES, Field, field_names, find_field, is_hex, normalise, plain_version
@@ -570,6 +569,8 @@ def _values(piece: Piece, field: Field, token: Token, text: str) -> tuple[str, .
 
 def _card(piece: Piece, token: Token, text: str) -> str:
     """The size of a GPU that a piece means, in lower case."""
+    from tui_registry.fit import parse_size  # few queries ask for it
+
     size = "".join(piece.text.lower().split())
     try:
         parse_size(size)
