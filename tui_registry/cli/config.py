@@ -69,8 +69,10 @@ def checked(path: Path | None = None) -> Settings:
 
 
 def names() -> Iterator[str]:
-    """What can be set: `theme`, `sync.pull_seconds`."""
+    """What can be set: `theme`, `sync.pull_seconds`; of machines those that are saved."""
     yield from SETTING_NAMES
+    with contextlib.suppress(SettingsError):
+        yield from (f"{MACHINES}.{name}" for name, _ in load_settings().machines)
     for table, bounds in _bounds(Settings(), None).items():
         yield from (f"{table}.{name}" for name in bounds)
 

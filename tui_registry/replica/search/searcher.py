@@ -310,13 +310,11 @@ def _notes(
     out, is_exact = matching.hidden(db, _compiled(query, kind, context))
     of = f"{exact(out)}{'' if is_exact else ' and more'} {'record' if out == 1 else 'records'}"
     muted = (f"{of} of owners that you muted {'is' if out == 1 else 'are'} not shown",) if out else ()
-    if query.where is None:
-        return (*muted, *query.notes)
     making: tuple[str, ...] = ()
     if _is_partial(query, context):
         state = "is not whole, and nothing can be written to go on with it" if is_fixed else "is being made anew"
         making = (f"search {state}: {int(indexed_share(db) * 100)} % of the records are in it",)
-    elif is_fixed and index_version(db) != INDEX_VERSION:
+    elif is_fixed and query.where is not None and index_version(db) != INDEX_VERSION:
         making = (
             "what is searched was made by another version of tui-registry, and nothing can be written to make it anew: "
             "some records may be missed",
@@ -334,8 +332,12 @@ def _hidden(db: sqlite3.Connection, query: Query, names: Mapping[str, Sequence[s
 
 
 def _is_partial(query: Query, context: Context) -> bool:
-    """Whether the word index is asked, and does not have all records."""
-    if query.where is None or context.is_indexed:
+    """Whether the word index is asked, and does not have all records; or what models need, which is made with it."""
+    if context.is_indexed:
+        return False
+    if query.asks("fit") or (query.sort is not None and query.sort.key == "fit"):
+        return True
+    if query.where is None:
         return False
     return asks_words(compile_query(query.where, context).whole[0])
 
