@@ -13,6 +13,7 @@ from tui_registry.errors import Json
 from tui_registry.fit import GB, Gpu, Machine
 from tui_registry.records.schema import defaults
 from tui_registry.settings import Settings
+from tui_registry.tui.browse.record_detail import RecordDetail
 from tui_registry.tui.browse.search_bar import SearchBar
 
 HERE = Machine("this machine", (Gpu("a card", 12 * GB),), 16 * GB, notes=("cards of AMD could not be told",))
@@ -155,3 +156,22 @@ async def test_where_nobody_can_tell_the_machine_it_is_said_how_to_choose_one(tm
             browse_of(app).query_one(SearchBar).ask("fit:runs")
             await settle(pilot)
             assert list_of(app).total == 1
+
+
+async def test_where_not_all_tabs_have_room_the_open_one_is_in_sight_and_signs_say_that_there_are_more(
+    tmp_path: Path,
+) -> None:
+    def titles(text: str) -> str:
+        return next(line for line in text.splitlines() if " Fit " in line)
+
+    with replica(tmp_path) as datastore:
+        fill(datastore)
+        async with running(datastore, (100, 30), "small") as (app, pilot):
+            assert "Overview  Requirements  Fit  Formfile  >" in titles(screen_text(app))
+            await press(pilot, *["right"] * 5)
+            assert "<  Fit  Formfile  Sources  History" in titles(screen_text(app))
+            line = titles(screen_text(app))
+            row = screen_text(app).splitlines().index(line)
+            await pilot.click(offset=(line.index("<"), row))
+            await settle(pilot)
+            assert app.screen.query_one(RecordDetail).tab == "requirements"

@@ -55,6 +55,7 @@ TABS: Final = {
 }
 _STYLES: Final = "browse/record_detail.tcss"
 _GAP: Final = 2  # between the titles of tabs
+_BEFORE, _BEHIND = "<", ">"  # where not all of them have room
 _LONGEST: Final = 25_000  # a Formfile may have 24,576 characters
 _LABEL: Final = 14
 _AMOUNT: Final = 9
@@ -97,15 +98,34 @@ class TabLine(Widget):
 
     def render(self) -> Content:
         titles, bars = [], []
-        for name, title in self._tabs.items():
+        for name, title in self._in_sight():
             is_open = name == self.active
             titles.append(Content.styled(title, "bold $foreground" if is_open else "$foreground-muted"))
             bars.append(Content.styled(("━" if is_open else "─") * len(title), "$primary" if is_open else "$panel"))
         return Content.assemble(Content(" " * _GAP).join(titles), "\n", Content.styled("─" * _GAP, "$panel").join(bars))
 
+    def _in_sight(self) -> list[tuple[str, str]]:
+        """The tabs that there is room for, the open one among them; before and behind them signs that there are more,
+        which lead to the next one that is not in sight."""
+        tabs = [*self._tabs.items()]
+        names = [*self._tabs]
+        width = self.content_size.width
+        for first in range(len(tabs)):
+            shown = [(names[first - 1], _BEFORE)] if first else []
+            last = first
+            for place in range(first, len(tabs)):
+                with_it = [*shown, tabs[place], *([("", _BEHIND)] if place + 1 < len(tabs) else [])]
+                if place > first and sum(len(title) + _GAP for _, title in with_it) - _GAP > width:
+                    break
+                shown.append(tabs[place])
+                last = place
+            if names.index(self.active) <= last:
+                return [*shown, *([(names[last + 1], _BEHIND)] if last + 1 < len(tabs) else [])]
+        return tabs
+
     def on_click(self, event: events.Click) -> None:
         end = self.gutter.left
-        for name, title in self._tabs.items():
+        for name, title in self._in_sight():
             end += len(title) + _GAP
             if event.x < end:
                 self.active = name

@@ -481,11 +481,11 @@ _COLUMNS: Final = (
     _Shown(Column("TYPE", 11), 4, lambda row, _: row.type),
     _Shown(Column("FRAMEWORK", 12), 9, lambda row, _: row.framework),
     _Shown(Column("SIZE", 6, right=True), 1, lambda row, _: _count(row.parameters)),
-    _Shown(Column("FIT", 6), 8, _fit),
-    _Shown(Column("CONTEXT", 7, right=True), 7, lambda row, _: _count(row.context_length)),
+    _Shown(Column("FIT", 6), 6, _fit),
+    _Shown(Column("CONTEXT", 7, right=True), 8, lambda row, _: _count(row.context_length)),
     _Shown(Column("LICENCE", 12), 5, lambda row, _: row.license),
     _Shown(Column("VERSION", 9), 10, lambda row, _: row.version),
-    _Shown(Column("OWNER", 12), 6, lambda row, around: around.whose(row.owner)),
+    _Shown(Column("OWNER", 12), 7, lambda row, around: around.whose(row.owner)),
     _Shown(Column("UPDATED", 7, right=True), 3, lambda row, around: age(around.now - row.updated_at)),
 )
 _VALUES: Final[dict[str, Callable[[Row, Around], str]]] = {
