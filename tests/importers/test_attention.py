@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tui_registry.importers.gguf import architecture_in as of_header
+from tests.importers.made import BOOL, LIST, TEXT, U32, gguf
+from tui_registry.importers.gguf import architecture_in as of_header, read_gguf_header
 from tui_registry.importers.huggingface import architecture_in as of_config
 
 MIB = 2**20
@@ -158,3 +161,19 @@ def test_a_header_says_what_its_layers_keep(given: dict[str, Any], token: int | 
 def test_the_state_of_a_hybrid_is_what_a_loader_keeps_beside_its_cache() -> None:
     # 16.15 GiB at 262,144 tokens, of which 16.00 are the cache of the full layers
     assert pytest.approx(0.15, abs=0.005) == _QWEN_STATE / 2**30
+
+
+def test_a_file_says_of_each_layer_whether_it_slides(tmp_path: Path) -> None:
+    path = tmp_path / "gemma.gguf"
+    values: list[tuple[str | bytes, int, Any]] = [
+        ("general.architecture", TEXT, "gemma4"), ("gemma4.context_length", U32, 8192),
+        ("gemma4.block_count", U32, 3), ("gemma4.embedding_length", U32, 256),
+        ("gemma4.attention.head_count", U32, 4), ("gemma4.attention.head_count_kv", LIST, (U32, [2, 2, 1])),
+        ("gemma4.attention.sliding_window", U32, 16),
+        ("gemma4.attention.sliding_window_pattern", LIST, (BOOL, [True, True, False])),
+    ]  # fmt: skip
+    path.write_bytes(gguf(values))
+    header = read_gguf_header(BytesIO(path.read_bytes()))
+    found = of_header(header.values)
+    assert found is not None
+    assert (found["kv_token_bytes"], found["kv_constant_bytes"]) == (1 * 128 * 2, 2 * 2 * 128 * 2 * 16)
