@@ -526,5 +526,7 @@ def test_what_fits_a_machine_that_nobody_knows_is_refused_with_what_to_write() -
         assert datastore.search("fit:unknown").rows == []
         datastore.machine = lambda: MACHINE
         assert datastore.search("fit:runs").rows == []
+        datastore.machine = lambda: fit.Machine("", (fit.Gpu("", 2**62 - 1),) * 64)
+        assert datastore.search("fit:runs").rows == []
         with pytest.raises(QueryError, match="a node does not know yours: write fit:24gb"):
             datastore.search("fit:runs", own_names=False)

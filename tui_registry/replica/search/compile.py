@@ -337,7 +337,7 @@ def _fitting(value: str, machine: Machine | None) -> Node:
 
 
 def _up_to(most: int) -> Range:
-    return Range(NEED, 1, most) if most > 0 else Range(NEED, 1, 0)
+    return Range(NEED, 1, min(most, LARGEST)) if most > 0 else Range(NEED, 1, 0)
 
 
 def _phrase(typed: Sequence[str], prefix: bool) -> str:
