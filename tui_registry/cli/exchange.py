@@ -945,7 +945,7 @@ def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json
     if as_json:
         out_json(
             {
-                "directory": str(done.directory),
+                "directory": directory,
                 "epoch": done.head.epoch,
                 "new_epoch": done.shared.renewed,
                 "operations": done.head.size,
@@ -957,7 +957,7 @@ def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json
         )
     else:
         now = f"{plural(done.tiles, 'tile')}, {size_bytes(done.bytes)} written now"
-        out(f"{safe_text(str(done.directory))} holds {plural(done.head.size, 'operation')}: {now}")
+        out(f"{done.place} holds {plural(done.head.size, 'operation')}: {now}")
 
 
 def _write_bundles(datastore: Datastore, directory: str, *, as_json: bool) -> None:
