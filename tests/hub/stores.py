@@ -29,10 +29,15 @@ _KEEPER = 'trap "" INT; "$@" & server=$!; read line; kill -9 $server'
 
 
 class Seaweed(NamedTuple):
-    """A store that runs. The environment of somebody who may write, and of somebody who may only read."""
+    """A store that runs: the environment of somebody who may write, and of somebody who may only read.
+
+    Attributes:
+        url: where anybody may read, as behind a CDN; paths begin with the bucket.
+    """
 
     writer: dict[str, str]
     reader: dict[str, str]
+    url: str
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +51,7 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
         {"name": name, "credentials": [{"accessKey": name, "secretKey": f"secret-of-{name}"}], "actions": actions}
         for name, actions in (("writer", ["Admin", "Read", "Write", "List", "Tagging"]), ("reader", ["Read", "List"]))
     ]
+    people.append({"name": "anonymous", "actions": [f"Read:{BUCKET}"]})
     (folder / "people.json").write_text(json.dumps({"identities": people}))
     (folder / "data").mkdir()
     master, volume, filer, s3, *behind = _ports(8)
@@ -79,7 +85,7 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
             for name in ("writer", "reader")
         ]
         _make_bucket(told[0])
-        yield Seaweed(*told)
+        yield Seaweed(*told, url)
 
 
 @pytest.fixture

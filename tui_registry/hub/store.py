@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -21,8 +22,8 @@ from tui_registry.origin import is_loopback
 from tui_registry.text import safe_text
 
 if TYPE_CHECKING:
-    from obstore import PutMode, PutResult
-    from obstore.store import ObjectStore
+    from obstore import PutMode, PutResult, UpdateVersion
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
 T = TypeVar("T")
 
@@ -35,7 +36,10 @@ _CODE = re.compile(r"<Code>([A-Za-z]{1,64})</Code>", re.ASCII)
 _STATUS = re.compile(r"non-2xx status code: ([0-9]{3})", re.ASCII)
 _NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|bucket does not exist", re.ASCII)
 # Where the machine that runs us would say who we are, and does not.
-_NO_IDENTITY = re.compile(r"169\.254\.169\.254|fd00:ec2::254|metadata\.google|token request|[Cc]redential", re.ASCII)
+_NO_IDENTITY = re.compile(
+    r"169\.254\.169\.254|/latest/api/token|/latest/meta-data|/computeMetadata/|metadata/identity|token request",
+    re.ASCII,
+)
 _MISSING = "an object store needs more packages: pip install 'tui-registry[hub]'"
 
 
@@ -43,8 +47,8 @@ class BucketError(RegistryError):
     """An object store that does not do what was asked of it, in one sentence that is safe to show.
 
     Codes: `bad_store` (an address that is none), `no_extra` (obstore is not installed), `no_bucket`, `no_rights`,
-    `store_away` (it cannot be reached, or does not answer rightly), `no_conditions` (it writes over what is there though
-    it was asked not to), `too_large`.
+    `store_away` (it cannot be reached, or does not answer rightly), `no_conditions` (it writes over what is there,
+    though asked not to), `too_large`.
     """
 
 
@@ -87,10 +91,11 @@ def is_store(address: str) -> bool:
     return address.partition("://")[0].lower() in SCHEMES and "://" in address
 
 
-def open_store(address: str, patience: Patience | None = None) -> Store:
-    """The store at an address: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix; or https://..., to read.
+def open_store(address: str, patience: Patience | None = None, *, to_read: bool = False) -> Store:
+    """The store at an address: s3://bucket/prefix, gs://bucket/prefix or az://container/prefix. Nothing is asked yet.
 
-    Nothing is asked yet.
+    Args:
+        to_read: what a store or a CDN gives to everybody at an http(s) URL will do, too.
 
     Raises:
         BucketError: `bad_store`, `no_extra`.
@@ -109,15 +114,12 @@ def open_store(address: str, patience: Patience | None = None) -> Store:
             "of the store, such as AWS_ACCESS_KEY_ID",
         )
     scheme = parts.scheme.lower()
-    if (
-        scheme not in (*SCHEMES, "http", "https")
-        or not host
-        or any(part in (".", "..") for part in parts.path.split("/"))
-    ):
+    schemes = (*SCHEMES, "http", "https") if to_read else SCHEMES
+    if scheme not in schemes or not host or any(part in (".", "..") for part in parts.path.split("/")):
         raise _bad(shown)
     try:
         from obstore.exceptions import BaseError
-        from obstore.store import from_url
+        from obstore.store import HTTPStore, from_url
     except ImportError:
         raise BucketError("no_extra", _MISSING) from None
     endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "") if scheme == "s3" else ""
@@ -126,23 +128,25 @@ def open_store(address: str, patience: Patience | None = None) -> Store:
     if is_plain and not is_loopback(urlsplit(plain).hostname or "") and os.environ.get(_PLAIN, "").lower() not in _YES:
         raise BucketError(
             "bad_store",
-            f"{shown} would be spoken to in the clear (http://): anybody on the way could read and change what is sent. "
-            f"Give it an https:// address, or set {_PLAIN}=true if the way is yours alone",
+            f"{shown} would be spoken to in the clear (http://): anybody on the way could read and change it. Give "
+            f"it an https:// address, or set {_PLAIN}=true if the way is yours alone",
         )
+    # These are in the place of whatever the environment says of them.
+    client: ClientConfig = {
+        "allow_http": is_plain,
+        "connect_timeout": timedelta(seconds=patience.connect_seconds),
+        "timeout": timedelta(seconds=patience.seconds),
+    }
+    retry: RetryConfig = {
+        "max_retries": patience.retries,
+        "retry_timeout": timedelta(seconds=patience.retry_seconds),
+    }
     try:
-        # The bounds are in the place of whatever the environment says of them.
-        opened = from_url(
-            address,
-            client_options={
-                "allow_http": is_plain,
-                "connect_timeout": timedelta(seconds=patience.connect_seconds),
-                "timeout": timedelta(seconds=patience.seconds),
-            },
-            retry_config={
-                "max_retries": patience.retries,
-                "retry_timeout": timedelta(seconds=patience.retry_seconds),
-            },
-        )
+        if scheme in SCHEMES:
+            opened: ObjectStore = from_url(address, client_options=client, retry_config=retry)
+        else:
+            # Not by `from_url`: it knows some hosts as stores that ask who we are.
+            opened = HTTPStore.from_url(address, client_options=client, retry_config=retry)
     except (BaseError, ValueError) as error:
         if "Account must be specified" in str(error):
             raise BucketError(
@@ -166,8 +170,10 @@ class Store:
         """
         self._opened = opened
         self.shown = shown
+        from obstore.store import LocalStore
+
         # Files on a disk bear no headers.
-        self._bears_headers = type(opened).__name__ != "LocalStore"
+        self._bears_headers = not isinstance(opened, LocalStore)
 
     def get(self, path: str, most: int) -> Found | None:
         """What lies there, None where nothing does.
@@ -198,7 +204,7 @@ class Store:
 
     def replace(self, path: str, data: bytes, headers: dict[str, str], version: Version) -> bool:
         """Write in the place of just this version; False where another one is there by now, or none."""
-        mode: PutMode = {}  # type: ignore[typeddict-item]
+        mode: UpdateVersion = {}
         if version.etag is not None:
             mode["e_tag"] = version.etag
         if version.number is not None:
@@ -233,7 +239,7 @@ class Store:
         """Take away what lies there; what is not there is not missed."""
         for at in range(0, len(paths), 1000):
             with suppress(FileNotFoundError):
-                self._asked(lambda some=list(paths[at : at + 1000]): self._opened.delete(some))  # type: ignore[misc]
+                self._asked(partial(self._opened.delete, paths[at : at + 1000]))
 
     # How
 
@@ -259,8 +265,8 @@ class Store:
         return BucketError(
             "no_conditions",
             f"{self.shown} writes over what is there even where it is asked not to (no conditional puts): two that "
-            "publish there at once would spoil each other's log unnoticed. Use a store that has them; or see to it that "
-            "nobody else ever publishes there, and say so with --alone",
+            "publish there at once would spoil each other's log unnoticed. Use a store that has them; or see to it "
+            "that nobody else ever publishes there, and say so with --alone",
         )
 
     def _asked(self, ask: Callable[[], T]) -> T:
@@ -291,8 +297,8 @@ class Store:
     def _no_rights(self, said: str) -> BucketError:
         return BucketError(
             "no_rights",
-            f"{self.shown} does not let us do that{_code(said)}. Look at the credentials in its environment, and at what "
-            "they are allowed: to list, get, put and delete below this prefix, and to read alone for a start from it",
+            f"{self.shown} does not let us do that{_code(said)}. Look at the credentials in its environment, and at "
+            "what they allow below this prefix: to get, put, list and delete; to get alone where only tiles are read",
         )
 
     def _away(self, said: str) -> BucketError:
