@@ -145,7 +145,9 @@ class PostgresLog:
     def __init__(self, dsn: str) -> None:
         """Use `connect`."""
         self._connections = _Connections(dsn)
+        # Where it is, without secrets; and whether its address holds one.
         self.name = self._connections.name
+        self.names_password = self._connections.names_password
         self.tokens = HubTokens(self)
         self.nodes = HubNodes(self)
 
@@ -167,6 +169,10 @@ class PostgresLog:
             return NO_CHAIN
         rows = self.ask(lambda db: db.all("SELECT chain FROM hub_log WHERE idx = %s", (size - 1,)))
         return bytes(rows[0][0]) if rows else None
+
+    def places(self, hashes: Sequence[bytes]) -> dict[bytes, int]:
+        """Where those of these operations stand that the log holds, without a lock."""
+        return self.ask(lambda db: _places(db, hashes))
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[PostgresTurn]:
@@ -566,8 +572,7 @@ class PostgresTurn:
     def places(self, hashes: Sequence[bytes]) -> dict[bytes, int]:
         """Where those of these operations stand that the log holds."""
         with self._log.saying():
-            rows = self._db.all("SELECT hash, idx FROM hub_log WHERE hash = ANY(%s)", (list(hashes),))
-        return {bytes(digest): place for digest, place in rows}
+            return _places(self._db, hashes)
 
     def done(self, key: bytes) -> DoneOnce | None:
         """What came of a request that was done within a day."""
@@ -1041,6 +1046,7 @@ class _Connections:
                 "password",
             ) from None
         self._secrets = [str(value) for name, value in given.items() if "password" in name and value]
+        self.names_password = bool(self._secrets)
         if os.environ.get("PGPASSWORD"):
             self._secrets.append(os.environ["PGPASSWORD"])
         user, host, port, database = (str(given.get(name) or "") for name in ("user", "host", "port", "dbname"))
@@ -1190,6 +1196,11 @@ def _operations(db: _Connection, start: int, stop: int) -> list[SharedOp]:
         (start, stop),
     )
     return [SharedOp(place, bytes(digest), bytes(body), bytes(end), at) for place, digest, body, end, at in rows]
+
+
+def _places(db: _Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:
+    rows = db.all("SELECT hash, idx FROM hub_log WHERE hash = ANY(%s)", (list(hashes),))
+    return {bytes(digest): place for digest, place in rows}
 
 
 def _chain_at(db: _Connection, size: int) -> bytes:
