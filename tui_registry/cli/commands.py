@@ -727,6 +727,9 @@ def _serve(parser: ArgumentParser) -> None:
     _json(parser, "say where it listens as a JSON object")
 
 
+ALONE = "nobody else ever publishes there, so that a store without conditional puts will do"
+
+
 def _hub_named(parser: ArgumentParser) -> None:
     """Which hub is meant (`hub.postgres.dsn_from`)."""
     where = "the hub: postgresql://USER@HOST/DATABASE (default: $TUI_REGISTRY_HUB); others can see the words of a "
@@ -737,7 +740,7 @@ def _hub_named(parser: ArgumentParser) -> None:
 
 def _hub(parser: ArgumentParser) -> None:
     actions = parser.add_subparsers(
-        dest="action", metavar="init|status|nodes|recover|fork|purge|rewrite|upgrade", required=True
+        dest="action", metavar="init|status|nodes|publish|recover|fork|purge|rewrite|upgrade", required=True
     )
     init = actions.add_parser(
         "init",
@@ -804,7 +807,18 @@ def _hub(parser: ArgumentParser) -> None:
             "It is refused while a node of an older version is on the list."
         ),
     )
-    for action in (init, status, nodes, recover, fork, purge, rewrite, upgrade):
+    publish = actions.add_parser(
+        "publish",
+        description=(
+            "Write what is new of the hub's log into an object store, as 'export --log' does, from this view.\n"
+            "One node does so at a time: where another one publishes, nothing is done. The hub remembers the URL, and\n"
+            "new nodes start from there. With --every it goes on until it is told to end."
+        ),
+    )
+    publish.add_argument("url", nargs="?", type=words, metavar="URL", help="s3://BUCKET/PREFIX, gs:// or az://")
+    publish.add_argument("--every", type=_interval, metavar="TIME", help="again and again, such as every 30s")
+    publish.add_argument("--alone", action="store_true", help=ALONE)
+    for action in (init, status, nodes, publish, recover, fork, purge, rewrite, upgrade):
         _hub_named(action)
         _json(action, _LINES if action is nodes else "a JSON object")
     for action in (recover, purge, rewrite, upgrade):
@@ -900,9 +914,6 @@ passphrase, and what 'token add ci --scope push' printed on the node's machine:
 or by the id that the file names (model_id: or agent_id:), which stays when the version changes. 'apply' makes them what
 the file says: such a machine does not remember what the file said before, and 'publish' alone would take what was
 changed since they were registered for edits of yours, and leave it."""
-
-
-ALONE = "nobody else ever publishes there, so that a store without conditional puts will do"
 
 
 def _export(parser: ArgumentParser) -> None:
@@ -1601,6 +1612,7 @@ _TABLE = (
             "tui-registry hub init --hub postgresql://registry@db.example/registry --from ~/.local/share/tui-registry",
             "TUI_REGISTRY_HUB=postgresql://registry@db.example/registry tui-registry hub status",
             "tui-registry hub nodes --hub-file /etc/tui-registry/hub --json",
+            "tui-registry hub publish s3://bucket/registry --every 30s",
             "tui-registry hub recover --from-view --dry-run",
         ),
     ),
