@@ -170,8 +170,9 @@ class TestTurn:
             turn.append([op(1)], FP, [key, old])
             turn.commit()
         with postgres_log.turn() as turn:
-            assert turn.done(key.key) == key
+            assert turn.done(key.key) == postgres_log.done(key.key) == key
             assert turn.done(old.key) is None
+            assert postgres_log.done(old.key) is None
             assert turn.done(b"x" * 32) is None
             again = key._replace(hash=op(2)[0])
             turn.append([op(2)], FP, [again])
