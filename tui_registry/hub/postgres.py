@@ -948,6 +948,14 @@ _AT_THE_DOOR: Final = (
     ("too many", _FULL),
     ("connection slots", _FULL),
     ("permission denied", _SAYS["42501"]),
+    (
+        "startup parameter",
+        (
+            "hub_away",
+            "{hub} is a pooler that does not know what the hub's address asks for ({reason}): leave that out there; a "
+            "schema is the user's own with ALTER ROLE ... SET search_path",
+        ),
+    ),
     ("database ", _SAYS["3D000"]),
     ("password", _REFUSED),
     ("authentication", _REFUSED),
