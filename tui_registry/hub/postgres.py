@@ -604,8 +604,8 @@ class PostgresTurn:
                 # A key that was forgotten may come again.
                 db.run(
                     f"INSERT INTO hub_idempotency (key, request, hash, at, added_at) VALUES {rows} "
-                    "ON CONFLICT (key) DO UPDATE SET request = excluded.request, hash = excluded.hash, at = excluded.at, "
-                    "added_at = excluded.added_at",
+                    "ON CONFLICT (key) DO UPDATE SET request = excluded.request, hash = excluded.hash, "
+                    "at = excluded.at, added_at = excluded.added_at",
                     [value for one in done for value in one],
                 )
                 db.run(f"DELETE FROM hub_idempotency WHERE added_at <= {_NOW} - {_KEPT}")
