@@ -56,7 +56,6 @@ POLL_SECONDS: Final = 2.0
 _CALM_SECONDS: Final = 15.0
 # Of a process: a turn, a follow, and what a person asks.
 MOST_CONNECTIONS: Final = 4
-_KEPT_SECONDS: Final = 86_400
 _IN_A_CHUNK: Final = 1_000
 _BATCH_BYTES: Final = 8 * 2**20
 
@@ -173,6 +172,10 @@ class PostgresLog:
     def places(self, hashes: Sequence[bytes]) -> dict[bytes, int]:
         """Where those of these operations stand that the log holds, without a lock."""
         return self.ask(lambda db: _places(db, hashes))
+
+    def done(self, key: bytes) -> DoneOnce | None:
+        """What came of a request that was done within a day, without a lock."""
+        return self.ask(lambda db: _done(db, key))
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[PostgresTurn]:
@@ -575,13 +578,9 @@ class PostgresTurn:
             return _places(self._db, hashes)
 
     def done(self, key: bytes) -> DoneOnce | None:
-        """What came of a request that was done within a day."""
+        """As of `SharedLog`."""
         with self._log.saying():
-            rows = self._db.all(
-                f"SELECT key, request, hash, at FROM hub_idempotency WHERE key = %s AND at > {_SECOND} - %s",
-                (key, _KEPT_SECONDS),
-            )
-        return DoneOnce(bytes(rows[0][0]), bytes(rows[0][1]), bytes(rows[0][2]), rows[0][3]) if rows else None
+            return _done(self._db, key)
 
     def append(self, ops: Sequence[tuple[bytes, bytes]], fingerprint: str, done: Sequence[DoneOnce] = ()) -> SharedHead:
         """Write operations at the log's end, and the head behind them.
@@ -601,14 +600,15 @@ class PostgresTurn:
                 rows = ", ".join([f"(%s, %s, %s, %s, {_NOW})"] * len(ops))
                 db.run(f"INSERT INTO hub_log (idx, hash, body, chain, added_at) VALUES {rows}", values)
             if done:
-                rows = ", ".join(["(%s, %s, %s, %s)"] * len(done))
+                rows = ", ".join([f"(%s, %s, %s, %s, {_NOW})"] * len(done))
                 # A key that was forgotten may come again.
                 db.run(
-                    f"INSERT INTO hub_idempotency (key, request, hash, at) VALUES {rows} ON CONFLICT (key) DO UPDATE "
-                    "SET request = excluded.request, hash = excluded.hash, at = excluded.at",
+                    f"INSERT INTO hub_idempotency (key, request, hash, at, added_at) VALUES {rows} "
+                    "ON CONFLICT (key) DO UPDATE SET request = excluded.request, hash = excluded.hash, "
+                    "at = excluded.at, added_at = excluded.added_at",
                     [value for one in done for value in one],
                 )
-                db.run(f"DELETE FROM hub_idempotency WHERE at <= {_SECOND} - %s", (_KEPT_SECONDS,))
+                db.run(f"DELETE FROM hub_idempotency WHERE added_at <= {_NOW} - {_KEPT}")
             changed = db.run(
                 "UPDATE hub_head SET size = %s, fingerprint = %s, chain = %s WHERE epoch = %s AND size = %s",
                 (place, fingerprint, end, head.epoch, head.size),
@@ -847,10 +847,11 @@ _STEPS: Final = (
             key bytea PRIMARY KEY,
             request bytea NOT NULL,
             hash bytea NOT NULL,
-            at bigint NOT NULL
+            at bigint NOT NULL,
+            added_at timestamptz NOT NULL
         )
         """,
-        "CREATE INDEX hub_idempotency_at ON hub_idempotency (at)",
+        "CREATE INDEX hub_idempotency_added ON hub_idempotency (added_at)",
         """
         CREATE TABLE hub_tokens (
             name text PRIMARY KEY,
@@ -875,7 +876,8 @@ _VERSION: Final = len(_STEPS)
 _TRIES: Final = 3
 # The clock of whoever keeps the log, as it goes: `now()` stands still within a transaction, which may have waited.
 _NOW: Final = "statement_timestamp()"
-_SECOND: Final = f"CAST(extract(epoch FROM {_NOW}) AS bigint)"
+# How long a request is known again: by that clock as well, which all nodes have alike.
+_KEPT: Final = "interval '1 day'"
 _BOUNDED: Final = (
     f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'; SET LOCAL statement_timeout = '{LOCK_SECONDS}s'; "
     f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
@@ -948,6 +950,14 @@ _AT_THE_DOOR: Final = (
     ("too many", _FULL),
     ("connection slots", _FULL),
     ("permission denied", _SAYS["42501"]),
+    (
+        "startup parameter",
+        (
+            "hub_away",
+            "{hub} is a pooler that does not know what the hub's address asks for ({reason}): leave that out there; a "
+            "schema is the user's own with ALTER ROLE ... SET search_path",
+        ),
+    ),
     ("database ", _SAYS["3D000"]),
     ("password", _REFUSED),
     ("authentication", _REFUSED),
@@ -1201,6 +1211,13 @@ def _operations(db: _Connection, start: int, stop: int) -> list[SharedOp]:
 def _places(db: _Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:
     rows = db.all("SELECT hash, idx FROM hub_log WHERE hash = ANY(%s)", (list(hashes),))
     return {bytes(digest): place for digest, place in rows}
+
+
+def _done(db: _Connection, key: bytes) -> DoneOnce | None:
+    rows = db.all(
+        f"SELECT key, request, hash, at FROM hub_idempotency WHERE key = %s AND added_at > {_NOW} - {_KEPT}", (key,)
+    )
+    return DoneOnce(bytes(rows[0][0]), bytes(rows[0][1]), bytes(rows[0][2]), rows[0][3]) if rows else None
 
 
 def _chain_at(db: _Connection, size: int) -> bytes:
