@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -66,6 +69,19 @@ def test_export_writes_into_a_store_and_says_so(cli: Cli, store_url: str) -> Non
     assert cli("export", "--log", "folder", "--alone").code == 2
 
 
+# Begins, and is killed once it has a tile.
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tui_registry.datastore import Datastore
+from tui_registry.hub import postgres, starting, store
+starting._GROUP_OPS = 256
+log = postgres.connect(os.environ["TUI_REGISTRY_HUB"])
+with Datastore.open(Path(sys.argv[1]), hub=log) as view:
+    starting.start(view, store.open_store(sys.argv[2]), progress=lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
 def test_a_hub_is_published_and_another_node_begins_from_there(
     cli: Cli, data_dir: Path, postgres_schema: str, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,9 +98,11 @@ def test_a_hub_is_published_and_another_node_begins_from_there(
         assert log.lease(LEASE, "another node", 60)
         said = cli("hub", "publish")
         assert (said.code, said.out) == (0, "another node publishes the hub's log: there is nothing to do here\n")
+        killed = subprocess.run([sys.executable, "-c", _KILLED, tmp_path / "second", store_url], check=False)
+        assert killed.returncode == -signal.SIGKILL
         with Datastore.open(tmp_path / "second", hub=log) as second:
             begun = start(second, open_store(log.store))
-            assert (begun.size, begun.from_store, begun.why) == (600, 512, "")
+            assert (begun.size, begun.from_store, begun.why) == (600, 256, "")
             assert second.hub.chain_of_view() == log.head().chain
 
 
@@ -140,8 +158,6 @@ def test_an_address_that_is_none_is_refused_and_shows_no_secret(
 
 
 def test_without_obstore_it_is_said_how_to_have_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "obstore.exceptions", None)
     with pytest.raises(BucketError, match=r"pip install 'tui-registry\[hub\]'"):
         open_store("s3://bucket/x")
