@@ -16,13 +16,13 @@ from tests.hub.stores import BUCKET, Seaweed, as_one, seaweed, store_url
 from tests.sync.conftest import Open, replica
 from tests.sync.logs import ALICE, bodies, roots
 from tui_registry.datastore import Datastore
-from tui_registry.hub.postgres import connect
 from tui_registry.hub.publishing import LEASE, publish_to_store
 from tui_registry.hub.starting import start
 from tui_registry.hub.store import BucketError, Patience, Version, open_store
 from tui_registry.sync import pull
 
 __all__ = ["cli", "data_dir", "replica", "seaweed", "store_url"]
+pytest.importorskip("obstore", reason="needs obstore: pip install -e '.[hub]'")
 
 # A store that does not answer is not waited for here.
 HASTY = Patience(connect_seconds=2.0, seconds=5.0, retries=0, retry_seconds=2.0)
@@ -86,6 +86,8 @@ def test_a_hub_is_published_and_another_node_begins_from_there(
     cli: Cli, data_dir: Path, postgres_schema: str, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of it real: PostgreSQL, the store, the command line."""
+    from tui_registry.hub.postgres import connect
+
     monkeypatch.setenv("TUI_REGISTRY_HUB", postgres_schema)
     with Datastore.open(data_dir) as datastore:
         datastore.apply(bodies(roots(ALICE, 600)), source="test")
