@@ -164,9 +164,6 @@ else:
     )[0]
 
 __all__ = [
-    "MOST_BYTES",
-    "MOST_OPS",
-    "NO_CHAIN",
     "ApplyReport",
     "Arrival",
     "Beside",
