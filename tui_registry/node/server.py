@@ -38,6 +38,7 @@ from tui_registry.errors import RegistryError, system_reason
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.api import create_app
 from tui_registry.node.doors import Proxies, Whereabouts
+from tui_registry.node.following import Following
 from tui_registry.node.limits import DEFAULT_PORT, PIECE, NodeBounds, place_of
 from tui_registry.node.queues import Queues
 from tui_registry.node.responses import NodeError, of_error, problem
@@ -106,6 +107,7 @@ def serve(
     journal: Journal | None = None,
     uds: Path | None = None,
     tls: Tls | None = None,
+    hub: Following | None = None,
 ) -> None:
     """Serve a replica until SIGINT or SIGTERM; then answer what was begun and return.
 
@@ -125,6 +127,8 @@ def serve(
         uds: the Unix socket to listen on, in place of host and port. Who may reach it, the umask decides; what was left
             of one that ended is replaced.
         tls: for HTTPS. SIGHUP reads its files anew.
+        hub: whose log the replica is a view of. Its epoch is the hub's, and no older copy of a view harms anybody: it
+            follows, so that nothing is remembered of how far it was given away.
 
     Raises:
         NodeError: `not_loopback`, `port_taken`, `cannot_bind`, `bad_certificate`.
@@ -134,13 +138,15 @@ def serve(
     door = Door(host, port, allow_remote, uds, tls)
     with door.listening() as listener:
         terms = Terms(bounds or NodeBounds(), accept_ops)
-        server = prepared(datastore, door, listener, terms, whereabouts, on_ready, Watch(journal))
+        server = prepared(datastore, door, listener, terms, whereabouts, on_ready, Watch(journal), hub=hub)
         server.reread, server.on_reread = reread, on_reread
         datastore.tokens.all()  # a file that holds no token is told now, not by refusing whoever comes with it
-        shared = datastore.mark.share(new_epoch=new_epoch)
-        if on_shared is not None:
-            on_shared(shared)
-        run(server, listener, journal)
+        if hub is None:
+            shared = datastore.mark.share(new_epoch=new_epoch)
+            if on_shared is not None:
+                on_shared(shared)
+        with hub or contextlib.nullcontext():
+            run(server, listener, journal)
 
 
 @contextlib.contextmanager
@@ -154,8 +160,12 @@ def running(
     whereabouts: Whereabouts | None = None,
     uds: Path | None = None,
     tls: Tls | None = None,
+    hub: Following | None = None,
 ) -> Iterator[Address]:
     """A node in a thread of its own, ended with the block; for the demo and for tests. Loopback only.
+
+    Args:
+        hub: as `serve`, and entered by the caller.
 
     Raises:
         NodeError: as `serve`.
@@ -171,7 +181,7 @@ def running(
     listener = door.listening()
     try:
         terms = Terms(bounds or NodeBounds(), accept_ops)
-        server = prepared(datastore, door, listener, terms, whereabouts, announce, Watch())
+        server = prepared(datastore, door, listener, terms, whereabouts, announce, Watch(), hub=hub)
         datastore.tokens.all()
     except BaseException:
         listener.close()
@@ -232,6 +242,8 @@ def prepared(
     on_ready: Callable[[Address], None] | None,
     watch: Watch,
     certificate: Certificate | None = None,
+    *,
+    hub: Following | None = None,
 ) -> Server:
     """A server for what comes to that listener; arguments as for `serve`.
 
@@ -254,6 +266,7 @@ def prepared(
             whereabouts=here,
             queues=queues,
             watch=watch,
+            hub=hub,
         )
 
     places, turns = _Places(bounds, Proxies(here), watch), _Turns()

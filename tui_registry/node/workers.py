@@ -26,6 +26,7 @@ from typing import NoReturn
 from tui_registry.datastore import Datastore, Shared
 from tui_registry.errors import RegistryError, system_reason
 from tui_registry.node.doors import Whereabouts
+from tui_registry.node.following import Following
 from tui_registry.node.responses import NodeError
 from tui_registry.node.server import Address, Certificate, Door, Listener, Terms, has_terminal, prepared, run
 from tui_registry.node.shared import CommonMemory, Member
@@ -70,6 +71,7 @@ def serve_by_workers(
     reread: Callable[[], Terms] | None = None,
     journal: Journal | None = None,
     beside: Callable[[Address], AbstractContextManager[object]] | None = None,
+    following: Callable[[Datastore], Following] | None = None,
 ) -> None:
     """`serve` with so many processes, each of which opens the replica for itself.
 
@@ -78,6 +80,7 @@ def serve_by_workers(
     Args:
         opened: opens the replica. terms: on which they serve together. The other arguments are those of `serve`.
         beside: what goes on while the node answers and may have threads of its own; the first worker enters it.
+        following: of a view of a hub: how each worker follows it, given what it opened.
 
     Raises:
         NodeError: as `serve`; `workers_died`: too many of them within a minute; `no_worker`: the system has no
@@ -88,7 +91,8 @@ def serve_by_workers(
     with door.listening() as listener:
         with opened() as datastore:
             datastore.tokens.all()  # as `serve`
-            telling.shared(datastore.mark.share(new_epoch=new_epoch))
+            if following is None:
+                telling.shared(datastore.mark.share(new_epoch=new_epoch))
 
         def part_of(terms: Terms) -> Terms:
             return terms._replace(bounds=terms.bounds.of_one_of(count))
@@ -97,7 +101,10 @@ def serve_by_workers(
             if journal is not None:
                 journal.worker = member.worker + 1
             aside = beside(door.address(listener)) if beside is not None and member.worker == 0 else nullcontext()
-            with opened() as datastore, aside:
+            with ExitStack() as stack:
+                datastore = stack.enter_context(opened())
+                hub = None if following is None else stack.enter_context(following(datastore))
+                stack.enter_context(aside)
                 server = prepared(
                     datastore,
                     door,
@@ -107,6 +114,7 @@ def serve_by_workers(
                     lambda _: listens_to(channel),
                     Watch(journal, member),
                     certificate,
+                    hub=hub,
                 )
                 datastore.log.share_cores(count)
                 faults: list[RegistryError | None] = []

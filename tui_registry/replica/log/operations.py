@@ -326,6 +326,17 @@ class Log:
         with self._pool.read() as db:
             return sum_at(db, head.size) == head.fingerprint
 
+    def fingerprint_at(self, size: int) -> str | None:
+        """The fingerprint of the log's first `size` operations, as heads have it; None where it has fewer."""
+        with self._pool.read() as db:
+            return sum_at(db, size)
+
+    def has_all(self, starts: Sequence[bytes]) -> bool:
+        """Whether each of these is what the hash of an operation of the log begins with."""
+        ask = "SELECT EXISTS (SELECT 1 FROM ops WHERE hash BETWEEN ? AND ?)"
+        with self._pool.read() as db:
+            return all(db.execute(ask, (start, start.ljust(32, b"\xff"))).fetchone() == (1,) for start in starts)
+
     def renew_epoch(self, epoch: str | None = None, new: str | None = None) -> None:
         """Give the log another epoch, because others were given another log under this one: they begin anew.
 
