@@ -141,6 +141,8 @@ def create_app(
     queues = queues or Queues(bounds)
     whereabouts = whereabouts or Whereabouts()
     watch = watch or Watch()
+    if hub is not None:
+        hub.counts = watch.counts
     tokens = Tokens(datastore)
     app = _Node(
         title="tui-registry node",
@@ -463,11 +465,13 @@ class _Records:
     # How: in a thread, on plain data
 
     def _write(self, asked: _Asked, write: _Write) -> _Op:
-        if self._hub is not None:
+        if self._hub is None:
+            return write(asked)
+        with self._hub.turn():
             # What is written is judged by the log as it is under the lock. But what a caller wrote by another node just
             # now must be here when he names it, or names no state of it.
             self._hub.follow_before_writing()
-        return write(asked)
+            return write(asked)
 
     def _write_once(self, asked: _Asked, once: Once, data: Json, write: _Write) -> _Op:
         # However its members are ordered and spelt, the same body is the same request.

@@ -16,13 +16,14 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from tui_registry.datastore import Datastore, Head, StoreError
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.responses import NodeError
+from tui_registry.node.watch import Counts, add
 
 if TYPE_CHECKING:
     from tui_registry.datastore import HubStanding
@@ -42,6 +43,8 @@ _PATIENCE_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.25
 _BACK_OFF: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 _HEARTBEAT_SECONDS: Final = 5.0
+# By what a turn fails, where it is not refused.
+_FAILURES: Final = frozenset(("hub_away", "hub_busy", "hub_newer", "hub_other", "outcome_unknown"))
 
 
 class Place(NamedTuple):
@@ -51,12 +54,28 @@ class Place(NamedTuple):
     size: int
 
 
+class HubSeen(NamedTuple):
+    """How a node stands to its hub, for its operator.
+
+    Attributes:
+        standing: a code of `HubStanding`. size: of the view. shared_size: of the shared log as seen last, None where it
+            was not seen yet. away_seconds: since when it cannot be reached; 0 where it was, the last time.
+    """
+
+    standing: str
+    is_ready: bool
+    size: int
+    shared_size: int | None
+    away_seconds: float
+
+
 class Following:
     """How a node, or a worker of one, follows its hub: from the beginning of a block that is entered before anything is
     answered, to its end.
 
     Attributes:
         store: the address of an object store that has the full tiles, as heads name it; empty for none.
+        counts: where turns are counted.
     """
 
     def __init__(
@@ -77,6 +96,7 @@ class Following:
             clock: seconds that only go on.
         """
         self.store = store
+        self.counts = Counts()
         self._datastore = datastore
         self._shared = shared
         self._name = name
@@ -91,6 +111,7 @@ class Following:
         self._changes: int | None = None
         self._said: str | None = None
         self._failures = 0
+        self._away_since: float | None = None
         self._is_told = False
         self._next_poll = self._next_beat = self._next_forced = 0.0
         self._thread = threading.Thread(target=self._run, name="following", daemon=True)
@@ -151,9 +172,33 @@ class Following:
         """Follow to the end of the shared log as it is now, for 2 s at most, and as far as it can be reached."""
         await self._followed(None)
 
+    def seen(self) -> HubSeen:
+        """How the node stands to its hub."""
+        standing = self._datastore.hub.standing()
+        with self._guard:
+            away = self._clock() - self._away_since if self._away_since is not None else 0.0
+        return HubSeen(standing.code, standing.is_ready, standing.size, standing.shared_size, away)
+
+    # Writing, in a thread
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Count a write to the shared log, however it ends."""
+        began, outcome = time.monotonic(), "refused"
+        try:
+            yield
+            outcome = "done"
+        except StoreError as error:
+            if error.code in _FAILURES:
+                outcome = error.code
+            raise
+        finally:
+            with self._guard:
+                add(self.counts.turns, outcome)
+                self.counts.turn_seconds += time.monotonic() - began
+
     def follow_before_writing(self) -> None:
         """Have what other nodes wrote before this: who asks in order is answered in order, whichever nodes hear it.
-        In a thread.
 
         Raises:
             StoreError: as `Datastore.hub.follow`.
@@ -232,6 +277,8 @@ class Following:
             self._settle(waiting, None)
             raise
         self._failures = 0
+        with self._guard:
+            self._away_since = None
         self._say()
         if now >= self._next_beat:
             self._next_beat = now + _HEARTBEAT_SECONDS
@@ -285,6 +332,8 @@ class Following:
         self._next_poll = self._clock() + pause
         with self._guard:
             waiting = list(self._waiting)
+            if self._away_since is None and self._datastore.hub.standing().code == "away":
+                self._away_since = self._clock()
         self._settle(waiting, None)
         if not isinstance(error, StoreError):
             _log.error("following the hub failed, and is tried again", exc_info=error)

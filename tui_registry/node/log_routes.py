@@ -4,7 +4,7 @@ where they are allowed; and the node's health and metrics.
 They are bare ASGI, as other replicas ask for them all the time. What was told of the head is told again until something
 is committed, and tiles lie packed, so that most answers cost no look into the database but whether it has changed.
 
-The next question of a client may reach another node of the same hub (see protocol.md, Several nodes): what one of them
+The next question of a client may reach another node of the same hub (see protocol.md, Heads): what one of them
 told of the log, this one follows to before it answers.
 """
 
@@ -18,7 +18,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 from weakref import WeakValueDictionary
 
@@ -108,7 +108,7 @@ class LogRoutes:
         }
         self._asking: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/sync/ops/get": _ByHash(datastore, queues, bounds, hub).answer,
-            "/sync/ops": _Pushes(datastore, queues, policy, bounds, watch).answer,
+            "/sync/ops": _Pushes(datastore, queues, policy, bounds, watch, hub).answer,
             "/sync/difference": _Differing(datastore, heads, queues, bounds, hub).answer,
             "/sync/reconcile": _Reconciling(datastore, heads, queues, bounds, hub).answer,
         }
@@ -501,8 +501,8 @@ class _Metrics:
     def _told(self, counts: Counts, waiting: dict[str, Waiting], accept: str) -> tuple[bytes, str]:
         from tui_registry.node.metrics import exposition  # for most nodes nobody asks
 
-        member = self._watch.member
-        return exposition(self._datastore, self._policy, counts, waiting, accept, member, hub=self._hub)
+        seen = None if self._hub is None else self._hub.seen()
+        return exposition(self._datastore, self._policy, counts, waiting, accept, self._watch.member, hub=seen)
 
 
 # What proxies write into a request, and nobody else.
@@ -544,8 +544,8 @@ class _Tiles:
         """The tile.
 
         Raises:
-            NodeError: `no_tile`: this log has no such tile (yet, or any more); `hub_behind`: another node of the hub may
-                have it.
+            NodeError: `no_tile`: this log has no such tile (yet, or any more); `hub_behind`: another node of the hub
+                may have it.
         """
         span = Span.from_name(name)
         if span is None:
@@ -681,7 +681,9 @@ class _Pushes:
         policy: PushPolicy,
         bounds: NodeBounds,
         watch: Watch,
+        hub: Following | None,
     ) -> None:
+        self._hub = hub
         self._watch = watch
         self._datastore = datastore
         self._queues = queues
@@ -735,7 +737,10 @@ class _Pushes:
         except LogError as error:
             raise NodeError("no_operations", f"the body {error.reason}: send one operation a line") from None
         # Others may have filled it since.
-        with self._policy.taking(pusher, len(lines), len(body)):
+        with (
+            self._policy.taking(pusher, len(lines), len(body)),
+            nullcontext() if self._hub is None else self._hub.turn(),
+        ):
             # A log that is rewritten between these two has another epoch, under which nobody has a cursor yet.
             epoch = self._datastore.log.head(make_key=False).epoch
             return self._datastore.apply(lines, source=pusher.source, ration=self._policy.ration()), epoch
