@@ -168,6 +168,12 @@ def _root_path(typed: str) -> str:
     return _read_by(root_path, typed)
 
 
+def _store_url(typed: str) -> str:
+    from tui_registry.node.doors import store_url
+
+    return _read_by(store_url, typed)
+
+
 def _read_by(read: Callable[[str], object], typed: str) -> str:
     try:
         return str(read(words(typed)))
@@ -719,6 +725,12 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--tls-key", type=words, metavar="FILE", help="its key, unless it stands in the same file")
     many = "so many processes that answer on it, and one that begins them; default: 1, which is all ('help operate')"
     parser.add_argument("--workers", type=_workers, default=1, metavar="N", help=many)
+    shared = "be a node of the hub whose log this PostgreSQL keeps; without it $TUI_REGISTRY_HUB, if that is set"
+    parser.add_argument("--hub", type=words, metavar="DSN", help=shared)
+    hidden = "the same, its address being the first line of FILE: no password stands in the list of processes then"
+    parser.add_argument("--hub-file", type=words, metavar="FILE", help=hidden)
+    tiles = "where the hub's tiles are published, as heads tell others; default: where 'hub publish' puts them"
+    parser.add_argument("--store-url", type=_store_url, metavar="URL", help=tiles)
     lines = "say each request on stderr: as JSON, as text, or (the default) not at all ('help operate')"
     parser.add_argument("--log-format", choices=("json", "text", "none"), default="none", metavar="FORMAT", help=lines)
     parser.add_argument("--new-epoch", action="store_true", help=_NEW_EPOCH)
@@ -1488,6 +1500,7 @@ _TABLE = (
             "tui-registry serve --trust-proxy 127.0.0.1 --host-name registry.example --root-path /registry",
             "tui-registry serve --port 0 --json",
             "tui-registry serve --workers 4",
+            "tui-registry serve --hub-file /etc/tui-registry/hub --host-name registry.example",
             'curl -H "Authorization: Bearer $(tui-registry token add ci)" ...',
         ),
     ),

@@ -148,7 +148,7 @@ class Events:
         # Looked at first: what is committed while it is read makes it be read once more.
         changes = self._datastore.changes()
         head = log.head(make_key=False)
-        if self._hub is None:
+        if self._datastore.hub.id is None:
             # Before anybody is told: a backup that is put back later must not be served under this epoch.
             self._datastore.mark.note(head)
         end = _Place(head.epoch, head.size)

@@ -20,10 +20,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
+import tui_registry
 from tui_registry.datastore import Datastore, Head, StoreError
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.responses import NodeError
 from tui_registry.node.watch import Counts, add
+from tui_registry.records.schema import RULES_VERSION
 
 if TYPE_CHECKING:
     from tui_registry.datastore import HubStanding
@@ -74,6 +76,7 @@ class Following:
     answered, to its end.
 
     Attributes:
+        name: by which the hub's list of nodes has this one; empty as long as it is not to be there.
         store: the address of an object store that has the full tiles, as heads name it; empty for none.
         counts: where turns are counted.
     """
@@ -83,23 +86,25 @@ class Following:
         datastore: Datastore,
         shared: PostgresLog,
         *,
-        name: str,
         store: str = "",
+        only_reads: bool = False,
         says: Callable[[HubStanding], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
         Args:
             shared: the log that the Datastore was opened with.
-            name: how the hub's list of nodes calls this one.
+            store: where the hub's tiles are published; empty for where the hub says.
+            only_reads: nothing is written to the shared log on behalf of this node.
             says: told when the node's standing has changed; from a thread.
-            clock: seconds that only go on.
+            clock: seconds that only go on, by which operations settle.
         """
-        self.store = store
+        self.name = ""
+        self.store = self._given_store = store
         self.counts = Counts()
         self._datastore = datastore
         self._shared = shared
-        self._name = name
+        self._only_reads = only_reads
         self._says = says
         self._clock = clock
         self._guard = threading.Lock()
@@ -113,20 +118,20 @@ class Following:
         self._failures = 0
         self._away_since: float | None = None
         self._is_told = False
-        self._next_poll = self._next_beat = self._next_forced = 0.0
+        self._next_poll = self._next_share = self._next_beat = self._next_forced = 0.0
         self._thread = threading.Thread(target=self._run, name="following", daemon=True)
 
     def __enter__(self) -> Self:
         self._look()  # what the view has can be told at once
+        self._listening = self._shared.listen(self._hears)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._guard:
-            self._closing = True
+        self._closing = True
         self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._thread.join()
+        self._listening.close()
 
     # What is known. Quick, and may be asked in the event loop
 
@@ -176,14 +181,20 @@ class Following:
         """How the node stands to its hub."""
         standing = self._datastore.hub.standing()
         with self._guard:
-            away = self._clock() - self._away_since if self._away_since is not None else 0.0
+            away = time.monotonic() - self._away_since if self._away_since is not None else 0.0
         return HubSeen(standing.code, standing.is_ready, standing.size, standing.shared_size, away)
 
     # Writing, in a thread
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Count a write to the shared log, however it ends."""
+        """Count a write to the shared log, however it ends.
+
+        Raises:
+            StoreError: `read_only`: this node writes nothing.
+        """
+        if self._only_reads:
+            raise StoreError("read_only", "this node of a hub was started with --read-only: nothing is written by it")
         began, outcome = time.monotonic(), "refused"
         try:
             yield
@@ -236,7 +247,7 @@ class Following:
         head = self.latest()
         return head.epoch == wanted.epoch and head.size >= wanted.size
 
-    def _hears(self) -> None:
+    def _hears(self, _size: int) -> None:
         """The shared log has grown, as far as one hears."""
         self._is_told = True
         self._wake.set()
@@ -254,7 +265,7 @@ class Following:
 
     def _turn(self) -> None:
         self._wake.clear()
-        now = self._clock()
+        now = time.monotonic()
         with self._guard:
             waiting = list(self._waiting)
         is_wanted = (bool(waiting) or self._is_told) and not self._failures
@@ -269,20 +280,25 @@ class Following:
                 self._wake.set()
             return
         self._is_told = False
-        self._next_forced = now + _FORCED_SECONDS
-        self._next_poll = now + POLL_SECONDS
+        self._next_forced, self._next_poll = now + _FORCED_SECONDS, now + POLL_SECONDS
         try:
             self._follow(waiting)
         except StoreError:
             self._settle(waiting, None)
             raise
+        if now >= self._next_share:
+            self._share()
+            self._next_share = now + POLL_SECONDS
         self._failures = 0
         with self._guard:
             self._away_since = None
         self._say()
-        if now >= self._next_beat:
-            self._next_beat = now + _HEARTBEAT_SECONDS
-            self._beat()
+        if self._datastore.hub.is_release_due and not self._only_reads:
+            try:
+                self._datastore.release_due()
+            except StoreError as error:
+                # It stays due, and what waits is not lost.
+                _log.warning("%s: %s", error.code, error.sentence)
 
     def _follow(self, waiting: list[_Waiting]) -> None:
         """
@@ -329,11 +345,11 @@ class Following:
     def _fails(self, error: Exception) -> None:
         pause = _BACK_OFF[min(self._failures, len(_BACK_OFF) - 1)]
         self._failures += 1
-        self._next_poll = self._clock() + pause
+        self._next_poll = time.monotonic() + pause
         with self._guard:
             waiting = list(self._waiting)
             if self._away_since is None and self._datastore.hub.standing().code == "away":
-                self._away_since = self._clock()
+                self._away_since = time.monotonic()
         self._settle(waiting, None)
         if not isinstance(error, StoreError):
             _log.error("following the hub failed, and is tried again", exc_info=error)
@@ -354,8 +370,15 @@ class Following:
         if self._says is not None and not (is_first and standing.code == "follows"):
             self._says(standing)
 
-    def _beat(self) -> None:
-        """Tell the hub that this node is there, and take over the tokens that it has."""
+    def _share(self) -> None:
+        """Take over what the nodes have in common beside the log, and say how this one is doing."""
+        self._datastore.tokens.take_over((one.digest, one.token) for one in self._shared.tokens.all())
+        self.store = self._given_store or self._shared.store
+        now = time.monotonic()
+        if self.name and now >= self._next_beat:
+            self._next_beat = now + _HEARTBEAT_SECONDS
+            standing = self._datastore.hub.standing()
+            self._shared.nodes.say(self.name, tui_registry.__version__, RULES_VERSION, standing.size, standing.code)
 
 
 class _Waiting:

@@ -82,8 +82,8 @@ class Counts:
         unreadable: what was refused before it was a request, by code.
         connections: open ones. refused: those that there was no place for. handshakes: of TLS, that failed.
         pushed: operations that others offered, by outcome. refused_pushes: those that were not looked at, by code.
-        turns: of a hub's log that were taken to write, by outcome. turn_seconds: how long they took, together. These two
-            belong to whoever takes turns (`Following`).
+        turns: of a hub's log that were taken to write, by outcome. turn_seconds: how long they took, together. These
+            two belong to whoever takes turns (`Following`).
     """
 
     def __init__(self) -> None:

@@ -28,7 +28,18 @@ from tui_registry.errors import RegistryError, system_reason
 from tui_registry.node.doors import Whereabouts
 from tui_registry.node.following import Following
 from tui_registry.node.responses import NodeError
-from tui_registry.node.server import Address, Certificate, Door, Listener, Terms, has_terminal, prepared, run
+from tui_registry.node.server import (
+    Address,
+    Certificate,
+    Door,
+    Listener,
+    Terms,
+    entered,
+    expect_hub,
+    has_terminal,
+    prepared,
+    run,
+)
 from tui_registry.node.shared import CommonMemory, Member
 from tui_registry.node.watch import Journal, Watch
 from tui_registry.text import plural
@@ -60,7 +71,7 @@ class Telling:
 
 
 def serve_by_workers(
-    opened: Callable[[], Datastore],
+    opened: Callable[[], AbstractContextManager[tuple[Datastore, Following | None]]],
     count: int,
     door: Door,
     telling: Telling,
@@ -71,16 +82,15 @@ def serve_by_workers(
     reread: Callable[[], Terms] | None = None,
     journal: Journal | None = None,
     beside: Callable[[Address], AbstractContextManager[object]] | None = None,
-    following: Callable[[Datastore], Following] | None = None,
 ) -> None:
     """`serve` with so many processes, each of which opens the replica for itself.
 
     No thread may run, and no replica be open, in the process that calls this: it forks.
 
     Args:
-        opened: opens the replica. terms: on which they serve together. The other arguments are those of `serve`.
+        opened: opens the replica for a block, and how it follows its hub where it is of one: neither a connection nor a
+            thread outlives that. terms: on which they serve together. The other arguments are those of `serve`.
         beside: what goes on while the node answers and may have threads of its own; the first worker enters it.
-        following: of a view of a hub: how each worker follows it, given what it opened.
 
     Raises:
         NodeError: as `serve`; `workers_died`: too many of them within a minute; `no_worker`: the system has no
@@ -89,9 +99,10 @@ def serve_by_workers(
     """
     certificate = None if door.tls is None else Certificate(door.tls)
     with door.listening() as listener:
-        with opened() as datastore:
+        with opened() as (datastore, hub):
             datastore.tokens.all()  # as `serve`
-            if following is None:
+            expect_hub(datastore, hub)
+            if datastore.hub.id is None:
                 telling.shared(datastore.mark.share(new_epoch=new_epoch))
 
         def part_of(terms: Terms) -> Terms:
@@ -102,8 +113,8 @@ def serve_by_workers(
                 journal.worker = member.worker + 1
             aside = beside(door.address(listener)) if beside is not None and member.worker == 0 else nullcontext()
             with ExitStack() as stack:
-                datastore = stack.enter_context(opened())
-                hub = None if following is None else stack.enter_context(following(datastore))
+                datastore, hub = stack.enter_context(opened())
+                stack.enter_context(entered(hub, door.address(listener)))
                 stack.enter_context(aside)
                 server = prepared(
                     datastore,
