@@ -828,6 +828,9 @@ the file says: such a machine does not remember what the file said before, and '
 changed since they were registered for edits of yours, and leave it."""
 
 
+ALONE = "nobody else ever publishes there, so that a store without conditional puts will do"
+
+
 def _export(parser: ArgumentParser) -> None:
     parser.add_argument(
         "query", nargs="*", type=words, metavar="QUERY", help="only the records that it finds; for --ops an ID"
@@ -835,7 +838,12 @@ def _export(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help="for --ops ID: write this file instead of stdout")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--ops", action="store_true", help="the signed operations of all records, or of one: --ops ID")
-    what.add_argument("--log", type=directory, metavar="DIR", help="write a static log into this directory")
+    what.add_argument(
+        "--log",
+        type=directory,
+        metavar="DIR|URL",
+        help="write a static log into this directory, or into an object store: s3://, gs://, az://",
+    )
     what.add_argument(
         "--bundle",
         type=directory,
@@ -843,6 +851,7 @@ def _export(parser: ArgumentParser) -> None:
         help="write the log into this directory as files of 65,536 operations",
     )
     parser.add_argument("--new-epoch", action="store_true", help=f"for --log: {_NEW_EPOCH}")
+    parser.add_argument("--alone", action="store_true", help=f"for --log URL: {ALONE}")
     _json(parser, "for --log and --bundle: say what was written as a JSON object")
 
 
@@ -1558,8 +1567,10 @@ _TABLE = (
             "of one record with its ID, which 'verify --ops' checks anywhere.\n"
             "With --log it writes the log as files that a web server, a share or a USB stick can offer: others "
             "add the\n"
-            "directory or its URL as a peer. Run it again to bring the directory up to date. With --bundle it writes\n"
-            "the log as few files, for a first clone: 'sync PEER --from FILE' reads them."
+            "directory or its URL as a peer. Run it again to bring the directory up to date. With a URL such as\n"
+            "s3://BUCKET/PREFIX it writes into an object store, from which a CDN gives it away; who you are to the\n"
+            "store is said by its own environment, such as AWS_ACCESS_KEY_ID.\n"
+            "With --bundle it writes the log as few files, for a first clone: 'sync PEER --from FILE' reads them."
         ),
         examples=(
             "tui-registry export > records.ndjson",
@@ -1567,6 +1578,7 @@ _TABLE = (
             "tui-registry export --ops > backup.ndjson",
             "tui-registry export --ops 3fa9c1 -o record.ops",
             "tui-registry export --log /media/stick/registry",
+            "tui-registry export --log s3://bucket/registry",
             "tui-registry export --bundle /media/stick",
         ),
     ),

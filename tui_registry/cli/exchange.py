@@ -348,6 +348,10 @@ def export(args: Namespace) -> int:
         raise UsageError("--ops writes the operations of all records, or of one: name one ID")
     if args.new_epoch and args.log is None:
         raise UsageError("--new-epoch is of a log that others read: it goes with --log")
+    if args.alone and "://" not in (args.log or ""):
+        raise UsageError(
+            "--alone is about an object store: it goes with --log and an address such as s3://BUCKET/PREFIX"
+        )
     if args.output is not None and not (args.ops and args.query):
         raise UsageError("--output is for the operations of one record: export --ops ID -o FILE")
     if args.ops and args.output in (None, STDOUT) and on_terminal():
@@ -358,7 +362,7 @@ def export(args: Namespace) -> int:
         if args.bundle is not None:
             _write_bundles(datastore, args.bundle, as_json=args.json)
         elif args.log is not None:
-            _write_log(datastore, args.log, new_epoch=args.new_epoch, as_json=args.json)
+            _write_log(datastore, args.log, new_epoch=args.new_epoch, alone=args.alone, as_json=args.json)
         elif args.ops and args.query:
             _write_operations_of(datastore, args.query[0], args.output or STDOUT)
         elif args.ops:
@@ -992,11 +996,17 @@ def _say_shared(shared: Shared) -> None:
         note(line)
 
 
-def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json: bool) -> None:
-    from tui_registry.sync import publish
-
+def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, alone: bool, as_json: bool) -> None:
     with progress_bar("written") as show:
-        done = publish(datastore, directory, new_epoch=new_epoch, progress=show)
+        if "://" in directory:
+            from tui_registry.hub.publishing import publish_to_store
+            from tui_registry.hub.store import open_store
+
+            done = publish_to_store(datastore, open_store(directory), new_epoch=new_epoch, alone=alone, progress=show)
+        else:
+            from tui_registry.sync import publish
+
+            done = publish(datastore, directory, new_epoch=new_epoch, progress=show)
     _say_shared(done.shared)
     unsigned = None if done.head.sig else datastore.log.why_unsigned()
     if unsigned is not None:
@@ -1004,7 +1014,7 @@ def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json
     if as_json:
         out_json(
             {
-                "directory": str(done.directory),
+                "directory": done.place if "://" in directory else directory,
                 "epoch": done.head.epoch,
                 "new_epoch": done.shared.renewed,
                 "operations": done.head.size,
@@ -1016,7 +1026,7 @@ def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json
         )
     else:
         now = f"{plural(done.tiles, 'tile')}, {size_bytes(done.bytes)} written now"
-        out(f"{safe_text(str(done.directory))} holds {plural(done.head.size, 'operation')}: {now}")
+        out(f"{done.place} holds {plural(done.head.size, 'operation')}: {now}")
 
 
 def _write_bundles(datastore: Datastore, directory: str, *, as_json: bool) -> None:
