@@ -145,7 +145,9 @@ class PostgresLog:
     def __init__(self, dsn: str) -> None:
         """Use `connect`."""
         self._connections = _Connections(dsn)
+        # Where it is, without secrets; and whether its address holds one.
         self.name = self._connections.name
+        self.names_password = self._connections.names_password
         self.tokens = HubTokens(self)
         self.nodes = HubNodes(self)
 
@@ -167,6 +169,14 @@ class PostgresLog:
             return NO_CHAIN
         rows = self.ask(lambda db: db.all("SELECT chain FROM hub_log WHERE idx = %s", (size - 1,)))
         return bytes(rows[0][0]) if rows else None
+
+    def places(self, hashes: Sequence[bytes]) -> dict[bytes, int]:
+        """Where those of these operations stand that the log holds, without a lock."""
+        return self.ask(lambda db: _places(db, hashes))
+
+    def done(self, key: bytes) -> DoneOnce | None:
+        """What came of a request that was done within a day, without a lock."""
+        return self.ask(lambda db: _done(db, key))
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[PostgresTurn]:
@@ -566,17 +576,12 @@ class PostgresTurn:
     def places(self, hashes: Sequence[bytes]) -> dict[bytes, int]:
         """Where those of these operations stand that the log holds."""
         with self._log.saying():
-            rows = self._db.all("SELECT hash, idx FROM hub_log WHERE hash = ANY(%s)", (list(hashes),))
-        return {bytes(digest): place for digest, place in rows}
+            return _places(self._db, hashes)
 
     def done(self, key: bytes) -> DoneOnce | None:
-        """What came of a request that was done within a day."""
+        """As of `SharedLog`."""
         with self._log.saying():
-            rows = self._db.all(
-                f"SELECT key, request, hash, at FROM hub_idempotency WHERE key = %s AND at > {_SECOND} - %s",
-                (key, _KEPT_SECONDS),
-            )
-        return DoneOnce(bytes(rows[0][0]), bytes(rows[0][1]), bytes(rows[0][2]), rows[0][3]) if rows else None
+            return _done(self._db, key)
 
     def append(self, ops: Sequence[tuple[bytes, bytes]], fingerprint: str, done: Sequence[DoneOnce] = ()) -> SharedHead:
         """Write operations at the log's end, and the head behind them.
@@ -943,6 +948,14 @@ _AT_THE_DOOR: Final = (
     ("too many", _FULL),
     ("connection slots", _FULL),
     ("permission denied", _SAYS["42501"]),
+    (
+        "startup parameter",
+        (
+            "hub_away",
+            "{hub} is a pooler that does not know what the hub's address asks for ({reason}): leave that out there; a "
+            "schema is the user's own with ALTER ROLE ... SET search_path",
+        ),
+    ),
     ("database ", _SAYS["3D000"]),
     ("password", _REFUSED),
     ("authentication", _REFUSED),
@@ -1041,6 +1054,7 @@ class _Connections:
                 "password",
             ) from None
         self._secrets = [str(value) for name, value in given.items() if "password" in name and value]
+        self.names_password = bool(self._secrets)
         if os.environ.get("PGPASSWORD"):
             self._secrets.append(os.environ["PGPASSWORD"])
         user, host, port, database = (str(given.get(name) or "") for name in ("user", "host", "port", "dbname"))
@@ -1190,6 +1204,19 @@ def _operations(db: _Connection, start: int, stop: int) -> list[SharedOp]:
         (start, stop),
     )
     return [SharedOp(place, bytes(digest), bytes(body), bytes(end), at) for place, digest, body, end, at in rows]
+
+
+def _places(db: _Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:
+    rows = db.all("SELECT hash, idx FROM hub_log WHERE hash = ANY(%s)", (list(hashes),))
+    return {bytes(digest): place for digest, place in rows}
+
+
+def _done(db: _Connection, key: bytes) -> DoneOnce | None:
+    rows = db.all(
+        f"SELECT key, request, hash, at FROM hub_idempotency WHERE key = %s AND at > {_SECOND} - %s",
+        (key, _KEPT_SECONDS),
+    )
+    return DoneOnce(bytes(rows[0][0]), bytes(rows[0][1]), bytes(rows[0][2]), rows[0][3]) if rows else None
 
 
 def _chain_at(db: _Connection, size: int) -> bytes:
