@@ -168,6 +168,18 @@ def _root_path(typed: str) -> str:
     return _read_by(root_path, typed)
 
 
+def _store_url(typed: str) -> str:
+    from tui_registry.sync.tiles import is_store_url
+
+    url = words(typed).rstrip("/")
+    if not is_store_url(url):
+        raise ArgumentTypeError(
+            "a store is an address that anybody reads from, such as https://cdn.example/registry: without a name, a "
+            "password or a query"
+        )
+    return url
+
+
 def _read_by(read: Callable[[str], object], typed: str) -> str:
     try:
         return str(read(words(typed)))
@@ -719,6 +731,9 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--tls-key", type=words, metavar="FILE", help="its key, unless it stands in the same file")
     many = "so many processes that answer on it, and one that begins them; default: 1, which is all ('help operate')"
     parser.add_argument("--workers", type=_workers, default=1, metavar="N", help=many)
+    _hub_named(parser)
+    tiles = "where full tiles of the hub can be read as well, such as a CDN before its store: heads tell others"
+    parser.add_argument("--store-url", type=_store_url, metavar="URL", help=tiles)
     lines = "say each request on stderr: as JSON, as text, or (the default) not at all ('help operate')"
     parser.add_argument("--log-format", choices=("json", "text", "none"), default="none", metavar="FORMAT", help=lines)
     parser.add_argument("--new-epoch", action="store_true", help=_NEW_EPOCH)
@@ -1021,6 +1036,8 @@ def _token(parser: ArgumentParser) -> None:
     lists = actions.add_parser("list", description="List the tokens, without what they are.")
     revoke = actions.add_parser("revoke", description="Let a token open nothing any more, at once.")
     revoke.add_argument("name", type=words, metavar="NAME", help="as in 'token list'")
+    for action in (add, revoke):
+        _hub_named(action)
     for action in (add, lists, revoke):
         _json(action, "JSON, one object a line")
 
@@ -1594,6 +1611,7 @@ _TABLE = (
             "tui-registry serve --trust-proxy 127.0.0.1 --host-name registry.example --root-path /registry",
             "tui-registry serve --port 0 --json",
             "tui-registry serve --workers 4",
+            "tui-registry serve --hub-file /etc/tui-registry/hub --host-name registry.example",
             'curl -H "Authorization: Bearer $(tui-registry token add ci)" ...',
         ),
     ),
