@@ -63,9 +63,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     path.write_text(
         'theme = "nord"\nname = "laptop"\nsync_every = "15m"\nnamed_first = "off"\naccept_ops = "token"\n'
-        "[sync]\nread_seconds = 60\n[node]\nthreads = 2\n"
+        "[sync]\nread_seconds = 60\n[node]\nthreads = 2\n[machines]\nbig = 'gpu=24gb'\n"
     )
-    tables = (("read_seconds", 60),), (("threads", 2),)
+    tables = (("read_seconds", 60),), (("threads", 2),), (("big", "gpu=24gb"),)
     assert load_settings(path) == Settings("nord", "laptop", "15m", "off", "token", *tables)
 
 
@@ -89,6 +89,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         (b"sync_every = '15'", "sync_every is '15': an interval is a number and s, m, h or d, from 10s to 30d"),
         (b"named_first = 'yes'", 'named_first is \'yes\': write "on" or "off"'),
         (b"sync_every = '9s'", "from 10s to 30d, such as 15m"),
+        (b"machines = 3", "write [machines] and below it a line for each"),
+        (b"[machines]\nbig = 3", "[machines] big must be text in quotes"),
+        (b"[machines]\n'a b' = 'ram=8gb'", "a machine's name has up to 32 letters"),
         (b"accept_ops = 'all'", "accept_ops is 'all': write one of nobody, token, named, anybody"),
     ],
 )

@@ -102,6 +102,7 @@ from tui_registry.settings import data_dir as chosen_dir
 from tui_registry.text import safe_text, size_bytes
 
 if TYPE_CHECKING:
+    from tui_registry.fit import Machine
     from tui_registry.query import Completion
     from tui_registry.replica.audit import VerifyReport as VerifyReport
     from tui_registry.replica.log.arrivals import ApplyReport as ApplyReport, Arrival as Arrival, Rejection as Rejection
@@ -291,6 +292,8 @@ class Datastore:
         self._closing = threading.Event()
         self._indexing: threading.Thread | None = None
         self._is_awaited = False
+        # Tells the machine that `fit:runs` is about, once a search asks; None where nobody said.
+        self.machine: Callable[[], Machine] | None = None
         self._beginning = threading.Lock()
 
     @classmethod
@@ -1075,7 +1078,13 @@ class Datastore:
         from tui_registry.replica.search.searcher import Searcher
 
         return Searcher(
-            self._pool, self._clock, self.key, self.searches, self.names, judge_behind=lambda: self._catch_up(0)
+            self._pool,
+            self._clock,
+            self.key,
+            self.searches,
+            self.names,
+            judge_behind=lambda: self._catch_up(0),
+            machine=lambda: None if self.machine is None else self.machine(),
         )
 
     @cached_property

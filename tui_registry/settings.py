@@ -40,6 +40,9 @@ SettingName: TypeAlias = Literal["theme", "name", "sync_every", "named_first", "
 # The texts and the tables that the file may hold.
 SETTING_NAMES: tuple[SettingName, ...] = ("theme", "name", "sync_every", "named_first", "accept_ops")
 TABLE_NAMES: tuple[TableName, ...] = ("sync", "node")
+# The table of saved machines, and how one may be called: a key of TOML without quotes.
+MACHINES = "machines"
+_MACHINE_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 # What the app's colours can be: Textual's own. They stand here as whoever sets one need not bring Textual.
 THEMES = (
     "ansi-dark", "ansi-light", "atom-one-dark", "atom-one-light", "catppuccin-frappe", "catppuccin-latte",
@@ -70,6 +73,7 @@ class Settings(NamedTuple):
         accept_ops: one of `PUSHERS`; empty for nobody. `serve --accept-ops` comes before it.
         sync, node: bounds that are set in a table of that name, of `sync.Bounds` and of `node.NodeBounds`; they know
             which there are (`with_bounds`).
+        machines: saved machines by name, each as `machine.parse_machine` reads it; whoever uses one reads it.
     """
 
     theme: str = ""
@@ -79,6 +83,7 @@ class Settings(NamedTuple):
     accept_ops: str = ""
     sync: Numbers = ()
     node: Numbers = ()
+    machines: tuple[tuple[str, str], ...] = ()
 
 
 def data_dir(given: Path | str | None = None) -> Path:
@@ -208,6 +213,37 @@ def save_bound(
     return kept
 
 
+def save_machine(name: str, made_of: str, path: Path | None = None) -> Settings:
+    """Write a machine into the table of them, as `save_bound` writes a bound; an empty word takes it away.
+
+    Args:
+        made_of: as `machine.parse_machine` reads it, which the caller has done.
+
+    Raises:
+        SettingsError: as of `save_setting`; the file is as it was.
+    """
+    path = settings_path() if path is None else path
+    raw = _read(path)
+    before = _parsed(path, raw)
+    _check_machine(path, name, made_of)
+    machines = dict(before.machines)
+    if made_of:
+        machines[name] = made_of
+    else:
+        machines.pop(name, None)
+    wanted = before._replace(machines=tuple(machines.items()))
+    changed = _with_bound(raw.decode(), MACHINES, name, _toml_text(made_of) if made_of else None)
+    try:
+        kept = _parsed(path, changed)
+    except SettingsError:
+        kept = None
+    if kept is None or _unordered(kept) != _unordered(wanted):
+        sentence = f"[{MACHINES}] {name} is written there in a way that only you can change: open it in an editor"
+        raise SettingsError(path, sentence)
+    _write(path, changed)
+    return kept
+
+
 def interval(text: str) -> int:
     """The seconds that `30s`, `15m`, `2h` or `1d` means: from 10 seconds to 30 days.
 
@@ -260,8 +296,9 @@ def with_bounds(
 # How
 
 
-def _unordered(settings: Settings) -> tuple[Settings, dict[str, int | float], dict[str, int | float]]:
-    return settings._replace(sync=(), node=()), dict(settings.sync), dict(settings.node)
+def _unordered(settings: Settings) -> tuple[Settings, dict[str, int | float], dict[str, int | float], dict[str, str]]:
+    plain = settings._replace(sync=(), node=(), machines=())
+    return plain, dict(settings.sync), dict(settings.node), dict(settings.machines)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -299,7 +336,7 @@ def _parsed(path: Path, raw: bytes) -> Settings:
     except RecursionError:
         raise SettingsError(path, "is nested too deeply: a setting is text in quotes") from None
     sync, node = (_numbers(path, key, table.pop(key, {})) for key in TABLE_NAMES)
-    settings = Settings(sync=sync, node=node)
+    settings = Settings(sync=sync, node=node, machines=_machines(path, table.pop(MACHINES, {})))
     for key, value in table.items():
         settings = with_setting(settings, _name(path, key), _text(path, key, value))
     return settings
@@ -315,14 +352,33 @@ def _numbers(path: Path, key: str, value: object) -> Numbers:
     return tuple(value.items())
 
 
+def _machines(path: Path, value: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict):
+        raise SettingsError(path, f"{MACHINES} is a table: write [{MACHINES}] and below it a line for each")
+    for name, made_of in value.items():
+        _check_machine(path, name, made_of)
+    return tuple(value.items())
+
+
+def _check_machine(path: Path, name: str, made_of: object) -> None:
+    shown = safe_text(name, 40)
+    if _MACHINE_NAME.fullmatch(name) is None:
+        raise SettingsError(path, f"[{MACHINES}] '{shown}': a machine's name has up to 32 letters, digits, - and _")
+    if not isinstance(made_of, str) or len(made_of) > _LONGEST_MACHINE or not made_of.isprintable():
+        raise SettingsError(path, f'[{MACHINES}] {shown} must be text in quotes, such as "gpu=24gb ram=64gb"')
+
+
+_LONGEST_MACHINE = 256
+
+
 def _name(path: Path, key: str) -> SettingName:
     for name in SETTING_NAMES:
         if name == key:
             return name
     from difflib import get_close_matches
 
-    near = get_close_matches(key, (*SETTING_NAMES, *TABLE_NAMES), n=1)
-    tables = " and ".join(f"[{table}]" for table in TABLE_NAMES)
+    near = get_close_matches(key, (*SETTING_NAMES, *TABLE_NAMES, MACHINES), n=1)
+    tables = ", ".join(f"[{table}]" for table in TABLE_NAMES) + f" and [{MACHINES}]"
     hint = f"did you mean {near[0]}?" if near else f"write one of {', '.join(SETTING_NAMES)}, or the tables {tables}"
     sentence = f"unknown setting '{safe_text(key, 40)}': {hint}"
     raise SettingsError(path, sentence)
@@ -347,8 +403,7 @@ def _text(path: Path, key: str, value: object) -> str:
 
 
 def _with_setting(text: str, key: str, value: str) -> bytes:
-    # A JSON string is a TOML one but for DEL, which JSON lets stand.
-    written = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    written = _toml_text(value)
     line = re.compile(rf"""^([ \t]*["']?{key}["']?[ \t]*=[ \t]*)("(?:[^"\\\n]|\\.)*"|'[^'\n]*')""", re.MULTILINE)
     if line.search(text) is not None:
         return line.sub(lambda match: match[1] + written, text, count=1).encode(errors="replace")
@@ -359,7 +414,13 @@ def _with_setting(text: str, key: str, value: str) -> bytes:
     return f"{before}{end}{key} = {written}\n{after}".encode(errors="replace")
 
 
-def _with_bound(text: str, table: str, name: str, number: int | float | None) -> bytes:
+def _toml_text(value: str) -> str:
+    # A JSON string is a TOML one but for DEL, which JSON lets stand.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _with_bound(text: str, table: str, name: str, number: int | float | str | None) -> bytes:
+    """The text with a line in a table of it: a number, or what text is written as; None takes it away."""
     lines = text.splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"
@@ -370,7 +431,7 @@ def _with_bound(text: str, table: str, name: str, number: int | float | None) ->
         return "".join(lines).encode(errors="replace")
     begin = heads[0] + 1
     end = next((at for at in range(begin, len(lines)) if lines[at].lstrip().startswith("[")), len(lines))
-    known = re.compile(rf"""([ \t]*["']?{re.escape(name)}["']?[ \t]*=[ \t]*)[^\s#]+""")
+    known = re.compile(rf"""([ \t]*["']?{re.escape(name)}["']?[ \t]*=[ \t]*)("[^"\n]*"|'[^'\n]*'|[^\s#]+)""")
     for place in range(begin, end):
         match = known.match(lines[place])
         if match is not None:

@@ -132,6 +132,21 @@ def keystrokes() -> dict[str, list[str]]:
         "a word, two filters": [
             f"{chance.choice(both)} {one} {other}" for one, other in _pairs(chance, (*_FILTERS, *_RANGES), 60)
         ],
+        "what fits": [
+            *islice(_typed("fit:offload"), 3, None),
+            *(f"fit:{size}gb" for size in (1, 2, 4, 8, 12, 24, 80, 640)),
+            *(
+                "fit:runs",
+                "-fit:runs",
+                "fit:no",
+                "fit:unknown",
+                "fit:runs,offload",
+                "fit:24gb sort:fit",
+                "fit:no sort:-fit",
+            ),
+            *(f"{word} {term}" for word in (*both[::4], "a") for term in ("fit:runs", "fit:4gb", "-fit:24gb")),
+            *(f"{other} {term}" for other in (*_FILTERS[::2], *_RANGES[::3]) for term in ("fit:runs", "fit:offload")),
+        ],
         "another order": [
             f"{text} sort:{order}".strip()
             for order in _SORTS

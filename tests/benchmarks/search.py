@@ -22,6 +22,7 @@ from tests.benchmarks.keystrokes import keystrokes, of_manifests
 from tests.benchmarks.large import large_replica
 from tests.seeds import NOW
 from tui_registry.datastore import DATABASE, Datastore
+from tui_registry.fit import GB, Gpu, Machine
 
 _WINDOW = 60
 _PAGES = 500
@@ -62,6 +63,7 @@ def _measure(folder: Path, asked: dict[str, list[str]]) -> Figures:
         }
     found["open"] = _each(range(_REPEATS), lambda _: Datastore.open(folder).close())
     with Datastore.open(folder, clock=lambda: NOW) as datastore:
+        datastore.machine = _machine
         searches = {
             f"keystroke: {what}": _each(texts, lambda text: datastore.search(text, limit=_WINDOW))
             for what, texts in asked.items()
@@ -83,6 +85,10 @@ def _measure(folder: Path, asked: dict[str, list[str]]) -> Figures:
         ):
             found[what] = _pages(datastore, text, backwards)
     return found
+
+
+def _machine() -> Machine:
+    return Machine("", (Gpu("", 12 * GB),), 24 * GB)
 
 
 def _plain(db: sqlite3.Connection, word: str, order: str) -> None:
@@ -115,6 +121,7 @@ def _each(items: Iterable[_T], work: Callable[[_T], object]) -> list[float]:
 def read(folder: str) -> None:
     """Searches and facets of every kind: what a process does whose memory is measured."""
     with Datastore.open(folder, clock=lambda: NOW) as datastore:
+        datastore.machine = _machine
         for texts in keystrokes().values():
             for text in texts[::8]:
                 datastore.search(text, limit=_WINDOW)

@@ -8,6 +8,7 @@ import select
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -249,3 +250,11 @@ def test_a_real_shell_completes(shell: str, whole: Path, tmp_path: Path, ids: di
             assert not (tmp_path / "pwned").exists()
     finally:
         running.close()
+
+
+def test_machines_are_offered_by_their_names(cli: Cli, offered: object) -> None:
+    ask: Callable[..., tuple[str, list[str]]] = offered  # type: ignore[assignment]
+    assert cli("config", "set", "machines.big", "gpu=2x24gb").code == 0
+    assert ask("fit", "ab", "--machine", "") == ("words", ["big", "gpu=", "ram="])
+    assert ask("search", "--machine", "b") == ("words", ["big"])
+    assert ask("config", "set", "mach") == ("words", ["machines.big"])

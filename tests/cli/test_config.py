@@ -175,3 +175,33 @@ def test_a_theme_that_there_is_not_is_told_with_the_nearest(cli: Cli, file: Path
     assert not file.exists()
     for theme in (*THEMES, ""):
         assert cli("config", "set", "theme", theme).code == 0
+
+
+def test_a_machine_is_saved_by_its_name_and_taken_away(cli: Cli, written: Path) -> None:
+    for name, made_of in (("big", "gpu=2x24gb ram=128gb"), ("lap-top", "unified=32gb"), ("big", "gpu=24gib ram=64gb")):
+        said = cli("config", "set", f"machines.{name}", made_of)
+        assert said.code == 0, said.err
+    assert cli("config", "show", "--json").json["machines"] == {
+        "big": "gpu=24gib ram=64gb",
+        "lap-top": "unified=32gb",
+    }
+    assert "machines.big = gpu=24gib ram=64gb" in cli("config", "show").out
+    assert written.read_text().startswith(WRITTEN.rstrip())
+    assert cli("config", "set", "machines.big", "").code == 0
+    assert cli("config", "show", "--json").json["machines"] == {"lap-top": "unified=32gb"}
+
+
+@pytest.mark.parametrize(
+    ("name", "made_of", "part"),
+    [
+        ("machines.big", "gpu=lots", "a size is a number and its unit"),
+        ("machines.big", "cores=4", "a machine has a gpu"),
+        ("machines.a b", "ram=8gb", "a machine's name has"),
+        ("machines", "ram=8gb", "there is no setting"),
+    ],
+)
+def test_what_is_no_machine_is_not_saved(cli: Cli, written: Path, name: str, made_of: str, part: str) -> None:
+    said = cli("config", "set", name, made_of)
+    assert said.code == 1
+    assert part in said.err
+    assert written.read_text() == WRITTEN

@@ -476,6 +476,14 @@ def test_a_query_that_cannot_be_read_or_is_unfinished_is_told_and_finds_not_ever
             refused(answer, 400, "query")
 
 
+def test_what_runs_is_asked_of_a_node_by_size_as_it_does_not_know_the_machine(untouched: Node) -> None:
+    for answer in _asked_both_ways(untouched, "fit:runs"):
+        assert "a node does not know yours: write fit:24gb" in str(refused(answer, 400, "query")["detail"])
+    for query in ("fit:24gb", "fit:unknown", "sort:fit"):
+        for answer in _asked_both_ways(untouched, query):
+            assert answer.status_code == 200
+
+
 def test_half_a_character_in_a_query_is_told(untouched: Node) -> None:
     asked = untouched.reader.post("/models/search", content=b'{"query": "\\ud800"}')
     assert "no character" in str(refused(asked, 400, "query")["detail"])

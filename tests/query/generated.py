@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tui_registry.errors import Kind, Problem, Record
 from tui_registry.query import Document, Node
-from tui_registry.query.fields import LARGEST
+from tui_registry.query.fields import FITS, LARGEST
 from tui_registry.query.nodes import Match, Query, Range, Sort, Text, conjunction, disjunction, negation
 
 NOW = 1_790_000_000
@@ -20,7 +20,7 @@ FRAGMENTS = (
     "updated:>2026-01-01", "updated:<=2026", "created:1w..1mo", "updated:202", "kind:model", "type:embeddings,llm",
     "license:apache2", "license:gpl", "license:=GPL-3.0", "quant:gguf", "tag:chat", 'tag:"two words",chat',
     "cap:vision", "tool:browser", "owner:0xAB", "owner:my-lab", "id:ff", "model:0", "model:llama", "name:lla", 'name:"code llama"', "name:=llama", "name:", "version:1", "version:v1.", "version:<1", "is:mine",
-    "is:conflict,invalid", "has:formfile", "has:manifest", "status:act", "status:deprecated,withdrawn", "status:=frozen", "sort:-params", "sort:name", "parms:<8b", "https://x.y/z", "lab/lla", "Code/Code-Llama", "deep", "seek", "ollama", "run", "hf.co/a/llama:Q4_K_M",
+    "is:conflict,invalid", "has:formfile", "has:manifest", "fit:runs", "fit:off", "fit:24gb", "fit:24", "fit:lots", "status:act", "status:deprecated,withdrawn", "status:=frozen", "sort:-params", "sort:name", "parms:<8b", "https://x.y/z", "lab/lla", "Code/Code-Llama", "deep", "seek", "ollama", "run", "hf.co/a/llama:Q4_K_M",
     "@fav", '@"chat only"', "@deep", "@none", 'tag:"', ",",
 )  # fmt: skip
 
@@ -54,6 +54,7 @@ def leaves() -> st.SearchStrategy[Node]:
         st.builds(Match, st.just("kind"), st.sampled_from(("model", "agent"))),
         st.builds(Match, st.just("is"), st.sampled_from(("mine", "conflict", "invalid"))),
         st.builds(Match, st.just("has"), st.sampled_from(("formfile", "manifest"))),
+        st.builds(Match, st.just("fit"), st.sampled_from((*FITS, "24gb", "1gib", "1.5tb"))),
     )  # fmt: skip
 
 
@@ -68,7 +69,7 @@ def nodes() -> st.SearchStrategy[Node]:
 
 
 def queries() -> st.SearchStrategy[Query]:
-    keys = st.sampled_from(("name", "updated", "created", "params", "context"))
+    keys = st.sampled_from(("name", "updated", "created", "params", "context", "fit"))
     sorts = st.one_of(st.none(), st.just(Sort("relevance", False)), st.builds(Sort, keys, st.booleans()))
     return st.builds(Query, st.one_of(st.none(), nodes()), sorts, st.just(False))
 

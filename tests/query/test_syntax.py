@@ -219,7 +219,7 @@ def test_what_is_still_being_typed_at_the_end_is_left_out_and_flagged(text: str,
         ("params:<", 0, 8, "params: needs a value right after the colon, such as params:<=8b"),
         ('license:""', 0, 10, "license: needs a value right after the colon, such as license:apache2"),
         ("llama is:mi", 9, 2, "is: knows no 'mi': did you mean mine?"),
-        ("sort:-pa", 6, 2, "sort: knows no 'pa': it can be relevance, name, updated, created, params or context"),
+        ("sort:-pa", 6, 2, "sort: knows no 'pa': it can be relevance, name, updated, created, params, context or fit"),
         ("params:1.", 7, 2, "params: 1. is not a count: write 7.6b, 135m or 7,600,000,000"),
         ("updated:>202", 8, 4,
          "updated: '202' is not a date: write 2026-01-31, 2026-01, 2026 or an age such as 7d or 3mo"),
@@ -519,3 +519,30 @@ def test_a_field_without_its_colon_is_words_and_a_note_says_what_was_meant(word:
 @pytest.mark.parametrize("word", ["a<=b", "<=24gb", "vram<=", "vram", "vram<=many", "x=params", '"vram<=24gb"'])
 def test_what_is_no_field_without_its_colon_has_no_note(word: str) -> None:
     assert parse(word).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("fit:runs", "models running on this machine"),
+        ("fit:runs,offload", "models running on this machine or running on its GPU and memory together"),
+        ("-fit:no", "not models that do not run on this machine"),
+        ("fit:24GB", "models running on a GPU with 24 GB"),
+        ("fit:24gib", "models running on a GPU with 24 GiB"),
+        ("fit:1.5t", "models running on a GPU with 1.5 TB"),
+        ("sort:fit", "everything; least needed memory first"),
+        ("fit:24", "everything; without its unfinished end"),
+        ("fit:ru", "everything; without its unfinished end"),
+        ("fit:24gi", "everything; without its unfinished end"),
+    ],
+)
+def test_what_fits_is_said_in_words(text: str, words: str) -> None:
+    query = parse(text, now=NOW)
+    assert describe(query) == words
+    assert parse(str(query)) == query
+
+
+@pytest.mark.parametrize("text", ["fit:lots x", "fit:24 x", "fit:-1gb x", "fit:<24gb x", "fit:24gb..48gb x"])
+def test_what_no_machine_has_is_told_with_what_to_write(text: str) -> None:
+    with pytest.raises(QueryError, match="fit:"):
+        parse(text, now=NOW)

@@ -279,7 +279,7 @@ def test_what_is_kept_of_manifests_is_made_anew_from_the_log(datastore: Datastor
         right = db.execute("SELECT * FROM manifests ORDER BY rid").fetchall()
         db.execute("UPDATE manifests SET status = 'Other', live_heads = 7 WHERE rid = -2")
         db.execute("DELETE FROM manifests WHERE rid = -3")
-        db.execute("INSERT INTO manifests VALUES (-9, 0, x'00', NULL, 0, NULL)")
+        db.execute("INSERT INTO manifests (rid, kind, subject, live_heads) VALUES (-9, 0, x'00', 0)")
     report = datastore.verify()
     assert report.repaired == ["3 catalogue rows were wrong and were made anew"]
     with datastore._pool.read() as db:
@@ -453,3 +453,46 @@ def test_a_purge_that_leaves_a_record_takes_what_its_manifest_said_of_it(datasto
     assert (row.id, row.status, row.manifest_heads, datastore.stats().conflicts) == (root().key, None, 0, 0)
     assert datastore.search("status:deprecated OR has:manifest").rows == []
     assert datastore.verify().sound
+
+
+def _needed(store: Datastore, record: str) -> int | None:
+    return next(row.need for row in store.search("").rows if row.id == record)
+
+
+def test_what_a_record_needs_follows_from_it_and_its_manifest(datastore: Datastore) -> None:
+    record = datastore.add("model", make_record("model", "tiny", parameters=10**9, quantization="FP16")).key
+    assert _needed(datastore, record) == 2_300_000_000
+    files: Json = [
+        {"uri": "hf://o/m/m.gguf", "media_type": "", "sha256": "0" * 64, "size_bytes": 10**9, "quantization": "GGUF"}
+    ]
+    shape: Json = {
+        "layers": 10, "kv_heads": 1, "head_dim": 100, "experts": None, "active_parameters": None,
+        "kv_token_bytes": None, "kv_constant_bytes": None,
+    }  # fmt: skip
+    first = datastore.manifests.set(record, manifest(artifacts=files, architecture=shape))
+    assert _needed(datastore, record) == 10**9 + 3 * 10**8 + 4000 * 8192
+    # Another version of the record keeps what the manifest gives it, and another manifest gives it anew
+    entry = datastore.entry(record)
+    assert entry is not None
+    datastore.update("model", record, {**entry.record, "version": "9.0.0"}, entry.heads)
+    assert _needed(datastore, record) == 10**9 + 3 * 10**8 + 4000 * 8192
+    second = datastore.manifests.set(record, manifest(architecture=shape), (first.hash,))
+    assert _needed(datastore, record) == 2_300_000_000 + 4000 * 8192
+    assert datastore.verify().sound
+    datastore.manifests.delete(record, (second.hash,))
+    assert _needed(datastore, record) == 2_300_000_000
+    assert datastore.verify().sound
+
+
+def test_what_a_record_needs_does_not_depend_on_what_came_first(datastore: Datastore, tmp_path: Path) -> None:
+    record = datastore.add("model", make_record("model", "tiny", parameters=10**9, quantization="FP16")).key
+    files: Json = [
+        {"uri": "m.gguf", "media_type": "", "sha256": "0" * 64, "size_bytes": 10**9, "quantization": None}
+    ]  # fmt: skip
+    datastore.manifests.set(record, manifest(artifacts=files, repository_url="https://example.org/m"))
+    lines = datastore.log.lines(0, 2)
+    for number, order in enumerate((lines, lines[::-1])):
+        with Datastore.open(tmp_path / str(number)) as other:
+            for line in order:
+                other.apply([line], source="hub")
+            assert _needed(other, record) == _needed(datastore, record) == 1_300_000_000

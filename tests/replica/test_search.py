@@ -16,13 +16,16 @@ from tests.laws import examples
 from tests.query.generated import NOW as QUERY_NOW, queries
 from tests.replica.replicas import replica
 from tests.seeds import NOW, make_record, seed, signed
+from tui_registry import fit
 from tui_registry.crdt import Identity, sign_up
 from tui_registry.datastore import Datastore, Page, Row
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.query import Document, QueryError, matches, parse
 from tui_registry.query.evaluate import begins_name, is_in_name, stands_in
+from tui_registry.query.fields import LARGEST
 from tui_registry.query.folding import fold_case, searched_words
 from tui_registry.records.schema import defaults
+from tui_registry.records.types import ModelResourceRequirements
 from tui_registry.replica.catalogue.derived import variant_text
 from tui_registry.replica.search import matching, relevance
 
@@ -37,6 +40,9 @@ PREFERRED = ("ab" * 32, "ff" * 32, "00" * 32, "abcd", "AB" * 32, "ab" * 33, "0x"
 STATUSES: tuple[Json, ...] = (
     None, None, None, "Active", "Deprecated", "Withdrawn", {"Other": "frozen here"}, {"Other": "deprecated"},
 )  # fmt: skip
+REQUIREMENTS = ModelResourceRequirements().model_dump()
+# 16 GB are too much for its card, and not for its memory
+MACHINE = fit.Machine("", (fit.Gpu("", 12 * fit.GB),), 24 * fit.GB)
 LABELS = ("chat", "Chat", "code", "two words", "llama", "vision")
 
 
@@ -58,6 +64,7 @@ def records(draw: st.DrawFn) -> Iterator[tuple[Identity, Kind, Record]]:
                 "parameters": draw(st.sampled_from((0, 1, 7 * 10**9, 8 * 10**9, 2**63, 2**64 - 1))),
                 "quantization": draw(st.sampled_from((None, "GGUF", {"Other": "Q4_K_M"}))),
                 "context_length": draw(st.sampled_from((None, 7, 4096, 32768, 2**32 - 1))),
+                "resource_requirements": draw(st.sampled_from((REQUIREMENTS, {**REQUIREMENTS, "requires_gpu": True}))),
                 "output_tokens_per_second": draw(st.sampled_from((None, 0, 24))),
             }
         else:
@@ -119,6 +126,7 @@ def _texts() -> tuple[str, ...]:
         "tag:chat", "tag:Chat", 'tag:"two words"', "cap:vision tool:code", "-tag:chat -kind:agent", "license:MIT",
         "license:=mit", "type:llm", "type:embeddings", "quant:gguf", "framework:mlx", "params:7b", "params:>1b",
         "params:<8b", "-params:>1b", "ctx:32k", "ctx:>=4096 llama", "is:conflict", "is:mine", "is:invalid", "-is:invalid",
+        "fit:runs", "-fit:runs", "fit:offload,no llama", "fit:unknown", "fit:24gb", "-fit:1gb kind:model", "fit:9000gb sort:-fit",
         "has:formfile", "-has:formfile", "has:manifest", "llama has:manifest", "-has:manifest sort:name",
         "status:active", "-status:active", "status:deprecated", "status:WITHDRAWN,deprecated llama", "llama status:active",
         'status:"frozen here" OR status:=active', "-status:deprecated", "status:deprecated sort:name", "status:nonsense", f"owner:0x{OWNERS[0].address[:6]}", f"owner:{OWNERS[1].address}", "owner:my-lab",
@@ -141,7 +149,11 @@ def document(datastore: Datastore, row: Row) -> Document:
     said = None if behind.manifest is None else variant_text(behind.manifest["status"])
     status = None if said == "Active" else said
     owner_name, versions = entry.owner_name, len(behind.live_heads)
-    return Document(entry.kind, entry.record, entry.mine, heads, entry.problems, owner_name, models, status, versions)
+    least = fit.least(fit.needs(entry.record, behind.manifest)) if entry.kind == "model" else None
+    need = None if least is None else min(least.total, LARGEST)
+    return Document(
+        entry.kind, entry.record, entry.mine, heads, entry.problems, owner_name, models, status, versions, need, MACHINE
+    )
 
 
 def rows_or_refusal(datastore: Datastore, query: str, cursor: str | None = None) -> list[Row]:
@@ -208,6 +220,7 @@ def test_search_finds_exactly_what_the_query_means(
         datastore.apply(bodies)
         datastore.names.set(OWNERS[0].address, "My Lab")
         datastore.names.set(OWNERS[1].address, "my-lab")
+        datastore.machine = lambda: MACHINE
         everything = datastore.search(limit=1000).rows
         assert {row.id for row in everything} == set(model.state(bodies).catalogue)
         documents = {row.id: document(datastore, row) for row in everything}
@@ -233,6 +246,7 @@ def test_windows_give_each_record_once_in_the_order_of_the_whole(
 ) -> None:
     with bounds(), replica() as datastore:
         datastore.apply(bodies)
+        datastore.machine = lambda: MACHINE
         for text in texts:
             whole = datastore.search(text, limit=1000).rows
             pages = walk(datastore, text, limit=limit)
@@ -335,6 +349,8 @@ ORDERS = {
     "sort:-updated": lambda row: reversed_(stands(row.updated_at)),
     "sort:context": lambda row: (row.context_length is None, row.context_length or 0),
     "sort:-context": lambda row: (row.context_length is None, -(row.context_length or 0)),
+    "sort:fit": lambda row: (row.need is None, row.need or 0),
+    "sort:-fit": lambda row: (row.need is None, -(row.need or 0)),
 }
 
 
@@ -499,3 +515,18 @@ def test_a_template_of_white_space_is_no_formfile_for_the_index_and_for_the_mean
         (row,) = datastore.search().rows
         known = document(datastore, row)
         assert matches(parse("has:formfile", now=NOW), known) == bool(datastore.search("has:formfile").rows)
+
+
+def test_what_fits_a_machine_that_nobody_knows_is_refused_with_what_to_write() -> None:
+    with replica() as datastore:
+        for text in ("fit:runs", "llama -fit:offload", "fit:no OR llama"):
+            with pytest.raises(QueryError, match="which machine that is, is not known here: write fit:24gb"):
+                datastore.search(text)
+        assert datastore.search("fit:24gb").rows == []
+        assert datastore.search("fit:unknown").rows == []
+        datastore.machine = lambda: MACHINE
+        assert datastore.search("fit:runs").rows == []
+        datastore.machine = lambda: fit.Machine("", (fit.Gpu("", 2**62 - 1),) * 64)
+        assert datastore.search("fit:runs").rows == []
+        with pytest.raises(QueryError, match="a node does not know yours: write fit:24gb"):
+            datastore.search("fit:runs", own_names=False)

@@ -50,6 +50,23 @@ def names(registry: Datastore, query: str) -> set[str]:
     return {row.name for row in registry.search(query).rows}
 
 
+def test_what_models_need_is_made_with_the_index(outdated: Path) -> None:
+    with closing(sqlite3.connect(outdated / DATABASE)) as db, db:
+        db.execute("UPDATE catalogue SET need = NULL")
+    pool = Pool(outdated / DATABASE)
+    refresh_versions(pool)
+    assert make_index(pool, 5)
+    with Datastore(outdated, pool, lambda: NOW) as registry:
+        for query in ("fit:80gb", "sort:fit"):
+            assert registry.search(query).notes == ("search is being made anew: 35 % of the records are in it",)
+        while make_index(pool, 5):
+            pass
+        needs = {row.kind: row.need for row in registry.search().rows}
+        assert needs["agent"] is None
+        assert needs["model"] == 14_700_000_000
+        assert registry.search("fit:80gb").notes == ()
+
+
 def test_what_is_in_the_index_is_found_meanwhile_and_how_far_it_is_is_said(begun: Datastore) -> None:
     page = begun.search("number")
     assert [row.name.rpartition("-")[2] for row in page.rows] == ["7", "8", "9", "10", "11"]

@@ -133,6 +133,7 @@ ANSWERS: dict[str, list[Words]] = {
     "history": [("history", OPS["agent", "clipboard"].key), ("history",)],
     "conflicts": [("conflicts",)],
     "diff": [("diff", OPS["model", "clipboard"].key), ("diff", FORKED)],
+    "fit": [("fit", OPS["model", "clipboard"].key), ("fit", OPS["agent", "clipboard"].key, "--machine", "ram=8gb")],
     "compare": [("compare", OPS["model", "clipboard"].key, OPS["model", "colour"].key)],
     "register": [("register", "model", "-")],
     "import": [("import", ".")],

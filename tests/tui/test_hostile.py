@@ -63,13 +63,30 @@ async def walk(app: RegistryApp, pilot: Pilot[None], looker: Looker, *keys: str 
 async def list_and_detail(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
     """Every page of the list, and every tab of records that hold all strings between them."""
     looker.look(app)
-    await walk(app, pilot, looker, *["pagedown"] * 3, "g", "right", "right", "right", "right")
+    await walk(app, pilot, looker, *["pagedown"] * 3, "g", *["right"] * 5)
     for turn in range(0, len(TEXTS), AT_ONCE):
         list_of(app).move_to(turn)
         await settle(pilot)
         looker.look(app)
-        await walk(app, pilot, looker, *(["left"] if turn // AT_ONCE % 2 == 0 else ["right"]) * 4)
-    await walk(app, pilot, looker, "enter", "G", "escape", "space", "space", "y", "escape", "d", "escape", "escape")
+        await walk(app, pilot, looker, *(["left"] if turn // AT_ONCE % 2 == 0 else ["right"]) * 5)
+    await walk(
+        app,
+        pilot,
+        looker,
+        "enter",
+        "G",
+        "escape",
+        "m",
+        "=",
+        "escape",
+        "space",
+        "space",
+        "y",
+        "escape",
+        "d",
+        "escape",
+        "escape",
+    )
 
 
 async def side_by_side(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
@@ -88,7 +105,7 @@ async def detail_alone(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> 
     for turn in range(3, len(TEXTS), 2 * AT_ONCE):
         list_of(app).move_to(turn)
         await settle(pilot)
-        await walk(app, pilot, looker, "enter", "right", "right", "right", "G", "right")
+        await walk(app, pilot, looker, "enter", *["right"] * 4, "G", "right")
         for key in ("e", "y", "o", "v", "b"):
             await walk(app, pilot, looker, key, "escape")
         await walk(app, pilot, looker, "escape")

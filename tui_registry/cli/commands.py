@@ -252,6 +252,7 @@ def _search(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="refuse a field that there is not, read none as words, leave no word out"
     )
+    _machine(parser, "what fit:runs is about, in place of this machine, as 'fit' takes it")
     saved = parser.add_mutually_exclusive_group()
     saved.add_argument("--facets", action="store_true", help="count the values that the found records have, 30 a field")
     saved.add_argument("--save", metavar="NAME", help="keep the query under a name, for @NAME, and list nothing")
@@ -264,6 +265,41 @@ def _show(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--at", type=words, metavar="TIME|OP", help="as it was at a time, or by an operation (see below)"
     )
+    _json(parser)
+
+
+def _tokens(typed: str) -> int:
+    from tui_registry.text import parse_tokens
+
+    try:
+        tokens = parse_tokens(words(typed))
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+    if not 0 < tokens < 2**40:
+        raise ArgumentTypeError("a context has at least one token, and fewer than 2^40")
+    return tokens
+
+
+def _cache_type(typed: str) -> str:
+    from tui_registry.fit import WIDTHS, width_of
+
+    if width_of(words(typed)) is None:
+        raise ArgumentTypeError(f"is one of {', '.join(WIDTHS)}, or two of them, of keys and values, such as q8_0/q4_0")
+    return typed.lower()
+
+
+def _machine(parser: ArgumentParser, about: str) -> None:
+    parser.add_argument("--machine", type=words, metavar="MACHINE", help=about)
+
+
+def _fit(parser: ArgumentParser) -> None:
+    _id(parser)
+    _machine(parser, "another machine: what it is made of, such as 'gpu=2x24gb ram=64gb', or a saved one's name")
+    parser.add_argument(
+        "--context", type=_tokens, default=8192, metavar="TOKENS", help="so many tokens of context (default: 8192)"
+    )
+    cache = "how the values of the cache are kept, such as q8_0 (default: f16)"
+    parser.add_argument("--cache", type=_cache_type, default="f16", metavar="TYPE", help=cache)
     _json(parser)
 
 
@@ -1202,6 +1238,32 @@ _TABLE = (
             "tui-registry diff 3fa9c1",
             "tui-registry diff 3fa9c1 1a2b3c4d",
             "tui-registry diff 3fa9c1 1a2b3c4d 5e6f7a8b --json",
+        ),
+        asks_nodes=True,
+    ),
+    Command(
+        "fit",
+        "Look",
+        "whether a record runs here, or on another machine",
+        _fit,
+        "running.fits",
+        description=(
+            "Say whether a model runs on this machine, and where: on one GPU, on several, on the CPU, or on GPU and\n"
+            "memory together; or how much is missing. It is an estimate: the size of the weights (of the files that\n"
+            "its manifest names, else parameters x bits), the cache of so many tokens (by its architecture), and 5 %\n"
+            "of the weights for the runtime. Every number that goes into it is shown.\n"
+            "\n"
+            "An agent fits when one of the models that it needs or prefers does: it is said which, and what blocks.\n"
+            "\n"
+            "GB is 10^9 bytes here, and GiB 2^30. A machine is made of gpu=, ram=, unified= (memory that the GPU\n"
+            "shares), cores= and disk=; 'config set machines.NAME MACHINE' saves one. 'search fit:runs' lists what\n"
+            "runs."
+        ),
+        examples=(
+            "tui-registry fit 3fa9c1",
+            "tui-registry fit 3fa9c1 --context 32k --cache q8_0",
+            "tui-registry fit 3fa9c1 --machine 'gpu=2x24gb ram=128gb'",
+            "tui-registry fit 3fa9c1 --machine big --json | jq -r .verdict",
         ),
         asks_nodes=True,
     ),

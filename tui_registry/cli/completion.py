@@ -329,6 +329,17 @@ class _Line:
 
         return Offer("words", list(_beginning(typed, map(Candidate, names()))))
 
+    def machines(self, typed: str) -> Offer:
+        """Saved machines, and how one is begun that is none of them."""
+        from tui_registry.settings import SettingsError, load_settings
+
+        try:
+            saved = load_settings().machines
+        except SettingsError:
+            saved = ()
+        begun = [Candidate("gpu=", "the memory of a GPU, such as gpu=24gb"), Candidate("ram=", "memory, such as 64gb")]
+        return Offer("words", list(_beginning(typed, (*(Candidate(*one) for one in saved), *begun))))
+
     def _asking(self, found: Callable[[Datastore], Iterator[Candidate]]) -> Offer:
         from tui_registry.datastore import DATABASE, Datastore
         from tui_registry.settings import data_dir
@@ -367,6 +378,7 @@ _ASKED: Final[Mapping[tuple[str, str], Callable[[_Line, str], Offer]]] = {
     ("undo", "batch"): _Line.batches,
     ("completion", "shell"): _Line.shells,
     ("config set", "name"): _Line.settings,
+    ("", "machine"): _Line.machines,
 }
 _FOLDERS = {"DIR"}
 _FILES = {"FILE", "SOURCE", "URL|DIR", "NAME=FILE"}

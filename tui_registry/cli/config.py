@@ -23,6 +23,7 @@ from tui_registry.cli.output import (
 )
 from tui_registry.errors import Json
 from tui_registry.settings import (
+    MACHINES,
     SETTING_NAMES,
     TABLE_NAMES,
     THEMES,
@@ -31,6 +32,7 @@ from tui_registry.settings import (
     TableName,
     load_settings,
     save_bound,
+    save_machine,
     save_setting,
     settings_path,
 )
@@ -67,8 +69,10 @@ def checked(path: Path | None = None) -> Settings:
 
 
 def names() -> Iterator[str]:
-    """What can be set: `theme`, `sync.pull_seconds`."""
+    """What can be set: `theme`, `sync.pull_seconds`; of machines those that are saved."""
     yield from SETTING_NAMES
+    with contextlib.suppress(SettingsError):
+        yield from (f"{MACHINES}.{name}" for name, _ in load_settings().machines)
     for table, bounds in _bounds(Settings(), None).items():
         yield from (f"{table}.{name}" for name in bounds)
 
@@ -78,6 +82,15 @@ def names() -> Iterator[str]:
 
 def _check(settings: Settings, path: Path | None) -> None:
     _bounds(settings, path)
+    if settings.machines:
+        from tui_registry.machine import MachineError, find_machine  # most people save none
+
+        machines = dict(settings.machines)
+        for name in machines:
+            try:
+                find_machine(name, machines)
+            except MachineError as error:
+                raise SettingsError(settings_path() if path is None else path, error.sentence) from None
 
 
 def _bounds(settings: Settings, path: Path | None) -> dict[TableName, dict[str, Json]]:
@@ -97,7 +110,9 @@ def _show(path: Path, settings: Settings, *, as_json: bool, whole: bool) -> None
     bounds = _bounds(settings, path) if whole else here
     texts: dict[str, Json] = {name: getattr(settings, name) for name in SETTING_NAMES}
     if as_json:
-        out_json({"path": str(path), "exists": path.exists(), **texts, "sync": bounds["sync"], "node": bounds["node"]})
+        machines: dict[str, Json] = {**dict(settings.machines)}
+        of_tables: dict[str, Json] = {"sync": bounds["sync"], "node": bounds["node"], MACHINES: machines}
+        out_json({"path": str(path), "exists": path.exists(), **texts, **of_tables})
         return
     for name, value in texts.items():
         out(f"{name} = {safe_text(str(value))}" if value else f"{name} = (not set)")
@@ -105,6 +120,8 @@ def _show(path: Path, settings: Settings, *, as_json: bool, whole: bool) -> None
         for name, number in numbers.items():
             shown = "" if number is None else f"{number}"
             out(f"{table}.{name} = " + (shown if name in here[table] else f"{shown}  (not set)".lstrip()))
+    for name, made_of in settings.machines:
+        out(f"{MACHINES}.{name} = {safe_text(made_of)}")
 
 
 def _set(path: Path, name: str, typed: str) -> Settings:
@@ -120,10 +137,23 @@ def _set(path: Path, name: str, typed: str) -> Settings:
         if table == known_table and bound:
             number = _number(path, name, typed)
             return save_bound(known_table, bound, number, lambda settings: _check(settings, path), path)
+    if table == MACHINES and bound:
+        return _set_machine(path, bound, typed)
     every = [*names()]
     near = [one for one in every if one.partition(".")[2] == name] or get_close_matches(name, every, n=1)
     hint = f"did you mean {' or '.join(near)}?" if near else "'config show --all' lists them"
     raise SettingsError(path, f"there is no setting '{safe_text(name, 40)}': {hint}")
+
+
+def _set_machine(path: Path, name: str, typed: str) -> Settings:
+    from tui_registry.machine import MachineError, parse_machine
+
+    if typed:
+        try:
+            parse_machine(typed)
+        except MachineError as error:
+            raise SettingsError(path, f"{MACHINES}.{safe_text(name, 40)}: {error.sentence}") from None
+    return save_machine(name, typed, path)
 
 
 def _number(path: Path, name: str, typed: str) -> int | float | None:
@@ -226,4 +256,8 @@ _NEW = """\
 # pull_seconds = 600
 # [node]
 # connections = 256
+
+# Machines that `fit --machine NAME` and the app look with the eyes of; gb is 10^9 bytes, gib 2^30.
+# [machines]
+# big = "gpu=2x24gb ram=128gb"
 """

@@ -70,6 +70,8 @@ def list_records(args: Namespace) -> int:
 def search(args: Namespace) -> int:
     """List what the query finds, best first, or count its facets; or save it, or list or forget saved searches."""
     query = " ".join(args.query)
+    if args.node is not None and args.machine is not None:
+        raise UsageError("a node is asked without a machine, as it knows only its own: write fit:24gb, for such a GPU")
     if args.node is not None and (args.saved or args.forget is not None or args.save is not None):
         raise UsageError("searches are saved in the replica on this machine: leave --node out")
     if args.saved or args.forget is not None:

@@ -21,6 +21,7 @@ from tui_registry.text import exact, safe_text
 if TYPE_CHECKING:
     from tui_registry.datastore import ManifestEntry, SharedLog
     from tui_registry.errors import Kind
+    from tui_registry.fit import Machine
     from tui_registry.sync.remote import Remote
 
 # What a command is about: the replica here, or with `--node` a node, which has the same verbs. What only a replica has,
@@ -43,7 +44,25 @@ def open_registry(args: argparse.Namespace, *, read_only: bool = False, hub: Sha
         hub: the log whose view it is.
     """
     given: str | None = args.data_dir
-    return Datastore.open(given, read_only=read_only, hub=hub)
+    datastore = Datastore.open(given, read_only=read_only, hub=hub)
+    datastore.machine = lambda: machine_in(args, datastore)
+    return datastore
+
+
+def machine_in(args: argparse.Namespace, registry: Registry) -> Machine:
+    """The machine that a line names, else this one, which takes as long as the tools of its cards do.
+
+    Raises:
+        MachineError: what it names is none.
+    """
+    from tui_registry.machine import detect, find_machine  # few lines ask for it
+
+    named: str | None = getattr(args, "machine", None)
+    if named is None:
+        return detect(registry.data_dir if isinstance(registry, Datastore) else None)
+    from tui_registry.settings import load_settings
+
+    return find_machine(named, dict(load_settings().machines))
 
 
 def open_either(args: argparse.Namespace) -> Registry:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from tui_registry.errors import Json, Record
+from tui_registry.importers.attention import kept_in_header
 from tui_registry.importers.draft_writer import Draft, put_licence, put_version, seen, shown
 from tui_registry.importers.formats import Reader, WeightsReader
 from tui_registry.importers.lfs import put_file
@@ -294,7 +295,7 @@ def architecture_in(values: Mapping[str, Json]) -> Record | None:
     """What a header, or a server that read one, says of the memory that a context takes; None where it does not say it.
 
     Where the layers differ, or keys and values do, or both are kept as one latent vector, the plain formula is wrong
-    and the bytes of a token are told.
+    and the bytes are told.
     """
     name = text_at(values, "general.architecture")
 
@@ -310,19 +311,13 @@ def architecture_in(values: Mapping[str, Json]) -> Record | None:
     size = number("attention.key_length") or (width // heads if width and heads else None)
     if layers is None or not is_whole(shared) or not 0 < shared < 2**32 or not size:
         return None
-    latent, rope, values_size = (
-        number("attention.kv_lora_rank"), number("rope.dimension_count"), number("attention.value_length") or size
-    )  # fmt: skip
-    token = None
-    if latent is not None and rope is not None:
-        token = 2 * layers * (latent + rope)
-    elif len(each) == layers and len(set(each)) > 1:
-        token = 2 * sum(each) * (size + values_size)
-    elif values_size != size:
-        token = 2 * layers * shared * (size + values_size)
+    found = kept_in_header(values, name, layers, shared, size)
+    token, constant = (None, None) if found is None else (found.token, found.constant or None)
+    if token is not None and token >= 2**32:
+        token = constant = None
     return {
         "layers": layers, "kv_heads": shared, "head_dim": size, "experts": number("expert_count"),
-        "active_parameters": None, "kv_token_bytes": token, "kv_constant_bytes": None,
+        "active_parameters": None, "kv_token_bytes": token, "kv_constant_bytes": constant,
     }  # fmt: skip
 
 
@@ -335,7 +330,7 @@ class GgufHeader:
 
     Attributes:
         values: metadata that is a number, true or false, or text; lists of text only under `general.`, of numbers only
-            those of key and value heads.
+            those of layers (`_EACH_LAYER`).
         unreadable: keys whose text is not UTF-8 or too long to keep.
         tensors: how many there are.
         elements: GGML type -> the number of elements in tensors of that type.
@@ -400,8 +395,9 @@ _TEXT, _LIST = 8, 9
 # Type of a value -> its struct code.
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 
-# Of whole numbers, and the key that may hold one for each layer.
-_WHOLE, _EACH_LAYER = frozenset("BbHhIiQq"), ".attention.head_count_kv"
+# Of whole numbers, true and false, and the keys that may hold one for each layer.
+_WHOLE = frozenset("BbHhIiQq?")
+_EACH_LAYER = (".attention.head_count_kv", ".attention.sliding_window_pattern", ".feed_forward_length")
 
 # GGML type -> elements and bytes of a block.
 BLOCKS = {

@@ -16,6 +16,7 @@ from typing import TypeGuard, TypeVar
 
 from tui_registry.errors import Json, Record
 from tui_registry.importers import safetensors
+from tui_registry.importers.attention import kept_in
 from tui_registry.importers.draft_writer import Draft, is_disk_path, last_of_path, plain_name, put_licence, shown
 from tui_registry.importers.formats import FolderReader, Reader, TextReader
 from tui_registry.importers.front_matter import MOST_BYTES, front_matter, without_place
@@ -520,8 +521,8 @@ def _put_architecture(draft: Draft, config: Mapping[str, Json]) -> None:
 def architecture_in(config: Mapping[str, Json]) -> Record | None:
     """What a configuration says of the memory that a context takes; None where it does not say all of it.
 
-    Latent attention, and layers that look back no further than a window, keep less than the plain formula counts: of
-    those the bytes are told, where the configuration says which layers they are.
+    Latent attention, layers that look back no further than a window and layers that keep a state in place of a cache
+    take less than the plain formula counts: of those the bytes are told, where the configuration says which they are.
     """
     layer = next((one for one in (config, *(object_at(config, name) for name in _INNER)) if _whole(one, *_LAYERS)), {})
     layers, heads = _whole(layer, *_LAYERS), _whole(layer, *_HEADS)
@@ -535,14 +536,10 @@ def architecture_in(config: Mapping[str, Json]) -> Record | None:
         size = plain + rope
     if not (layers and shared and size) or config.get("is_encoder_decoder") is True:
         return None
-    token = constant = None
-    kinds, window = layer.get("layer_types"), _whole(layer, "sliding_window")
-    if latent and rope:
-        token = 2 * layers * (latent + rope)
-    elif isinstance(kinds, list) and len(kinds) == layers and "full_attention" in kinds:
-        sliding, full = kinds.count("sliding_attention"), kinds.count("full_attention")
-        if sliding and window and sliding + full == layers:
-            token, constant = (number * shared * size * 4 for number in (full, sliding * window))
+    found = kept_in(layer, layers, shared, size, latent + rope if latent and rope else 0)
+    token, constant = (None, None) if found is None else (found.token, found.constant or None)
+    if token is not None and token >= 2**32:
+        token = constant = None
     return {
         "layers": layers, "kv_heads": shared, "head_dim": size, "experts": _whole(layer, *_EXPERTS),
         "active_parameters": None, "kv_token_bytes": token, "kv_constant_bytes": constant,

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 
+from tui_registry import fit
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
 from tui_registry.importers.draft_writer import Draft
@@ -241,7 +242,11 @@ _TENSOR_TYPES = {
 
 
 def _bits(scheme: str) -> float | None:
-    """The bits a weight of a GGUF scheme takes, by the digit in its name and the scales beside it."""
+    """The bits a weight of a GGUF scheme takes; of one that no table has, by the digit in its name and the scales
+    beside it."""
+    known = fit.bits_of(scheme)
+    if known is not None:
+        return known.bits
     digit = next((character for character in scheme if character.isdecimal()), None)
     return None if digit is None else float(digit) + 0.6
 

@@ -264,6 +264,13 @@ def _value_offers(field: Field, token: Token, text: str, cursor: int, end: int, 
         begun, start = token.pieces[-1].text, token.pieces[-1].start
     elif comma != -1:
         start = comma + 1
+    if field.shape == "fit":
+        sizes = [example.partition(":")[2] for example in field.examples[1:]]
+        return [
+            Completion(option, option, start, end, "", None)
+            for option in (*field.options, *sizes)
+            if option.startswith(begun.lower())
+        ]
     if field.shape in ("flag", "sort"):
         sign = "-" if field.shape == "sort" and begun.startswith("-") else ""
         wanted = begun.removeprefix("-").lower()

@@ -6,11 +6,12 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from tui_registry.errors import Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
 
-from .fields import FIELDS, LARGEST, STATUSES, Field, alike, is_hex, is_in_use, version_beginnings
+from .fields import FIELDS, FITS, LARGEST, STATUSES, Field, alike, is_hex, is_in_use, version_beginnings
 from .folding import (
     fold_case,
     folded_character,
@@ -23,6 +24,9 @@ from .folding import (
     word_places,
 )
 from .nodes import And, Match, Node, Not, Or, Query, Range, Text
+
+if TYPE_CHECKING:
+    from tui_registry.fit import Machine
 
 
 class Document(NamedTuple):
@@ -37,6 +41,8 @@ class Document(NamedTuple):
         models: the models that are here, as (id, name).
         status: what its manifest says of it, None where it is to be used.
         manifest_heads: how many versions of its manifest are live; 0 where it has none.
+        need: the bytes that a model needs at the usual context; None where nothing tells them.
+        machine: of whoever asks; None where it is not known, and then nothing fits it.
     """
 
     kind: Kind
@@ -48,6 +54,8 @@ class Document(NamedTuple):
     models: tuple[tuple[str, str], ...] = ()
     status: str | None = None
     manifest_heads: int = 0
+    need: int | None = None
+    machine: Machine | None = None
 
 
 def matches(query: Query, document: Document) -> bool:
@@ -230,6 +238,8 @@ def _has_value(field: Field, value: str, document: Document) -> bool:
         return document.kind == value
     if field.shape == "flag":
         return _has_flag(value, document)
+    if field.shape == "fit":
+        return _fits(value, document)
     if field.shape == "hex":
         return any(held.startswith(value) for held in values_of(field, document))
     if field.shape == "version":
@@ -262,6 +272,25 @@ def _has_flag(value: str, document: Document) -> bool:
     if value == "manifest":
         return document.manifest_heads > 0
     return bool(str(document.record.get("formfile_template", "")).strip())
+
+
+def _fits(value: str, document: Document) -> bool:
+    from tui_registry.fit import card, limits, parse_size  # few queries ask for it
+
+    if document.kind != "model":
+        return False
+    if document.need is None:
+        return value == "unknown"
+    if value not in FITS:
+        return document.need <= limits(card(parse_size(value))).gpu
+    if document.machine is None:
+        return False
+    known = limits(document.machine)
+    kept = document.record.get("resource_requirements")
+    needs_gpu = isinstance(kept, dict) and kept.get("requires_gpu") is True
+    runs = document.need <= known.gpu or (document.need <= known.cpu and not needs_gpu)
+    offloads = not runs and document.need <= known.offload
+    return {"runs": runs, "offload": offloads, "no": not runs and not offloads, "unknown": False}[value]
 
 
 def _at(document: Document, field: Field) -> Json:

@@ -13,7 +13,7 @@ from .folding import fold_case
 
 Shape: TypeAlias = Literal[
     "kind", "word", "name", "version", "hex", "owner", "model", "count", "tokens", "mb", "gb", "whole", "time", "flag",
-    "sort",
+    "sort", "fit",
 ]  # fmt: skip
 
 # Of whole numbers in a record's own unit; `time` is whole Unix seconds.
@@ -29,7 +29,10 @@ SORTS: Final = {
     "created": ("oldest first", "newest first"),
     "params": ("fewest parameters first", "most parameters first"),
     "context": ("shortest context first", "longest context first"),
+    "fit": ("least needed memory first", "most needed memory first"),
 }
+# What `fit:` asks of the machine of whoever asks; any other value is the memory of a GPU.
+FITS: Final = ("runs", "offload", "no", "unknown")
 # What the columns of a catalogue can hold: a larger number of a record is kept, and compared, as this one.
 LARGEST: Final = 2**63 - 1
 
@@ -190,6 +193,8 @@ _TABLE: Final = (
           ("created_at", "created_at")),
     Field("is", "flag", "is", "mine: signed by your key; conflict: several versions are live; invalid: breaks a rule",
           ("is:mine",), options=("mine", "conflict", "invalid")),
+    Field("fit", "fit", "fit", "models that run on this machine; offload: by GPU and memory; 24gb: on such a GPU",
+          ("fit:runs", "fit:24gb"), options=FITS),
     Field("has", "flag", "has", "formfile: it carries a Formfile; manifest: its owner wrote one", ("has:formfile",),
           options=("formfile", "manifest")),
     Field("sort", "sort", "sort", "order of the results; with - the largest or latest first",

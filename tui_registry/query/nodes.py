@@ -89,6 +89,8 @@ class Match(Frozen):
     `version`: one of `fields.version_beginnings`, as `fields.plain_version` writes it;
     `model`: the id of a preferred model begins with the value, when that is hex digits; or a model here that has one of
     these ids bears the value for a name, but for the case of A-Z;
+    `fit`: one of `fields.FITS`, what the need of a model is to the machine of whoever asks; or a size as
+    `fit.parse_size` reads it, of the GPU that it is to run on;
     `owner`: the address begins with the value (in lower case, without a leading `0x`); or, when the value has no `0x`,
     the owner's local name equals it but for the case of A-Z.
     """
@@ -132,7 +134,7 @@ Node: TypeAlias = Union[Text, Match, Range, Not, And, Or]
 
 
 class Sort(Frozen):
-    """An order of results; `key` is relevance (never descending), name, updated, created, params or context."""
+    """An order of results; `key` is relevance (never descending), name, updated, created, params, context or fit."""
 
     key: str
     descending: bool

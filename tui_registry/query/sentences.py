@@ -32,6 +32,12 @@ _FLAGS = {
     "formfile": "carrying a Formfile",
     "manifest": "with a manifest",
 }
+_FITS = {
+    "runs": "running on this machine",
+    "offload": "running on its GPU and memory together",
+    "no": "that do not run on this machine",
+    "unknown": "of which nothing tells what they need",
+}
 
 
 def _words(node: Node, inner: bool = False) -> str:
@@ -63,6 +69,9 @@ def _match(name: str, values: list[str]) -> str:
         return " or ".join([_FLAGS[value] for value in values])
     if field.shape == "kind":
         return " or ".join([f"{value}s" for value in values])
+    if field.shape == "fit":
+        kinds = [_FITS.get(value, f"running on a GPU with {_size(value)}") for value in values]
+        return f"models {' or '.join(kinds)}"
     begins = field.shape == "hex" or (field.shape == "model" and all(map(is_hex, values)))
     how = "beginning with " if begins else "exactly " if field.shape == "name" else ""
     return f"{field.label} {how}{' or '.join(values)}"
@@ -95,6 +104,13 @@ def _spoken(number_text: str) -> str:
     unit = number_text[len(digits) :]
     number = f"{int(digits):,}" if digits.isdigit() else digits
     return f"{number} {unit if unit == 'k' else unit.upper()}" if unit else number
+
+
+def _size(value: str) -> str:
+    """`24gb` -> `24 GB`, `24gib` -> `24 GiB`: the one is 10^9 bytes, the other 2^30."""
+    digits = value.rstrip("gibmt")
+    unit = value[len(digits) :].upper()
+    return f"{digits} {unit if len(unit) > 1 else f'{unit}B'}".replace("IB", "iB")
 
 
 def _times(low: int | None, high: int | None) -> str:
@@ -132,6 +148,7 @@ Values
   license:=GPL-3.0      exactly this spelling
   params:<=8b           < <= > >= = and a..b, a.., ..b; k, m, b and t are thousands
   ctx:>=32k mem:<16gb   for tokens and sizes k, m, gb and tb are powers of 1024
+  fit:24gb fit:24gib    but here gb is 10^9 bytes and gib 2^30: models that such a GPU can hold, at 8,192 tokens
   updated:>2026-01-31   dates are whole days, months (2026-01) or years (2026), in UTC
   updated:<7d           ages: less than 7 days ago; h, d, w, mo (30 days), y (365 days)
   A record that does not state a number is found by no comparison of it."""

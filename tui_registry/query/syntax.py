@@ -17,7 +17,7 @@ from typing import Final
 
 from tui_registry.text import nearest, safe_text
 
-from .fields import RANGES, Field, field_names, find_field, is_hex, normalise, plain_version
+from .fields import FITS, RANGES, Field, field_names, find_field, is_hex, normalise, plain_version
 from .folding import words
 from .lexer import Piece, Token, tokens
 from .nodes import (
@@ -413,7 +413,7 @@ def _path(text: str) -> list[str]:
 # ---- one term, `name:values`: which field it is, and what its values mean --------------------------------------------
 
 _SIGNS: Final = ("<=", ">=", "<", ">", "=")
-_SORT_ALIASES: Final = {"parameters": "params", "ctx": "context", "date": "updated"}
+_SORT_ALIASES: Final = {"parameters": "params", "ctx": "context", "date": "updated", "need": "fit"}
 
 
 def _field_of(token: Token, text: str, strict: bool) -> Field | None:
@@ -549,6 +549,8 @@ def _values(piece: Piece, field: Field, token: Token, text: str) -> tuple[str, .
     if field.shape == "model" and not is_hex(value.lower().removeprefix("0x")):
         return (value,)
     value = value.lower()
+    if field.shape == "fit" and not value[:1].isalpha():
+        return (_card(piece, token, text),)
     if field.options:
         return (_option(Piece(value, piece.start, piece.end, False), field, token, text),)
     if field.shape == "owner":
@@ -563,6 +565,22 @@ def _values(piece: Piece, field: Field, token: Token, text: str) -> tuple[str, .
     if not is_hex(digits) or len(digits) > longest:
         raise QueryError(f"{field.name}: {_shown(piece.text)} is not one: {what}", piece.start, piece.end - piece.start)
     return (value if field.shape == "owner" else digits,)
+
+
+def _card(piece: Piece, token: Token, text: str) -> str:
+    """The size of a GPU that a piece means, in lower case."""
+    from tui_registry.fit import parse_size  # few queries ask for it
+
+    size = "".join(piece.text.lower().split())
+    try:
+        parse_size(size)
+    except ValueError as problem:
+        is_begun = re.fullmatch(r"[0-9]+(?:\.[0-9]*)?(?:[gmt]i)?|", size, re.ASCII) is not None
+        if token.end == len(text) and is_begun:
+            raise UnfinishedError from None
+        one = f"{problem}; or one of {', '.join(FITS)}"
+        raise QueryError(f"fit: {_shown(piece.text)}: {one}", piece.start, piece.end - piece.start) from None
+    return size
 
 
 def _version(piece: Piece, token: Token, text: str) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ from tui_registry.replica.catalogue.derived import (
 from tui_registry.replica.catalogue.judged import is_invalid, judged_from
 from tui_registry.replica.catalogue.manifests import (
     NO_STANDING,
+    STORED,
     ManifestRow,
     manifest_columns,
     standings,
@@ -59,6 +60,7 @@ _CHUNK = 1_000
 _MOST_FAULTS = 5
 _INDEX_PATIENCE_SECONDS = 0.5
 _INVALID = CATALOGUE_COLUMNS.split(", ").index("invalid")
+_ID = CATALOGUE_COLUMNS.split(", ").index("id")
 _COLUMNS = ", ".join(f"c.{column.strip()}" for column in CATALOGUE_COLUMNS.split(","))
 Progress = Callable[[int, int], None]
 
@@ -205,13 +207,14 @@ def make_index(pool: Pool, records: int) -> bool:
         ).fetchall()
         texts: list[tuple[int, tuple[str, ...]]] = []
         counted: Counter[str] = Counter()
+        said = standings(db, [row[1 + _ID] for row in rows])
         for body, *before in reversed(rows):  # upwards, as an index is written in one go
             rid, _, code, *_ = before
             kind = KINDS_BY_CODE[code]
             derived = _derived(kind, body)
             if derived is None:
                 continue
-            derived = derived.with_status(before[-1])  # which its manifest gives it
+            derived = said.get(before[_ID], NO_STANDING).of(derived)
             beside = len(before) - len(derived.columns)
             if tuple(before[beside:]) != derived.columns:
                 db.execute(INSERT_CATALOGUE, (*before[:beside], *derived.columns))
@@ -378,7 +381,7 @@ def _rebuild(db: sqlite3.Connection, *, mend: bool = True) -> list[str]:
         counts[kind] += 1
         given = standings(db, [key]).get(key, NO_STANDING)
         conflicts += live > 1 or given.heads > 1
-        derived = derive(kind, record).with_status(given.status)
+        derived = given.of(derive(kind, record))
         current = db.execute(f"SELECT {CATALOGUE_COLUMNS} FROM catalogue WHERE rid = ?", (rid,)).fetchone()
         invalid = derived.invalid
         if current is not None and (current[_INVALID] is None or rid < floor):
@@ -438,9 +441,7 @@ def _check_manifest(
     place = max(written) if best is None else best.idx
     said = written[place]
     row = ManifestRow(rid, None if best is None else place, live, manifest_columns(said))
-    current = db.execute(
-        "SELECT rid, kind, subject, idx, live_heads, status FROM manifests WHERE rid = ?", (rid,)
-    ).fetchone()
+    current = db.execute(f"SELECT {STORED} FROM manifests WHERE rid = ?", (rid,)).fetchone()
     if current == stored_row(row):
         return False
     if mend:

@@ -32,7 +32,7 @@ DAY = 86_400
 # In the order of `Row`, after the rid.
 COLUMNS = (
     "c.rid, c.kind, c.id, c.name, c.owner, c.version, c.type, c.framework, c.license, c.quantization, c.parameters, "
-    "c.context_length, c.created_at, c.updated_at, c.live_heads, c.status, c.manifest_heads"
+    "c.context_length, c.created_at, c.updated_at, c.live_heads, c.status, c.manifest_heads, c.need, c.needs_gpu"
 )
 
 # A condition on a row `c`, in the words of the index that has these rows.
@@ -56,6 +56,8 @@ class Row(NamedTuple):
         status: what its manifest says of it: None where it is to be used, `Deprecated`, `Withdrawn`, or a word of its
             owner's, which is foreign text. `present.manifests.said_status` says it.
         manifest_heads: the number of live heads of its manifest: 0 where it has none, more than one is a conflict.
+        need: the bytes that it needs to run at the usual context (`tui_registry.fit`), None where nothing tells them.
+        needs_gpu: its owner says that it needs a GPU.
     """
 
     kind: Kind
@@ -76,6 +78,8 @@ class Row(NamedTuple):
     like: Like | None = None
     status: str | None = None
     manifest_heads: int = 0
+    need: int | None = None
+    needs_gpu: bool = False
 
     @property
     def in_conflict(self) -> bool:
@@ -365,7 +369,7 @@ def owned_by(owners: Iterable[bytes]) -> str:
 
 def row_of(values: Sequence[Any], now: int) -> Row:
     """A `Row` from the values of `COLUMNS`, which are what the schema says."""
-    _, kind, identifier, name, owner, *described, updated_at, live, status, manifest = values
+    _, kind, identifier, name, owner, *described, updated_at, live, status, manifest, need, needs_gpu = values
     future = updated_at > now + DAY
     return Row._make(
         (
@@ -380,6 +384,8 @@ def row_of(values: Sequence[Any], now: int) -> Row:
             None,
             status,
             manifest,
+            need,
+            needs_gpu == 1,
         )
     )
 

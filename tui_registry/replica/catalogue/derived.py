@@ -1,6 +1,6 @@
 """What is derived from a record: its row in the catalogue, its words in the word index, its values that are counted.
 
-It depends on nothing but the record and the status that its manifest gives it; `INDEX_VERSION` changes when an answer
+It depends on nothing but the record and what its manifest gives it; `INDEX_VERSION` changes when an answer
 here does, so that every replica makes its catalogue and its words anew.
 
 The word index is contentless: to take a record out of it the very words that went in must be given again.
@@ -26,7 +26,7 @@ from tui_registry.query.folding import endings, fold_case, has_inside, searched_
 from tui_registry.replica.store.tables import MAKE_WORD_INDEX, set_words_aside
 from tui_registry.skeletons import looks
 
-INDEX_VERSION = 2
+INDEX_VERSION = 3
 
 _MOST = 2**63 - 1
 # Which words the vocabulary knows, by their length: FTS5 has an index of the beginnings of up to three letters.
@@ -71,6 +71,8 @@ _NUMBERS = {
     "vcpus": ("n", 0, 8),
     "tps": ("s", 0, 14),
 }
+# The range of what models need: no field of the language by itself, `fit:` comes to it.
+NEED = "need"
 # (field of the query language, whether its value is one of the requirements, the value's name there)
 _STATED = [(field, "." in path, path.rpartition(".")[2]) for field in _NUMBERS for path in FIELDS[field].paths[:1]]
 _TIME = "w"
@@ -163,8 +165,8 @@ def class_words(record: Record) -> list[str]:
 def words_between(field: str, low: int, high: int) -> tuple[list[str], bool]:
     """The words of all values from `low` to `high` (inclusive, at least 0), and whether no others have them. No words
     at all: the index cannot help."""
-    if low > high:
-        return [], False
+    if low > high or field == NEED:
+        return [], False  # what a record needs changes with its manifest, and is asked of its column
     if field == "created":
         return _times(low, high), False
     if field == "updated":
@@ -364,8 +366,10 @@ OP_KINDS_BY_CODE: tuple[OpKind, ...] = OP_KINDS
 
 RECORD_COLUMNS = (
     "name, version, type, framework, license, quantization, parameters, context_length, output_tps, min_vcpus, "
-    "min_memory_mb, min_disk_gb, min_vram_gb, has_formfile, looks, labels, created_at, updated_at, status"
+    "min_memory_mb, min_disk_gb, min_vram_gb, need, needs_gpu, has_formfile, looks, labels, created_at, updated_at, "
+    "status"
 )
+_NEED = RECORD_COLUMNS.split(", ").index("need")
 CATALOGUE_COLUMNS = f"rid, idx, kind, id, owner, live_heads, manifest_heads, invalid, {RECORD_COLUMNS}"
 
 RecordColumns = tuple[str | int | None, ...]
@@ -383,15 +387,28 @@ class Derived(NamedTuple):
         columns: what the catalogue holds. words: what the word index holds.
         counted: its values that are counted, each after its facet's letter.
         invalid: 0 where a glance tells that it breaks no authoring rule, else None: `judged` looks closer.
+        asked: a model's part in what it needs to run (`fit.Asked`), else None.
     """
 
     columns: RecordColumns
     words: tuple[str, ...]
     counted: tuple[str, ...]
     invalid: int | None
+    asked: tuple[int, int, bool, int] | None = None
+
+    def given(self, status: str | None, weights: int | None, token: int | None, constant: int | None) -> Derived:
+        """The same for a record whose manifest gives it this status and this part in its need (`fit.Behind`)."""
+        if self.asked is None or (weights is None and token is None):
+            return self.with_status(status)
+        from tui_registry.fit import Behind, least_need  # a list is read without it
+
+        need = _clamped(least_need(self.asked, Behind(weights, token, constant)))
+        columns = (*self.columns[:_NEED], need, *self.columns[_NEED + 1 :])
+        return self._replace(columns=columns).with_status(status)
 
     def with_status(self, status: str | None) -> Derived:
-        """The same for a record that has this status; it had none."""
+        """The same for a record that has this status; it had none. Words and what is counted depend on nothing else
+        that a manifest gives."""
         if status is None:
             return self
         *texts, made_up = self.words
@@ -404,9 +421,17 @@ class Derived(NamedTuple):
 
 def derive(kind: Kind, record: Record) -> Derived:
     """What the catalogue, the word index and the counts hold for a record."""
-    columns = record_columns(kind, record)
+    asked = asked_of(record) if kind == "model" else None
+    columns = record_columns(kind, record, asked)
     invalid = 0 if _glance()(kind, record) else None
-    return Derived(columns, word_values(kind, record), counted_values(kind, columns), invalid)
+    return Derived(columns, word_values(kind, record), counted_values(kind, columns), invalid, asked)
+
+
+def asked_of(record: Record) -> tuple[int, int, bool, int]:
+    """A model's part in what it needs to run."""
+    from tui_registry import fit  # a list is read without it
+
+    return fit.asked_of(record)
 
 
 @cache
@@ -416,8 +441,8 @@ def _glance() -> Callable[[Kind, Record], bool]:
     return is_plainly_valid
 
 
-def record_columns(kind: Kind, record: Record) -> RecordColumns:
-    """What the catalogue holds of a record that has no status, in the order of `RECORD_COLUMNS`."""
+def record_columns(kind: Kind, record: Record, asked: tuple[int, int, bool, int] | None) -> RecordColumns:
+    """What the catalogue holds of a record without a manifest, in the order of `RECORD_COLUMNS`."""
     needs = record["resource_requirements"]
     assert isinstance(needs, dict)
     quantization = record.get("quantization")
@@ -435,6 +460,8 @@ def record_columns(kind: Kind, record: Record) -> RecordColumns:
         _clamped(needs["min_memory_mb"]),
         _clamped(needs["min_disk_gb"]),
         _clamped(needs.get("min_vram_gb")),
+        None if asked is None else _need(asked),
+        1 if needs.get("requires_gpu") is True else 0,
         1 if has_template(record) else 0,
         looks(str(record["name"])),
         _labels(record),
@@ -442,6 +469,12 @@ def record_columns(kind: Kind, record: Record) -> RecordColumns:
         _clamped(record["updated_at"]),
         None,
     )
+
+
+def _need(asked: tuple[int, int, bool, int]) -> int | None:
+    from tui_registry.fit import Behind, least_need  # a list is read without it
+
+    return _clamped(least_need(asked, Behind()))
 
 
 def counted_values(kind: Kind, columns: RecordColumns) -> tuple[str, ...]:

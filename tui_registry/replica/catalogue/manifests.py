@@ -1,7 +1,8 @@
 """The current manifests: one row for each that was ever seen, whether or not its record is here.
 
 What a manifest says counts only while its record is live. Two things that it says stand in the record's own row of the
-catalogue, and the status among its words: lists and searches read no other table.
+catalogue, with what follows from it for what the record needs to run, and the status among its words: lists and
+searches read no other table.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from tui_registry.errors import Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
-from tui_registry.query.fields import STATUSES
+from tui_registry.query.fields import LARGEST, STATUSES
 from tui_registry.query.folding import fold_case
 from tui_registry.replica.catalogue.current import check_manifest_among, live_of, revision_of
 from tui_registry.replica.catalogue.derived import (
     FACET_LETTERS,
     KIND_CODES_BY_NAME,
     KINDS_BY_CODE,
+    Derived,
+    asked_of,
     count_values,
     derive,
     forget_words,
@@ -36,11 +40,15 @@ class ManifestColumns(NamedTuple):
         kind, subject: of its record; 64 hex digits.
         status: what it says of the record; None for `Active`. A word of the owner's that is one of the three counts as
             that one.
+        weights, token, constant: its part in what its record needs to run (`fit.Behind`), clamped.
     """
 
     kind: str
     subject: str
     status: str | None
+    weights: int | None = None
+    token: int | None = None
+    constant: int | None = None
 
 
 class ManifestRow(NamedTuple):
@@ -58,12 +66,21 @@ def manifest_columns(manifest: Record) -> ManifestColumns:
     word = variant_text(manifest["status"])
     status = next((known for known in STATUSES if fold_case(known) == fold_case(word)), word)
     kind = str(manifest["subject_kind"]).lower()
-    return ManifestColumns(kind, str(manifest["subject_id"]), None if status == "Active" else status)
+    from tui_registry.fit import behind_of  # a list is read without it
+
+    behind = behind_of(manifest) if kind == "model" else ()
+    of_need = (None if size is None else min(size, LARGEST) for size in behind)
+    return ManifestColumns(kind, str(manifest["subject_id"]), None if status == "Active" else status, *of_need)
 
 
-def stored_row(row: ManifestRow) -> tuple[int, int, bytes, int | None, int, str | None]:
-    """A row as the table holds it."""
+StoredRow: TypeAlias = tuple[int, int, bytes, int | None, int, str | None, int | None, int | None, int | None]
+STORED = "rid, kind, subject, idx, live_heads, status, weights, cache_token, cache_constant"
+
+
+def stored_row(row: ManifestRow) -> StoredRow:
+    """A row as the table holds it, in the order of `STORED`."""
     rid, idx, live, says = row
+    of_need = (says.weights, says.token, says.constant) if idx is not None else (None, None, None)
     return (
         rid,
         KIND_CODES_BY_NAME[says.kind],
@@ -71,14 +88,14 @@ def stored_row(row: ManifestRow) -> tuple[int, int, bytes, int | None, int, str 
         idx,
         live,
         says.status if idx is not None else None,
+        *of_need,
     )
 
 
 def write_manifests(db: sqlite3.Connection, rows: Iterable[ManifestRow]) -> None:
     """Put rows in their places."""
     db.executemany(
-        "INSERT OR REPLACE INTO manifests (rid, kind, subject, idx, live_heads, status) VALUES (?, ?, ?, ?, ?, ?)",
-        map(stored_row, rows),
+        f"INSERT OR REPLACE INTO manifests ({STORED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", map(stored_row, rows)
     )
 
 
@@ -87,10 +104,18 @@ class Standing(NamedTuple):
 
     Attributes:
         status: as in `ManifestColumns`. heads: how many versions of the manifest are live; more are in conflict.
+        weights, token, constant: as in `ManifestColumns`.
     """
 
     status: str | None = None
     heads: int = 0
+    weights: int | None = None
+    token: int | None = None
+    constant: int | None = None
+
+    def of(self, derived: Derived) -> Derived:
+        """What is derived of its record, with what it gives that."""
+        return derived.given(self.status, self.weights, self.token, self.constant)
 
 
 # Of a record without a manifest.
@@ -102,10 +127,11 @@ def standings(db: sqlite3.Connection, records: Sequence[bytes]) -> dict[bytes, S
     found: dict[bytes, Standing] = {}
     for chunk in chunks(records):
         rows = db.execute(
-            f"SELECT subject, status, live_heads FROM manifests WHERE subject IN ({marks(chunk)}) AND live_heads > 0",
+            "SELECT subject, status, live_heads, weights, cache_token, cache_constant FROM manifests "
+            f"WHERE subject IN ({marks(chunk)}) AND live_heads > 0",
             chunk,
         )
-        found.update((subject, Standing(status, heads)) for subject, status, heads in rows)
+        found.update((subject, Standing(*given)) for subject, *given in rows)
     return found
 
 
@@ -124,34 +150,45 @@ def follow(db: sqlite3.Connection, records: Sequence[bytes]) -> Followed:
     floor = indexed_from(db)
     out: list[tuple[int, tuple[str, ...]]] = []
     words: list[tuple[int, tuple[str, ...]]] = []
-    rows: list[tuple[str | None, int, int]] = []
+    rows: list[tuple[str | None, int, int | None, int]] = []
     counted: Counter[str] = Counter()
     for chunk in chunks(records):
         reading = db.execute(
-            "SELECT k.id, c.rid, c.kind, c.idx, c.live_heads, c.status, c.manifest_heads "
+            "SELECT k.id, c.rid, c.kind, c.idx, c.live_heads, c.need, c.status, c.manifest_heads "
             f"FROM keys k CROSS JOIN catalogue c USING (rid) WHERE k.id IN ({marks(chunk)})",
             chunk,
         )
-        for subject, rid, code, idx, live, *was in reading.fetchall():
-            status, heads = now.get(subject, NO_STANDING)
+        for subject, rid, code, idx, live, needed, *was in reading.fetchall():
+            standing = now.get(subject, NO_STANDING)
+            status, heads, *_ = standing
             before, heads_before = was
+            kind = KINDS_BY_CODE[code]
+            record = read_record(db, idx) if kind == "model" or status != before else {}
+            need = _need(record, standing) if kind == "model" else None
             if live <= 1 and (heads > 1) != (heads_before > 1):
                 (followed.conflicted if heads > 1 else followed.settled).append(rid)
-            if (status, heads) != (before, heads_before):
-                rows.append((status, heads, rid))
+            if (status, heads, need) != (before, heads_before, needed):
+                rows.append((status, heads, need, rid))
             if status == before:
                 continue
             counted.update({f"{FACET_LETTERS['status']}{said}": -1 for said in (before,) if said is not None})
             counted.update({f"{FACET_LETTERS['status']}{said}": 1 for said in (status,) if said is not None})
             if rid >= floor:  # what is older comes into the index as its row says then
-                plain = derive(KINDS_BY_CODE[code], read_record(db, idx))
+                plain = derive(kind, record)
                 out.append((rid, plain.with_status(before).words))
                 words.append((rid, plain.with_status(status).words))
-    db.executemany("UPDATE catalogue SET status = ?, manifest_heads = ? WHERE rid = ?", rows)
+    db.executemany("UPDATE catalogue SET status = ?, manifest_heads = ?, need = ? WHERE rid = ?", rows)
     forget_words(db, sorted(out))
     index_words(db, sorted(words))
     count_values(db, counted)
     return followed
+
+
+def _need(record: Record, standing: Standing) -> int | None:
+    from tui_registry.fit import Behind, least_need  # a list is read without it
+
+    need = least_need(asked_of(record), Behind(standing.weights, standing.token, standing.constant))
+    return None if need is None else min(need, LARGEST)
 
 
 class ManifestEntry(NamedTuple):

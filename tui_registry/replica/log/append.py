@@ -344,7 +344,7 @@ class Batch:
                 if before is not None:
                     gone.append((rid,))
                 continue
-            now = self._derived(kind, best).with_status(given.status)
+            now = given.of(self._derived(kind, best))
             owner = bytes.fromhex(new.ancestor.owner)
             rows.append(
                 (rid, best.idx, KIND_CODES[kind], ids[rid], owner, live, given.heads, now.invalid, *now.columns)

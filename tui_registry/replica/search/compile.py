@@ -9,16 +9,17 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.frozen import NamedTuple
-from tui_registry.query.fields import FIELDS, RANGES, STATUSES, alike, is_hex, is_in_use
+from tui_registry.query.fields import FIELDS, FITS, LARGEST, RANGES, STATUSES, alike, is_hex, is_in_use
 from tui_registry.query.folding import fold_case, goes_on, is_inside, spellings_of, words
-from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text, negation
+from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text, conjunction, disjunction, negation
 from tui_registry.replica.catalogue.current import IN_CONFLICT
 from tui_registry.replica.catalogue.derived import (
     FACET_LETTERS,
     KIND_CODES_BY_NAME,
+    NEED,
     facet_word,
     hex_word,
     is_counted,
@@ -27,6 +28,9 @@ from tui_registry.replica.catalogue.derived import (
 )
 from tui_registry.replica.catalogue.judged import Judged
 from tui_registry.replica.store.stored import hex_range
+
+if TYPE_CHECKING:
+    from tui_registry.fit import Machine
 
 Parameter = str | int | bytes
 Condition = tuple[str, list[Parameter]]
@@ -51,6 +55,7 @@ _ESCAPED = re.compile(r"[\\%_]")
 _RANGE_COLUMNS = {
     **{name: field.paths[0].rpartition(".")[2] for name, field in FIELDS.items() if field.shape in RANGES},
     "tps": "output_tps",
+    NEED: "need",
 }
 _COLUMNS = {
     "type": "type",
@@ -123,7 +128,7 @@ class Compiled(NamedTuple):
     @property
     def is_range(self) -> bool:
         """Whether the query asks for a range and nothing else."""
-        return len(self.parts) == 1 and bool(self.ranges)
+        return len(self.parts) == 1 and isinstance(self.parts[0], Range)
 
 
 class Context(NamedTuple):
@@ -140,6 +145,7 @@ class Context(NamedTuple):
         is_indexed: the word index has all records. While it is made anew, what columns can tell is not asked of it.
         judged: what is known of which records are invalid.
         hidden: the owners whose records are not shown.
+        machine: the machine of whoever asks, where the query asks what runs on it.
     """
 
     address: str
@@ -152,6 +158,7 @@ class Context(NamedTuple):
     is_indexed: bool = True
     judged: Judged = Judged()
     hidden: tuple[bytes, ...] = ()
+    machine: Machine | None = None
 
     def shown(self, condition: Condition) -> Condition:
         """A condition on a row of the catalogue `c`, but for what is hidden."""
@@ -173,7 +180,7 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
     """The conditions that hold for exactly the records that `query.matches` accepts."""
     if node is None:
         return Compiled(context, rest=context.shown(_ALWAYS))
-    node = _plainly(node)
+    node = _plainly(node, context)
     parts = node.nodes if isinstance(node, And) else (node,)
     found: list[tuple[Node, str]] = []
     excluded: list[str] = []
@@ -286,20 +293,51 @@ def is_owner(address: str, value: str, names: Mapping[str, Sequence[str]]) -> bo
 # How
 
 
-def _plainly(node: Node) -> Node:
+def _plainly(node: Node, context: Context) -> Node:
     """The node without what is said by other nodes: to be used is all that is neither deprecated nor withdrawn, which
-    is little to exclude and would be much to list."""
+    is little to exclude and would be much to list; and what fits is what needs no more than a machine has."""
     match node:
         case Match("status", value) if is_in_use(value):
             return Not(Or(tuple(Match("status", status) for status in STATUSES[1:])))
+        case Match("fit", value) if node != _NEEDS_GPU:
+            return _fitting(value, context.machine)
         case Not(inner):
-            return negation(_plainly(inner))
+            return negation(_plainly(inner, context))
         case And(nodes):
-            return And(tuple(map(_plainly, nodes)))
+            return conjunction([_plainly(part, context) for part in nodes]) or node
         case Or(nodes):
-            return Or(tuple(map(_plainly, nodes)))
+            return disjunction([_plainly(part, context) for part in nodes]) or node
         case _:
             return node
+
+
+# No value of the language: the owner of the record says that it needs a GPU.
+_NEEDS_GPU = Match("fit", "=gpu")
+
+
+def _fitting(value: str, machine: Machine | None) -> Node:
+    """What `fit:` with this value asks for, in ranges of what models need."""
+    from tui_registry.fit import card, limits, parse_size  # few queries ask for it
+
+    if value == "unknown":
+        return And((Match("kind", "model"), Not(_up_to(LARGEST))))
+    if value not in FITS:
+        return _up_to(limits(card(parse_size(value))).gpu)
+    if machine is None:
+        return _up_to(0)
+    known = limits(machine)
+    runs: Node = _up_to(known.gpu)
+    if known.cpu > known.gpu:
+        runs = Or((runs, And((_up_to(known.cpu), Not(_NEEDS_GPU)))))
+    if value == "runs":
+        return runs
+    if value == "offload":
+        return And((_up_to(known.offload), negation(runs)))
+    return And((_up_to(LARGEST), negation(runs), negation(_up_to(known.offload))))
+
+
+def _up_to(most: int) -> Range:
+    return Range(NEED, 1, min(most, LARGEST)) if most > 0 else Range(NEED, 1, 0)
 
 
 def _phrase(typed: Sequence[str], prefix: bool) -> str:
@@ -474,6 +512,8 @@ def _column_condition(node: Match, context: Context) -> Condition | None:
             return "c.rid IN (SELECT rid FROM keys WHERE id BETWEEN ? AND ?)", [low, high]
         case "name", value:
             return "c.name = ? COLLATE NOCASE", [value]
+        case "fit", _:
+            return "c.needs_gpu", []
         case "is", "mine" if context.address:
             return "c.owner = ?", [bytes.fromhex(context.address)]
         case "is", "conflict":

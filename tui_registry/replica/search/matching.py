@@ -62,6 +62,7 @@ ORDERS = {
     "created": Order("created_at", "catalogue_created"),
     "params": Order("parameters", "catalogue_parameters"),
     "context": Order("context_length", "catalogue_context"),
+    "fit": Order("need", "catalogue_need"),
 }
 RANGE_INDEXES = {order.column: order.along for sort, order in ORDERS.items() if sort != "name"}
 
@@ -416,7 +417,8 @@ def window(
     db: sqlite3.Connection, ask: Ask, compiled: Compiled, rids: list[int] | None, sort: Sort, state: State | None
 ) -> tuple[list[Found], State | None]:
     """Rows in the order of one column, and where the next window begins. Times far in the future come last, as does
-    what states no context length; a time that is but a little ahead stands where it came (`_ahead`).
+    what states no context length, or of which nothing tells what it needs; a time that is but a little ahead stands
+    where it came (`_ahead`).
 
     Args:
         rids: all matches, None where they are too many to list.
@@ -472,7 +474,7 @@ def _parts(ask: Ask, sort: Sort, horizon: int) -> list[Condition]:
     key = ORDERS[sort.key].key
     if sort.key in ("updated", "created"):
         return [(f"{key} <= ?", [ask.now if ask.by_arrival else horizon]), (f"{key} > ?", [horizon])]
-    if sort.key == "context":
+    if sort.key in ("context", "fit"):
         return [(f"{key} IS NOT NULL", []), (f"{key} IS NULL", [])]
     return [("1", [])]
 

@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
+from typing import TYPE_CHECKING
 
 from tui_registry import query as language
 from tui_registry.errors import Kind
-from tui_registry.query.fields import FIELDS, is_hex
+from tui_registry.query.fields import FIELDS, FITS, is_hex
 from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
 from tui_registry.replica.catalogue.current import Page, Row, muted_owners
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, index_version, indexed_share
@@ -31,9 +32,14 @@ from tui_registry.replica.store.key import Key
 from tui_registry.replica.unshared import OwnerNames, Searches
 from tui_registry.text import address_short, exact, safe_text
 
+if TYPE_CHECKING:
+    from tui_registry.fit import Machine
+
 # A search that takes longer is told to stop, and says so.
 PATIENCE_SECONDS = 3.0
 
+# What `fit:` can ask of a machine; what needs are not known is known without one.
+_OF_MACHINE = frozenset(FITS) - {"unknown"}
 _MOST_ROWS = 1000
 _OWNERS_TOLD = 4
 _JUDGING_SECONDS = 1.0
@@ -53,11 +59,14 @@ class Searcher:
         searches: Searches,
         names: OwnerNames,
         judge_behind: Callable[[], None],
+        machine: Callable[[], Machine | None],
     ) -> None:
         """
         Args:
             judge_behind: told when a search meets records that are not judged yet (`catalogue.judged`).
+            machine: the machine of whoever asks here; asked where a query asks what runs on it.
         """
+        self._machine = machine
         self._pool = pool
         self._judge_behind = judge_behind
         self._clock = clock
@@ -171,7 +180,7 @@ class Searcher:
     def is_partial(self, query: str, *, strict: bool) -> bool:
         """As `Datastore.is_partial`."""
         parsed = self._parse(query, self._searches.named_in(query), whole=True, strict=strict)
-        with self._looking(parsed, None, self._names_for(parsed), None) as (_, context):
+        with self._looking(parsed, None, self._names_for(parsed), None, hides=True) as (_, context):
             return _is_partial(parsed, context)
 
     def indexed(self) -> tuple[int, int]:
@@ -210,6 +219,7 @@ class Searcher:
     def _looking(
         self, parsed: Query, unwanted: Unwanted, names: Mapping[str, str], work: int | None, *, hides: bool = False
     ) -> Iterator[tuple[sqlite3.Connection, Context]]:
+        machine = self._asked_machine(parsed, own=hides)
         with self._pool.read(PATIENCE_SECONDS, unwanted, work) as db:
             judged = read_judged(db) if parsed.asks("is", "invalid") else Judged()
             if judged.share < 1:
@@ -230,8 +240,27 @@ class Searcher:
                     indexed_share(db) == 1,
                     judged,
                     tuple(_hidden(db, parsed, owners)) if hides else (),
+                    machine,
                 ),
             )
+
+    def _asked_machine(self, parsed: Query, *, own: bool) -> Machine | None:
+        """The machine that a query asks about, None where it asks about none.
+
+        Args:
+            own: whoever asks is here; what runs on the machine of a node is nothing to those who ask it from afar.
+
+        Raises:
+            QueryError: nobody knows which machine is meant.
+        """
+        asked = next((one.value for one in parsed.matches if one.field == "fit" and one.value in _OF_MACHINE), None)
+        if asked is None:
+            return None
+        machine = self._machine() if own else None
+        if machine is None:
+            whose = "which machine that is, is not known here" if own else "a node does not know yours"
+            raise QueryError(f"fit:{asked} is about one machine, and {whose}: write fit:24gb, for such a GPU", 0)
+        return machine
 
     def _did_you_mean(
         self,
@@ -281,13 +310,11 @@ def _notes(
     out, is_exact = matching.hidden(db, _compiled(query, kind, context))
     of = f"{exact(out)}{'' if is_exact else ' and more'} {'record' if out == 1 else 'records'}"
     muted = (f"{of} of owners that you muted {'is' if out == 1 else 'are'} not shown",) if out else ()
-    if query.where is None:
-        return (*muted, *query.notes)
     making: tuple[str, ...] = ()
     if _is_partial(query, context):
         state = "is not whole, and nothing can be written to go on with it" if is_fixed else "is being made anew"
         making = (f"search {state}: {int(indexed_share(db) * 100)} % of the records are in it",)
-    elif is_fixed and index_version(db) != INDEX_VERSION:
+    elif is_fixed and query.where is not None and index_version(db) != INDEX_VERSION:
         making = (
             "what is searched was made by another version of tui-registry, and nothing can be written to make it anew: "
             "some records may be missed",
@@ -305,8 +332,12 @@ def _hidden(db: sqlite3.Connection, query: Query, names: Mapping[str, Sequence[s
 
 
 def _is_partial(query: Query, context: Context) -> bool:
-    """Whether the word index is asked, and does not have all records."""
-    if query.where is None or context.is_indexed:
+    """Whether the word index is asked, and does not have all records; or what models need, which is made with it."""
+    if context.is_indexed:
+        return False
+    if query.asks("fit") or (query.sort is not None and query.sort.key == "fit"):
+        return True
+    if query.where is None:
         return False
     return asks_words(compile_query(query.where, context).whole[0])
 

@@ -689,6 +689,15 @@ _VERSION_2 = (
         chain BLOB NOT NULL
     )
     """,
+    # Derived: the bytes that a model needs to run at the usual context (`tui_registry.fit`), null where nothing tells
+    # them, and whether it needs a GPU. Of a manifest, its part in that: the smallest weights that there are files of,
+    # and what a cache takes a token and besides.
+    "ALTER TABLE catalogue ADD COLUMN need INTEGER",
+    "ALTER TABLE catalogue ADD COLUMN needs_gpu INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX catalogue_need ON catalogue (need, rid)",
+    "ALTER TABLE manifests ADD COLUMN weights INTEGER",
+    "ALTER TABLE manifests ADD COLUMN cache_token INTEGER",
+    "ALTER TABLE manifests ADD COLUMN cache_constant INTEGER",
 )
 
 # Version n is reached from n-1 by the n-th group of statements.

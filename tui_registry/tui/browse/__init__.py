@@ -12,6 +12,7 @@ from tui_registry._lazy import lazy_exports
 if TYPE_CHECKING:
     from tui_registry.tui.browse.detail_screen import DetailScreen as DetailScreen
     from tui_registry.tui.browse.facet_panel import FacetPanel as FacetPanel
+    from tui_registry.tui.browse.machines import MachineChoice as MachineChoice, Machines as Machines
     from tui_registry.tui.browse.record_actions import Change as Change, RecordActions as RecordActions, Ref as Ref
     from tui_registry.tui.browse.record_detail import (
         RecordDetail as RecordDetail,
@@ -30,6 +31,8 @@ __all__ = [
     "CompletionList",
     "DetailScreen",
     "FacetPanel",
+    "MachineChoice",
+    "Machines",
     "QueryInput",
     "RecordActions",
     "RecordDetail",
@@ -53,6 +56,7 @@ __getattr__, __dir__ = lazy_exports(
         **dict.fromkeys(
             ("RecordDetail", "Surroundings", "problems_in_words", "read_shown", "version_lines"), ".record_detail"
         ),
+        **dict.fromkeys(("MachineChoice", "Machines"), ".machines"),
         "SavedSearches": ".saved_searches",
         "StatusScreen": ".status_screen",
         **dict.fromkeys(("CompletionList", "QueryInput"), ".search_input"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -33,6 +33,9 @@ from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import read_styles
+
+if TYPE_CHECKING:
+    from tui_registry.fit import Machine
 
 WIDE: Final = 100
 # Of each footer one gives its place to the key that shows a conflict.
@@ -142,7 +145,10 @@ class BrowseScreen(FrameScreen[None]):
             self.parts = (
                 browse.RecordActions(self, lambda: self.ref, self._changed, self.records),
                 browse.SavedSearches(self, self.bar),
+                browse.MachineChoice(self),
             )
+            self.host.held(browse.Machines).begin()
+            self.watch(self.host, "machine", self._machine_changed, init=False)
             if self.records.item is not None:
                 self._read_entry()
             self.host.gate.release(self)
@@ -358,6 +364,11 @@ class BrowseScreen(FrameScreen[None]):
     def _settings_changed(self) -> None:
         if self.bar.question not in (self.answered, self._refused):
             self._read_anew(self.bar.question, stay=False)
+
+    def _machine_changed(self, before: Machine | None, _: Machine | None) -> None:
+        # What was asked before this machine was known has waited for it.
+        if before is not None and "fit:" in self.answered.query.lower():
+            self._read_anew(self.answered, stay=False)
 
     def _changed(self, change: browse.Change) -> None:
         self._select = change.select

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.widget import Widget
 
 from tui_registry.query import Text
+from tui_registry.tui.browse.machines import MachineChoice
 from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref
 from tui_registry.tui.browse.record_detail import RecordDetail, read_shown
 from tui_registry.tui.kit.actions import Where, bindings_for
@@ -34,7 +35,7 @@ class DetailScreen(FrameScreen[None]):
         super().__init__()
         self._ref = ref
         self._texts = texts
-        self.parts = (RecordActions(self, lambda: ref, self._changed),)
+        self.parts = (RecordActions(self, lambda: ref, self._changed), MachineChoice(self))
 
     def footer_actions(self) -> tuple[str, ...]:
         detail = self.query_one(RecordDetail)

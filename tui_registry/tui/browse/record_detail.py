@@ -15,9 +15,12 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from tui_registry import fit
 from tui_registry.datastore import Datastore, Entry, HistoryEntry, ManifestEntry
 from tui_registry.errors import Kind, Problem, Record
+from tui_registry.fit import Machine, Model
 from tui_registry.frozen import NamedTuple
+from tui_registry.present import fit as fitted
 from tui_registry.present.amounts import moment, tokens
 from tui_registry.present.deeds import standing
 from tui_registry.present.manifests import manifest_rows, status, status_line
@@ -45,14 +48,17 @@ from tui_registry.tui.kit.text_flow import Flow, Layout, TextBody, field, headin
 TABS: Final = {
     "overview": "Overview",
     "requirements": "Requirements",
+    "fit": "Fit",
     "formfile": "Formfile",
     "sources": "Sources",
     "history": "History",
 }
 _STYLES: Final = "browse/record_detail.tcss"
 _GAP: Final = 2  # between the titles of tabs
+_BEFORE, _BEHIND = "<", ">"  # where not all of them have room
 _LONGEST: Final = 25_000  # a Formfile may have 24,576 characters
 _LABEL: Final = 14
+_AMOUNT: Final = 9
 # Of the domains that name a key the header tells so many, the overview all.
 _DOMAINS_TOLD: Final = 1
 # A record may have any number of operations: so many of them are shown, around the cursor.
@@ -92,15 +98,34 @@ class TabLine(Widget):
 
     def render(self) -> Content:
         titles, bars = [], []
-        for name, title in self._tabs.items():
+        for name, title in self._in_sight():
             is_open = name == self.active
             titles.append(Content.styled(title, "bold $foreground" if is_open else "$foreground-muted"))
             bars.append(Content.styled(("━" if is_open else "─") * len(title), "$primary" if is_open else "$panel"))
         return Content.assemble(Content(" " * _GAP).join(titles), "\n", Content.styled("─" * _GAP, "$panel").join(bars))
 
+    def _in_sight(self) -> list[tuple[str, str]]:
+        """The tabs that there is room for, the open one among them; before and behind them signs that there are more,
+        which lead to the next one that is not in sight."""
+        tabs = [*self._tabs.items()]
+        names = [*self._tabs]
+        width = self.content_size.width
+        for first in range(len(tabs)):
+            shown = [(names[first - 1], _BEFORE)] if first else []
+            last = first
+            for place in range(first, len(tabs)):
+                with_it = [*shown, tabs[place], *([("", _BEHIND)] if place + 1 < len(tabs) else [])]
+                if place > first and sum(len(title) + _GAP for _, title in with_it) - _GAP > width:
+                    break
+                shown.append(tabs[place])
+                last = place
+            if names.index(self.active) <= last:
+                return [*shown, *([(names[last + 1], _BEHIND)] if last + 1 < len(tabs) else [])]
+        return tabs
+
     def on_click(self, event: events.Click) -> None:
         end = self.gutter.left
-        for name, title in self._tabs.items():
+        for name, title in self._in_sight():
             end += len(title) + _GAP
             if event.x < end:
                 self.active = name
@@ -161,6 +186,8 @@ class RecordDetail(Vertical):
         self._more = False
         self._at: int | None = None
         self._texts: Sequence[Text] = ()
+        # Of an agent, None before they are read.
+        self._models: Sequence[Model] | None = None
         self._head, self._tabs, self._body = Flow(id="detail-header"), TabLine(TABS), TextBody()
 
     def compose(self) -> ComposeResult:
@@ -179,6 +206,8 @@ class RecordDetail(Vertical):
         changed = not same or before is None or entry is None or before.heads != entry.heads
         changed |= _heads(self.behind) != _heads(behind)
         self.behind = behind
+        if changed:
+            self._models = None
         if not same:
             self._at = None
         moved = at is not None and at != self._at
@@ -220,6 +249,17 @@ class RecordDetail(Vertical):
             self._more, self._at = more, found[0].place
             self._refresh_texts()
             self._show_cursor()
+
+    @flow(group="models", exclusive=True, background=True)
+    async def _read_models(self, record_id: str) -> None:
+        entry, behind = self.entry, self.behind
+        if entry is None or entry.id != record_id:
+            return
+        manifest = None if behind is None else behind.manifest
+        models = await read(_models_of, host_of(self).datastore, entry.record, manifest)
+        if self.entry is entry and self.behind is behind:
+            self._models = models
+            self._refresh_texts()
 
     async def _read_versions(self, record_id: str, before: int | None) -> tuple[list[HistoryEntry], bool]:
         found = await read(_read_operations, host_of(self).datastore, record_id, before)
@@ -310,6 +350,7 @@ class RecordDetail(Vertical):
         host = host_of(self)
         self.watch(host, "minute", self._time_went_by, init=False)
         self.watch(host, "facts", self._time_went_by, init=False)
+        self.watch(host, "machine", self._time_went_by, init=False)
 
     def _time_went_by(self) -> None:
         if self.entry is not None:
@@ -327,11 +368,14 @@ class RecordDetail(Vertical):
         self._body.text.flow(self._text_of_tab(entry, around))
         if self.tab == "history" and self._history is None:
             self._read_history(entry.id)
+        if self.tab == "fit" and self._models is None and entry.kind == "agent":
+            self._read_models(entry.id)
 
     def _text_of_tab(self, entry: Entry, around: Surroundings) -> Layout:
         tabs: dict[str, Layout] = {
             "overview": partial(overview, entry, around),
             "requirements": partial(requirements, entry),
+            "fit": partial(fitting, entry, self.behind, self._models, host_of(self).machine),
             "formfile": partial(formfile, entry),
             "sources": partial(sources, entry, self.behind),
             "history": partial(history, entry.id, self._shown_history(), around),
@@ -356,6 +400,19 @@ class RecordDetail(Vertical):
 
 def _heads(behind: ManifestEntry | None) -> tuple[str, ...]:
     return () if behind is None else behind.heads
+
+
+def _models_of(datastore: Datastore, agent: Record, manifest: Record | None) -> list[Model]:
+    """The models that an agent names."""
+
+    def read_one(record_id: str) -> fitted.Named | None:
+        entry = datastore.entry(record_id, "model")
+        if entry is None:
+            return None
+        behind = datastore.manifests.get(record_id)
+        return fitted.Named(entry.record, None if behind is None else behind.manifest)
+
+    return fitted.models_of(agent, manifest, read_one)
 
 
 def _read_operations(datastore: Datastore, record_id: str, before: int | None) -> list[HistoryEntry]:
@@ -478,6 +535,86 @@ def requirements(entry: Entry, width: int) -> Content:
     if alone:
         lines += [Content(""), *_fields(alone, width)]
     return stack(lines)
+
+
+def fitting(
+    entry: Entry, behind: ManifestEntry | None, models: Sequence[Model] | None, machine: Machine | None, width: int
+) -> Content:
+    """Whether the record runs on a machine: the verdict, the formula with every number in it and bars, the machine.
+
+    Args:
+        models: of an agent; None before they are read.
+        machine: None before it is known.
+    """
+    key = action("record.machine").footer_key
+    if machine is None:
+        words = f"This machine is not known yet: {key} looks with the eyes of another."
+        return stack(paragraph(words, width, "$foreground-muted"))
+    manifest = None if behind is None else behind.manifest
+    if entry.kind == "model":
+        answer = fit.judge_model(entry.record, manifest, machine)
+        lines = _verdict(answer.best.word, fitted.sentence(answer.best), width)
+        lines += _formula(answer.best, width)
+        others = [verdict for verdict in answer.each if verdict is not answer.best]
+        lines += heading("Other forms") if others else []
+        for verdict in others:
+            lines += paragraph(f"{fitted.called(verdict.need)}: {fitted.sentence(verdict)}", width)
+    elif models is None:
+        return stack(paragraph("Reading its models…", width, "$foreground-muted"))
+    else:
+        agent = fit.judge_agent(models, machine)
+        lines = _verdict(agent.word, fitted.agent_sentence(agent), width)
+        for sentence in fitted.blocks(agent):
+            lines += paragraph(f"! {sentence}", width, "$text-warning")
+        lines += heading("Its models") if agent.models else []
+        for model, verdicts in agent.models:
+            said = "is not here" if verdicts is None else fitted.sentence(verdicts.best)
+            lines += field(model.relation, f"{fitted.model_called(model)}: {said}", width, _LABEL)
+        nearest = None if agent.best is None else agent.models[agent.best][1]
+        lines += _formula(nearest.best, width) if nearest is not None else []
+    lines += heading("Machine")
+    lines += paragraph(f"{fitted.machine_line(machine)}; {key} looks with the eyes of another", width)
+    lines += _fields(fitted.machine_rows(machine), width)
+    for note in machine.notes:
+        lines += paragraph(f"! {note}", width, "$text-warning")
+    return stack(lines)
+
+
+_VERDICTS: Final = {"runs": "$text-success", "offload": "$text-warning", "no": "$text-error", "unknown": ""}
+
+
+def _verdict(word: fit.Word, sentence: str, width: int) -> list[Content]:
+    return paragraph(f"{sentence[:1].upper()}{sentence[1:]}", width, f"bold {_VERDICTS[word]}".rstrip())
+
+
+def _formula(verdict: fit.Verdict, width: int) -> list[Content]:
+    """What a need is made of: each addend with its share of the room, and below it how it comes about."""
+    need, room = verdict.need, verdict.room
+    lines = heading(f"Needed by {fitted.called(need)}, an estimate")
+    whole = max(need.total, 1 if room is None else room.size)
+    bar_width = max(8, min(30, width - _LABEL - _AMOUNT - 2))
+
+    def line(label: str, size: int, style: str = "$primary") -> Content:
+        cells = min(bar_width, max(1, round(size / whole * bar_width))) if size else 0
+        return Content.assemble(
+            (label.ljust(_LABEL), "$foreground-muted"),
+            (fitted.size(size) if size else "-").rjust(_AMOUNT),
+            "  ",
+            ("█" * cells, style),
+            ("░" * (bar_width - cells), "$panel"),
+        )
+
+    for part in fitted.parts(need):
+        lines.append(line(part.label[:1].lower() + part.label[1 : _LABEL - 1], part.size))
+        lines += paragraph(part.how, width, "$foreground-muted", 2)
+    if need.is_known:
+        lines.append(line("in all", need.total, f"bold {_VERDICTS[verdict.word] or '$primary'}"))
+    if room is not None:
+        lines.append(line("room", room.size, "$foreground-muted"))
+        lines += paragraph(fitted.where(room), width, "$foreground-muted", 2)
+    for remark in fitted.remarks(need):
+        lines += field("!", remark, width, 2, "$text-warning")
+    return lines
 
 
 def formfile(entry: Entry, width: int) -> Content:

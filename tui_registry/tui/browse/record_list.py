@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import ClassVar, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -23,6 +24,9 @@ from tui_registry.tui.browse.reading import WINDOW, Reading, Span
 from tui_registry.tui.kit.actions import action, bindings_for
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import GAP, Column, RowStyles, WindowList, cell
+
+if TYPE_CHECKING:
+    from tui_registry.fit import Limits, Machine
 
 # What was looked for, where it stands in a name: told by its weight and a line, whatever the colours are.
 FOUND: Final = Style(bold=True, underline=True)
@@ -74,6 +78,9 @@ class RecordList(WindowList[Row, Span]):
     def total(self) -> int:
         """Places in the list."""
         return self._windows.total
+
+    def on_mount(self) -> None:
+        self.watch(host_of(self), "machine", self.draw_anew, init=False)
 
     def item_at(self, place: int) -> Row | None:
         return self._windows.row(place)
@@ -176,6 +183,8 @@ class RecordList(WindowList[Row, Span]):
         host = host_of(self)
         facts = host.facts
         around = Around(host.now()) if facts is None else Around(host.now(), facts.owners, facts.address)
+        if host.machine is not None and any(column.title == "FIT" for column in columns):
+            around = around._replace(limits=limits_of(host.machine))
         return row_text(item, columns, around)
 
     def draw(self, item: Row, columns: tuple[Column, ...], width: int, styles: RowStyles, pointed: bool) -> Strip:
@@ -384,11 +393,12 @@ def columns_for(width: int) -> tuple[Column, ...]:
 
 class Around(NamedTuple):
     """What a row is shown by beside the record: the time in Unix seconds, the local names of owners, and this replica's
-    own address."""
+    own address; and how much what runs may need, None before the machine is known."""
 
     now: int
     owners: Mapping[str, str] = {}
     address: str = ""
+    limits: Limits | None = None
 
     def whose(self, owner: str) -> str:
         """The owner in a word."""
@@ -431,6 +441,28 @@ def licence_in(text: str, width: int) -> str:
     return text.removeprefix("LicenseRef-") if cell_len(text) > width else text
 
 
+@lru_cache(maxsize=1)
+def limits_of(machine: Machine) -> Limits:
+    """What a machine can take: asked for each row."""
+    from tui_registry.fit import limits  # the first frame knows no machine
+
+    return limits(machine)
+
+
+def _fit(row: Row, around: Around) -> str:
+    """Whether a model runs, in a word: at the usual context, of the smallest form that there is."""
+    known, need = around.limits, row.need
+    if row.kind != "model":
+        return "-"
+    if known is None:
+        return ""
+    if need is None:
+        return "?"
+    if need <= known.gpu or (need <= known.cpu and not row.needs_gpu):
+        return "runs"
+    return "partly" if need <= known.offload else "no"
+
+
 def _count(number: int | None) -> str:
     return count_words(number) if number else "-"
 
@@ -447,12 +479,13 @@ class _Shown(NamedTuple):
 _COLUMNS: Final = (
     _Shown(Column("KIND", 5), 2, lambda row, _: row.kind),
     _Shown(Column("TYPE", 11), 4, lambda row, _: row.type),
-    _Shown(Column("FRAMEWORK", 12), 8, lambda row, _: row.framework),
+    _Shown(Column("FRAMEWORK", 12), 9, lambda row, _: row.framework),
     _Shown(Column("SIZE", 6, right=True), 1, lambda row, _: _count(row.parameters)),
-    _Shown(Column("CONTEXT", 7, right=True), 7, lambda row, _: _count(row.context_length)),
+    _Shown(Column("FIT", 6), 6, _fit),
+    _Shown(Column("CONTEXT", 7, right=True), 8, lambda row, _: _count(row.context_length)),
     _Shown(Column("LICENCE", 12), 5, lambda row, _: row.license),
-    _Shown(Column("VERSION", 9), 9, lambda row, _: row.version),
-    _Shown(Column("OWNER", 12), 6, lambda row, around: around.whose(row.owner)),
+    _Shown(Column("VERSION", 9), 10, lambda row, _: row.version),
+    _Shown(Column("OWNER", 12), 7, lambda row, around: around.whose(row.owner)),
     _Shown(Column("UPDATED", 7, right=True), 3, lambda row, around: age(around.now - row.updated_at)),
 )
 _VALUES: Final[dict[str, Callable[[Row, Around], str]]] = {

@@ -205,6 +205,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("record.newer", ("]",), "newer", "To a newer version, in the history of the record", "record", "newer"),
     Action("record.open_version", ("enter",), "as it was", "Open the version under the cursor: the record as it was "
            "then", "record", "open_version"),
+    Action("record.machine", ("m",), "machine", "Look with the eyes of another machine: which models run there",
+           "record", "machine"),
     Action("record.conflict", ("!",), "conflict", "Show the versions of a record in conflict, and settle it", "record",
            "conflict"),
     Action("record.next_tab", ("right",), "next tab", "Next tab of the detail", "record", "next_tab"),

@@ -36,6 +36,8 @@ from tui_registry.tui.kit.terminal import (
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from tui_registry.fit import Machine
+
 POLL_SECONDS = 1.0
 # How the store begins to say so, too.
 _ONLY_READ = "this replica can only be read"
@@ -63,6 +65,7 @@ class RegistryHost(App[None]):
         settings: the person's own, as they are now.
         settings_file: where they are kept; None for where the person's own file is.
         gate: what every key goes through.
+        machine: the one that the app looks with the eyes of, None until it is known; watch it to follow changes.
         decided: what was decided of conflicts that are not settled yet, by the record's id and the field's path.
         crash: the first mistake in the program that ended the app, None as long as there was none.
     """
@@ -71,6 +74,7 @@ class RegistryHost(App[None]):
     minute: reactive[int] = reactive(0)
     outcome: reactive[Outcome] = reactive(Outcome("", "note"), always_update=True)
     settings: reactive[Settings] = reactive(Settings())
+    machine: reactive[Machine | None] = reactive(None)
 
     def __init__(
         self,
