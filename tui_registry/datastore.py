@@ -12,6 +12,7 @@ It opens a replica and holds its parts, which have the statements:
     registry.tokens     the tokens that this replica's node takes
     registry.rations    whom it hides and takes nothing of, how much it takes from whom, and what it left out
     registry.imports    what sources described before, and what a description is to the records that are here
+    registry.hub        how it follows the log that it shares with other nodes, where it is a view of one
     registry.key        the key that signs
     registry.mark       how far the log was given to others: notices a replica that was put back to an older copy
 
@@ -54,6 +55,7 @@ from tui_registry.replica.catalogue.manifests import ManifestEntry as ManifestEn
 from tui_registry.replica.catalogue.resembling import Like
 from tui_registry.replica.log.batches import BESIDE, RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
+from tui_registry.replica.log.hub_view import Followed, HubStanding, HubView, Remade
 from tui_registry.replica.log.left_out import (
     EVERYBODY as EVERYBODY,
     NO_RATION as NO_RATION,
@@ -69,6 +71,7 @@ from tui_registry.replica.log.left_out import (
 )
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
 from tui_registry.replica.log.peers import Cursor, Faces, Peer, Peers, Spoilt, Standing
+from tui_registry.replica.log.turns import Turns
 from tui_registry.replica.log.versions import (
     HistoryEntry,
     LastOperation,
@@ -93,6 +96,7 @@ from tui_registry.replica.unshared import (
     Token,
     Tokens,
     TokenScope as TokenScope,
+    new_token as new_token,
 )
 from tui_registry.settings import data_dir as chosen_dir
 from tui_registry.text import safe_text, size_bytes
@@ -114,6 +118,17 @@ if TYPE_CHECKING:
     from tui_registry.replica.log.mark import Mark, Restored as Restored, Shared as Shared
     from tui_registry.replica.log.purging import PurgeAmounts as PurgeAmounts
     from tui_registry.replica.log.retries import Once as Once
+    from tui_registry.replica.log.shared_log import (
+        MOST_BYTES as MOST_BYTES,
+        MOST_OPS as MOST_OPS,
+        NO_CHAIN as NO_CHAIN,
+        DoneOnce as DoneOnce,
+        SharedHead as SharedHead,
+        SharedLog as SharedLog,
+        SharedOp as SharedOp,
+        SharedTurn as SharedTurn,
+        chained as chained,
+    )
     from tui_registry.replica.search.searcher import Searcher
     from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue as FacetValue
     from tui_registry.replica.store.backup_file import Copied
@@ -130,6 +145,20 @@ else:
             "TakenIn": "tui_registry.replica.log.local",
             **dict.fromkeys(("Restored", "Shared"), "tui_registry.replica.log.mark"),
             "Once": "tui_registry.replica.log.retries",
+            **dict.fromkeys(
+                (
+                    "DoneOnce",
+                    "MOST_BYTES",
+                    "MOST_OPS",
+                    "NO_CHAIN",
+                    "SharedHead",
+                    "SharedLog",
+                    "SharedOp",
+                    "SharedTurn",
+                    "chained",
+                ),
+                "tui_registry.replica.log.shared_log",
+            ),
             **dict.fromkeys(("Facets", "FacetValue"), "tui_registry.replica.search.vocabulary"),
             "PurgeAmounts": "tui_registry.replica.log.purging",
             "VerifyReport": "tui_registry.replica.audit",
@@ -145,6 +174,7 @@ __all__ = [
     "Cursor",
     "Datastore",
     "Described",
+    "DoneOnce",
     "Draft",
     "Elsewhere",
     "Entry",
@@ -152,8 +182,11 @@ __all__ = [
     "FacetValue",
     "Facets",
     "FieldChange",
+    "Followed",
     "Head",
     "HistoryEntry",
+    "HubStanding",
+    "HubView",
     "ImportRun",
     "KeptOut",
     "LeftOut",
@@ -170,11 +203,16 @@ __all__ = [
     "Ration",
     "RecordChange",
     "Rejection",
+    "Remade",
     "Restored",
     "Reverse",
     "Row",
     "SaidBy",
     "Shared",
+    "SharedHead",
+    "SharedLog",
+    "SharedOp",
+    "SharedTurn",
     "Spoilt",
     "Standing",
     "Stats",
@@ -190,6 +228,7 @@ __all__ = [
     "WriteBatch",
     "carry_out",
     "carry_out_reverse",
+    "chained",
     "plan_undo",
     "revision_of",
     "revision_with",
@@ -226,19 +265,27 @@ class Datastore:
     a ValueError in a sentence, before anything is done.
     """
 
-    def __init__(self, data_dir: Path, pool: Pool, clock: Callable[[], int]) -> None:
+    def __init__(self, data_dir: Path, pool: Pool, clock: Callable[[], int], shared: SharedLog | None = None) -> None:
         """Use `Datastore.open`."""
         self.data_dir = data_dir
         self._pool = pool
         self._clock = clock
         self.key = Key(data_dir, pool, clock)
+        self.log = Log(pool, self.key)
+        self.hub = HubView(
+            pool,
+            clock,
+            shared,
+            judge=lambda lines: self.log.verifier.judge(lines),
+            signed_head=self.log.signed_head,
+        )
+        self._turns = Turns(pool, self.hub, clock)
         self.names = OwnerNames(pool)
         self.domains = Domains(pool, clock)
         self.searches = Searches(pool, clock)
         self.drafts = Drafts(pool, clock)
         self.tokens = Tokens(data_dir, pool, clock)
-        self.peers = Peers(pool, clock)
-        self.log = Log(pool, self.key)
+        self.peers = Peers(pool, self._turns, clock)
         self.rations = Rations(pool, clock)
         self.elsewhere = Elsewhere(pool)
         self._catalogue = Catalogue(pool, clock, self.key)
@@ -251,7 +298,12 @@ class Datastore:
 
     @classmethod
     def open(
-        cls, data_dir: Path | str | None = None, *, clock: Callable[[], int] = now, read_only: bool = False
+        cls,
+        data_dir: Path | str | None = None,
+        *,
+        clock: Callable[[], int] = now,
+        read_only: bool = False,
+        hub: SharedLog | None = None,
     ) -> Self:
         """Open the replica in `data_dir`, making it when there is none. The log is not replayed.
 
@@ -261,13 +313,19 @@ class Datastore:
             data_dir: None for `$TUI_REGISTRY_DATA_DIR`, or else the user data directory.
             clock: gives Unix seconds.
             read_only: write nothing, even where that could be done: every write is refused.
+            hub: the log whose view this replica is, or becomes where it is empty. Whoever opened that closes it, after
+                the replica.
 
         Raises:
             StoreError: `not_a_replica`, `newer_schema`, `corrupt`, `read_only`, `unusable`, `locked`, `disk_full`.
+                With a hub: `hub_other`: this folder is another hub's view, or holds a log of its own; `hub_away`: it is
+                no view yet, and the hub cannot be asked. Nothing was written then.
             TypeError, ValueError: `data_dir` is no path, or an empty one.
         """
         _expect(data_dir, (str, Path, NoneType), "a data directory is a path")
         folder = chosen_dir(data_dir)
+        if hub is not None and not (folder / DATABASE).exists():
+            hub.head()  # before anything is made
         try:
             if not read_only and not (folder / DATABASE).exists():
                 make_folder(folder)
@@ -293,7 +351,13 @@ class Datastore:
         except BaseException:
             pool.close()
             raise
-        registry = cls(folder, pool, clock)
+        registry = cls(folder, pool, clock, hub)
+        if hub is not None:
+            try:
+                registry.hub.join()
+            except BaseException:
+                registry.close()
+                raise
         if not is_whole:
             registry._catch_up(0)
         elif not (is_judged and is_kept):
@@ -668,7 +732,7 @@ class Datastore:
         Raises:
             StoreError: `key_reused`: its key stands for another request.
         """
-        return self._local.done(once)
+        return self._turns.done(once)
 
     def add(
         self, kind: Kind, record: Record, *, manifest: GivenManifest = ABSENT, once: Once | None = None
@@ -708,11 +772,12 @@ class Datastore:
             TypeError, ValueError: an item is no record of a kind; what was given before is on disk then too.
         """
         stream = iter(records)
-        while chunk := list(islice(stream, _ADDED_AT_ONCE)):
+        most = self._turns.at_once(_ADDED_AT_ONCE)
+        while chunk := list(islice(stream, most)):
             for kind, record, *_ in chunk:
                 _expect_record(kind, record)
             whole = [item if len(item) == 3 else (*item, ABSENT) for item in chunk]
-            yield from self._local.add_all(whole, bulk=len(chunk) == _ADDED_AT_ONCE, together=together)
+            yield from self._local.add_all(whole, bulk=len(chunk) == most, together=together)
 
     def take_in(
         self, entries: Iterable[Described], run: ImportRun, *, register: bool = False, update: bool = False
@@ -735,10 +800,9 @@ class Datastore:
         if not (register or update):
             raise ValueError("`register`, `update` or both say what may be signed")
         stream = iter(entries)
-        while chunk := list(islice(stream, _ADDED_AT_ONCE)):
-            yield from self._local.take_in(
-                chunk, run, register=register, update=update, bulk=len(chunk) == _ADDED_AT_ONCE
-            )
+        most = self._turns.at_once(_ADDED_AT_ONCE)
+        while chunk := list(islice(stream, most)):
+            yield from self._local.take_in(chunk, run, register=register, update=update, bulk=len(chunk) == most)
 
     def change_all(
         self, changes: Iterable[RecordChange], *, together: Together, undoes: int | None = None
@@ -754,9 +818,10 @@ class Datastore:
             StoreError: the replica cannot be written, or `bad_key`; what was given before is on disk.
         """
         stream, written = iter(changes), 0
-        while chunk := list(islice(stream, _ADDED_AT_ONCE)):
+        most = self._turns.at_once(_ADDED_AT_ONCE)
+        while chunk := list(islice(stream, most)):
             try:
-                outcomes = self._local.change_all(chunk, bulk=len(chunk) == _ADDED_AT_ONCE, together=together)
+                outcomes = self._local.change_all(chunk, bulk=len(chunk) == most, together=together)
             except StoreError as error:
                 raise error.after(written) from error
             written += sum(not isinstance(outcome, RegistryError) for outcome in outcomes)
@@ -895,8 +960,26 @@ class Datastore:
         lines = map(_line, ops)
         whole = [*lines] if isinstance(ops, Sequence) else lines
         return apply(
-            self._pool, self.log.verifier, whole, source, self._clock, keep_pending=keep_pending, ration=ration
+            self._pool,
+            self._turns,
+            self.log.verifier,
+            whole,
+            source,
+            self._clock,
+            keep_pending=keep_pending,
+            ration=ration,
         )
+
+    def release_due(self) -> int:
+        """Take in what waits here for operations that the hub's log brought: following releases nothing, as that would
+        append what the shared log has not. How many operations came in.
+
+        Raises:
+            StoreError: as for every write on a hub.
+        """
+        from tui_registry.replica.log.arrivals import release_due
+
+        return release_due(self._pool, self._turns, self._clock, self.hub.released)
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
         """Re-check every stored op, rebuild what is derived, and say what was found. Where nothing can be written, it
@@ -907,13 +990,23 @@ class Datastore:
         """
         from tui_registry.replica.audit import audit
 
-        return audit(self._pool, progress or (lambda *_: None))
+        return audit(self._pool, self.hub, progress or (lambda *_: None))
 
     def plan_purge(self, *, owner: str | None = None, peer: str | None = None) -> PurgeAmounts:
         """What `purge` would take; nothing is written. Arguments and errors as there."""
         from tui_registry.replica.log.purging import plan_purge
 
         return plan_purge(self._pool, owner=owner, peer=peer)
+
+    def purge_places(self, owner: str) -> list[int]:
+        """Where the operations stand that `purge` would take of an owner, ascending; nothing is written.
+
+        Raises:
+            StoreError: `bad_owner`, `own_key`.
+        """
+        from tui_registry.replica.log.purging import purge_places
+
+        return purge_places(self._pool, owner)
 
     def purge(self, *, owner: str | None = None, peer: str | None = None) -> PurgeAmounts:
         """Rewrite the log without some records, under a new epoch, in one transaction, and give the room back to the
@@ -978,7 +1071,7 @@ class Datastore:
         """How far the log was given to others, remembered outside the data directory."""
         from tui_registry.replica.log.mark import Mark
 
-        return Mark(self._pool, self.log, self._clock)
+        return Mark(self._pool, self.log, self.hub, self._clock)
 
     @cached_property
     def _searcher(self) -> Searcher:
@@ -1005,7 +1098,7 @@ class Datastore:
     def _local(self) -> LocalWrites:
         from tui_registry.replica.log.local import LocalWrites
 
-        return LocalWrites(self._pool, self._clock, self.key)
+        return LocalWrites(self._pool, self._turns, self._clock, self.key)
 
     @cached_property
     def manifests(self) -> Manifests:

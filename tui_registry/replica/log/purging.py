@@ -45,6 +45,7 @@ from tui_registry.replica.log.peers import read_peers
 from tui_registry.replica.log.sets import take_out
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
 from tui_registry.replica.store.stored import record_of
+from tui_registry.replica.store.tables import expect_own
 
 _CHUNK = 1_000
 _MODULUS = 2**256
@@ -92,6 +93,20 @@ def plan_purge(pool: Pool, *, owner: str | None = None, peer: str | None = None)
     return PurgeAmounts(owners, _records(rids), ops, size + ops * OVERHEAD_BYTES)
 
 
+def purge_places(pool: Pool, owner: str) -> list[int]:
+    """Where the operations stand that a purge of an owner would take, ascending; nothing is written.
+
+    Raises:
+        StoreError: `bad_owner`, `own_key`.
+    """
+    with pool.read() as db:
+        listed = json.dumps(_of_owner(db, foreign(db, owner)))
+        rows = db.execute(
+            "SELECT o.idx FROM json_each(?) j CROSS JOIN ops o ON o.rid = j.value ORDER BY o.idx", (listed,)
+        )
+        return [place for (place,) in rows]
+
+
 def purge(pool: Pool, now: int, *, owner: str | None = None, peer: str | None = None) -> PurgeAmounts:
     """Take out what an owner has, who is blocked then, or what only a peer brought; and give back the room.
 
@@ -102,9 +117,10 @@ def purge(pool: Pool, now: int, *, owner: str | None = None, peer: str | None = 
         now: Unix seconds.
 
     Raises:
-        StoreError: `bad_owner`, `own_key`: nothing was done.
+        StoreError: `bad_owner`, `own_key`, `hub_view`: nothing was done.
     """
     with pool.write(bulk=True) as db:
+        expect_own(db, "only `tui-registry hub purge` takes operations out of that")
         if owner is not None:
             address = foreign(db, owner)
             block(db, address, now)

@@ -175,6 +175,35 @@ def drop_words_aside(connection: sqlite3.Connection) -> bool:
     return is_more
 
 
+# Whose log it is
+
+
+def is_view(db: sqlite3.Connection) -> bool:
+    """Whether the folder is a view of a hub's log."""
+    return db.execute("SELECT 1 FROM hub").fetchone() is not None
+
+
+def expect_own(db: sqlite3.Connection, what: str | None = None) -> None:
+    """See to it that the folder is a replica of its own.
+
+    Args:
+        what: is to be done instead.
+
+    Raises:
+        StoreError: `hub_view`.
+    """
+    if is_view(db):
+        raise view_error() if what is None else view_error(what)
+
+
+def view_error(what: str = "write through one of its nodes, or open it with --hub") -> StoreError:
+    """
+    Args:
+        what: is to be done instead.
+    """
+    return StoreError("hub_view", f"this folder is a view of a hub's log, and holds no more than that: {what}")
+
+
 # The tables
 
 _WORD_TABLES = ("words", "names")
@@ -648,6 +677,17 @@ _VERSION_2 = (
         said_at INTEGER NOT NULL,
         PRIMARY KEY (address, domain)
     ) WITHOUT ROWID
+    """,
+    # The hub whose log this replica is a view of, no row where it is its own: the id, the address that its nodes sign
+    # as, and the chain (`log.shared_log`) of the view's operations, moved in the transaction that appends.
+    """
+    CREATE TABLE hub (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        id TEXT NOT NULL,
+        address TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        chain BLOB NOT NULL
+    )
     """,
     # Derived: the bytes that a model needs to run at the usual context (`tui_registry.fit`), null where nothing tells
     # them, and whether it needs a GPU. Of a manifest, its part in that: the smallest weights that there are files of,
