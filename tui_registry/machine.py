@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import re
-import select
+import selectors
 import shutil
 import signal
 import subprocess
@@ -181,10 +181,10 @@ def run(words: Sequence[str], seconds: float = SECONDS) -> Said | None:
     end = time.monotonic() + seconds
     read = bytearray()
     problem = ""
-    with process.stdout as pipe:
+    with process.stdout as pipe, selectors.DefaultSelector() as waiting:
+        waiting.register(pipe, selectors.EVENT_READ)
         while not problem:
-            ready, _, _ = select.select([pipe], [], [], max(0.0, end - time.monotonic()))
-            if not ready:
+            if not waiting.select(max(0.0, end - time.monotonic())):
                 problem = f"did not answer within {seconds:g} s"
                 break
             piece = os.read(pipe.fileno(), 65_536)
