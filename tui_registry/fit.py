@@ -153,12 +153,13 @@ class Build(NamedTuple):
 
 _WEIGHTS: Final = re.compile(
     r"(?i)(?P<stem>.*?)(?:-(?P<part>[0-9]{5})-of-(?P<parts>[0-9]{5}))?"
-    r"\.(?P<suffix>gguf|ggml|safetensors|bin|pt|pth|ckpt|onnx|h5|msgpack|npz|mlmodel|tflite|nemo)"
+    r"\.(?P<suffix>gguf|ggml|safetensors|bin|pt|pth|ckpt|onnx(?:[_.]data)?|h5|msgpack|npz|mlmodel|tflite|nemo)"
 )
-_VARIANT: Final = re.compile(r"(?i)\.(fp16|fp32|bf16|int8|fp8|non_ema|ema)$")
+# The same weights once more, as diffusers and optimum call them.
+_VARIANT: Final = re.compile(r"(?i)[._](fp16|fp32|bf16|fp8|int8|uint8|quantized|q4f16|q4|q8|bnb4|non_ema|ema)$")
 # Files that end as weights do and are none, or not all of them.
 _NO_WEIGHTS: Final = re.compile(
-    r"(?i)(?:training_args|optimizer|scheduler|rng_state|mmproj|imatrix|tokenizer|vocab|spiece|sentencepiece)"
+    r"(?i)(?:training_args|optimizer|scheduler|rng_state|mmproj|imatrix|tokenizer|vocab|spiece|sentencepiece|adapter_)"
 )
 
 
@@ -182,7 +183,7 @@ def builds(manifest: Record | None) -> list[Build]:
         else:
             variant = _VARIANT.search(stem)
             form = "consolidated" if stem.lower().startswith("consolidated") else ""
-            key = (suffix, said, variant[1].lower() if variant else "", form)
+            key = (suffix[:4], said, variant[1].lower() if variant else "", form)
         found.setdefault(key, []).append((artifact, match))
     return [_build(files) for files in found.values()]
 
