@@ -45,7 +45,7 @@ class MachineError(RegistryError):
 # ---- made up and saved -----------------------------------------------------------------------------------------------
 
 _EXAMPLE: Final = "gpu=24gb ram=64gb"
-_COUNTED: Final = re.compile(r"(?i)(?:([0-9]{1,2})\s*x\s*)?(.+)")
+_COUNTED: Final = r"(?i)(?:([0-9]{1,2})\s*x\s*)?(.+)"
 _WORDS: Final = ("gpu", "ram", "unified", "cores", "disk")
 
 
@@ -73,7 +73,7 @@ def parse_machine(typed: str, name: str = "") -> Machine:
                 raise MachineError(f"cores={safe_text(value, 40)}: write how many, such as cores=8")
             cores = int(value)
             continue
-        counted = _COUNTED.fullmatch(value)
+        counted = re.fullmatch(_COUNTED, value)
         times, size_text = (1, value) if counted is None else (int(counted[1] or 1), counted[2])
         try:
             size = parse_size(size_text)
