@@ -9,10 +9,12 @@ import pytest
 
 from tests.crdt import model
 from tests.crdt.making import ADA, BOB, fresh, root
+from tests.replica.conftest import Clock
 from tests.seeds import NOW, make_record
 from tui_registry.crdt import parse_op
 from tui_registry.datastore import (
     Datastore,
+    NothingToUndo,
     RecordChange,
     StoreError,
     Together,
@@ -453,3 +455,41 @@ def test_a_purge_that_leaves_a_record_takes_what_its_manifest_said_of_it(datasto
     assert (row.id, row.status, row.manifest_heads, datastore.stats().conflicts) == (root().key, None, 0, 0)
     assert datastore.search("status:deprecated OR has:manifest").rows == []
     assert datastore.verify().sound
+
+
+def test_undo_of_the_manifest_or_of_the_record_leaves_the_other_alone_whichever_came_last(datastore: Datastore) -> None:
+    record = registered(datastore)
+    datastore.manifests.set(record, manifest(status_message="written"))
+    entry = datastore.entry(record)
+    assert entry is not None
+    datastore.update("model", record, {**entry.record, "version": "2.0.0"}, entry.heads)
+    # The manifest's, though the record's came after it.
+    carry_out(datastore, plan_undo(datastore, record, of_manifest=True))
+    changed = datastore.entry(record)
+    assert changed is not None
+    assert (changed.record["version"], message(datastore, record)) == ("2.0.0", None)
+    # The record's, though the manifest's came after it.
+    carry_out(datastore, plan_undo(datastore, record, of_manifest=False))
+    back = datastore.entry(record)
+    assert back is not None
+    assert (back.record["version"], message(datastore, record)) == (entry.record["version"], None)
+    datastore.manifests.set(record, manifest(status_message="again"))
+
+
+def test_undo_of_a_registration_says_that_the_manifest_that_came_later_goes_too(datastore: Datastore) -> None:
+    record = registered(datastore)
+    datastore.manifests.set(record, manifest(status_message="later"))
+    plan = plan_undo(datastore, record, of_manifest=False)
+    assert (plan.then, plan.manifest) == (None, None)
+    assert plan.manifest_now is not None
+    carry_out(datastore, plan)
+    assert (datastore.entry(record), message(datastore, record)) == (None, None)
+
+
+def test_undo_of_the_manifest_of_a_deleted_record_is_refused_in_words(datastore: Datastore, clock: Clock) -> None:
+    record = registered(datastore)
+    datastore.manifests.delete(record, (datastore.manifests.set(record, manifest(status_message="gone")).hash,))
+    clock.now += 1
+    datastore.delete("model", record, datastore.heads(record))
+    with pytest.raises(NothingToUndo, match="its model is deleted: bring that back first"):
+        plan_undo(datastore, record, of_manifest=True)

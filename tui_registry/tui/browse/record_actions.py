@@ -306,12 +306,12 @@ class RecordActions(Part):
             await self._undo(record_id)
 
     @flow(writes=True)
-    async def undo(self, record_id: str) -> None:
-        """Undo the last operation on that record, after a question."""
-        await self._undo(record_id)
+    async def undo(self, record_id: str, *, of_manifest: bool | None = None) -> None:
+        """Undo the last operation on that record, or on its manifest, after a question."""
+        await self._undo(record_id, of_manifest)
 
-    async def _undo(self, record_id: str) -> None:
-        undo: Undo = await self.read(plan_undo, self.datastore, record_id)
+    async def _undo(self, record_id: str, of_manifest: bool | None = None) -> None:
+        undo: Undo = await self.read(plan_undo, self.datastore, record_id, of_manifest)
         if undo.batch is not None:
             which = await self.ask(_question_how_much(undo, undo.batch))
             if which == "all":
