@@ -1115,8 +1115,8 @@ def plan_undo(datastore: Datastore, record_id: str, of_manifest: bool | None = N
 
     Args:
         record_id: an id, or a beginning that only it has.
-        of_manifest: undo what was written to its manifest last, or to the record itself; None: the later of the two. What was
-            written in one transaction is undone in one, whichever was named.
+        of_manifest: undo what was written to its manifest last, or to the record itself; None: the later of the two.
+            What was written in one transaction is undone in one, whichever was named.
 
     Raises:
         NothingToUndo: it is another key's, or more than one version is live.

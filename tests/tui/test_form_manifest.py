@@ -351,3 +351,31 @@ def test_every_field_of_a_manifest_that_an_author_fills_in_stands_in_the_form() 
     told = {field.path.split(".")[1] for field in form_fields("model") if field.behind}
     given = {"manifest_id", "owner_id", "subject_id", "subject_kind", "subject_name", "created_at", "updated_at"}
     assert told == {field.name for field in MANIFEST_FIELDS} - given
+
+
+async def test_the_next_problem_goes_through_an_entry_and_on_to_the_entries_after_it(datastore: Datastore) -> None:
+    entry = {"record": model(), "manifest": manifest(artifacts=[artifact("a.gguf"), artifact("b.gguf")])}
+    assert isinstance(entry["manifest"], dict)
+    record_id = datastore.add("model", entry["record"], manifest=entry["manifest"]).key
+    app = FormApp(datastore, RegisterScreen("model", record_id=record_id))
+    places = []
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        for _ in range(5):
+            await pilot.press("ctrl+n")
+            await settled(pilot)
+            files = row(app, "manifest.artifacts")
+            part = files.focused_part
+            places.append((files.control.highlighted, part.id))
+    uri, digest = "field-manifest-artifacts-uri", "field-manifest-artifacts-sha256"
+    assert places == [(0, uri), (0, digest), (1, uri), (1, digest), (0, uri)]
+
+
+async def test_a_name_where_an_id_belongs_is_said_to_be_looked_for_by_enter(datastore: Datastore) -> None:
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await go_to(pilot, "manifest.superseded_by")
+        await typed(pilot, "tiny")
+        await go_to(pilot, "name")
+        assert under(app, "manifest.superseded_by") == "✗ tiny is no id: Enter looks for a record of that name"

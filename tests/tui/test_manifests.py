@@ -166,3 +166,13 @@ async def test_undo_in_the_history_undoes_the_operation_under_the_cursor_and_no_
             changed = datastore.entry(record_id)
             assert changed is not None
             assert (changed.record["version"], behind(datastore, record_id).manifest) == ("2.0.0", None)
+
+
+async def test_no_record_is_offered_as_its_own_replacement_and_a_name_is_said_to_be_looked_for(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        registered(datastore)
+        async with running(datastore, NARROW) as (app, pilot):
+            await press(pilot, "D", "tab", "tab", *"tiny")
+            assert "tiny is no id: Enter looks for a model of that name" in screen_text(app)
+            await press(pilot, "enter")
+            assert "no model here matches" in screen_text(app)

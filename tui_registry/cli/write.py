@@ -417,6 +417,10 @@ def _in_conflict(datastore: Registry, entry: Entry) -> Versions:
     _need_own(entry, "settled")
     versions = datastore.versions(entry.id)
     if versions is None or len(versions.live) < 2:
+        behind = datastore.manifests.get(entry.id)
+        if behind is not None and len(behind.live_heads) > 1:
+            how = asking(datastore, f"'tui-registry manifest resolve {entry.id[:12]}' settles that")
+            raise StoreError("no_conflict", f"of {entry.kind} {entry.id[:12]} only the manifest is in conflict: {how}")
         raise StoreError("no_conflict", f"{entry.kind} {entry.id[:12]} is not in conflict: there is nothing to settle")
     return versions
 

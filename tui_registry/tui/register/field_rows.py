@@ -113,6 +113,10 @@ class FieldRow(Vertical):
         """Put the cursor where the problem is."""
         self.focus_control()
 
+    def next_problem(self, problems: Sequence[Problem]) -> Problem | None:  # noqa: ARG002 - a row with many lines has some
+        """Of these problems of the field the first one after the cursor, None where the row has one place only."""
+        return None
+
     def focus_control(self) -> None:
         """Put the cursor into the field."""
         self.control.focus()

@@ -97,9 +97,10 @@ class Form(Horizontal):
             self.body.rows[field.path].go_to(problem)
 
     def next_problem(self) -> Problem | None:
-        """The first problem after the field with the cursor, None when nothing is wrong."""
+        """The first problem after the cursor, in its field or in a later one; None when nothing is wrong."""
         row = self.body.focused_row()
-        return self.state.next_problem(None if row is None else row.field.path)
+        further = None if row is None else row.next_problem(self.state.to_go_through(row.field.path))
+        return further or self.state.next_problem(None if row is None else row.field.path)
 
     def go_by(self, step: int) -> None:
         """Put the cursor so many sections further on, round the end."""

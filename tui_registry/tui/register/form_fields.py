@@ -283,7 +283,10 @@ def read_text(field: FormField, text: str) -> Json:
                 raise ValueError(problems[0].sentence)
             return entries
         case _ if field.optional:
-            return _read_digits(text) or None
+            digits = _read_digits(text)
+            if digits and field.is_id and not _is_hex(digits):
+                raise ValueError(f"{safe_text(digits, 40)} is no id: Enter looks for a record of that name")
+            return digits or None
         case _:
             return text
 
