@@ -519,3 +519,13 @@ def test_a_field_without_its_colon_is_words_and_a_note_says_what_was_meant(word:
 @pytest.mark.parametrize("word", ["a<=b", "<=24gb", "vram<=", "vram", "vram<=many", "x=params", '"vram<=24gb"'])
 def test_what_is_no_field_without_its_colon_has_no_note(word: str) -> None:
     assert parse(word).notes == ()
+
+
+def test_a_status_that_is_none_of_the_registrys_is_said_to_be_none_with_those_that_are() -> None:
+    closed = "status: 'nonsense' can only be an owner's own word: statuses are active, deprecated and withdrawn"
+    assert parse("status:nonsense", whole=True).notes == (closed,)
+    assert parse("status:deprecatd x").notes == (
+        "status: 'deprecatd' can only be an owner's own word: did you mean deprecated?",
+    )
+    for plain in ("status:deprecated,withdrawn", "status:Active", "status:=Withdrawn", "status:dep", "status:"):
+        assert parse(plain).notes == ()
