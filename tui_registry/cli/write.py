@@ -260,7 +260,9 @@ def update(args: Namespace) -> int:
                 manifest_seen=() if finding.manifest is ABSENT else seen,
             )
             _remember(datastore, finding, args.file, entry.id)
-            _tell(datastore, "edited", op, as_json=args.json)
+            after = datastore.manifests.get(entry.id) if op.hash in entry.heads else None
+            is_same = op.hash in entry.heads and (after is None or after.heads == seen)
+            _tell(datastore, "unchanged:" if is_same else "edited", op, as_json=args.json)
             _advise_behind(datastore, finding, entry.id)
             say_who_signed(datastore)
     return 0
