@@ -20,6 +20,7 @@ from tui_registry.present.manifests import SAID
 from tui_registry.records import schema
 from tui_registry.records.schema import MANIFEST_FIELDS, Struct, defaults
 from tui_registry.tui.register.entry_rows import EntriesRow
+from tui_registry.tui.register.form_body import FormBody
 from tui_registry.tui.register.form_fields import form_fields, to_manifest, to_texts
 from tui_registry.tui.register.form_state import FormState, as_draft, from_draft
 from tui_registry.tui.register.register_screen import RegisterScreen
@@ -379,3 +380,26 @@ async def test_a_name_where_an_id_belongs_is_said_to_be_looked_for_by_enter(data
         await typed(pilot, "tiny")
         await go_to(pilot, "name")
         assert under(app, "manifest.superseded_by") == "✗ tiny is no id: Enter looks for a record of that name"
+
+
+async def test_what_is_in_sight_is_painted_before_what_stands_behind_the_record_is_made(
+    datastore: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_the_rest, painted = FormBody.make_the_rest, list[tuple[str, int]]()
+
+    async def noted(body: FormBody) -> None:
+        painted.append((lines(app), len(body.query(".row"))))
+        await make_the_rest(body)
+
+    monkeypatch.setattr(FormBody, "make_the_rest", noted)
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        ((shown, rows),) = painted
+        assert "Name" in shown
+        assert "Licence" in shown
+        assert rows < len(app.form.query(FormBody).first().query(".row"))
+        assert row(app, "manifest.artifacts").is_mounted
+        await pilot.press("x")
+        await settled(pilot)
+        assert app.form.state.texts["name"] == "x"

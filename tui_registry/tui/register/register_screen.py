@@ -201,6 +201,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
         self.check()
 
     @on(KindRow.Chosen)
+    @flow(group="open")
     async def _kind_chosen(self, message: KindRow.Chosen) -> None:
         self.state.switch(message.kind)
         self._checked = False
