@@ -70,6 +70,8 @@ def _rows(name: str, manifest: Record) -> Iterator[Row]:
         yield Row(name, label, text or "none", bool(text))
     elif not value:
         yield Row(name, label, "none", False)
+    elif name in _WORDS:
+        yield Row(name, label, ", ".join(_said(name, item) for item in value))
     else:
         for place, item in enumerate(value):
             yield Row(f"{name}[{place}]", label, _said(name, item) or "none")
@@ -178,6 +180,8 @@ _SAYS: dict[str, _Say] = {
     "repository_url": _text,
     "documentation_url": _text,
 }
+# Lists of a word or two each, which stand on one line.
+_WORDS: Final = ("datasets", "languages")
 # What an author fills in, in the order of the manifest.
 SAID: Final = tuple(_SAYS)
 _LABELS: dict[str, str] = {field.name: field.label for field in MANIFEST_FIELDS}
