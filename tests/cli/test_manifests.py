@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cli.conftest import MODEL, Cli, is_one_sentence
 from tests.crdt import model
@@ -278,3 +279,30 @@ def test_diff_of_a_manifest_in_conflict_tells_its_versions_and_resolve_where_tha
     assert told["revision"] == cli("manifest", "show", both, "--json").json["revision"]
     assert [sorted(one["values"]) for one in told["differing"]] == [["left", "right"]]
     assert is_one_sentence(cli("resolve", both), "only the manifest is in conflict", "manifest resolve")
+
+
+def test_an_export_carries_what_stands_behind_a_record_and_an_import_brings_it_back(
+    cli: Cli, both: str, tmp_path: Path
+) -> None:
+    plain = cli("register", "model", "-", "--json", given=MODEL.replace("my-finetune", "plain")).json["id"]
+    lines = {line["id"]: line for line in cli("export").lines}
+    assert "manifest" not in lines[plain]
+    here = cli("show", both, "--json").json
+    assert (lines[both]["manifest"], lines[both]["revision"]) == (here["manifest"], here["revision"])
+    as_json, as_yaml = tmp_path / "all.jsonl", tmp_path / "all.yaml"
+    as_json.write_text(cli("export").out)
+    as_yaml.write_text(yaml.safe_dump([*lines.values()]))
+    assert cli("import", str(as_json), "--register").err.endswith("2 here already\n")
+    theirs = {"manifest_id", "owner_id", "subject_id", "created_at", "updated_at"}
+    for file in (as_json, as_yaml):
+        other = str(tmp_path / file.suffix[1:])
+        assert cli("--data-dir", other, "import", str(file), "--register").code == 0
+        found = {line["record"]["name"]: line.get("manifest") for line in cli("--data-dir", other, "export").lines}
+        assert found["plain"] is None
+        back = found["my-finetune"]
+        assert {name: back[name] for name in back if name not in theirs} == {
+            name: value for name, value in here["manifest"].items() if name not in theirs
+        }
+    # An edit of a line is refused where what stands behind the record has changed since.
+    assert cli("deprecate", both).code == 0
+    assert is_one_sentence(cli("update", both, "-", given=json.dumps(lines[both])), "changed")
