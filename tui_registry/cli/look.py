@@ -882,9 +882,10 @@ def compare_records(args: Namespace) -> int:
         raise UsageError(wrong)
     with open_registry(args) as datastore:
         entries = {entry.id: entry for entry in (find(datastore, prefix) for prefix in args.ids)}
+        behind = datastore.manifests.of(entries)
     if len(entries) < len(args.ids):
         raise UsageError("a record can be compared with others only: two of the ids are of the same one")
-    comparison = compare(list(entries.values()), int(time.time()))
+    comparison = compare(list(entries.values()), int(time.time()), behind=behind)
     if args.json:
         out_json(to_json(comparison, args.differing))
         return 0

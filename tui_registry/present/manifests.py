@@ -4,13 +4,13 @@ node's pages. Manifests come from strangers: all text is made safe to show, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from tui_registry.errors import Json, Record
 from tui_registry.present.amounts import parameters
 from tui_registry.present.record_rows import Row, variant
-from tui_registry.records.schema import MANIFEST_FIELDS
+from tui_registry.records.schema import MANIFEST_FIELDS, defaults
 from tui_registry.text import exact, safe_text, size_bytes
 
 # A digest is told by its beginning where it stands beside other things.
@@ -53,6 +53,14 @@ def manifest_rows(manifest: Record) -> list[Row]:
     """Every value that an author fills in, in the order of the manifest; an item of a list has a row of its own, with
     its number in the path: `artifacts[0]`."""
     return [row for name in _SAYS for row in _rows(name, manifest)]
+
+
+def stated_rows(manifests: Collection[Record]) -> list[list[Row]]:
+    """Of each manifest a row for every field of which any of them says more than none does, in the order of the
+    manifest."""
+    nothing = defaults("manifest")
+    named = [name for name in _SAYS if any(manifest[name] != nothing[name] for manifest in manifests)]
+    return [[_joined(name, manifest) for name in named] for manifest in manifests]
 
 
 def changed_manifest_rows(before: Record | None, after: Record | None) -> list[tuple[Row, Row]]:

@@ -162,11 +162,15 @@ class RecordActions(Part):
     async def action_copy(self) -> None:
         if self._marked:
             entries = await self.read(_read_entries, self.datastore, self._marked, unwanted())
-            await copy_records(self.screen, entries)
+            await self._copy(entries)
             return
         entry = await self._entry()
         if entry is not None:
-            await copy_records(self.screen, [entry])
+            await self._copy([entry])
+
+    async def _copy(self, entries: Sequence[Entry]) -> None:
+        behind = await self.read(self.datastore.manifests.of, [entry.id for entry in entries])
+        await copy_records(self.screen, entries, behind)
 
     @flow
     async def action_compare(self) -> None:
@@ -186,7 +190,8 @@ class RecordActions(Part):
         if len(entries) < LEAST:
             self.say("too few are left to compare: the others were deleted meanwhile", "problem")
         else:
-            await self.ask(compare.CompareScreen(entries, lambda entry: browse.DetailScreen(refs[entry.id])))
+            behind = await self.read(self.datastore.manifests.of, [entry.id for entry in entries])
+            await self.ask(compare.CompareScreen(entries, lambda entry: browse.DetailScreen(refs[entry.id]), behind))
 
     @flow(writes=True)
     async def action_name_owner(self) -> None:
