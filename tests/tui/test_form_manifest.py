@@ -21,7 +21,7 @@ from tui_registry.records import schema
 from tui_registry.records.schema import MANIFEST_FIELDS, Struct, defaults
 from tui_registry.tui.register.entry_rows import EntriesRow
 from tui_registry.tui.register.form_body import FormBody
-from tui_registry.tui.register.form_fields import form_fields, to_manifest, to_texts
+from tui_registry.tui.register.form_fields import entry_words, form_fields, to_manifest, to_texts
 from tui_registry.tui.register.form_state import FormState, as_draft, from_draft
 from tui_registry.tui.register.register_screen import RegisterScreen
 
@@ -403,3 +403,9 @@ async def test_what_is_in_sight_is_painted_before_what_stands_behind_the_record_
         await pilot.press("x")
         await settled(pilot)
         assert app.form.state.texts["name"] == "x"
+
+
+def test_an_entry_tells_its_size_in_units_on_its_line() -> None:
+    said = entry_words({"uri": "a.gguf", "sha256": "ab" * 32, "size_bytes": "4,683,073,536"})
+    assert said == f"a.gguf  {'ab' * 6}…  4.4 GB"
+    assert entry_words({"uri": "a.gguf", "size_bytes": "big"}) == "a.gguf  big"

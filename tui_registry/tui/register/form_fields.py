@@ -239,10 +239,22 @@ def fresh_entry(field: FormField) -> Texts:
 
 
 def entry_words(texts: Mapping[str, str], names: Mapping[str, str] | None = None) -> str:
-    """An entry on one line: what is stated, with long numbers by their beginning, and ids by the names of records."""
-    said = [text.removeprefix(OTHER) for text in texts.values() if text.strip()]
+    """An entry on one line: what is stated, with digests by their beginning, sizes in units, and ids by the names of
+    records."""
+    said = [
+        _size_said(text) if name == "size_bytes" else text.removeprefix(OTHER)
+        for name, text in texts.items()
+        if text.strip()
+    ]
     known = {} if names is None else names
     return "  ".join(known.get(text) or _shortened(text) for text in said)
+
+
+def _size_said(text: str) -> str:
+    try:
+        return size_bytes(parse_bytes(text))
+    except ValueError:
+        return text
 
 
 def _shortened(text: str) -> str:
