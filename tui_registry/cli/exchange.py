@@ -33,6 +33,7 @@ from tui_registry.cli.registry import (
     entry_json,
     open_registry,
     query_explained,
+    shown_json,
     tell_elsewhere,
     token_in,
     write_bytes,
@@ -992,7 +993,9 @@ def _write_records(datastore: Datastore, query: str) -> None:
     with query_explained(query), _writing() as show:
         for number, entry in enumerate(datastore.entries(query, whole=True, strict=True)):
             show(number, of)
-            out_json(entry_json(entry))
+            behind = datastore.manifests.get(entry.id)
+            has_one = behind is not None and behind.manifest is not None
+            out_json(shown_json(entry, behind) if has_one else entry_json(entry))
 
 
 def _write_operations(datastore: Datastore) -> None:

@@ -11,6 +11,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Markdown, OptionList, Static, TextArea
 
 from tui_registry.errors import Problem
@@ -39,7 +40,10 @@ class AreaRow(FieldRow):
             yield Static(Content(self.field.about), classes="about")
             yield Static(classes="echo")
         yield from self.compose_control()
-        yield Static(classes="problem")
+
+    @property
+    def below(self) -> Widget | int:
+        return len(self.children) - 1
 
     def compose_control(self) -> ComposeResult:
         yield SafeArea(compact=True)
@@ -79,12 +83,14 @@ class TemplateRow(AreaRow):
 
     def go_to(self, problem: Problem) -> None:
         """Put the cursor into the line of the problem; from there on into the next one's."""
-        here = self.control.cursor_location[0] + 1 if self.has_focus_within else 0
-        lines = [line for line in map(line_of, self.problems) if line is not None]
-        line = next((line for line in lines if line > here), line_of(problem))
+        line = line_of(self.next_problem(self.problems) or problem)
         self.focus_control()
         if line is not None:
             self.control.move_cursor((min(line, self.control.document.line_count) - 1, 0))
+
+    def next_problem(self, problems: Sequence[Problem]) -> Problem | None:
+        here = self.control.cursor_location[0] + 1 if self.has_focus_within else 0
+        return next((problem for problem in problems if (line_of(problem) or 0) > here), None)
 
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:
