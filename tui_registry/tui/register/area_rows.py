@@ -11,7 +11,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widget import Widget
 from textual.widgets import Markdown, OptionList, Static, TextArea
 
 from tui_registry.errors import Problem
@@ -40,10 +39,7 @@ class AreaRow(FieldRow):
             yield Static(Content(self.field.about), classes="about")
             yield Static(classes="echo")
         yield from self.compose_control()
-
-    @property
-    def below(self) -> Widget | int:
-        return len(self.children) - 1
+        yield self._wrong
 
     def compose_control(self) -> ComposeResult:
         yield SafeArea(compact=True)

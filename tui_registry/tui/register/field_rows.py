@@ -66,9 +66,10 @@ class FieldRow(Vertical):
         self.text = text
         self.ask: Ask | None = None
         self._shown = self._echo = ""
-        # Few rows ever have one of these: each is made when there is something to say
+        # Few rows ever have one: it is made when there is something to say
         self._origin: Static | None = None
-        self._wrong: Static | None = None
+        self._wrong = Static(classes="problem")
+        self._wrong.display = False
         self.problems: list[Problem] = []
 
     def compose(self) -> ComposeResult:
@@ -77,6 +78,7 @@ class FieldRow(Vertical):
             yield from self.compose_control()
             if self.field.control not in _WITHOUT_ECHO:
                 yield Static(classes="echo")
+        yield self._wrong
 
     def on_mount(self) -> None:
         self.put(self.text)
@@ -95,12 +97,8 @@ class FieldRow(Vertical):
         self.problems = problems
         lines = self.problem_lines(problems)
         wrong = any(problem.severity == "error" for problem in problems)
-        if lines and self._wrong is None:
-            self._wrong = Static(classes="problem")
-            self.mount(self._wrong, after=self.below)
-        if self._wrong is not None:
-            self._wrong.update(Content("\n".join(lines)))
-            self._wrong.display = bool(lines)
+        self._wrong.update(Content("\n".join(lines)))
+        self._wrong.display = bool(lines)
         self.set_class(wrong, "-wrong")
         self.set_class(bool(lines) and not wrong, "-warned")
 
@@ -130,11 +128,6 @@ class FieldRow(Vertical):
     @property
     def control(self) -> Widget:
         raise NotImplementedError
-
-    @property
-    def below(self) -> Widget | int:
-        """What the line that says what is wrong stands below."""
-        return self._origin or 0
 
     def compose_control(self) -> ComposeResult:
         raise NotImplementedError
