@@ -355,3 +355,27 @@ def test_the_least_need_comes_of_two_parts(record: Record, manifest: Record | No
     behind = fit.Behind() if manifest is None else fit.behind_of(manifest)
     found = fit.least(fit.needs(record, manifest))
     assert fit.least_need(fit.asked_of(record), behind) == (None if found is None else found.total)
+
+
+@pytest.mark.parametrize(
+    ("files", "sizes"),
+    [
+        # A pipeline needs all of its models, in one variant or the other
+        (
+            {
+                "unet/diffusion_pytorch_model.safetensors": 10, "vae/diffusion_pytorch_model.safetensors": 2,
+                "unet/diffusion_pytorch_model.fp16.safetensors": 5, "vae/diffusion_pytorch_model.fp16.safetensors": 1,
+            },
+            [6, 12],
+        ),
+        ({"model.onnx": 1, "model.onnx_data": 30, "model_q4.onnx": 9, "model_fp16.onnx": 15}, [9, 15, 31]),
+        ({"model.safetensors": 16, "pytorch_model.bin": 16, "tf_model.h5": 17}, [16, 16, 17]),
+        # Not the weights of a model
+        ({"adapter_model.safetensors": 1, "mmproj-F16.gguf": 2, "tokenizer.model": 1, "optimizer.pt": 9}, []),
+        # A part is missing
+        ({"a-00001-of-00003.safetensors": 5, "a-00003-of-00003.safetensors": 5}, [None]),
+    ],
+)  # fmt: skip
+def test_files_are_taken_together_as_they_are_loaded(files: dict[str, int], sizes: list[int | None]) -> None:
+    found = [build.size for build in fit.builds(_manifest(*(_file(name, size) for name, size in files.items())))]
+    assert sorted(found, key=str) == sorted(sizes, key=str)

@@ -12,11 +12,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, Literal, TypeAlias
 
 from tui_registry.errors import Json, Record
 from tui_registry.frozen import NamedTuple
+
+# Compiled at the first text that needs them: together they take longer than all else that is imported here.
+_compiled: Final = cache(re.compile)
 
 # Tokens of context that are counted unless somebody says otherwise.
 CONTEXT: Final = 8192
@@ -70,11 +73,11 @@ _ALIASES: Final = {
     "BITSANDBYTES": "NF4",
 }  # fmt: skip
 # What records call a scheme of GGUF: in tags, in names of files and in words of their own.
-_SCHEME: Final = re.compile(
+_SCHEME: Final = (
     r"(?<![A-Z0-9])(IQ[1-4]_(?:XXS|XS|NL|S|M|K)|Q[2-8]_K(?:_[SML])?|Q[1-8]_[01]|TQ[12]_0|MXFP4|NVFP4|NF4|BF16|F16|F32|FP16|"
     r"FP32|FP8)(?![A-Z0-9])"
 )
-_GROUPED: Final = re.compile(r"(?<![A-Z0-9])([2-8])_?BIT(?:_([0-9]{1,4})G(?![A-Z0-9]))?")
+_GROUPED: Final = r"(?<![A-Z0-9])([2-8])_?BIT(?:_([0-9]{1,4})G(?![A-Z0-9]))?"
 
 
 def bits_of(name: str, parameters: int = 0) -> Bits | None:
@@ -99,7 +102,7 @@ def _bits_of(name: str, is_large: bool) -> Bits | None:
         return Bits(found, _OTHERS[found], found not in _KINDS)
     if found in _GGUF:
         return Bits(found, _gguf(found, is_large))
-    match = _SCHEME.search(upper)
+    match = _compiled(_SCHEME).search(upper)
     if match is not None:
         scheme = _ALIASES.get(match[1], match[1])
         scheme = {"Q2_K_M": "Q2_K", "Q2_K_L": "Q2_K", "Q6_K_L": "Q6_K", "Q6_K_M": "Q6_K"}.get(scheme, scheme)
@@ -117,7 +120,7 @@ def _gguf(scheme: str, is_large: bool) -> float:
 def _grouped(upper: str) -> Bits | None:
     """GPTQ and AWQ: so many bits, and for each group of weights a scale of 16 bits and a zero of so many."""
     kind = next((kind for kind in ("GPTQ", "AWQ", "BNB") if kind in upper), "")
-    match = _GROUPED.search(upper)
+    match = _compiled(_GROUPED).search(upper)
     if match is None:
         return Bits(kind, _OTHERS[kind], False) if kind in _OTHERS else None
     bits = int(match[1])
@@ -151,14 +154,15 @@ class Build(NamedTuple):
     name: str
 
 
-_WEIGHTS: Final = re.compile(
+_WEIGHTS: Final = (
     r"(?i)(?P<stem>.*?)(?:-(?P<part>[0-9]{5})-of-(?P<parts>[0-9]{5}))?"
-    r"\.(?P<suffix>gguf|ggml|safetensors|bin|pt|pth|ckpt|onnx|h5|msgpack|npz|mlmodel|tflite|nemo)"
+    r"\.(?P<suffix>gguf|ggml|safetensors|bin|pt|pth|ckpt|onnx(?:[_.]data)?|h5|msgpack|npz|mlmodel|tflite|nemo)"
 )
-_VARIANT: Final = re.compile(r"(?i)\.(fp16|fp32|bf16|int8|fp8|non_ema|ema)$")
+# The same weights once more, as diffusers and optimum call them.
+_VARIANT: Final = r"(?i)[._](fp16|fp32|bf16|fp8|int8|uint8|quantized|q4f16|q4|q8|bnb4|non_ema|ema)$"
 # Files that end as weights do and are none, or not all of them.
-_NO_WEIGHTS: Final = re.compile(
-    r"(?i)(?:training_args|optimizer|scheduler|rng_state|mmproj|imatrix|tokenizer|vocab|spiece|sentencepiece)"
+_NO_WEIGHTS: Final = (
+    r"(?i)(?:training_args|optimizer|scheduler|rng_state|mmproj|imatrix|tokenizer|vocab|spiece|sentencepiece|adapter_)"
 )
 
 
@@ -172,17 +176,17 @@ def builds(manifest: Record | None) -> list[Build]:
             continue
         path = re.split(r"[?#]", str(artifact.get("uri", "")), maxsplit=1)[0]
         name = path.rsplit("/", 1)[-1]
-        match = _WEIGHTS.fullmatch(name)
-        if match is None or _NO_WEIGHTS.search(name):
+        match = _compiled(_WEIGHTS).fullmatch(name)
+        if match is None or _compiled(_NO_WEIGHTS).search(name):
             continue
         stem, suffix = match["stem"], match["suffix"].lower()
         said = _variant(artifact.get("quantization"))
         if suffix in ("gguf", "ggml"):
             key: tuple[str, ...] = (suffix, path[: len(path) - len(name)] + stem)
         else:
-            variant = _VARIANT.search(stem)
+            variant = _compiled(_VARIANT).search(stem)
             form = "consolidated" if stem.lower().startswith("consolidated") else ""
-            key = (suffix, said, variant[1].lower() if variant else "", form)
+            key = (suffix[:4], said, variant[1].lower() if variant else "", form)
         found.setdefault(key, []).append((artifact, match))
     return [_build(files) for files in found.values()]
 
@@ -742,7 +746,7 @@ def judge_agent(models: Sequence[Model], machine: Machine, tokens: int = CONTEXT
 
 # ---- sizes as people write them --------------------------------------------------------------------------------------
 
-_SIZE: Final = re.compile(r"(?i)([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*(tib|tb|gib|gb|mib|mb|g|t)")
+_SIZE: Final = r"(?i)([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*(tib|tb|gib|gb|mib|mb|g|t)"
 _FACTORS: Final = {
     "mb": 10**6, "gb": GB, "tb": 10**12, "mib": MIB, "gib": GIB, "tib": 2**40, "g": GB, "t": 10**12,
 }  # fmt: skip
@@ -754,7 +758,7 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: it is no size with its unit.
     """
-    match = _SIZE.fullmatch(text.strip())
+    match = _compiled(_SIZE).fullmatch(text.strip())
     if match is None:
         raise ValueError("a size is a number and its unit, such as 24gb (10^9 bytes) or 24gib (2^30)")
     size = round(float(match[1]) * _FACTORS[match[2].lower()])

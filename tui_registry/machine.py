@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import re
-import select
+import selectors
 import shutil
 import signal
 import subprocess
@@ -45,7 +45,7 @@ class MachineError(RegistryError):
 # ---- made up and saved -----------------------------------------------------------------------------------------------
 
 _EXAMPLE: Final = "gpu=24gb ram=64gb"
-_COUNTED: Final = re.compile(r"(?i)(?:([0-9]{1,2})\s*x\s*)?(.+)")
+_COUNTED: Final = r"(?i)(?:([0-9]{1,2})\s*x\s*)?(.+)"
 _WORDS: Final = ("gpu", "ram", "unified", "cores", "disk")
 
 
@@ -73,7 +73,7 @@ def parse_machine(typed: str, name: str = "") -> Machine:
                 raise MachineError(f"cores={safe_text(value, 40)}: write how many, such as cores=8")
             cores = int(value)
             continue
-        counted = _COUNTED.fullmatch(value)
+        counted = re.fullmatch(_COUNTED, value)
         times, size_text = (1, value) if counted is None else (int(counted[1] or 1), counted[2])
         try:
             size = parse_size(size_text)
@@ -181,10 +181,10 @@ def run(words: Sequence[str], seconds: float = SECONDS) -> Said | None:
     end = time.monotonic() + seconds
     read = bytearray()
     problem = ""
-    with process.stdout as pipe:
+    with process.stdout as pipe, selectors.DefaultSelector() as waiting:
+        waiting.register(pipe, selectors.EVENT_READ)
         while not problem:
-            ready, _, _ = select.select([pipe], [], [], max(0.0, end - time.monotonic()))
-            if not ready:
+            if not waiting.select(max(0.0, end - time.monotonic())):
                 problem = f"did not answer within {seconds:g} s"
                 break
             piece = os.read(pipe.fileno(), 65_536)

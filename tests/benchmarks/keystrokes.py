@@ -53,7 +53,19 @@ _RANGES = (
     "updated:>2026-07-14",
     "created:<2025-08",
 )
-_SORTS = ("name", "-name", "updated", "-updated", "created", "-created", "params", "-params", "context", "-context")
+_SORTS = (
+    "name",
+    "-name",
+    "updated",
+    "-updated",
+    "created",
+    "-created",
+    "params",
+    "-params",
+    "context",
+    "-context",
+    "fit",
+)
 
 
 def keystrokes() -> dict[str, list[str]]:
@@ -141,8 +153,10 @@ def keystrokes() -> dict[str, list[str]]:
                 "fit:no",
                 "fit:unknown",
                 "fit:runs,offload",
-                "fit:24gb sort:fit",
-                "fit:no sort:-fit",
+                "fit:24gb sort:-params",
+                "fit:runs sort:-params",
+                "fit:runs sort:-fit",
+                "fit:1gb sort:-params",
             ),
             *(f"{word} {term}" for word in (*both[::4], "a") for term in ("fit:runs", "fit:4gb", "-fit:24gb")),
             *(f"{other} {term}" for other in (*_FILTERS[::2], *_RANGES[::3]) for term in ("fit:runs", "fit:offload")),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli, is_one_sentence
+from tests.importers.made import TEXT, U32, gguf
 from tests.seeds import make_record
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json
@@ -128,3 +129,24 @@ def test_a_machine_that_is_none_is_said_in_one_sentence(
 def test_what_cannot_be_counted_is_a_usage_error(cli: Cli, ids: dict[str, str], line: tuple[str, ...]) -> None:
     said = cli("fit", ids["small"], *line)
     assert (said.code, said.out) == (2, "")
+
+
+def test_from_a_gguf_file_to_what_it_needs(cli: Cli, tmp_path: Path) -> None:
+    values: list[tuple[str | bytes, int, object]] = [
+        ("general.architecture", TEXT, "gemma3"), ("general.name", TEXT, "Tiny Gemma"), ("general.file_type", U32, 15),
+        ("gemma3.block_count", U32, 6), ("gemma3.context_length", U32, 32768), ("gemma3.embedding_length", U32, 256),
+        ("gemma3.attention.head_count", U32, 4), ("gemma3.attention.head_count_kv", U32, 2),
+        ("gemma3.attention.key_length", U32, 64), ("gemma3.attention.sliding_window", U32, 512),
+    ]  # fmt: skip
+    path = tmp_path / "tiny.Q4_K_M.gguf"
+    path.write_bytes(gguf(values))
+    assert cli("import", str(path), "--register").code == 0
+    (found,) = cli("search", "name:tiny", "--json").lines
+    told = cli("fit", found["id"], "--machine", "gpu=1gb", "--json").json
+    (form,) = told["forms"]
+    assert (told["verdict"], form["where"], form["quantization"]) == ("runs", "gpu", "Q4_K_M")
+    assert form["weights"]["bytes"] == path.stat().st_size
+    # One layer of six looks back at all, the others 512 tokens
+    cache = form["cache"]
+    assert (cache["from"], cache["token_bytes"], cache["constant_bytes"]) == ("stated", 512, 5 * 512 * 512)
+    assert cache["bytes"] == 5 * 512 * 512 + 512 * 8192

@@ -230,7 +230,7 @@ def models_of(agent: Record, manifest: Record | None, read: Callable[[str], Name
             if not isinstance(identifier, str) or identifier in seen:
                 continue
             seen.add(identifier)
-            here = read(identifier) if fit_id(identifier) else None
+            here = read(identifier) if _is_id(identifier) else None
             name, record, behind = "", None, None
             if here is not None:
                 name, record, behind = str(here.record["name"]), here.record, here.manifest
@@ -240,7 +240,7 @@ def models_of(agent: Record, manifest: Record | None, read: Callable[[str], Name
     return found
 
 
-def fit_id(identifier: str) -> bool:
+def _is_id(identifier: str) -> bool:
     """Whether a text is an id: agents may name models by any."""
     return len(identifier) == _ID_DIGITS and not identifier.strip("0123456789abcdef")
 

@@ -337,18 +337,23 @@ def _fitting(value: str, machine: Machine | None) -> Node:
     if machine is None:
         return _up_to(0)
     known = limits(machine)
-    runs: Node = _up_to(known.gpu)
-    if known.cpu > known.gpu:
-        runs = Or((runs, And((_up_to(known.cpu), Not(_NEEDS_GPU)))))
+    # Each has bounds of its own, so that the index of needs is read between them and not from its end.
+    on_gpu, beyond_cpu = _up_to(known.gpu), _between(known.cpu + 1, LARGEST)
     if value == "runs":
-        return runs
+        most = _up_to(max(known.gpu, known.cpu))
+        return most if known.cpu <= known.gpu else And((most, Or((on_gpu, Not(_NEEDS_GPU)))))
     if value == "offload":
-        return And((_up_to(known.offload), negation(runs)))
-    return And((_up_to(LARGEST), negation(runs), negation(_up_to(known.offload))))
+        return And((_between(known.gpu + 1, known.offload), Or((beyond_cpu, _NEEDS_GPU))))
+    return And((_between(max(known.gpu, known.offload) + 1, LARGEST), Or((beyond_cpu, _NEEDS_GPU))))
 
 
 def _up_to(most: int) -> Range:
-    return Range(NEED, 1, min(most, LARGEST)) if most > 0 else Range(NEED, 1, 0)
+    return _between(1, most)
+
+
+def _between(least: int, most: int) -> Range:
+    most = min(most, LARGEST)
+    return Range(NEED, least, most) if least <= most else Range(NEED, 1, 0)
 
 
 def _phrase(typed: Sequence[str], prefix: bool) -> str:

@@ -705,7 +705,10 @@ _VERSION_2 = (
     # and what a cache takes a token and besides.
     "ALTER TABLE catalogue ADD COLUMN need INTEGER",
     "ALTER TABLE catalogue ADD COLUMN needs_gpu INTEGER NOT NULL DEFAULT 0",
-    "CREATE INDEX catalogue_need ON catalogue (need, rid)",
+    # The largest models that fit lie far behind those that do not: what is passed by is told by the index alone.
+    "CREATE INDEX catalogue_need ON catalogue (need, rid, needs_gpu)",
+    "DROP INDEX catalogue_parameters",
+    "CREATE INDEX catalogue_parameters ON catalogue (parameters, rid, need, needs_gpu)",
     "ALTER TABLE manifests ADD COLUMN weights INTEGER",
     "ALTER TABLE manifests ADD COLUMN cache_token INTEGER",
     "ALTER TABLE manifests ADD COLUMN cache_constant INTEGER",

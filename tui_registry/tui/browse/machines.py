@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from tui_registry.fit import Machine
-from tui_registry.machine import MachineError, find_machine, parse_machine
-from tui_registry.present.fit import machine_line
 from tui_registry.tui import kit
 from tui_registry.tui.kit.flows import Part, flow
 from tui_registry.tui.kit.host import RegistryHost
+
+if TYPE_CHECKING:
+    from tui_registry.fit import Machine
 
 _HERE: Final = ""
 _OTHER: Final = "="
@@ -41,6 +41,8 @@ class Machines:
 
     def asked(self) -> Machine:
         """The machine that is looked with. In a thread: this one may have to be asked first."""
+        from tui_registry.fit import Machine  # once it is asked for
+
         return self.chosen or self._known() or Machine()
 
     def choose(self, machine: Machine | None) -> None:
@@ -68,6 +70,9 @@ class MachineChoice(Part):
     @flow
     async def action_machine(self) -> None:
         """Look with the eyes of another machine."""
+        from tui_registry.machine import MachineError, find_machine  # few ask for one
+        from tui_registry.present.fit import machine_line
+
         host = self.screen.host
         machines = host.held(Machines)
         saved = dict(host.settings.machines)
@@ -92,6 +97,8 @@ class MachineChoice(Part):
 
 
 def _wrong(text: str) -> str | None:
+    from tui_registry.machine import MachineError, parse_machine  # few ask for one
+
     try:
         parse_machine(text)
     except MachineError as error:

@@ -590,7 +590,7 @@ def _verdict(word: fit.Word, sentence: str, width: int) -> list[Content]:
 def _formula(verdict: fit.Verdict, width: int) -> list[Content]:
     """What a need is made of: each addend with its share of the room, and below it how it comes about."""
     need, room = verdict.need, verdict.room
-    lines = heading(f"Needed by {fitted.called(need)}, an estimate")
+    lines = heading(f"Needed by {fitted.called(need)}, an estimate") if need.is_known else [Content("")]
     whole = max(need.total, 1 if room is None else room.size)
     bar_width = max(8, min(30, width - _LABEL - _AMOUNT - 2))
 
