@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import selectors
 import socket
 import threading
@@ -32,6 +33,7 @@ try:
     from psycopg import conninfo
     from psycopg.pq import TransactionStatus
     from psycopg.rows import TupleRow
+    from psycopg.waiting import Ready, Wait
 except ImportError:
     # Whoever asks for a hub imports this, and nobody else does.
     raise StoreError("no_hub", "the hub needs more packages: pip install 'tui-registry[hub]'") from None
@@ -56,9 +58,9 @@ POLL_SECONDS: Final = 2.0
 _CALM_SECONDS: Final = 15.0
 # Of a process: a turn, a follow, and what a person asks.
 MOST_CONNECTIONS: Final = 4
-_KEPT_SECONDS: Final = 86_400
 _IN_A_CHUNK: Final = 1_000
-_BATCH_BYTES: Final = 8 * 2**20
+# So few that the longest operations come over a slow line within the time of a statement.
+_READ_AT_ONCE: Final = 256
 
 
 def connect(dsn: str) -> PostgresLog:
@@ -545,7 +547,10 @@ class PostgresLog:
         """An error of PostgreSQL, in words."""
         state = error.sqlstate
         if state is None:
-            return self._connections.unreachable(error)
+            reason = self._connections.shown(str(error))
+            if isinstance(error, _NoAnswer):
+                return StoreError("hub_away", f"{self.name} does not answer ({reason}): try again")
+            return StoreError(_LOST[0], _LOST[1].format(hub=self.name, reason=reason))
         primary = error.diag.message_primary
         reason = self._connections.shown(primary or str(error))
         known = _SAYS.get(state) or _SAYS.get(state[:2])
@@ -601,14 +606,15 @@ class PostgresTurn:
                 rows = ", ".join([f"(%s, %s, %s, %s, {_NOW})"] * len(ops))
                 db.run(f"INSERT INTO hub_log (idx, hash, body, chain, added_at) VALUES {rows}", values)
             if done:
-                rows = ", ".join(["(%s, %s, %s, %s)"] * len(done))
+                rows = ", ".join([f"(%s, %s, %s, %s, {_NOW})"] * len(done))
                 # A key that was forgotten may come again.
                 db.run(
-                    f"INSERT INTO hub_idempotency (key, request, hash, at) VALUES {rows} ON CONFLICT (key) DO UPDATE "
-                    "SET request = excluded.request, hash = excluded.hash, at = excluded.at",
+                    f"INSERT INTO hub_idempotency (key, request, hash, at, added_at) VALUES {rows} "
+                    "ON CONFLICT (key) DO UPDATE SET request = excluded.request, hash = excluded.hash, "
+                    "at = excluded.at, added_at = excluded.added_at",
                     [value for one in done for value in one],
                 )
-                db.run(f"DELETE FROM hub_idempotency WHERE at <= {_SECOND} - %s", (_KEPT_SECONDS,))
+                db.run(f"DELETE FROM hub_idempotency WHERE added_at <= {_NOW} - {_KEPT}")
             changed = db.run(
                 "UPDATE hub_head SET size = %s, fingerprint = %s, chain = %s WHERE epoch = %s AND size = %s",
                 (place, fingerprint, end, head.epoch, head.size),
@@ -847,10 +853,11 @@ _STEPS: Final = (
             key bytea PRIMARY KEY,
             request bytea NOT NULL,
             hash bytea NOT NULL,
-            at bigint NOT NULL
+            at bigint NOT NULL,
+            added_at timestamptz NOT NULL
         )
         """,
-        "CREATE INDEX hub_idempotency_at ON hub_idempotency (at)",
+        "CREATE INDEX hub_idempotency_added ON hub_idempotency (added_at)",
         """
         CREATE TABLE hub_tokens (
             name text PRIMARY KEY,
@@ -875,7 +882,8 @@ _VERSION: Final = len(_STEPS)
 _TRIES: Final = 3
 # The clock of whoever keeps the log, as it goes: `now()` stands still within a transaction, which may have waited.
 _NOW: Final = "statement_timestamp()"
-_SECOND: Final = f"CAST(extract(epoch FROM {_NOW}) AS bigint)"
+# How long a request is known again: by that clock as well, which all nodes have alike.
+_KEPT: Final = "interval '1 day'"
 _BOUNDED: Final = (
     f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'; SET LOCAL statement_timeout = '{LOCK_SECONDS}s'; "
     f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
@@ -907,7 +915,10 @@ _REFUSED: Final = (
 )
 _SAYS: Final = {
     "08": _LOST,
-    "0A": ("hub_away", "{hub} lacks what a hub needs ({reason}): use PostgreSQL 12 or later"),
+    "0A": (
+        "hub_away",
+        "{hub} cannot do what a hub needs ({reason}): name a PostgreSQL 12 or later that is written to, no standby",
+    ),
     "22": _TABLES_OF_OTHERS,
     "23505": _AGAIN,
     "25006": ("hub_away", "{hub} can only be read, as a standby ({reason}): name the server that is written to"),
@@ -978,15 +989,27 @@ class _Connection(psycopg.Connection[TupleRow]):
     _is_mute = False
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        """As of psycopg, but not longer than `seconds`."""
+        """As of psycopg, but not longer than `seconds`. Its own waiting has no end that holds in all its versions."""
         if timeout is not None:  # for news, which may not come
             return super().wait(gen, interval, timeout)
+        end, poll = time.monotonic() + self.seconds, select.poll()
         try:
-            return super().wait(_at_most(gen, self.seconds), interval)
-        except _NoAnswer:
-            self._is_mute = True
-            self.pgconn.finish()
-            raise
+            state = next(gen)
+            while True:
+                events = (select.POLLIN if state & Wait.R else 0) | (select.POLLOUT if state & Wait.W else 0)
+                poll.register(self.pgconn.socket, events)
+                came = poll.poll(max(0.0, end - time.monotonic()) * 1000)
+                if not came:
+                    self._is_mute = True
+                    self.pgconn.finish()
+                    raise _NoAnswer(f"no answer within {self.seconds:.0f} s")
+                # An error is told by reading, or by writing.
+                ready = came[0][1] & events or events
+                reads = Ready.R if ready & select.POLLIN else Ready.NONE
+                state = gen.send(Ready(reads | (Ready.W if ready & select.POLLOUT else Ready.NONE)))
+        except StopIteration as ended:
+            done: T = ended.value
+            return done
 
     @property
     def is_lost(self) -> bool:
@@ -1017,23 +1040,6 @@ class _Connection(psycopg.Connection[TupleRow]):
         while cursor.nextset():
             results.append(cursor.fetchall() if cursor.description else [])
         return results[-1 - back]
-
-
-def _at_most(gen: PQGen[T], seconds: float) -> PQGen[T]:
-    """The same conversation, given up after so long without its end."""
-    end = time.monotonic() + seconds
-
-    try:
-        state = next(gen)
-        while True:
-            ready = yield state
-            if not ready and time.monotonic() > end:
-                gen.close()
-                raise _NoAnswer(f"no answer within {seconds:.0f} s")
-            state = gen.send(ready)
-    except StopIteration as ended:
-        result: T = ended.value
-        return result
 
 
 class _Connections:
@@ -1198,12 +1204,17 @@ class _Connections:
 
 
 def _operations(db: _Connection, start: int, stop: int) -> list[SharedOp]:
-    rows = db.all(
-        "SELECT idx, hash, body, chain, CAST(extract(epoch FROM added_at) AS bigint) FROM hub_log "
-        "WHERE idx >= %s AND idx < %s ORDER BY idx",
-        (start, stop),
-    )
-    return [SharedOp(place, bytes(digest), bytes(body), bytes(end), at) for place, digest, body, end, at in rows]
+    found: list[SharedOp] = []
+    for first in range(start, stop, _READ_AT_ONCE):
+        rows = db.all(
+            "SELECT idx, hash, body, chain, CAST(extract(epoch FROM added_at) AS bigint) FROM hub_log "
+            "WHERE idx >= %s AND idx < %s ORDER BY idx",
+            (first, min(stop, first + _READ_AT_ONCE)),
+        )
+        found += (SharedOp(place, bytes(digest), bytes(body), bytes(end), at) for place, digest, body, end, at in rows)
+        if len(rows) < _READ_AT_ONCE:
+            break
+    return found
 
 
 def _places(db: _Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:
@@ -1213,8 +1224,7 @@ def _places(db: _Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:
 
 def _done(db: _Connection, key: bytes) -> DoneOnce | None:
     rows = db.all(
-        f"SELECT key, request, hash, at FROM hub_idempotency WHERE key = %s AND at > {_SECOND} - %s",
-        (key, _KEPT_SECONDS),
+        f"SELECT key, request, hash, at FROM hub_idempotency WHERE key = %s AND added_at > {_NOW} - {_KEPT}", (key,)
     )
     return DoneOnce(bytes(rows[0][0]), bytes(rows[0][1]), bytes(rows[0][2]), rows[0][3]) if rows else None
 
