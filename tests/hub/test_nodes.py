@@ -280,6 +280,7 @@ def test_while_postgresql_is_away_reads_are_answered_and_writes_are_not(nodes: t
         pass
     assert latest(other)["fingerprint"] == latest(one)["fingerprint"]
     text = other.writer.get("/metrics").text
+    assert other.said == ["away", "follows"]
     values = {
         (sample.name, *sample.labels.values()): sample.value
         for family in read_metrics(text)
