@@ -270,10 +270,10 @@ def test_while_postgresql_is_away_reads_are_answered_and_writes_are_not(nodes: t
         head = latest(one)
         beyond = last_tile(head)
         refused(other.reader.get(beyond), 503, "hub_behind")
-        assert (
-            told(other, **{"if-none-match": f'"{head["epoch"]}.{head["size"]}.{head["fingerprint"][:16]}"'}).status_code
-            == 200
-        )
+        # Not with an older head, which would look as if the log had been put back.
+        tag = f'"{head["epoch"]}.{head["size"]}.{head["fingerprint"][:16]}"'
+        refused(told(other, **{"if-none-match": tag}), 503, "hub_behind")
+        refused(told(other, **{"cache-control": "no-cache"}), 503, "hub_behind")
     finally:
         other.line.mend()
     while other.reader.get(beyond).status_code == 503:
@@ -309,7 +309,7 @@ def test_a_node_whose_hub_was_put_back_is_not_ready_and_says_no_more_than_that(p
         assert "retry-after" in answer.headers
         assert str(tmp_path) not in answer.text
         assert len(node.reader.get("/models").json()["items"]) == 2
-        assert latest(node)["size"] == 2
+        assert told(node).status_code == 200
         db.execute("UPDATE hub_head SET size = %s, chain = %s", before)
         while node.reader.get("/health/ready").status_code == 503:
             pass
