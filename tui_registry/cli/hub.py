@@ -3,6 +3,7 @@ verb that does."""
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -21,6 +22,7 @@ from tui_registry.cli.output import (
     progress_bar,
     terminal_width,
 )
+from tui_registry.cli.registry import open_registry
 from tui_registry.datastore import DATABASE, Datastore, StoreError
 from tui_registry.settings import data_dir
 from tui_registry.text import age, exact, moment_utc, plural, safe_text
@@ -28,6 +30,9 @@ from tui_registry.text import age, exact, moment_utc, plural, safe_text
 if TYPE_CHECKING:
     from tui_registry.hub.admin import HubStatus
     from tui_registry.hub.postgres import Node, PostgresLog
+
+
+HUB_VARIABLE = "TUI_REGISTRY_HUB"
 
 
 def hub(args: Namespace) -> int:
@@ -71,6 +76,34 @@ def hub_log(args: Namespace) -> Iterator[PostgresLog]:
         if args.hub is not None and log.names_password:
             note("warning: others on this machine can see the password on this line: put it into a file (--hub-file)")
         yield log
+
+
+@contextmanager
+def open_with_hub(args: Namespace) -> Iterator[Datastore]:
+    """The replica that a line means; with its hub where it is a view, and a hub is named.
+
+    Raises:
+        StoreError: `hub_other`: what is named is not the hub whose view it is, or PostgreSQL was put back to an older
+            copy, which no view is made of before somebody says so; as of `hub_log`.
+    """
+    datastore = open_registry(args)
+    if datastore.hub.id is None or not is_named(args):
+        with datastore:
+            yield datastore
+        return
+    with closing(datastore), hub_log(args) as log:
+        from tui_registry.hub.admin import view_of
+
+        stands = view_of(datastore, log, log.head(), {epoch.epoch for epoch in log.epochs()})
+    if stands.code in ("restored", "other"):
+        raise StoreError("hub_other", stands.sentence)
+    with hub_log(args) as log, Datastore.open(args.data_dir, hub=log) as datastore:
+        yield datastore
+
+
+def is_named(args: Namespace) -> bool:
+    """Whether a line says which hub is meant."""
+    return args.hub is not None or args.hub_file is not None or bool(os.environ.get(HUB_VARIABLE, "").strip())
 
 
 # The verbs
