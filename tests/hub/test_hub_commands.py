@@ -238,6 +238,8 @@ class TestRecover:
         assert shared_lines(log) == lines(data_dir)
         assert cli("hub", "status").code == 0
         assert not [*data_dir.glob("hub-recovered*")]
+        # It is no news that the hub's key signed what this view had.
+        assert cli("history", "--elsewhere", "--json").out == ""
 
     def test_a_folder_that_is_no_view_recovers_nothing(
         self, log: PostgresLog, cli: Cli, tmp_path: Path, data_dir: Path

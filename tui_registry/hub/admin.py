@@ -276,8 +276,11 @@ def recover_by_epoch(
     log.renew_epoch(head, epoch, "recovered")
     try:
         datastore.hub.remake(progress)
+        unknown = datastore.elsewhere.count()
         if lost:
             datastore.apply(lost, source="recovered")
+        if not unknown:
+            datastore.elsewhere.acknowledge()  # the hub's own nodes signed them
     except StoreError as error:
         if lost:
             shown = safe_text(str(kept), 200)
