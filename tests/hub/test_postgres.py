@@ -466,6 +466,7 @@ class TestWhole:
         assert bodies(postgres_log) == [op(1)[1], op(3)[1]]
         assert postgres_log.chain_at(2) == after.chain == chained(chained(NO_CHAIN, op(1)[1]), op(3)[1])
         assert [epoch.epoch for epoch in postgres_log.epochs()] == [before.epoch, after.epoch]
+        assert [postgres_log.had_epoch(epoch) for epoch in (before.epoch, after.epoch, "0" * 32)] == [True, True, False]
         refused(lambda: postgres_log.rewrite(before, "cd" * 16, "purge", 0, [], FP), "hub_busy", "meanwhile")
         assert postgres_log.head() == after
 

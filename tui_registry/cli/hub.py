@@ -94,7 +94,7 @@ def open_with_hub(args: Namespace) -> Iterator[Datastore]:
     with closing(datastore), hub_log(args) as log:
         from tui_registry.hub.admin import view_of
 
-        stands = view_of(datastore, log, log.head(), {epoch.epoch for epoch in log.epochs()})
+        stands = view_of(datastore, log, log.head())
     if stands.code in ("restored", "other"):
         raise StoreError("hub_other", stands.sentence)
     with hub_log(args) as log, Datastore.open(args.data_dir, hub=log) as datastore:

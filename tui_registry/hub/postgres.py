@@ -362,14 +362,18 @@ class PostgresLog:
             return head._replace(rules=rules)
 
     def epochs(self) -> list[Epoch]:
-        """The epochs that the log had, the last one last. A view of one that is not among them is another log's, or of
-        a time that PostgreSQL, put back to an older copy, knows nothing of."""
+        """The epochs that the log had, the last one last."""
         rows = self.ask(
             lambda db: db.all(
                 "SELECT epoch, CAST(extract(epoch FROM began_at) AS bigint), why, size FROM hub_epochs ORDER BY number"
             )
         )
         return [Epoch(*row) for row in rows]
+
+    def had_epoch(self, epoch: str) -> bool:
+        """Whether the log had that epoch. A view of one that it had can be made anew: the log was rewritten since. One
+        that it had not is of a time that PostgreSQL, put back to an older copy, knows nothing of, or of another log."""
+        return bool(self.ask(lambda db: db.all("SELECT 1 FROM hub_epochs WHERE epoch = %s", (epoch,))))
 
     @property
     def store(self) -> str:
