@@ -7,7 +7,7 @@ new epoch: views are made anew then, and whoever pulls reads the log anew.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
