@@ -168,6 +168,18 @@ def _root_path(typed: str) -> str:
     return _read_by(root_path, typed)
 
 
+def _store_url(typed: str) -> str:
+    from tui_registry.sync.tiles import is_store_url
+
+    url = words(typed).rstrip("/")
+    if not is_store_url(url):
+        raise ArgumentTypeError(
+            "a store is an address that anybody reads from, such as https://cdn.example/registry: without a name, a "
+            "password or a query"
+        )
+    return url
+
+
 def _read_by(read: Callable[[str], object], typed: str) -> str:
     try:
         return str(read(words(typed)))
@@ -719,12 +731,18 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--tls-key", type=words, metavar="FILE", help="its key, unless it stands in the same file")
     many = "so many processes that answer on it, and one that begins them; default: 1, which is all ('help operate')"
     parser.add_argument("--workers", type=_workers, default=1, metavar="N", help=many)
+    _hub_named(parser)
+    tiles = "where full tiles of the hub can be read as well, such as a CDN before its store: heads tell others"
+    parser.add_argument("--store-url", type=_store_url, metavar="URL", help=tiles)
     lines = "say each request on stderr: as JSON, as text, or (the default) not at all ('help operate')"
     parser.add_argument("--log-format", choices=("json", "text", "none"), default="none", metavar="FORMAT", help=lines)
     parser.add_argument("--new-epoch", action="store_true", help=_NEW_EPOCH)
     older = "print the token in the file node.token that version 0.1 made, and end: 'token add NAME' makes others"
     parser.add_argument("--token", action="store_true", help=older)
     _json(parser, "say where it listens as a JSON object")
+
+
+ALONE = "nobody else ever publishes there, so that a store without conditional puts will do"
 
 
 def _hub_named(parser: ArgumentParser) -> None:
@@ -737,7 +755,7 @@ def _hub_named(parser: ArgumentParser) -> None:
 
 def _hub(parser: ArgumentParser) -> None:
     actions = parser.add_subparsers(
-        dest="action", metavar="init|status|nodes|recover|fork|purge|rewrite|upgrade", required=True
+        dest="action", metavar="init|status|nodes|publish|recover|fork|purge|rewrite|upgrade", required=True
     )
     init = actions.add_parser(
         "init",
@@ -804,7 +822,18 @@ def _hub(parser: ArgumentParser) -> None:
             "It is refused while a node of an older version is on the list."
         ),
     )
-    for action in (init, status, nodes, recover, fork, purge, rewrite, upgrade):
+    publish = actions.add_parser(
+        "publish",
+        description=(
+            "Write what is new of the hub's log into an object store, as 'export --log' does, from this view.\n"
+            "One node does so at a time: where another one publishes, nothing is done. The hub remembers the URL, and\n"
+            "new nodes start from there. With --every it goes on until it is told to end."
+        ),
+    )
+    publish.add_argument("url", nargs="?", type=words, metavar="URL", help="s3://BUCKET/PREFIX, gs:// or az://")
+    publish.add_argument("--every", type=_interval, metavar="TIME", help="again and again, such as every 30s")
+    publish.add_argument("--alone", action="store_true", help=ALONE)
+    for action in (init, status, nodes, publish, recover, fork, purge, rewrite, upgrade):
         _hub_named(action)
         _json(action, _LINES if action is nodes else "a JSON object")
     for action in (recover, purge, rewrite, upgrade):
@@ -909,7 +938,12 @@ def _export(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help="for --ops ID: write this file instead of stdout")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--ops", action="store_true", help="the signed operations of all records, or of one: --ops ID")
-    what.add_argument("--log", type=directory, metavar="DIR", help="write a static log into this directory")
+    what.add_argument(
+        "--log",
+        type=directory,
+        metavar="DIR|URL",
+        help="write a static log into this directory, or into an object store: s3://, gs://, az://",
+    )
     what.add_argument(
         "--bundle",
         type=directory,
@@ -917,6 +951,7 @@ def _export(parser: ArgumentParser) -> None:
         help="write the log into this directory as files of 65,536 operations",
     )
     parser.add_argument("--new-epoch", action="store_true", help=f"for --log: {_NEW_EPOCH}")
+    parser.add_argument("--alone", action="store_true", help=f"for --log URL: {ALONE}")
     _json(parser, "for --log and --bundle: say what was written as a JSON object")
 
 
@@ -1002,6 +1037,8 @@ def _token(parser: ArgumentParser) -> None:
     lists = actions.add_parser("list", description="List the tokens, without what they are.")
     revoke = actions.add_parser("revoke", description="Let a token open nothing any more, at once.")
     revoke.add_argument("name", type=words, metavar="NAME", help="as in 'token list'")
+    for action in (add, revoke):
+        _hub_named(action)
     for action in (add, lists, revoke):
         _json(action, "JSON, one object a line")
 
@@ -1575,6 +1612,7 @@ _TABLE = (
             "tui-registry serve --trust-proxy 127.0.0.1 --host-name registry.example --root-path /registry",
             "tui-registry serve --port 0 --json",
             "tui-registry serve --workers 4",
+            "tui-registry serve --hub-file /etc/tui-registry/hub --host-name registry.example",
             'curl -H "Authorization: Bearer $(tui-registry token add ci)" ...',
         ),
     ),
@@ -1593,6 +1631,7 @@ _TABLE = (
             "tui-registry hub init --hub postgresql://registry@db.example/registry --from ~/.local/share/tui-registry",
             "TUI_REGISTRY_HUB=postgresql://registry@db.example/registry tui-registry hub status",
             "tui-registry hub nodes --hub-file /etc/tui-registry/hub --json",
+            "tui-registry hub publish s3://bucket/registry --every 30s",
             "tui-registry hub recover --from-view --dry-run",
         ),
     ),
@@ -1650,8 +1689,10 @@ _TABLE = (
             "of one record with its ID, which 'verify --ops' checks anywhere.\n"
             "With --log it writes the log as files that a web server, a share or a USB stick can offer: others "
             "add the\n"
-            "directory or its URL as a peer. Run it again to bring the directory up to date. With --bundle it writes\n"
-            "the log as few files, for a first clone: 'sync PEER --from FILE' reads them."
+            "directory or its URL as a peer. Run it again to bring the directory up to date. With a URL such as\n"
+            "s3://BUCKET/PREFIX it writes into an object store, from which a CDN gives it away; who you are to the\n"
+            "store is said by its own environment, such as AWS_ACCESS_KEY_ID.\n"
+            "With --bundle it writes the log as few files, for a first clone: 'sync PEER --from FILE' reads them."
         ),
         examples=(
             "tui-registry export > records.ndjson",
@@ -1659,6 +1700,7 @@ _TABLE = (
             "tui-registry export --ops > backup.ndjson",
             "tui-registry export --ops 3fa9c1 -o record.ops",
             "tui-registry export --log /media/stick/registry",
+            "tui-registry export --log s3://bucket/registry",
             "tui-registry export --bundle /media/stick",
         ),
     ),

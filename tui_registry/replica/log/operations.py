@@ -50,7 +50,7 @@ from tui_registry.replica.store.stored import (
     stored_id,
     unpacked,
 )
-from tui_registry.replica.store.tables import expect_own
+from tui_registry.replica.store.tables import expect_own, is_view
 
 if TYPE_CHECKING:
     from tui_registry.replica.log.arrivals import Arrival
@@ -293,6 +293,17 @@ class Log:
         with self._pool.read() as db:
             return sum_at(db, head.size) == head.fingerprint
 
+    def fingerprint_at(self, size: int) -> str | None:
+        """The fingerprint of the log's first `size` operations, as heads have it; None where it has fewer."""
+        with self._pool.read() as db:
+            return sum_at(db, size)
+
+    def has_all(self, starts: Sequence[bytes]) -> bool:
+        """Whether each of these is what the hash of an operation of the log begins with."""
+        ask = "SELECT EXISTS (SELECT 1 FROM ops WHERE hash BETWEEN ? AND ?)"
+        with self._pool.read() as db:
+            return all(db.execute(ask, (start, start.ljust(32, b"\xff"))).fetchone() == (1,) for start in starts)
+
     def renew_epoch(self, epoch: str | None = None, new: str | None = None) -> None:
         """Give the log another epoch, because others were given another log under this one: they begin anew.
 
@@ -426,6 +437,9 @@ class Log:
     def _with_set(self, db: sqlite3.Connection, head: Head, found: SetState | None) -> Head:
         last = head.size - 1
         came = first_seen(db, [last])[last].arrived_at if head.size else None
+        if head.size and is_view(db):
+            # When it came differs from one node of a hub to the other, and all of them sign the same head.
+            (came,) = db.execute("SELECT updated_at FROM ops WHERE idx = ?", (last,)).fetchone() or (None,)
         (has_manifests,) = db.execute("SELECT EXISTS (SELECT 1 FROM manifests)").fetchone()
         head = head._replace(rules=MANIFEST_RULES if has_manifests else 1, signed_at=came or 0)
         if found is None or found.root is None:

@@ -41,7 +41,8 @@ class Head(NamedTuple):
         rules: the least version of the validity rules that reads all of the log; 0 where it is not told.
         set: the digest of the LtHash of all operations. root: of the tree over them (`crdt.tree`). 64 hex digits; empty
             where it is not told, as long as it is made.
-        signed_at: Unix seconds: when the last operation came there; 0 where that is not known.
+        signed_at: Unix seconds: when the last operation came there, of a view of a hub what that states itself; 0
+            where that is not known.
         sig: the node's signature of what precedes it but for `rules`, 130 hex digits; empty where it bears none.
     """
 
