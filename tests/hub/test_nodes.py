@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import httpx
@@ -314,6 +315,17 @@ def test_a_node_whose_hub_was_put_back_is_not_ready_and_says_no_more_than_that(p
         while node.reader.get("/health/ready").status_code == 503:
             pass
         written(node, "third")
+        epoch = token_hex(16)
+        node.shared.renew_epoch(node.shared.head(), epoch, "for a test")
+        while (ready := node.reader.get("/health/ready")).status_code == 200:
+            pass
+        assert [one["code"] for one in ready.json()["reasons"]] == ["other_epoch"]
+        assert told(node).json()["epoch"] != epoch
+        node.store.hub.remake(whole=False)
+        while node.reader.get("/health/ready").status_code == 503:
+            pass
+        # Of another log nothing has to settle: nobody can have more of it.
+        assert (latest(node)["epoch"], told(node).json()["epoch"]) == (epoch, epoch)
 
 
 def test_an_outcome_that_nobody_knows_is_answered_with_its_hash_and_when_to_ask_again() -> None:
