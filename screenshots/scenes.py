@@ -12,6 +12,8 @@ from textual.widgets import Input
 
 from tests.tui.driving import settle
 from tui_registry.datastore import Datastore
+from tui_registry.errors import Json, Record
+from tui_registry.records.schema import defaults
 from tui_registry.tui.register.area_rows import FormfileArea
 from tui_registry.tui.register.field_rows import FieldRow
 
@@ -119,6 +121,25 @@ async def compare(pilot: Pilot[None]) -> None:
     await pilot.press("space", "space", "space", "equals_sign")
 
 
+async def manifest(pilot: Pilot[None]) -> None:
+    """What stands behind a record that is not to be used any more: its files, and what it was made from."""
+    await pilot.press("/", *"name:=lantern-7b", "enter")
+    await settle(pilot)
+    await pilot.press("enter", "right", "right", "right")
+
+
+async def sources(pilot: Pilot[None]) -> None:
+    """The same filled in: one of its files is open, and says what is wrong with it."""
+    await pilot.press("/", *"name:=lantern-7b", "enter")
+    await settle(pilot)
+    await pilot.press("e")
+    await settle(pilot)
+    await to_field(pilot, "manifest-artifacts")
+    await pilot.press("down", "enter")
+    await settle(pilot)
+    await pilot.press("tab")
+
+
 SCENES: dict[str, Scene] = {
     "browse": browse,
     "conflict": conflict,
@@ -126,6 +147,8 @@ SCENES: dict[str, Scene] = {
     "filters": filters,
     "register": register,
     "import": importing,
+    "manifest": manifest,
+    "sources": sources,
     "formfile": formfile,
     "history": history,
     "quarantine": quarantine,
@@ -147,10 +170,46 @@ def furnish(datastore: Datastore) -> None:
     datastore.update(first.kind, first.id, {**first.record, "version": "1.1.0"}, first.heads)
     datastore.delete(second.kind, second.id, second.heads)
     datastore.add(second.kind, second.record)
+    _describe(datastore)
     lines = datastore.log.lines(0, 3)
     spoilt = [lines[0].replace(b'"name":"', b'"name":"Official-', 1), lines[1][:700], lines[2].replace(b"MIT", b"mit")]
     datastore.apply([line for line in spoilt if line not in lines], source="old-node")
     datastore.apply([b"GET / HTTP/1.1"], source="push:192.0.2.7")
+
+
+def _describe(datastore: Datastore) -> None:
+    """A model with all that may stand behind one."""
+    base = next(datastore.entries("kind:model params:>=7b params:<=8b -is:mine"))
+    heir = datastore.add("model", {**base.record, **_OWN, "name": "lantern-7b", "version": "2.0.0"}).key
+    files: list[Json] = [
+        {"uri": uri, "media_type": "", "sha256": digest, "size_bytes": size, "quantization": "GGUF"}
+        for uri, digest, size in (
+            ("lantern-7b-Q4_K_M.gguf", "5f2a" * 16, 4_683_073_536),
+            ("lantern-7b-Q8_0.gguf", None, 8_098_525_888),
+        )
+    ]
+    made_from: Record = {"relation": "Finetune", "model_id": base.id, "name": str(base.record["name"]), "sha256": None}
+    manifest: Record = defaults("manifest") | {
+        "status": "Deprecated",
+        "status_message": "Answers wrongly in Dutch: use 2.0.0",
+        "superseded_by": heir,
+        "repository_url": "https://huggingface.co/lighthouse/lantern-7b",
+        "artifacts": files,
+        "derived_from": [made_from],
+        "datasets": ["HuggingFaceFW/fineweb-edu", "lighthouse/harbour-talk"],
+        "languages": ["en", "nl", "pt-BR"],
+        "architecture": {
+            "layers": 32, "kv_heads": 8, "head_dim": 128, "experts": None, "active_parameters": None,
+            "kv_token_bytes": None, "kv_constant_bytes": None,
+        },
+        "evaluations": [{"benchmark": "MMLU", "metric": "accuracy", "value": "0.713", "source": ""}],
+    }  # fmt: skip
+    record = {**base.record, **_OWN, "name": "lantern-7b", "version": "1.0.0", "license": "Apache-2.0"}
+    datastore.add("model", record, manifest=manifest)
+
+
+# Ids, owner and times are the signer's.
+_OWN: Record = {name: defaults("model")[name] for name in ("model_id", "owner_id", "created_at", "updated_at")}
 
 
 def write_model(folder: Path) -> None:

@@ -6,8 +6,10 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -44,6 +46,15 @@ _ROOM_BYTES: Final = 2 << 30
 def pytest_configure() -> None:
     if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+def pytest_collection_finish() -> None:
+    """Each node of a test describes the same deeds. FastAPI makes 450 schemas for that, which is most of what it costs
+    to start a node: they are made once."""
+    if "fastapi.routing" in sys.modules:
+        from fastapi import routing
+
+        routing.create_model_field = lru_cache(maxsize=None)(routing.create_model_field)
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -21,7 +21,10 @@ def imported(folder: str) -> Iterator[str]:
     """The distributions whose modules the files of a folder import."""
     homes = distributions()
     for file in (HOME / folder).rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
+        text = file.read_text()
+        tree = ast.parse(text)
+        # Expressions are most of a file, and import nothing but by name.
+        for node in ast.walk(tree) if "import_module(" in text else statements(tree):
             if isinstance(node, ast.Import):
                 modules = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module is not None and not node.level:
@@ -32,6 +35,14 @@ def imported(folder: str) -> Iterator[str]:
                 {name.partition(".")[0] for name in modules} - OURS - OF_THE_CHECKER - sys.stdlib_module_names
             ):
                 yield from (spelt(name) for name in homes.get(module, [module]))
+
+
+def statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every statement below it, and what parts of statements have some of their own."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.stmt | ast.excepthandler | ast.match_case):
+            yield node
+            yield from statements(node)
 
 
 @lru_cache(maxsize=1)

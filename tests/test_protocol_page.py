@@ -628,7 +628,8 @@ NEVER_TOLD = {"demo", "file", "keystore", "usage", "settings", "source", "import
 def constants(place: Path, makers: dict[str, int]) -> Iterator[str]:
     """The codes that calls of these names are given, each name with the number of arguments in front of the code."""
     for file in place.rglob("*.py") if place.is_dir() else [place]:
-        for call in calls(file):
+        # Most files raise none of them, and to look through every call of the package takes seconds.
+        for call in calls(file) if any(f"{maker}(" in text_of(file) for maker in makers) else ():
             name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
             at = makers.get(name)
             match call.args[at : at + 1] if at is not None else []:
@@ -637,9 +638,14 @@ def constants(place: Path, makers: dict[str, int]) -> Iterator[str]:
 
 
 @cache
+def text_of(file: Path) -> str:
+    return file.read_text()
+
+
+@cache
 def calls(file: Path) -> list[ast.Call]:
     """Every call in a file."""
-    return [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    return [node for node in ast.walk(ast.parse(text_of(file))) if isinstance(node, ast.Call)]
 
 
 def documented(error: type[Exception]) -> set[str]:

@@ -33,7 +33,9 @@ def test_the_user_data_directory_comes_last(monkeypatch: pytest.MonkeyPatch, tmp
     import platformdirs
 
     monkeypatch.delenv("TUI_REGISTRY_DATA_DIR", raising=False)
-    monkeypatch.setattr(platformdirs, "user_data_path", lambda app, appauthor: tmp_path / app)
+    monkeypatch.setattr(
+        platformdirs.PlatformDirs, "user_data_path", property(lambda folders: tmp_path / folders.appname)
+    )
     assert data_dir() == tmp_path / "tui-registry"
 
 

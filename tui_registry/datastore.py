@@ -83,7 +83,7 @@ from tui_registry.replica.log.versions import (
 )
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
-from tui_registry.replica.store.tables import prepare
+from tui_registry.replica.store.tables import expect_own, prepare
 from tui_registry.replica.unshared import (
     TOKEN_FILE as TOKEN_FILE,
     TOKEN_SCOPES as TOKEN_SCOPES,
@@ -431,9 +431,12 @@ class Datastore:
         """See to it that the replica can be written, before something is asked or fetched that would be lost.
 
         Raises:
-            StoreError: `read_only` or `disk_full`: why it cannot be, and what to do.
+            StoreError: `read_only`, `disk_full` or `hub_view`: why it cannot be, and what to do.
         """
         self._pool.expect_writable()
+        if self.hub.shared is None:
+            with self._pool.read() as db:
+                expect_own(db)
 
     def now(self) -> int:
         """Unix seconds, by the clock that this replica was opened with."""
@@ -1212,11 +1215,13 @@ class Undo(NamedTuple):
     batch: WriteBatch | None
 
 
-def plan_undo(datastore: Datastore, record_id: str) -> Undo:
+def plan_undo(datastore: Datastore, record_id: str, of_manifest: bool | None = None) -> Undo:
     """What undoing the last operation on a record would do; nothing is written.
 
     Args:
         record_id: an id, or a beginning that only it has.
+        of_manifest: undo what was written to its manifest last, or to the record itself; None: the later of the two.
+            What was written in one transaction is undone in one, whichever was named.
 
     Raises:
         NothingToUndo: it is another key's, or more than one version is live.
@@ -1232,9 +1237,10 @@ def plan_undo(datastore: Datastore, record_id: str) -> Undo:
     name = f"“{safe_text(str(record['name']), 60)}”" if record is not None else ""
     behind = datastore.log.last_operation(derive_manifest_id(record_id))
     both = behind is not None and _are_one(datastore, last, behind)
-    if behind is not None and last.record is not None and (both or behind.place > last.place):
+    alone = behind is not None and not both and (behind.place > last.place if of_manifest is None else of_manifest)
+    if behind is not None and last.record is not None and (both or alone):
         _expect_one_version(behind, f"manifest of the {kind}", f"manifest resolve {record_id[:12]}")
-    if behind is not None and last.record is not None and not both and behind.place > last.place:
+    if behind is not None and last.record is not None and alone:
         batch = _batch(datastore, behind)
         return Undo(
             kind, record_id, "manifest", behind.record, behind.before, ABSENT, None, behind.heads, (), name, batch
@@ -1256,6 +1262,10 @@ def plan_undo(datastore: Datastore, record_id: str) -> Undo:
     went_too = last.record is None and behind.record is None and behind.updated_at == last.updated_at
     if both or (went_too and behind.before is not None):
         return plan._replace(manifest=behind.before, manifest_now=behind.record, manifest_seen=behind.heads)
+    if last.record is None and of_manifest:
+        raise NothingToUndo(f"its {kind} is deleted: bring that back first (`restore {record_id[:12]}`)")
+    if last.before is None and behind.record is not None:  # the whole record goes, and what stands behind it
+        return plan._replace(manifest=None, manifest_now=behind.record, manifest_seen=behind.heads)
     return plan
 
 

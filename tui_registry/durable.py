@@ -57,9 +57,6 @@ def drafted_folder(path: Path) -> Iterator[Path]:
     Raises:
         OSError: it cannot be made.
     """
-    # It takes a while, and most commands make none.
-    import shutil
-
     while True:
         folder = path.parent / _draft_name(path)
         folder.mkdir(mode=0o700)
@@ -74,7 +71,7 @@ def drafted_folder(path: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove_folder(folder)
         os.close(handle)
 
 
@@ -206,11 +203,17 @@ def _remove_unless_held(draft: Path, *, folders: bool) -> None:
                 if not stat.S_ISDIR(os.fstat(handle).st_mode):
                     draft.unlink(missing_ok=True)
                 elif folders:
-                    import shutil
-
-                    shutil.rmtree(draft, ignore_errors=True)
+                    _remove_folder(draft)
         finally:
             os.close(handle)
+
+
+def _remove_folder(folder: Path) -> None:
+    """With all that is in it; what cannot be removed stays."""
+    # It takes a while to import, and most commands make no folder.
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _lock(handle: int, *, wait: bool) -> bool:

@@ -7,12 +7,15 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from tui_registry.durable import drafted, sync_folder
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
-from tui_registry.text import safe_text
+from tui_registry.text import nearest, safe_text
+
+if TYPE_CHECKING:
+    from platformdirs import PlatformDirs
 
 APP = "tui-registry"
 DATA_DIR_VARIABLE = "TUI_REGISTRY_DATA_DIR"
@@ -101,10 +104,7 @@ def data_dir(given: Path | str | None = None) -> Path:
             return path.expanduser()
         except RuntimeError:  # `~stranger`: no such user, so the folder is called that
             return path
-    # Costs more to import than to look up, and most scripts name their directory.
-    from platformdirs import user_data_path
-
-    return user_data_path(APP, appauthor=False)
+    return _usual().user_data_path
 
 
 def state_dir() -> Path:
@@ -113,16 +113,20 @@ def state_dir() -> Path:
     chosen = os.environ.get(STATE_DIR_VARIABLE, "")
     if chosen:
         return Path(chosen).absolute()
-    from platformdirs import user_state_path
-
-    return user_state_path(APP, appauthor=False)
+    return _usual().user_state_path
 
 
 def settings_path() -> Path:
     """Where the settings file is looked for; it need not exist."""
-    from platformdirs import user_config_path
+    return _usual().user_config_path / SETTINGS_FILE
 
-    return user_config_path(APP, appauthor=False) / SETTINGS_FILE
+
+def _usual() -> PlatformDirs:
+    """The person's usual folders."""
+    # Costs more to import than to look up, and most scripts name their directory.
+    from platformdirs import PlatformDirs
+
+    return PlatformDirs(APP, appauthor=False)
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -302,10 +306,8 @@ def _unordered(settings: Settings) -> tuple[Settings, dict[str, int | float], di
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, known, n=1)
-    return f": did you mean {near[0]}?" if near else ": 'tui-registry help trust' lists them"
+    near = nearest(name, [*known])
+    return f": did you mean {near}?" if near else ": 'tui-registry help trust' lists them"
 
 
 def _read(path: Path) -> bytes:

@@ -27,6 +27,7 @@ from tests.seeds import make_record, seed
 from tui_registry.cli.exchange import _sync_every
 from tui_registry.cli.parser import build_parser
 from tui_registry.datastore import TOKEN_FILE, Datastore
+from tui_registry.node import running
 from tui_registry.sync import Bounds, Rounds, publish, pull, push
 
 
@@ -158,14 +159,14 @@ def test_sync_ends_with_the_time_that_it_is_given(cli: Cli, own: str) -> None:
 
 
 def test_sync_push_offers_what_is_here_to_a_node_that_takes_it(cli: Cli, own: str, tmp_path: Path) -> None:
-    with serving(tmp_path / "open", "--accept-ops") as (_, ready):
-        cli("peer", "add", "open", ready["url"])
+    with Datastore.open(tmp_path / "open") as there, running(there, accept_ops=True) as node:
+        cli("peer", "add", "open", node.url)
         pushed = cli("sync", "open", "--push", "--json").lines[1]
         assert (pushed["offered"], pushed["applied"], pushed["rejected"]) == (1, 1, 0)
         assert cli("sync", "open", "--push", "--json").lines[1]["offered"] == 0
         assert "open: has everything that is here" in cli("sync", "open", "--push").out
-    with serving(tmp_path / "shut") as (_, ready):
-        cli("peer", "add", "shut", ready["url"])
+    with Datastore.open(tmp_path / "shut") as there, running(there) as node:
+        cli("peer", "add", "shut", node.url)
         said = cli("sync", "shut", "--push")
         assert said.code == 1
         assert "shut: " in said.err
@@ -430,12 +431,14 @@ def test_what_is_pushed_in_rounds_is_told_and_a_node_that_takes_nothing_once(
 ) -> None:
     assert own
     with (
-        serving(tmp_path / "open", "--accept-ops") as (_, takes),
-        serving(tmp_path / "shut") as (_, refuses),
+        Datastore.open(tmp_path / "open") as open_one,
+        Datastore.open(tmp_path / "shut") as shut_one,
+        running(open_one, accept_ops=True) as takes,
+        running(shut_one) as refuses,
         Datastore.open(data_dir) as datastore,
     ):
-        datastore.peers.add("open", takes["url"])
-        datastore.peers.add("shut", refuses["url"])
+        datastore.peers.add("open", takes.url)
+        datastore.peers.add("shut", refuses.url)
         capfd.readouterr()
         every(datastore, 4, lambda _: None, push=True)
     said = capfd.readouterr()
@@ -558,8 +561,8 @@ def test_a_backup_that_was_put_back_is_served_under_a_new_epoch_and_that_is_said
     cli: Cli, data_dir: Path, tmp_path: Path
 ) -> None:
     def share() -> None:
-        with serving(data_dir) as (_, ready):
-            assert httpx.get(f"{ready['url']}/sync/head").json()["size"] == 7
+        with Datastore.open(data_dir) as store, running(store) as node:
+            assert httpx.get(f"{node.url}/sync/head").json()["size"] == 7
 
     epoch = put_back(data_dir, tmp_path, cli, share)
     with serving(data_dir) as (process, ready):

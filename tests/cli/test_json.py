@@ -14,6 +14,7 @@ from tests.trust.test_every_command import COMMANDS
 from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
 from tui_registry.settings import settings_path
+from tui_registry.sync import lan
 
 Words = tuple[str, ...]
 
@@ -44,8 +45,12 @@ def test_json_behind_two_dashes_is_a_word_as_any(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("words", [words for words in SPEAKING if words not in _ANSWERS], ids=" ".join)
-def test_every_command_that_fails_says_so_as_json(cli: Cli, data_dir: Path, words: Words) -> None:
+def test_every_command_that_fails_says_so_as_json(
+    cli: Cli, data_dir: Path, words: Words, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neither its replica nor its settings nor its files can be read."""
+    # Which looks around for some seconds before it opens its replica.
+    monkeypatch.setattr(lan, "find_nodes", list)
     data_dir.write_text("no folder")
     settings_path().parent.mkdir(parents=True)
     settings_path().write_text("= [")

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cli.conftest import MODEL, Cli, is_one_sentence
 from tests.crdt import model
@@ -200,15 +201,20 @@ def test_a_manifest_is_edited_in_an_editor_and_what_is_wrong_is_kept(
     assert is_one_sentence(cli("manifest", "edit", both), "set $EDITOR")
 
 
-def test_a_manifest_in_conflict_is_shown_and_settled(cli: Cli, both: str, data_dir: Path) -> None:
+def fork(record: str, data_dir: Path) -> None:
+    """Two versions of a manifest, which do not know of each other."""
     with Datastore.open(data_dir) as store:
-        entry = store.manifests.get(both)
+        entry = store.manifests.get(record)
         assert entry is not None
         assert entry.manifest is not None
         for side in ("left", "right"):
             value: Record = {**entry.manifest, "status_message": side}
             op = model.up_tree(store.key.identity(), "manifest", value, [entry.heads[0]], 2)
             store.apply([model.spell(op)], source="hub")
+
+
+def test_a_manifest_in_conflict_is_shown_and_settled(cli: Cli, both: str, data_dir: Path) -> None:
+    fork(both, data_dir)
     assert cli("history", "--elsewhere", "--acknowledge").code == 0
     assert "its manifest is in conflict: 2 versions" in cli("show", both).out
     said = cli("manifest", "show", both, "--json").json
@@ -224,3 +230,79 @@ def test_a_manifest_in_conflict_is_shown_and_settled(cli: Cli, both: str, data_d
     )
     settled = cli("manifest", "resolve", both, "--take", take[:12], "--revision", said["revision"], "--json").json
     assert (settled["conflict"], settled["manifest"]["status_message"]) == (False, "right")
+
+
+def test_diff_and_show_tell_what_an_operation_did_to_a_manifest(cli: Cli, both: str) -> None:
+    assert cli("deprecate", both, "--message", "Answers wrongly").code == 0
+    said = cli("diff", both)
+    assert "its manifest" in said.out.splitlines()[0]
+    assert "Status: Active → Deprecated" in said.out
+    assert cli("update", both, "-", given="version: 2.0.0\nmanifest: {languages: [nl]}\n").code == 0
+    at_once = cli("diff", both).out
+    assert "Version: 1.0.0 → 2.0.0" in at_once
+    assert "Languages: en, pt-BR → nl" in at_once
+    told = cli("diff", both, "--json").json
+    assert (told["of"], [one["path"] for one in told["differing"]]) == ("model", ["version"])
+    assert (told["manifest"]["of"], told["manifest"]["differing"][0]["values"]) == ("manifest", [["nl"]])
+    new, _, deprecated, first, registered = [line["hash"][:12] for line in cli("history", both, "--json").lines]
+    assert "Languages: en, pt-BR → nl" in cli("diff", both, first, new).out
+    assert "name two that wrote the same" in cli("diff", both, new, registered).err
+    assert is_one_sentence(cli("diff", both, "ffffffffffff"), "ffffffffffff")
+    then = cli("show", both, "--at", deprecated).out
+    assert "1.0.0" in then
+    assert "en, pt-BR" in then
+    assert "Deprecated" in then
+    back = cli("show", both, "--at", first, "--json").json
+    assert (back["at"]["hash"][:12], back["manifest"]["status"], back["record"]["version"]) == (
+        first,
+        "Active",
+        "1.0.0",
+    )
+    assert cli("show", both, "--at", registered, "--json").json["manifest"] == back["manifest"]
+    # Given to update it brings both back.
+    assert cli("update", both, "-", given=json.dumps(back)).code == 0
+    now = cli("show", both, "--json").json
+    assert (now["record"]["version"], now["manifest"]["languages"]) == ("1.0.0", ["en", "pt-BR"])
+
+
+def test_diff_of_a_manifest_in_conflict_tells_its_versions_and_resolve_where_that_is_settled(
+    cli: Cli, both: str, data_dir: Path
+) -> None:
+    fork(both, data_dir)
+    said = cli("diff", both)
+    assert "the manifest of model" in said.out
+    assert "is in conflict: 2 versions" in said.out
+    assert "Reason: " in said.out
+    assert "manifest resolve" in said.err
+    told = cli("diff", both, "--json").json
+    assert (told["of"], told["conflict"]) == ("manifest", True)
+    assert told["revision"] == cli("manifest", "show", both, "--json").json["revision"]
+    assert [sorted(one["values"]) for one in told["differing"]] == [["left", "right"]]
+    assert is_one_sentence(cli("resolve", both), "only the manifest is in conflict", "manifest resolve")
+
+
+def test_an_export_carries_what_stands_behind_a_record_and_an_import_brings_it_back(
+    cli: Cli, both: str, tmp_path: Path
+) -> None:
+    plain = cli("register", "model", "-", "--json", given=MODEL.replace("my-finetune", "plain")).json["id"]
+    lines = {line["id"]: line for line in cli("export").lines}
+    assert "manifest" not in lines[plain]
+    here = cli("show", both, "--json").json
+    assert (lines[both]["manifest"], lines[both]["revision"]) == (here["manifest"], here["revision"])
+    as_json, as_yaml = tmp_path / "all.jsonl", tmp_path / "all.yaml"
+    as_json.write_text(cli("export").out)
+    as_yaml.write_text(yaml.safe_dump([*lines.values()]))
+    assert cli("import", str(as_json), "--register").err.endswith("2 here already\n")
+    theirs = {"manifest_id", "owner_id", "subject_id", "created_at", "updated_at"}
+    for file in (as_json, as_yaml):
+        other = str(tmp_path / file.suffix[1:])
+        assert cli("--data-dir", other, "import", str(file), "--register").code == 0
+        found = {line["record"]["name"]: line.get("manifest") for line in cli("--data-dir", other, "export").lines}
+        assert found["plain"] is None
+        back = found["my-finetune"]
+        assert {name: back[name] for name in back if name not in theirs} == {
+            name: value for name, value in here["manifest"].items() if name not in theirs
+        }
+    # An edit of a line is refused where what stands behind the record has changed since.
+    assert cli("deprecate", both).code == 0
+    assert is_one_sentence(cli("update", both, "-", given=json.dumps(lines[both])), "changed")

@@ -18,6 +18,7 @@ from tui_registry.cli.commands import COMMANDS
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json
 from tui_registry.node import running
+from tui_registry.records.schema import defaults
 from tui_registry.sync.remote import connect
 
 ME = owner("me")
@@ -211,6 +212,39 @@ def test_what_an_operation_did_and_left_is_told_as_on_the_nodes_own_machine(ask:
     assert is_one_sentence(ask("show", lived, "--at", ops[1]), "was deleted by that operation")
     assert "by an operation" not in ask("show", lived, "--at", "today").err
     assert ask("show", lived, "--at", "today").code == 2
+
+
+def test_what_was_done_to_a_manifest_is_told_as_on_the_nodes_own_machine(ask: Asked, local: Cli, there: There) -> None:
+    store = there.store
+    behind = defaults("manifest") | {"status_message": "first"}
+    key = store.add("model", make_record("model", f"behind-{store.log.head().size}"), manifest=behind).key
+    entry, beside = store.entry(key), store.manifests.get(key)
+    assert entry is not None
+    assert beside is not None
+    changed = store.manifests.set(key, {**behind, "languages": ["nl"]}, beside.heads)
+    store.update("model", key, {**entry.record, "version": "2.0.0"}, entry.heads)
+    both = {**entry.record, "version": "3.0.0"}
+    store.update("model", key, both, store.heads(key), manifest=behind, manifest_seen=(changed.hash,))
+    lines = local("history", key, "--json").lines
+    assert [line["of"] for line in lines] == ["manifest", "model", "model", "manifest", "manifest", "model"]
+    for words in (("history", key), ("history", key, "--limit", "3")):
+        untold: dict[str, Json] = {"clock": None, "index": None, "source": ""}
+        assert ask(*words, "--json").lines == [line | untold for line in local(*words, "--json").lines]
+    ops = [line["hash"][:12] for line in lines]
+    for words in (
+        ("diff", key, "--json"),
+        ("diff", key, ops[3], "--json"),
+        ("diff", key, ops[4], ops[0], "--json"),
+        ("show", key, "--at", ops[3], "--json"),
+        ("show", key, "--at", ops[2], "--json"),
+    ):
+        here, asked = local(*words).json, ask(*words).json
+        for told in (here, here.get("manifest") or {}):
+            for version in (*told.get("versions", ()), *([told["at"]] if "at" in told else ())):
+                version["source"] = ""
+        assert asked == here
+    store.manifests.delete(key, [store.manifests.history(key)[0].hash])
+    assert ask("history", key, "--json").lines[0]["deletes"] is True
 
 
 def test_a_deleted_record_has_its_history_there(ask: Asked, there: There, lived: str) -> None:

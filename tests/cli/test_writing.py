@@ -189,3 +189,9 @@ def test_delete_asks_a_person(
     monkeypatch.setattr("sys.stdin", Terminal(answer))
     assert main(["delete", own]) == code
     assert len(cli("list", "models", "--json").lines) == left
+
+
+def test_an_update_that_changes_nothing_says_so_and_signs_nothing(cli: Cli, own: str) -> None:
+    shown = cli("show", own, "--json").out
+    assert cli("update", own, "-", given=shown).out.startswith("unchanged: model ")
+    assert cli("show", own, "--json").json["heads"] == json.loads(shown)["heads"]

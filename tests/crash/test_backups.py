@@ -126,8 +126,9 @@ def test_a_backup_is_written_or_put_back_whole_or_not_at_all(
     base = fresh(program)
     assert nursery.run(program, base / "home", base / "journal").status == 0
     changes = sum(event.what != "!" for event in read_journal(base / "journal"))
-    # A few places spread over the whole of it, and the last ones, where things get their names.
-    for at in sorted({*range(1, changes, changes // 6 + 1), *range(max(1, changes - 8), changes + 1)}):
+    # A few places spread over the whole of it, and the last ones, where things get their names: of those a disk is full
+    # at every other one, and a process killed at the rest.
+    for at in sorted({*range(1, changes, changes // 4 + 1), *range(max(1, changes - 8 + full), changes + 1, 2)}):
         base = fresh(program)
         home, replica = base / "home", base / "home" / REPLICA
         ended = nursery.run(program, home, base / "journal", at=at, full=full)

@@ -12,7 +12,8 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from tui_registry.crdt.keys import Identity, recover
@@ -375,8 +376,12 @@ def broken_against(fact: Fact, children: list[Fact]) -> str | None:
     return None
 
 
-class State(NamedTuple):
-    """What a set of operations amounts to. `rejected` and `pending` hold bodies, `valid` goes by hash."""
+@dataclass(frozen=True)
+class State:
+    """What a set of operations amounts to. `rejected` and `pending` hold bodies, `valid` goes by hash.
+
+    It stays as it is, so that each question is worked out once: some are asked of every record.
+    """
 
     valid: dict[str, Fact]
     pending: set[bytes]
@@ -389,9 +394,15 @@ class State(NamedTuple):
 
     def heads(self, key: str) -> list[Fact]:
         """Valid ops that no valid op names as a child."""
-        ops = self.of(key)
-        named = {child for op in ops for child in op.children}
-        return sorted((op for op in ops if op.hash not in named), key=lambda op: op.hash)
+        return self._heads.get(key, [])
+
+    @cached_property
+    def _heads(self) -> dict[str, list[Fact]]:
+        found = {}
+        for key, ops in self.by_key.items():
+            named = {child for op in ops for child in op.children}
+            found[key] = sorted((op for op in ops if op.hash not in named), key=lambda op: op.hash)
+        return found
 
     def live_heads(self, key: str) -> list[Fact]:
         return [head for head in self.heads(key) if not head.is_rm]
@@ -404,27 +415,27 @@ class State(NamedTuple):
         largest = max(head.clock for head in live)
         return min((head for head in live if head.clock == largest), key=lambda head: head.hash)
 
-    @property
+    @cached_property
     def keys(self) -> list[str]:
         return sorted(self.by_key)
 
-    @property
+    @cached_property
     def current(self) -> dict[str, Fact]:
         """The current record or manifest of each key that has one."""
         return {key: best for key in self.keys if (best := self.winner(key)) is not None}
 
-    @property
+    @cached_property
     def catalogue(self) -> dict[str, Fact]:
         """The current record of each key that has one."""
         return {key: best for key, best in self.current.items() if best.kind != "manifest"}
 
-    @property
+    @cached_property
     def manifests(self) -> dict[str, Fact]:
         """The current manifests, by the id of the record that each belongs to, which need not be here."""
         found = (best for best in self.current.values() if best.kind == "manifest")
         return {best.record["subject_id"]: best for best in found if best.record is not None}
 
-    @property
+    @cached_property
     def conflicts(self) -> list[str]:
         """The current records of which, or of whose manifests, several versions are live."""
         return [key for key in self.catalogue if max(len(self.live_heads(key)), self.manifest_heads(key)) > 1]
@@ -434,7 +445,7 @@ class State(NamedTuple):
         manifest = self.manifests.get(record)
         return 0 if manifest is None else len(self.live_heads(manifest.key))
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         return f"{sum(int(digest, 16) for digest in self.valid) % 2**256:064x}"
 

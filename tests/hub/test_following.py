@@ -156,6 +156,7 @@ def test_a_folder_that_bears_a_hubs_id_is_read_without_the_hub_and_nothing_else(
             lambda: alone.purge(owner=owner("stranger").address),
             lambda: alone.purge(peer="push:10.0.0.1"),
             alone.log.renew_epoch,
+            alone.expect_writable,
             alone.mark.share,
             lambda: publish(alone, tmp_path / "published"),
             alone.hub.follow,

@@ -174,3 +174,24 @@ def test_a_conflict_of_a_manifest_is_told_and_settled(busy: Node) -> None:
         409,
         "no_conflict",
     )
+
+
+def test_a_put_that_changes_nothing_signs_nothing_and_neither_does_one_with_the_manifest_inside(busy: Node) -> None:
+    record = registered(busy, manifest={"languages": ["en"]})
+    whole = busy.writer.get(f"/models/{record}?manifest=true")
+    size = busy.store.log.head().size
+    for headers in ({"if-match": whole.headers["etag"]}, {}):
+        answer = busy.writer.put(f"/models/{record}", json=whole.json(), headers=headers)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["heads"] == whole.json()["heads"]
+    assert busy.writer.patch(
+        f"/models/{record}", json={}, headers={"content-type": "application/merge-patch+json"}
+    ).is_success
+    answer = busy.writer.put(f"/models/{record}/manifest", json={"languages": ["en"]}, headers={"idempotency-key": "k"})
+    assert answer.is_success
+    assert busy.store.log.head().size == size
+    # What came of a key is remembered though nothing was signed.
+    assert busy.writer.put(f"/models/{record}/manifest", json={"languages": ["nl"]}).is_success
+    again = busy.writer.put(f"/models/{record}/manifest", json={"languages": ["en"]}, headers={"idempotency-key": "k"})
+    assert again.is_success
+    assert busy.store.log.head().size == size + 1

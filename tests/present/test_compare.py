@@ -24,6 +24,7 @@ from tui_registry.present.compare import (
     text_lines,
     to_json,
 )
+from tui_registry.records.schema import defaults
 
 
 def entry(record: Record, place: int = 0, live: int = 1) -> Entry:
@@ -142,3 +143,24 @@ def test_texts_of_strangers_break_neither_the_table_nor_the_markdown() -> None:
         rows = markdown(found, False).split("\n")
         assert len(rows) == len(found.rows) + 2
         assert {row.replace("\\\\", "").replace("\\|", "").count("|") for row in rows} == {4}
+
+
+def test_what_stands_behind_records_is_compared_where_any_of_them_says_it() -> None:
+    entries = [entry(model(), place) for place in range(3)]
+    artifact = {"uri": "a.gguf", "media_type": "", "sha256": None, "size_bytes": 1024, "quantization": None}
+    said: Record = {"status": "Deprecated", "status_message": "old", "artifacts": [artifact], "languages": ["en", "nl"]}
+    behind = {entries[0].id: defaults("manifest") | said, entries[1].id: defaults("manifest") | {"languages": ["en"]}}
+    told = compare(entries, NOW, behind=behind)
+    assert [value.text for value in row_of(told, "manifest.status").values] == ["Deprecated", "Active", "Active"]
+    assert [value.text for value in row_of(told, "manifest.artifacts").values] == [
+        "a.gguf, 1 KB, no digest",
+        "none",
+        "none",
+    ]
+    assert [value.text for value in row_of(told, "manifest.languages").values] == ["en, nl", "en", "none"]
+    assert row_of(told, "manifest.artifacts").differs
+    assert not any(row.path == "manifest.datasets" for row in told.rows)
+    assert not any(row.path.startswith("manifest.") for row in compare(entries, NOW).rows)
+    for lines in (text_lines(told, True, 100, cell_len), [markdown(told, True)]):
+        assert "a.gguf" in " ".join(lines)
+    assert any(field["path"] == "manifest.status" for field in to_json(told, True)["fields"])  # type: ignore[union-attr, index, call-overload]

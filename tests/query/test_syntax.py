@@ -546,3 +546,13 @@ def test_what_fits_is_said_in_words(text: str, words: str) -> None:
 def test_what_no_machine_has_is_told_with_what_to_write(text: str) -> None:
     with pytest.raises(QueryError, match="fit:"):
         parse(text, now=NOW)
+
+
+def test_a_status_that_is_none_of_the_registrys_is_said_to_be_none_with_those_that_are() -> None:
+    closed = "status: 'nonsense' can only be an owner's own word: statuses are active, deprecated and withdrawn"
+    assert parse("status:nonsense", whole=True).notes == (closed,)
+    assert parse("status:deprecatd x").notes == (
+        "status: 'deprecatd' can only be an owner's own word: did you mean deprecated?",
+    )
+    for plain in ("status:deprecated,withdrawn", "status:Active", "status:=Withdrawn", "status:dep", "status:"):
+        assert parse(plain).notes == ()

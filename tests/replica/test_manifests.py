@@ -9,10 +9,12 @@ import pytest
 
 from tests.crdt import model
 from tests.crdt.making import ADA, BOB, fresh, root
+from tests.replica.conftest import Clock
 from tests.seeds import NOW, make_record
 from tui_registry.crdt import parse_op
 from tui_registry.datastore import (
     Datastore,
+    NothingToUndo,
     RecordChange,
     StoreError,
     Together,
@@ -339,11 +341,11 @@ def test_what_is_not_said_of_a_manifest_stays_and_none_takes_it_away(datastore: 
     )
     assert datastore.stats().ops == size + 1
     datastore.update("model", record, same, datastore.heads(record), manifest=None, manifest_seen=beside.heads)
-    assert (message(datastore, record), datastore.stats().ops) == (None, size + 3)
+    assert (message(datastore, record), datastore.stats().ops) == (None, size + 2)
     gone = datastore.manifests.get(record)
     assert gone is not None
     datastore.update("model", record, same, datastore.heads(record), manifest=None, manifest_seen=gone.heads)
-    assert datastore.stats().ops == size + 4
+    assert datastore.stats().ops == size + 2
 
 
 def test_neither_is_written_where_one_of_them_cannot_be(datastore: Datastore) -> None:
@@ -496,3 +498,41 @@ def test_what_a_record_needs_does_not_depend_on_what_came_first(datastore: Datas
             for line in order:
                 other.apply([line], source="hub")
             assert _needed(other, record) == _needed(datastore, record) == 1_300_000_000
+
+
+def test_undo_of_the_manifest_or_of_the_record_leaves_the_other_alone_whichever_came_last(datastore: Datastore) -> None:
+    record = registered(datastore)
+    datastore.manifests.set(record, manifest(status_message="written"))
+    entry = datastore.entry(record)
+    assert entry is not None
+    datastore.update("model", record, {**entry.record, "version": "2.0.0"}, entry.heads)
+    # The manifest's, though the record's came after it.
+    carry_out(datastore, plan_undo(datastore, record, of_manifest=True))
+    changed = datastore.entry(record)
+    assert changed is not None
+    assert (changed.record["version"], message(datastore, record)) == ("2.0.0", None)
+    # The record's, though the manifest's came after it.
+    carry_out(datastore, plan_undo(datastore, record, of_manifest=False))
+    back = datastore.entry(record)
+    assert back is not None
+    assert (back.record["version"], message(datastore, record)) == (entry.record["version"], None)
+    datastore.manifests.set(record, manifest(status_message="again"))
+
+
+def test_undo_of_a_registration_says_that_the_manifest_that_came_later_goes_too(datastore: Datastore) -> None:
+    record = registered(datastore)
+    datastore.manifests.set(record, manifest(status_message="later"))
+    plan = plan_undo(datastore, record, of_manifest=False)
+    assert (plan.then, plan.manifest) == (None, None)
+    assert plan.manifest_now is not None
+    carry_out(datastore, plan)
+    assert (datastore.entry(record), message(datastore, record)) == (None, None)
+
+
+def test_undo_of_the_manifest_of_a_deleted_record_is_refused_in_words(datastore: Datastore, clock: Clock) -> None:
+    record = registered(datastore)
+    datastore.manifests.delete(record, (datastore.manifests.set(record, manifest(status_message="gone")).hash,))
+    clock.now += 1
+    datastore.delete("model", record, datastore.heads(record))
+    with pytest.raises(NothingToUndo, match="its model is deleted: bring that back first"):
+        plan_undo(datastore, record, of_manifest=True)

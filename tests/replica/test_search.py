@@ -3,6 +3,7 @@ are right."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
@@ -530,3 +531,31 @@ def test_what_fits_a_machine_that_nobody_knows_is_refused_with_what_to_write() -
         assert datastore.search("fit:runs").rows == []
         with pytest.raises(QueryError, match="a node does not know yours: write fit:24gb"):
             datastore.search("fit:runs", own_names=False)
+
+
+def test_what_has_a_status_is_walked_along_an_index_of_its_own_in_every_order(
+    datastore: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    read = matching._read
+
+    def noted(db: sqlite3.Connection, *rest: object) -> object:
+        db.set_trace_callback(said.append)
+        try:
+            return read(db, *rest)  # type: ignore[arg-type]
+        finally:
+            db.set_trace_callback(None)
+
+    keys = [datastore.add("model", make_record("model", f"r{number}", parameters=number)).key for number in range(12)]
+    for key in keys[:4]:
+        datastore.manifests.set(key, defaults("manifest") | {"status": "Deprecated"})
+    for name in ("LISTED", "_CHECKED", "FEW"):
+        monkeypatch.setattr(matching, name, 2)
+    monkeypatch.setattr(matching, "_read", noted)
+    for order in ("updated", "created", "name", "params", "context"):
+        for sign in ("", "-"):
+            said.clear()
+            found = datastore.search(f"status:deprecated,withdrawn kind:model sort:{sign}{order}", limit=3).rows
+            assert {row.id for row in found} <= {*keys[:4]}
+            assert len(found) == 3
+            assert any("INDEXED BY catalogue_status_" in statement for statement in said)

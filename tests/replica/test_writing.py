@@ -14,7 +14,7 @@ from tui_registry.crdt import sign_rm, sign_up
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.errors import InvalidRecord, Kind, Record, RegistryError
 from tui_registry.records import AIModel, derive_id
-from tui_registry.records.schema import ID_FIELD
+from tui_registry.records.schema import ID_FIELD, defaults
 
 KINDS: tuple[Kind, ...] = ("model", "agent")
 
@@ -278,7 +278,7 @@ def test_resolve_names_all_heads_and_so_settles_a_conflict(datastore: Datastore)
     other = sign_up(  # the same key on another machine
         datastore.key.identity(), "model", {**root.record, "description": "elsewhere"}, children=[root.hash], clock=2
     )  # fmt: skip
-    datastore.update("model", root.key, make_record("model", "tiny"), [root.hash])
+    datastore.update("model", root.key, {**make_record("model", "tiny"), "description": "here"}, [root.hash])
     datastore.apply([other.to_json()])
     assert [row.id for row in datastore.conflicts()] == [root.key]
     seen = datastore.heads(root.key)
@@ -441,3 +441,29 @@ def test_a_prefix_resolves_to_the_one_record_or_says_what_to_do(datastore: Datas
     with pytest.raises(StoreError):
         datastore.find(keys[0])
     assert datastore.find(keys[0], deleted=True) == ("model", keys[0])
+
+
+def test_what_changes_nothing_is_not_signed_again_and_of_a_record_and_its_manifest_what_changes_alone(
+    datastore: Datastore,
+) -> None:
+    behind = defaults("manifest") | {"status_message": "first"}
+    op = datastore.add("model", make_record("model", "tiny"), manifest=behind)
+    beside = datastore.manifests.get(op.key)
+    assert beside is not None
+    same: Record = make_record("model", "tiny")
+    written = datastore.update("model", op.key, same, [op.hash], manifest=behind, manifest_seen=beside.heads)
+    assert (written.hash, datastore.manifests.set(op.key, behind, beside.heads).hash) == (op.hash, beside.heads[0])
+    assert datastore.stats().ops == 2
+    other: Record = {**behind, "status_message": "second"}
+    datastore.update("model", op.key, same, [op.hash], manifest=other, manifest_seen=beside.heads)
+    assert (datastore.heads(op.key), datastore.stats().ops) == ((op.hash,), 3)
+    # Over a head that is no version (here: a removal beside it) it is signed, as it says more: that this one is seen.
+    gone = sign_rm(datastore.key.identity(), "model", op.key, children=[op.hash], clock=2, updated_at=op.updated_at)
+    beside_it = sign_up(
+        datastore.key.identity(), "model", {**op.record, "description": "x"}, children=[op.hash], clock=2
+    )
+    datastore.apply([gone.to_json(), beside_it.to_json()])
+    seen = datastore.heads(op.key)
+    assert len(seen) == 2
+    again = datastore.update("model", op.key, {**same, "description": "x"}, seen)
+    assert again.children == seen

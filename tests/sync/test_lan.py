@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -70,16 +69,22 @@ def looked(*wanted: LanNode) -> list[LanNode]:
     return sorted(found.intersection({*wanted, OURS, PLAIN}))
 
 
-def test_a_node_that_tells_of_itself_is_found_and_harm_is_left_out(told: None) -> None:
-    assert looked(OURS, PLAIN) == [PLAIN, OURS]
+@pytest.fixture(scope="module")
+def found(told: None) -> list[LanNode]:
+    """Looked for once, as it takes seconds."""
+    return looked(OURS, PLAIN)
+
+
+def test_a_node_that_tells_of_itself_is_found_and_harm_is_left_out(found: list[LanNode]) -> None:
+    assert found == [PLAIN, OURS]
 
 
 def test_the_command_line_lists_what_answers_and_adds_nothing(
-    told: None,
+    found: list[LanNode],
     cli: Cli,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lan, "find_nodes", partial(looked, OURS, PLAIN))
+    monkeypatch.setattr(lan, "find_nodes", lambda: found)
     cli("identity", "name", NODE, "the hub")
     cli("peer", "add", "plain", "http://127.0.0.2:80")
     assert cli("peer", "find", "--json").lines == [
@@ -114,9 +119,9 @@ def test_a_node_that_only_this_machine_reaches_is_not_announced(cli: Cli) -> Non
 
 
 async def test_the_app_offers_what_answers_and_adds_what_is_chosen(
-    told: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    found: list[LanNode], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lan, "find_nodes", partial(looked, OURS, PLAIN))
+    monkeypatch.setattr(lan, "find_nodes", lambda: found)
     with Datastore.open(tmp_path) as datastore:
         datastore.names.set(NODE, "the hub")
         async with running(datastore) as (app, pilot):

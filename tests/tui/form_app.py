@@ -104,13 +104,14 @@ def _row(screen: DOMNode, path: str) -> FieldRow:
 
 def under(app: FormApp, path: str) -> str:
     """What stands under a field, as text."""
-    line = _row(app.form, path).query_one(".problem", Static)
-    return str(line.content) if line.display else ""
+    found = _row(app.form, path).query(".problem").results(Static)
+    return next((str(line.content) for line in found if line.display), "")
 
 
 def echoed(app: FormApp, path: str) -> str:
     """What stands beside a field, as text."""
-    return str(_row(app.form, path).query_one(".echo", Static).content)
+    found = _row(app.form, path).query(".echo").results(Static)
+    return next((str(beside.content) for beside in found), "")
 
 
 def lines(app: FormApp) -> str:

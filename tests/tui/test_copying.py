@@ -9,6 +9,7 @@ import pytest
 
 from tests.seeds import make_record
 from tests.tui.driving import press, replica, running, screen_text, status
+from tui_registry.records.schema import defaults
 from tui_registry.tui.kit.copying import can_copy, share_line, text_to_copy
 
 
@@ -72,3 +73,29 @@ async def test_json_can_go_to_a_file_from_any_terminal(tmp_path: Path, monkeypat
             await press(pilot, "y", "w")
             assert json.loads((tmp_path / "copied.json").read_text())["name"] == "copied"
             assert "copied.json" in status(app)
+
+
+def test_the_json_of_a_record_has_its_manifest_as_an_import_reads_it(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        manifest = defaults("manifest") | {"languages": ["en"]}
+        keys = [
+            datastore.add("model", make_record("model", name), manifest=behind).key
+            for name, behind in (("with", manifest), ("without", None))
+        ]
+        entries = [entry for entry in map(datastore.entry, keys) if entry is not None]
+        behind = datastore.manifests.of(keys)
+        told = {record["name"]: record for record in map(json.loads, text_to_copy("json", entries, behind).split("\n"))}
+        assert told["with"]["manifest"]["languages"] == ["en"]
+        assert "manifest" not in told["without"]
+        assert json.loads(text_to_copy("json", entries[:1], behind)) == told["with"]
+
+
+async def test_what_is_copied_in_the_app_says_that_the_manifest_is_with_it(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        manifest = defaults("manifest") | {"languages": ["en"]}
+        datastore.add("model", make_record("model", "copied"), manifest=manifest)
+        async with running(datastore, (160, 50)) as (app, pilot):
+            await press(pilot, "y")
+            assert "as it is signed, with the manifest" in screen_text(app)
+            await press(pilot, "w")
+            assert json.loads((datastore.data_dir / "copied.json").read_text())["manifest"]["languages"] == ["en"]

@@ -20,7 +20,8 @@ from tui_registry.present.manifests import SAID
 from tui_registry.records import schema
 from tui_registry.records.schema import MANIFEST_FIELDS, Struct, defaults
 from tui_registry.tui.register.entry_rows import EntriesRow
-from tui_registry.tui.register.form_fields import form_fields, to_manifest, to_texts
+from tui_registry.tui.register.form_body import FormBody
+from tui_registry.tui.register.form_fields import entry_words, form_fields, to_manifest, to_texts
 from tui_registry.tui.register.form_state import FormState, as_draft, from_draft
 from tui_registry.tui.register.register_screen import RegisterScreen
 
@@ -351,3 +352,60 @@ def test_every_field_of_a_manifest_that_an_author_fills_in_stands_in_the_form() 
     told = {field.path.split(".")[1] for field in form_fields("model") if field.behind}
     given = {"manifest_id", "owner_id", "subject_id", "subject_kind", "subject_name", "created_at", "updated_at"}
     assert told == {field.name for field in MANIFEST_FIELDS} - given
+
+
+async def test_the_next_problem_goes_through_an_entry_and_on_to_the_entries_after_it(datastore: Datastore) -> None:
+    entry = {"record": model(), "manifest": manifest(artifacts=[artifact("a.gguf"), artifact("b.gguf")])}
+    assert isinstance(entry["manifest"], dict)
+    record_id = datastore.add("model", entry["record"], manifest=entry["manifest"]).key
+    app = FormApp(datastore, RegisterScreen("model", record_id=record_id))
+    places = []
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        for _ in range(5):
+            await pilot.press("ctrl+n")
+            await settled(pilot)
+            files = row(app, "manifest.artifacts")
+            part = files.focused_part
+            places.append((files.control.highlighted, part.id))
+    uri, digest = "field-manifest-artifacts-uri", "field-manifest-artifacts-sha256"
+    assert places == [(0, uri), (0, digest), (1, uri), (1, digest), (0, uri)]
+
+
+async def test_a_name_where_an_id_belongs_is_said_to_be_looked_for_by_enter(datastore: Datastore) -> None:
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await go_to(pilot, "manifest.superseded_by")
+        await typed(pilot, "tiny")
+        await go_to(pilot, "name")
+        assert under(app, "manifest.superseded_by") == "✗ tiny is no id: Enter looks for a record of that name"
+
+
+async def test_what_is_in_sight_is_painted_before_what_stands_behind_the_record_is_made(
+    datastore: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_the_rest, painted = FormBody.make_the_rest, list[tuple[str, int]]()
+
+    async def noted(body: FormBody) -> None:
+        painted.append((lines(app), len(body.query(".row"))))
+        await make_the_rest(body)
+
+    monkeypatch.setattr(FormBody, "make_the_rest", noted)
+    app = FormApp(datastore, RegisterScreen("model"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        ((shown, rows),) = painted
+        assert "Name" in shown
+        assert "Licence" in shown
+        assert rows < len(app.form.query(FormBody).first().query(".row"))
+        assert row(app, "manifest.artifacts").is_mounted
+        await pilot.press("x")
+        await settled(pilot)
+        assert app.form.state.texts["name"] == "x"
+
+
+def test_an_entry_tells_its_size_in_units_on_its_line() -> None:
+    said = entry_words({"uri": "a.gguf", "sha256": "ab" * 32, "size_bytes": "4,683,073,536"})
+    assert said == f"a.gguf  {'ab' * 6}…  4.4 GB"
+    assert entry_words({"uri": "a.gguf", "size_bytes": "big"}) == "a.gguf  big"

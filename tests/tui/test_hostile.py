@@ -295,7 +295,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
     (
         peers,
         NARROW,
-        "AddPeerScreen LeftOutList LeftOutScreen PageScreen PeerTable QuarantineScreen RefusedList SyncScreen",
+        "AddPeerScreen LeftOutList LeftOutScreen ListAndText PageScreen PeerTable QuarantineScreen RefusedList SyncScreen",
     ),
     (history, NARROW, "HistoryScreen NarrowingInput OperationList VersionScreen"),
     (settings, NARROW, "SettingsList SettingsScreen ThemeScreen"),

@@ -148,3 +148,31 @@ async def test_history_tells_of_the_manifest_what_its_operation_wrote(tmp_path: 
             await settle(pilot)
             assert isinstance(app.screen, VersionScreen)
             assert "registered manifest" in screen_text(app)
+
+
+async def test_undo_in_the_history_undoes_the_operation_under_the_cursor_and_no_later_one(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        record_id = registered(datastore)
+        datastore.manifests.set(record_id, manifest(languages=["nl"]))
+        entry = datastore.entry(record_id)
+        assert entry is not None
+        datastore.update("model", record_id, {**entry.record, "version": "2.0.0"}, entry.heads)
+        async with running(datastore, NARROW) as (app, pilot):
+            await press(pilot, "4", "j")
+            assert "registered manifest" in screen_text(app)
+            await press(pilot, "u")
+            assert "Undo the writing of the manifest of model “tiny”" in " ".join(screen_text(app).split())
+            await press(pilot, "y")
+            changed = datastore.entry(record_id)
+            assert changed is not None
+            assert (changed.record["version"], behind(datastore, record_id).manifest) == ("2.0.0", None)
+
+
+async def test_no_record_is_offered_as_its_own_replacement_and_a_name_is_said_to_be_looked_for(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        registered(datastore)
+        async with running(datastore, NARROW) as (app, pilot):
+            await press(pilot, "D", "tab", "tab", *"tiny")
+            assert "tiny is no id: Enter looks for a model of that name" in screen_text(app)
+            await press(pilot, "enter")
+            assert "no model here matches" in screen_text(app)

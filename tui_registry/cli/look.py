@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     )
     from tui_registry.errors import Json, Kind, OpKind, Problem, Record
     from tui_registry.present.record_rows import Row as Shown
+    from tui_registry.sync.remote import Remote
 
     _Op = TypeVar("_Op", Operation, HistoryEntry)
 
@@ -440,27 +441,33 @@ def _show_as_it_was(datastore: Registry, args: Namespace) -> None:
         StoreError: it was not there yet, or was deleted then; or there is no such record or operation.
     """
     kind, identifier = datastore.find(args.id, deleted=True)
+    from tui_registry.cli.versions import of_manifest_then, of_record_then, operation_at
+
     moment = _moment(args.at, int(time.time()))
+    manifest: HistoryEntry | None = None
     if moment is None:
-        op = datastore.record_at(identifier, args.at)
+        of_manifest, named = operation_at(datastore, identifier, args.at)
+        # What stood beside what it wrote, when it did.
+        beside = of_record_then if of_manifest else of_manifest_then
+        other = beside(datastore, identifier, named)
+        op, manifest = (other, named) if of_manifest else (named, other)
+        if op is None:
+            raise StoreError("not_found", f"of {kind} {identifier[:12]} nothing was there yet")  # never: no such op
+        moment = named.updated_at if of_manifest else None
     elif isinstance(datastore, Datastore):
-        op = datastore.record_at(identifier, moment)
+        op = named = datastore.record_at(identifier, moment)
+        manifest = datastore.manifests.at(identifier, moment)
     else:
         raise UsageError("a node tells a record as one of its operations wrote it, not by a time: see 'history ID'")
     if op.record is None:
         raise StoreError("not_found", asking(datastore, _was_deleted(datastore, kind, identifier, op, moment)))
-    # An operation wrote the record alone; at a moment both were as they were.
-    beside = (
-        datastore.manifests.at(identifier, moment) if moment is not None and isinstance(datastore, Datastore) else None
-    )
-    manifest = None if beside is None else beside.record
+    behind = None if manifest is None else manifest.record
     if args.json:
-        told = _as_it_was_json(datastore, kind, identifier, op, op.record)
-        out_json({**told, **({"manifest": manifest} if moment is not None else {})})
+        out_json({**_as_it_was_json(datastore, kind, identifier, named, op.record), "manifest": behind})
         return
     for line in _as_it_was(kind, identifier, op, op.record, moment, names_in(datastore)):
         out(line)
-    for line in _behind(manifest):
+    for line in _behind(behind):
         out(line)
 
 
@@ -676,7 +683,7 @@ def _list_history(datastore: Registry, args: Namespace) -> None:
         found = _of_record(datastore, kind, identifier, args.limit or 0)
         entries = islice(found, args.limit) if args.limit else found
     else:
-        entries = (_Done(kind, entry) for entry in datastore.history(identifier, limit=args.limit or None))
+        entries = _of_record_there(datastore, kind, identifier, args.limit or None)
         # What a node does not tell of an operation.
         columns = tuple(column for column in _HISTORY if column.title not in ("CLOCK", "FROM"))
         untold = dict.fromkeys(("clock", "index"))
@@ -784,6 +791,19 @@ def _of_record(datastore: Datastore, kind: Kind, identifier: str, limit: int) ->
     return merge(records, manifests, key=lambda done: done.entry.place, reverse=True)
 
 
+def _of_record_there(node: Remote, kind: Kind, identifier: str, limit: int | None) -> Iterator[_Done]:
+    """The same of a node's record: it says when each arrived, and no place in its log."""
+    from heapq import merge
+
+    records = (_Done(kind, entry) for entry in node.history(identifier, limit=limit))
+    manifests = (_Done("manifest", entry) for entry in node.manifests.history(identifier, limit=limit))
+
+    def when(done: _Done) -> tuple[int, bool]:
+        return done.entry.arrived_at or 0, done.of == "manifest"  # in one transaction the record comes first
+
+    return islice(merge(records, manifests, key=when, reverse=True), limit)
+
+
 def _windows(read: Callable[[int, int | None], Sequence[_Op]], limit: int, at_once: int) -> Iterator[_Op]:
     """Up to `limit` operations, 0 for all, read window by window from the end of the log."""
     before, left = None, limit or None
@@ -864,9 +884,10 @@ def compare_records(args: Namespace) -> int:
         raise UsageError(wrong)
     with open_registry(args) as datastore:
         entries = {entry.id: entry for entry in (find(datastore, prefix) for prefix in args.ids)}
+        behind = datastore.manifests.of(entries)
     if len(entries) < len(args.ids):
         raise UsageError("a record can be compared with others only: two of the ids are of the same one")
-    comparison = compare(list(entries.values()), int(time.time()))
+    comparison = compare(list(entries.values()), int(time.time()), behind=behind)
     if args.json:
         out_json(to_json(comparison, args.differing))
         return 0

@@ -104,9 +104,11 @@ def manifest_json(entry: ManifestEntry) -> dict[str, Json]:
 
 def manifest_lines(found: Record) -> Iterator[str]:
     """The rows of a manifest that say something, as `show` has them below the record."""
+    before = ""
     for row in manifest_rows(found):
         if row.stated:
-            yield f"  {row.plain:<{_LABEL}}{row.text}"
+            yield f"  {'' if row.plain == before else row.plain:<{_LABEL}}{row.text}"
+            before = row.plain
 
 
 # The actions

@@ -8,12 +8,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.commands import RECORDS_SHOWN
-from tui_registry.cli.output import Column, Table, as_asked, note, on_terminal, out, out_json, terminal_width
+from tui_registry.cli.output import (
+    Column,
+    Table,
+    UsageError,
+    as_asked,
+    note,
+    on_terminal,
+    out,
+    out_json,
+    terminal_width,
+)
 from tui_registry.cli.registry import asking, names_in, open_either
 from tui_registry.datastore import Datastore, StoreError
+from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import settling
-from tui_registry.present.versions import ancestor_line, came, change_lines
+from tui_registry.present.manifests import SAID
+from tui_registry.present.versions import ancestor_line, came, change_lines, headline
+from tui_registry.records import derive_manifest_id
 from tui_registry.records.merging import differing
 from tui_registry.text import exact
 
@@ -22,7 +35,7 @@ if TYPE_CHECKING:
 
     from tui_registry.cli.registry import Registry
     from tui_registry.datastore import HistoryEntry, Versions
-    from tui_registry.errors import Json, Kind, Record
+    from tui_registry.errors import Json, Kind, OpKind, Record
 
 
 def conflicts(args: Namespace) -> int:
@@ -44,14 +57,20 @@ def diff(args: Namespace) -> int:
     with open_either(args) as datastore:
         kind, identifier = datastore.find(args.id, deleted=True)
         names = names_in(datastore)
-        compared = _compared(datastore, kind, identifier, [op for op in (args.op, args.other) if op is not None])
+        told = _compared(datastore, kind, identifier, [op for op in (args.op, args.other) if op is not None])
     if args.json:
-        out_json(_compared_json(compared))
+        beside = _compared_json(told[1]) if len(told) > 1 else None
+        out_json({**_compared_json(told[0]), "manifest": beside})
         return 0
-    for line in _compared_lines(compared, int(time.time()), names):
-        out(line)
-    if compared.conflict is not None:
-        note(asking(datastore, settling.how_to_settle(compared.conflict, names)))
+    for place, compared in enumerate(told):
+        if place:
+            out()
+        for line in _compared_lines(compared, int(time.time()), names):
+            out(line)
+        if compared.conflict is not None:
+            note(asking(datastore, settling.how_to_settle(compared.conflict, names)))
+        elif compared.is_conflict:
+            note(asking(datastore, f"'tui-registry manifest resolve {identifier[:12]}' settles it, for its owner"))
     return 0
 
 
@@ -73,6 +92,55 @@ def as_it_was_before(identifier: str, removal: HistoryEntry, replaced: Iterable[
     if shown is None:
         return f"'tui-registry history {short}' shows what was there before"
     return f"'tui-registry show {short} --at {shown.hash[:12]}' shows it as it was before"
+
+
+def operation_at(registry: Registry, identifier: str, at: str) -> tuple[bool, HistoryEntry]:
+    """The operation of a record whose hash begins so, and whether it wrote the record's manifest.
+
+    Raises:
+        RegistryError: there is none, or there are several.
+    """
+    try:
+        return False, registry.record_at(identifier, at)
+    except RegistryError as error:
+        if error.code not in ("not_found", "other_record"):
+            raise
+        found = _manifest_operation(registry, identifier, at)
+        if found is None:
+            raise
+        return True, found
+
+
+def of_record_then(registry: Registry, identifier: str, beside: HistoryEntry) -> HistoryEntry | None:
+    """The record as it was when an operation wrote its manifest; None where it was not there yet."""
+    if not isinstance(registry, Datastore):
+        return next((op for op in registry.history(identifier) if op.updated_at <= beside.updated_at), None)
+    found = registry.record_at(identifier, beside.updated_at)
+    if found.updated_at == beside.updated_at and found.place > beside.place:  # later in the same second
+        return next(iter(registry.history(identifier, limit=1, before=beside.place)), None)
+    return found
+
+
+def of_manifest_then(registry: Registry, identifier: str, beside: HistoryEntry) -> HistoryEntry | None:
+    """The manifest as it was when an operation wrote the record, or with it; None where there was none yet."""
+    if not isinstance(registry, Datastore):
+        return next((op for op in registry.manifests.history(identifier) if op.updated_at <= beside.updated_at), None)
+    found, with_it = registry.manifests.at(identifier, beside.updated_at), beside.place + 1
+    if found is not None and found.updated_at == beside.updated_at and found.place > with_it:
+        return next(iter(registry.manifests.history(identifier, limit=1, before=with_it + 1)), None)
+    return found
+
+
+def _manifest_operation(registry: Registry, identifier: str, at: str) -> HistoryEntry | None:
+    if not isinstance(registry, Datastore):
+        begins = at.strip().lower()
+        return next((op for op in registry.manifests.history(identifier) if op.hash.startswith(begins)), None)
+    try:
+        return registry.log.version(at, derive_manifest_id(identifier))
+    except StoreError as error:
+        if error.code not in ("not_found", "other_record"):
+            raise
+        return None
 
 
 # Conflicts
@@ -131,6 +199,8 @@ class _Compared(NamedTuple):
             replaced, which may be several versions (`replaced`).
         before: what they are compared with, None where there was nothing.
         conflict: set where the versions are the live ones of a record in conflict.
+        of: what was written: the record, or its manifest.
+        revision: of a manifest in conflict, whose live versions these are; empty otherwise.
     """
 
     kind: Kind
@@ -140,25 +210,64 @@ class _Compared(NamedTuple):
     versions: Sequence[HistoryEntry]
     replaced: Sequence[HistoryEntry] = ()
     conflict: Versions | None = None
+    of: OpKind = "model"
+    revision: str = ""
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether the versions are those of a record or a manifest in conflict."""
+        return self.conflict is not None or bool(self.revision)
 
 
-def _compared(datastore: Registry, kind: Kind, identifier: str, ops: Sequence[str]) -> _Compared:
-    """What the line asks to compare.
+def _compared(datastore: Registry, kind: Kind, identifier: str, ops: Sequence[str]) -> list[_Compared]:
+    """What the line asks to compare: versions of the record, of its manifest, or without operations of both.
 
     Raises:
         StoreError: an operation is unknown, ambiguous, or one of another record.
+        UsageError: of two operations one wrote the record, and the other its manifest.
     """
-    versions = datastore.versions(identifier) if not ops else None
+    if not ops:
+        return _in_conflict(datastore, kind, identifier) or _written_last(datastore, kind, identifier)
+    found = [operation_at(datastore, identifier, op) for op in ops]
+    if len({of_manifest for of_manifest, _ in found}) > 1:
+        raise UsageError("one of these wrote the record, the other its manifest: name two that wrote the same")
+    of: OpKind = "manifest" if found[0][0] else kind
+    entries = [entry for _, entry in found]
+    if len(entries) == 2:
+        return [_Compared(kind, identifier, entries[0], entries[0].record, entries[1:], of=of)]
+    return [_with_replaced(datastore, kind, identifier, of, entries[0])]
+
+
+def _in_conflict(datastore: Registry, kind: Kind, identifier: str) -> list[_Compared]:
+    """What of a record and its manifest is in conflict."""
+    found = []
+    versions = datastore.versions(identifier)
     if versions is not None and len(versions.live) > 1:
         ancestor = versions.ancestor
-        return _Compared(kind, identifier, ancestor, ancestor and ancestor.record, versions.live, conflict=versions)
-    found = [datastore.record_at(identifier, op) for op in ops]
-    if len(found) == 2:
-        return _Compared(kind, identifier, found[0], found[0].record, found[1:])
-    if not found:
-        found = [_last(datastore, kind, identifier)]
-    replaced = [datastore.record_at(identifier, child) for child in found[0].children]
-    return _Compared(kind, identifier, None, found[0].before, found, [op for op in replaced if not op.is_rm])
+        before = ancestor and ancestor.record
+        found.append(_Compared(kind, identifier, ancestor, before, versions.live, conflict=versions, of=kind))
+    behind = datastore.manifests.get(identifier)
+    if behind is not None and len(behind.live_heads) > 1:
+        live = datastore.manifests.versions(identifier)
+        found.append(_Compared(kind, identifier, None, None, live, of="manifest", revision=behind.revision))
+    return found
+
+
+def _written_last(datastore: Registry, kind: Kind, identifier: str) -> list[_Compared]:
+    """The last operation on a record or its manifest; both where they were written as one."""
+    own = _last(datastore, kind, identifier)
+    beside = next(iter(datastore.manifests.history(identifier, limit=1)), None)
+    told: list[tuple[OpKind, HistoryEntry]] = [(kind, own)]
+    if beside is not None and (beside.place, beside.arrived_at or 0) >= (own.place, own.arrived_at or 0):
+        # What is written as one arrives at once, side by side; of its places a node tells nothing.
+        is_one = beside.arrived_at == own.arrived_at and beside.place in (0, own.place + 1)
+        told = [*(told if is_one else ()), ("manifest", beside)]
+    return [_with_replaced(datastore, kind, identifier, of, op) for of, op in told]
+
+
+def _with_replaced(datastore: Registry, kind: Kind, identifier: str, of: OpKind, op: HistoryEntry) -> _Compared:
+    replaced = [operation_at(datastore, identifier, child)[1] for child in op.children]
+    return _Compared(kind, identifier, None, op.before, [op], [one for one in replaced if not one.is_rm], of=of)
 
 
 def _last(datastore: Registry, kind: Kind, identifier: str) -> HistoryEntry:
@@ -181,6 +290,8 @@ _WHOLE = 100_000
 def _compared_lines(compared: _Compared, now: int, names: Mapping[str, str]) -> Iterator[str]:
     if compared.conflict is not None:
         yield from conflict_diff(compared.conflict, now, names)
+    elif compared.revision:
+        yield from _manifest_conflict(compared, now, names)
     elif compared.against is not None:
         yield from _between(compared, now, names)
     else:
@@ -204,24 +315,42 @@ def conflict_diff(versions: Versions, now: int, names: Mapping[str, str]) -> Ite
             yield from _changes(before, live[place].record)
 
 
+def _manifest_conflict(compared: _Compared, now: int, names: Mapping[str, str]) -> Iterator[str]:
+    first = compared.versions[0]
+    yield f"the manifest of {_titled(compared)} is in conflict: {exact(len(compared.versions))} versions"
+    for place, version in enumerate(compared.versions):
+        yield ""
+        yield f"{headline(place, version, now, names)} ({version.hash[:12]})"
+        if version is first:
+            yield "  the others are compared with this one"
+        else:
+            yield from _changes(first.record, version.record)
+
+
+def _titled(compared: _Compared) -> str:
+    return f"{compared.kind} {compared.id[:12]}{', its manifest' if compared.of == 'manifest' else ''}"
+
+
 def _between(compared: _Compared, now: int, names: Mapping[str, str]) -> Iterator[str]:
     first, (last,) = compared.against, compared.versions
     assert first is not None
-    yield f"{compared.kind} {compared.id[:12]}"
+    yield _titled(compared)
     for word, op in (("from", first), ("to", last)):
         yield f"{word:<4} {_operation(op, now, names)}"
     if first.is_rm or last.is_rm:
-        yield "  a removal says nothing of the record: there is nothing to compare"
+        what = "manifest" if compared.of == "manifest" else "record"
+        yield f"  a removal says nothing of the {what}: there is nothing to compare"
     else:
         yield from _changes(first.record, last.record)
 
 
 def _one_operation(compared: _Compared, now: int, names: Mapping[str, str]) -> Iterator[str]:
     (op,) = compared.versions
-    yield f"{compared.kind} {compared.id[:12]}"
+    yield _titled(compared)
     yield _operation(op, now, names)
     if op.record is None:
-        yield f"  it took the record away: {as_it_was_before(compared.id, op, compared.replaced)}"
+        what = "manifest" if compared.of == "manifest" else "record"
+        yield f"  it took the {what} away: {as_it_was_before(compared.id, op, compared.replaced)}"
     elif len(compared.replaced) > 1:
         for replaced in compared.replaced:
             yield f"  in place of {_operation(replaced, now, names)}"
@@ -246,8 +375,9 @@ def _compared_json(compared: _Compared) -> dict[str, Json]:
     return {
         "kind": compared.kind,
         "id": compared.id,
-        "conflict": compared.conflict is not None,
-        "revision": None if compared.conflict is None else compared.conflict.revision,
+        "of": compared.of,
+        "conflict": compared.is_conflict,
+        "revision": compared.revision or (None if compared.conflict is None else compared.conflict.revision),
         "against": None if compared.against is None else compared.against.hash,
         "before": compared.before,
         "versions": [settling.version_json(entry) for entry in compared.versions],
@@ -261,6 +391,15 @@ def _differing_json(compared: _Compared) -> Iterator[dict[str, Json]]:
         for found in settling.differences(compared.conflict):
             more: dict[str, Json] = {"merged": found.merged, "open": found.open}
             yield {"path": found.path, "before": found.base, "values": [*found.values], **more}
+        return
+    if compared.of == "manifest":
+        before = [] if compared.revision else [compared.before]
+        written = [*before, *(version.record for version in compared.versions)]
+        said = [record for record in written if record is not None]
+        for name in SAID if len(said) == len(written) > 1 else ():
+            values = [record[name] for record in said]
+            if any(value != values[0] for value in values):
+                yield {"path": name, "before": None if compared.revision else values.pop(0), "values": values}
         return
     after = compared.versions[0].record
     if compared.before is not None and after is not None:

@@ -260,7 +260,9 @@ def update(args: Namespace) -> int:
                 manifest_seen=() if finding.manifest is ABSENT else seen,
             )
             _remember(datastore, finding, args.file, entry.id)
-            _tell(datastore, "edited", op, as_json=args.json)
+            after = datastore.manifests.get(entry.id) if op.hash in entry.heads else None
+            is_same = op.hash in entry.heads and (after is None or after.heads == seen)
+            _tell(datastore, "unchanged:" if is_same else "edited", op, as_json=args.json)
             _advise_behind(datastore, finding, entry.id)
             say_who_signed(datastore)
     return 0
@@ -417,6 +419,10 @@ def _in_conflict(datastore: Registry, entry: Entry) -> Versions:
     _need_own(entry, "settled")
     versions = datastore.versions(entry.id)
     if versions is None or len(versions.live) < 2:
+        behind = datastore.manifests.get(entry.id)
+        if behind is not None and len(behind.live_heads) > 1:
+            how = asking(datastore, f"'tui-registry manifest resolve {entry.id[:12]}' settles that")
+            raise StoreError("no_conflict", f"of {entry.kind} {entry.id[:12]} only the manifest is in conflict: {how}")
         raise StoreError("no_conflict", f"{entry.kind} {entry.id[:12]} is not in conflict: there is nothing to settle")
     return versions
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import select
 import selectors
 import socket
 import threading
@@ -32,6 +34,7 @@ try:
     from psycopg import conninfo
     from psycopg.pq import TransactionStatus
     from psycopg.rows import TupleRow
+    from psycopg.waiting import Ready, Wait
 except ImportError:
     # Whoever asks for a hub imports this, and nobody else does.
     raise StoreError("no_hub", "the hub needs more packages: pip install 'tui-registry[hub]'") from None
@@ -57,7 +60,8 @@ _CALM_SECONDS: Final = 15.0
 # Of a process: a turn, a follow, and what a person asks.
 MOST_CONNECTIONS: Final = 4
 _IN_A_CHUNK: Final = 1_000
-_BATCH_BYTES: Final = 8 * 2**20
+# So few that the longest operations come over a slow line within the time of a statement.
+_READ_AT_ONCE: Final = 256
 
 
 def connect(dsn: str) -> PostgresLog:
@@ -358,14 +362,18 @@ class PostgresLog:
             return head._replace(rules=rules)
 
     def epochs(self) -> list[Epoch]:
-        """The epochs that the log had, the last one last. A view of one that is not among them is another log's, or of
-        a time that PostgreSQL, put back to an older copy, knows nothing of."""
+        """The epochs that the log had, the last one last."""
         rows = self.ask(
             lambda db: db.all(
                 "SELECT epoch, CAST(extract(epoch FROM began_at) AS bigint), why, size FROM hub_epochs ORDER BY number"
             )
         )
         return [Epoch(*row) for row in rows]
+
+    def had_epoch(self, epoch: str) -> bool:
+        """Whether the log had that epoch. A view of one that it had can be made anew: the log was rewritten since. One
+        that it had not is of a time that PostgreSQL, put back to an older copy, knows nothing of, or of another log."""
+        return bool(self.ask(lambda db: db.all("SELECT 1 FROM hub_epochs WHERE epoch = %s", (epoch,))))
 
     @property
     def store(self) -> str:
@@ -538,13 +546,23 @@ class PostgresLog:
     def _head_of(self, row: TupleRow) -> SharedHead:
         hub, epoch, size, fingerprint, end, rules, address, least = row
         self._expect_known(least)
-        return SharedHead(hub, epoch, size, fingerprint, bytes(end), rules, address)
+        head = SharedHead(hub, epoch, size, fingerprint, bytes(end), rules, address)
+        # An epoch becomes a part of files' names.
+        spelt = f"{hub} {epoch} {fingerprint} {address} {head.chain.hex()}"
+        if not _HEAD_SPELT(spelt) or size < 0:
+            raise StoreError(
+                "hub_other", f"{self.name} has a hub_head that this program did not write: look at it there"
+            )
+        return head
 
     def _said(self, error: psycopg.Error) -> StoreError:
         """An error of PostgreSQL, in words."""
         state = error.sqlstate
         if state is None:
-            return self._connections.unreachable(error)
+            reason = self._connections.shown(str(error))
+            if isinstance(error, _NoAnswer):
+                return StoreError("hub_away", f"{self.name} does not answer ({reason}): try again")
+            return StoreError(_LOST[0], _LOST[1].format(hub=self.name, reason=reason))
         primary = error.diag.message_primary
         reason = self._connections.shown(primary or str(error))
         known = _SAYS.get(state) or _SAYS.get(state[:2])
@@ -885,6 +903,7 @@ _BOUNDED: Final = (
 _BEGIN: Final = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_BOUNDED}"
 _BEGIN_READING: Final = f"BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; {_BOUNDED}"
 _BEGIN_BULK: Final = f"{_BEGIN}; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = '60s'"
+_HEAD_SPELT: Final = re.compile(r"[0-9a-f]{32} [0-9a-f]{32} [0-9a-f]{64} [0-9a-f]{40} [0-9a-f]{64}").fullmatch
 _HEAD: Final = (
     "SELECT h.hub, h.epoch, h.size, h.fingerprint, h.chain, h.rules, h.address, s.least "
     f"FROM hub_head h JOIN hub_schema s ON s.product = '{_PRODUCT}'"
@@ -909,7 +928,10 @@ _REFUSED: Final = (
 )
 _SAYS: Final = {
     "08": _LOST,
-    "0A": ("hub_away", "{hub} lacks what a hub needs ({reason}): use PostgreSQL 12 or later"),
+    "0A": (
+        "hub_away",
+        "{hub} cannot do what a hub needs ({reason}): name a PostgreSQL 12 or later that is written to, no standby",
+    ),
     "22": _TABLES_OF_OTHERS,
     "23505": _AGAIN,
     "25006": ("hub_away", "{hub} can only be read, as a standby ({reason}): name the server that is written to"),
@@ -980,15 +1002,27 @@ class _Connection(psycopg.Connection[TupleRow]):
     _is_mute = False
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        """As of psycopg, but not longer than `seconds`."""
+        """As of psycopg, but not longer than `seconds`. Its own waiting has no end that holds in all its versions."""
         if timeout is not None:  # for news, which may not come
             return super().wait(gen, interval, timeout)
+        end, poll = time.monotonic() + self.seconds, select.poll()
         try:
-            return super().wait(_at_most(gen, self.seconds), interval)
-        except _NoAnswer:
-            self._is_mute = True
-            self.pgconn.finish()
-            raise
+            state = next(gen)
+            while True:
+                events = (select.POLLIN if state & Wait.R else 0) | (select.POLLOUT if state & Wait.W else 0)
+                poll.register(self.pgconn.socket, events)
+                came = poll.poll(max(0.0, end - time.monotonic()) * 1000)
+                if not came:
+                    self._is_mute = True
+                    self.pgconn.finish()
+                    raise _NoAnswer(f"no answer within {self.seconds:.0f} s")
+                # An error is told by reading, or by writing.
+                ready = came[0][1] & events or events
+                reads = Ready.R if ready & select.POLLIN else Ready.NONE
+                state = gen.send(Ready(reads | (Ready.W if ready & select.POLLOUT else Ready.NONE)))
+        except StopIteration as ended:
+            done: T = ended.value
+            return done
 
     @property
     def is_lost(self) -> bool:
@@ -1019,23 +1053,6 @@ class _Connection(psycopg.Connection[TupleRow]):
         while cursor.nextset():
             results.append(cursor.fetchall() if cursor.description else [])
         return results[-1 - back]
-
-
-def _at_most(gen: PQGen[T], seconds: float) -> PQGen[T]:
-    """The same conversation, given up after so long without its end."""
-    end = time.monotonic() + seconds
-
-    try:
-        state = next(gen)
-        while True:
-            ready = yield state
-            if not ready and time.monotonic() > end:
-                gen.close()
-                raise _NoAnswer(f"no answer within {seconds:.0f} s")
-            state = gen.send(ready)
-    except StopIteration as ended:
-        result: T = ended.value
-        return result
 
 
 class _Connections:
@@ -1200,12 +1217,17 @@ class _Connections:
 
 
 def _operations(db: _Connection, start: int, stop: int) -> list[SharedOp]:
-    rows = db.all(
-        "SELECT idx, hash, body, chain, CAST(extract(epoch FROM added_at) AS bigint) FROM hub_log "
-        "WHERE idx >= %s AND idx < %s ORDER BY idx",
-        (start, stop),
-    )
-    return [SharedOp(place, bytes(digest), bytes(body), bytes(end), at) for place, digest, body, end, at in rows]
+    found: list[SharedOp] = []
+    for first in range(start, stop, _READ_AT_ONCE):
+        rows = db.all(
+            "SELECT idx, hash, body, chain, CAST(extract(epoch FROM added_at) AS bigint) FROM hub_log "
+            "WHERE idx >= %s AND idx < %s ORDER BY idx",
+            (first, min(stop, first + _READ_AT_ONCE)),
+        )
+        found += (SharedOp(place, bytes(digest), bytes(body), bytes(end), at) for place, digest, body, end, at in rows)
+        if len(rows) < _READ_AT_ONCE:
+            break
+    return found
 
 
 def _places(db: _Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:

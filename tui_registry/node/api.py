@@ -84,6 +84,7 @@ from tui_registry.node.requests import (
 from tui_registry.node.responses import AtHand, NodeError, PacedAnswers, answer_with_problems
 from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.node.watch import Watch, Watched
+from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.query import parse
 from tui_registry.query.editing import with_term
 from tui_registry.query.fields import FACETS
@@ -208,7 +209,7 @@ def _record_routes(routes: _Records, kind: Kind) -> APIRouter:
         ("versions", routes.versions),
         ("manifest", routes.manifest), ("put_manifest", routes.put_manifest),
         ("patch_manifest", routes.patch_manifest), ("delete_manifest", routes.delete_manifest),
-        ("resolve_manifest", routes.resolve_manifest),
+        ("resolve_manifest", routes.resolve_manifest), ("manifest_history", routes.manifest_history),
     ):  # fmt: skip
         add_deed(router, endpoint, said[name])
     return router
@@ -321,6 +322,11 @@ class _Records:
     async def history(self, request: Request) -> Response:
         asked = _question(_typed(parameters(request, "limit", "cursor")), "")
         return await self._queues.search(request.scope["client"], self._history, _id_in(request), asked)
+
+    async def manifest_history(self, request: Request) -> Response:
+        asked = _question(_typed(parameters(request, "limit", "cursor")), "")
+        told = partial(self._history, of_manifest=True)
+        return await self._queues.search(request.scope["client"], told, _id_in(request), asked)
 
     async def manifest(self, request: Request) -> Response:
         parameters(request)
@@ -838,7 +844,7 @@ class _Records:
         state: Record = {"revision": found.revision, "conflict": len(found.live) > 1, "heads": [*found.heads]}
         return _whole({**state, **_conflict(found)})
 
-    def _history(self, record_id: str, asked: _Question) -> Response:
+    def _history(self, record_id: str, asked: _Question, *, of_manifest: bool = False) -> Response:
         whole_id = self._find(record_id, deleted=True)
         before = None
         if asked.cursor:
@@ -849,21 +855,15 @@ class _Records:
         size, following = 0, None
         # The first one is told whatever it takes; where they are many and large, a page has fewer than were asked for.
         until = time.thread_time() + _HISTORY_SECONDS
-        for entry in self._operations(whole_id, before, min(asked.limit + 1, _READ_AT_ONCE)):
+        read = self._datastore.manifests.history if of_manifest else self._datastore.history
+        for entry in _operations(partial(read, whole_id), before, min(asked.limit + 1, _READ_AT_ONCE)):
             is_enough = size > self._bounds.answer_bytes or (told and time.thread_time() > until)
             if len(told) == asked.limit or is_enough:
                 following = str(before)
                 break
-            told.append(_spelt(_operation(entry)))
+            told.append(_spelt(_manifest_operation(entry) if of_manifest else _operation(entry)))
             size, before = size + len(told[-1]), entry.place
         return Response(_with(b'{"items":[%b]}' % b",".join(told), {"next": following, "notes": []}), 200, None, _JSON)
-
-    def _operations(self, record_id: str, before: int | None, at_once: int) -> Iterator[HistoryEntry]:
-        """The operations of a record below a place, the last arrived first; so many are in memory at once, as a record
-        may take 64 KiB, and what was there before it as much again."""
-        while window := self._datastore.history(record_id, limit=at_once, before=before):
-            yield from window
-            before = window[-1].place
 
     def _told(self, record_id: str) -> Record:
         """What is told of a record, with each of its versions where there are several."""
@@ -1168,6 +1168,24 @@ def _operation(entry: HistoryEntry) -> Record:
         "changed": [difference.path for difference in changed],
         "record": entry.record,
     }
+
+
+def _manifest_operation(entry: HistoryEntry) -> Record:
+    """What is told of an operation of a manifest."""
+    changed = changed_manifest_rows(entry.before, entry.record) if entry.before and entry.record else []
+    told: Record = {**_operation(entry._replace(before=None)), "changed": [now.path for _, now in changed]}
+    told["manifest"] = told.pop("record")
+    return told
+
+
+def _operations(
+    read: Callable[..., Sequence[HistoryEntry]], before: int | None, at_once: int
+) -> Iterator[HistoryEntry]:
+    """The operations of a record or its manifest below a place, the last arrived first; so many are in memory at once,
+    as one may take 64 KiB, and what was there before it as much again."""
+    while window := read(limit=at_once, before=before):
+        yield from window
+        before = window[-1].place
 
 
 def _version(entry: HistoryEntry) -> dict[str, Json]:

@@ -331,6 +331,18 @@ ManifestResolution = _made(
 _BEHIND_IT = "what stands behind it; null for nothing"
 
 
+_OPERATION: _Fields = {
+    "hash": (_HASH, Field(description="of the operation")),
+    "deed": (OperationDeed, Field(description="what it did")),
+    "updated_at": (int, Field(description="Unix seconds, as its author says")),
+    "arrived_at": (int | None, Field(description="Unix seconds: when it came to this node")),
+    "children": (_list_of(_HASH), Field(description="the operations that it builds upon")),
+    "is_head": (bool, Field(description="whether none builds upon it")),
+    "is_shown": (bool, Field(description="whether it is what is shown now")),
+    "changed": (_list_of(str), Field(description="the paths of the fields that it changed")),
+}
+
+
 class _Kind(NamedTuple):
     """The types of one kind: of a record as it is answered in a list and by itself, and as it is sent."""
 
@@ -405,17 +417,7 @@ def _kind(kind: Kind) -> _Kind:
         _Answer,
         f"What was done to {_a(kind)}.",
         {
-            "hash": (_HASH, Field(description="of the operation")),
-            "deed": (
-                OperationDeed,
-                Field(description="what it did"),
-            ),
-            "updated_at": (int, Field(description="Unix seconds, as its author says")),
-            "arrived_at": (int | None, Field(description="Unix seconds: when it came to this node")),
-            "children": (_list_of(_HASH), Field(description="the operations that it builds upon")),
-            "is_head": (bool, Field(description="whether none builds upon it")),
-            "is_shown": (bool, Field(description="whether it is what is shown now")),
-            "changed": (_list_of(str), Field(description="the paths of the fields that it changed")),
+            **_OPERATION,
             "record": (record | None, Field(description="as it was written; null where it was deleted")),
         },
     )
@@ -607,6 +609,18 @@ def _manifest_example() -> Record:
     return {**read, **signed, **state}
 
 
+_ManifestOperation = _made(
+    "ManifestOperation",
+    _Answer,
+    "What was done to a manifest.",
+    {**_OPERATION, "manifest": (Manifest | None, Field(description="as it was written; null where it was deleted"))},
+)
+ManifestHistory = _made(
+    "ManifestHistory",
+    _Answer,
+    "What was done to a manifest, the last that came to this node first.",
+    _page_of(_ManifestOperation),
+)
 _TYPES: dict[Kind, _Kind] = {kind: _kind(kind) for kind in KINDS}
 # By the type of an answer, one.
 EXAMPLES: dict[type[BaseModel], Json] = {}
@@ -628,6 +642,25 @@ for _of in _TYPES.values():
 
 
 EXAMPLES[ShownManifest] = _manifest_example()
+_beside = ("revision", "conflict", "heads")
+_example_manifest: Record = {name: value for name, value in _manifest_example().items() if name not in _beside}
+EXAMPLES[ManifestHistory] = {
+    "items": [
+        {
+            "hash": _HEAD,
+            "updated_at": _AT,
+            "arrived_at": _AT,
+            "deed": "registered",
+            "children": [],
+            "is_head": True,
+            "is_shown": True,
+            "changed": [],
+            "manifest": _example_manifest,
+        }
+    ],
+    "next": None,
+    "notes": [],
+}
 
 
 class RecordEvent(_Answer):
@@ -942,6 +975,11 @@ def deeds(kind: Kind) -> dict[str, Deed]:
         "manifest": Deed(
             "GET", f"{at}/manifest", f"get_{one}_manifest", f"What stands behind {a}", ShownManifest,
             ("ambiguous", "not_found", "no_manifest"), told=("ETag",), others=held, parameters=of_one,
+        ),
+        "manifest_history": Deed(
+            "GET", f"{at}/manifest/history", f"get_{one}_manifest_history",
+            f"What was done to what stands behind {a}, deleted or not, the last first", ManifestHistory,
+            ("ambiguous", "not_found", "invalid"), parameters=(_ID_OR_PREFIX, _LIMIT, _CURSOR),
         ),
         "put_manifest": Deed(
             "PUT", f"{at}/manifest", f"replace_{one}_manifest",

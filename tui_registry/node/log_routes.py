@@ -327,13 +327,14 @@ class _Settled:
     async def answer(self, scope: Scope) -> ASGIApp:
         client: Client = scope["client"]
         if _looks_past_caches(scope):
-            await self._hub.renewed()
+            await self._hub.reach_end()
             return _as_asked(scope, self._spelt(self._hub.latest()).known)
         now = self._now()
         held = self._held(scope, now.head)
         if held is not None:
             tag, size, digits = held
-            is_here = await self._hub.reach(now.head.epoch, size, patiently=False)
+            # An older head would be taken for that of a log that was put back, where it cannot be told whether it is.
+            is_here = await self._hub.reach(now.head.epoch, size)
             if is_here and await self._queues.read(client, self._begins, size, digits):
                 return Response(status_code=304, headers={"etag": tag, "cache-control": _SHORTLY.decode()})
             now = self._now()
@@ -438,6 +439,8 @@ class _Readiness:
         if self._hub is not None and not (standing := self._datastore.hub.standing()).is_ready:
             # Its sentence is in the node's own output: it may name machines.
             found.append(_Hindrance(standing.code, f"the node does not follow its hub ({standing.code})"))
+        if self._hub is not None and self._datastore.key.known != self._datastore.hub.address:
+            found.append(_Hindrance("hub_key", "the node signs with another key than the other nodes of its hub"))
         room = free_bytes(self._datastore.data_dir) or 0
         if room < _SPARE and not self._datastore.why_read_only:
             found.append(_Hindrance("disk", f"the disk has {size_bytes(room)} left"))
@@ -665,7 +668,7 @@ class _ByHash:
         if self._hub is not None and not await self._queues.read(
             request.scope["client"], self._datastore.log.has_all, starts
         ):
-            await self._hub.renewed()
+            await self._hub.follow_once()
 
     def _packed(self, starts: list[bytes]) -> bytes:
         return pack(self._datastore.log.beginning(starts, self._bounds.answer_bytes))

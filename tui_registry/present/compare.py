@@ -7,13 +7,15 @@ functions that break lines are told by `measure`. Everything that a comparison h
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
-from tui_registry.errors import Json, Kind
+from tui_registry.errors import Json, Kind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import ago
 from tui_registry.present.deeds import by_whom
+from tui_registry.present.manifests import stated_rows
 from tui_registry.present.record_rows import (
     Row,
     fact_rows,
@@ -23,6 +25,7 @@ from tui_registry.present.record_rows import (
     warnings,
 )
 from tui_registry.records.merging import value_at
+from tui_registry.records.schema import defaults
 from tui_registry.text import ELLIPSIS, exact, moment_utc, plural, safe_text
 
 if TYPE_CHECKING:
@@ -111,14 +114,21 @@ class Comparison(NamedTuple):
         return max(len(row.label) for row in self.rows)
 
 
-def compare(entries: Sequence[Entry], now: int, gone: Collection[str] = ()) -> Comparison:
+def compare(
+    entries: Sequence[Entry], now: int, gone: Collection[str] = (), behind: Mapping[str, Record] = MappingProxyType({})
+) -> Comparison:
     """Records side by side, in the order they are given.
 
     Args:
         now: Unix seconds.
         gone: ids of those that were deleted since they were read.
+        behind: the manifests of those that have one, by the id of the record.
     """
-    cells = [{cell.path: cell for cell in _cells(entry, now)} for entry in entries]
+    manifests = [behind.get(entry.id) or defaults("manifest") for entry in entries]
+    cells = [
+        {cell.path: cell for cell in (*_cells(entry, now), *_cells_behind(rows, manifest))}
+        for entry, manifest, rows in zip(entries, manifests, stated_rows(manifests), strict=True)
+    ]
     # The fields of the first record, and after each the ones that only others have.
     paths: list[str] = []
     for column in cells:
@@ -233,6 +243,7 @@ _TEXTS: Final = frozenset(("description", "formfile_template"))
 # Both kinds have a type, under a name of its own
 _ONE_NAME: Final = {"model_type": "type", "agent_type": "type"}
 _NO_FIELD: Final = "-"
+_BEHIND: Final = "manifest."
 _MARKDOWN: Final = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_{}[]<>()#|~!&$"})
 
 
@@ -259,6 +270,12 @@ def _cells(entry: Entry, now: int) -> Iterator[_Cell]:
         if isinstance(seconds, int):
             text = f"{moment_utc(seconds)[:10]}, {ago(now - seconds)}"
             yield _Cell(path, Row(path, label, text), seconds, text)
+
+
+def _cells_behind(rows: Sequence[Row], manifest: Record) -> Iterator[_Cell]:
+    for row in rows:
+        value, path = manifest[row.path], f"{_BEHIND}{row.path}"
+        yield _Cell(path, row._replace(path=path), value, _key(value) if row.stated else None)
 
 
 def _key(value: Json) -> object:
@@ -308,18 +325,24 @@ def _row(cells: Sequence[_Cell | None]) -> CompareRow:
         if cell.path in _TEXTS:
             alike = any(other.row.text == text and other.key != key for other in known)
             more = _how_much_more(str(json), alike)
-        items = tuple(_items(cell.path, json, everywhere, differs)) if isinstance(json, list) else ()
+        listed = json if isinstance(json, list) and not any(_has_fields(item) for item in json) else []
+        items = tuple(_items(cell.path, listed, everywhere, differs))
         number = json if cell.path in _BARS and isinstance(json, int) and cell.row.stated else None
         values.append(Value(json, text, lit, items, more, number))
     scale = max((value.number for value in values if value.number is not None), default=0)
     return CompareRow(known[0].path, known[0].row.label, tuple(values), differs, scale)
 
 
+def _has_fields(item: Json) -> bool:
+    """Whether an item of a list is no single value, as a file of a manifest: that is told in the words of its row."""
+    return isinstance(item, dict) and set(item) != {"Other"}
+
+
 def _items(path: str, values: list[Json], everywhere: set[str], differs: bool) -> Iterator[Part]:
     once = {str(value): value for value in values}
     for name in sorted(once, key=lambda name: name not in everywhere):
         text = variant(once[name])
-        if path == "preferred_models" and len(text) == 64:
+        if path in ("preferred_models", f"{_BEHIND}required_models") and len(text) == 64:
             text = text[:12]  # an id, of which this much finds the record
         yield Part(text, "lit" if differs and name not in everywhere else "plain" if differs else "quiet")
 

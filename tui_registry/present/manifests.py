@@ -4,13 +4,13 @@ node's pages. Manifests come from strangers: all text is made safe to show, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from tui_registry.errors import Json, Record
 from tui_registry.present.amounts import parameters
 from tui_registry.present.record_rows import Row, variant
-from tui_registry.records.schema import MANIFEST_FIELDS
+from tui_registry.records.schema import MANIFEST_FIELDS, defaults
 from tui_registry.text import exact, safe_text, size_bytes
 
 # A digest is told by its beginning where it stands beside other things.
@@ -55,6 +55,14 @@ def manifest_rows(manifest: Record) -> list[Row]:
     return [row for name in _SAYS for row in _rows(name, manifest)]
 
 
+def stated_rows(manifests: Collection[Record]) -> list[list[Row]]:
+    """Of each manifest a row for every field of which any of them says more than none does, in the order of the
+    manifest."""
+    nothing = defaults("manifest")
+    named = [name for name in _SAYS if any(manifest[name] != nothing[name] for manifest in manifests)]
+    return [[_joined(name, manifest) for name in named] for manifest in manifests]
+
+
 def changed_manifest_rows(before: Record | None, after: Record | None) -> list[tuple[Row, Row]]:
     """The fields that differ between two versions, each as it was and as it is; none where there is no version."""
     if before is None or after is None:
@@ -70,6 +78,8 @@ def _rows(name: str, manifest: Record) -> Iterator[Row]:
         yield Row(name, label, text or "none", bool(text))
     elif not value:
         yield Row(name, label, "none", False)
+    elif name in _WORDS:
+        yield Row(name, label, ", ".join(_said(name, item) for item in value))
     else:
         for place, item in enumerate(value):
             yield Row(f"{name}[{place}]", label, _said(name, item) or "none")
@@ -178,6 +188,8 @@ _SAYS: dict[str, _Say] = {
     "repository_url": _text,
     "documentation_url": _text,
 }
+# Lists of a word or two each, which stand on one line.
+_WORDS: Final = ("datasets", "languages")
 # What an author fills in, in the order of the manifest.
 SAID: Final = tuple(_SAYS)
 _LABELS: dict[str, str] = {field.name: field.label for field in MANIFEST_FIELDS}

@@ -291,6 +291,7 @@ class PushResult(Tally):
             return f"{self.peer}: has everything that is here"
         came = f"{exact(self.applied)} new to it, {exact(self.rejected)} rejected"
         left = f", {exact(self.left_out)} left out by its own choice" if self.left_out else ""
+        left += f", {exact(self.unsupported)} that it cannot read before an upgrade" if self.unsupported else ""
         return f"{self.peer}: offered {exact(self.offered)}, {came}{left}"
 
 

@@ -18,13 +18,13 @@ _LONGEST = 60
 
 def question(undo: Undo, note: str = "") -> str:
     """The question before it is done; `note` follows the name, such as the beginning of the id."""
-    what = f"{_what(undo)}{note}"
+    what, the = f"{_what(undo)}{note}", "the " if undo.of == "manifest" else ""
     if undo.now is None:
         return f"Bring back the {what}?"
     if undo.then is None:
         done = "writing" if undo.of == "manifest" else "registration"
-        return f"Undo the {done} of {what}, that is, delete it?"
-    return f"Undo the last change of {what}?"
+        return f"Undo the {done} of {the}{what}, that is, delete it?"
+    return f"Undo the last change of {the}{what}?"
 
 
 def _what(undo: Undo) -> str:
@@ -46,7 +46,7 @@ def detail(undo: Undo) -> str:
     if beside is not ABSENT and beside is not None and undo.manifest_now is None:
         lines.append("The manifest that was deleted with it comes back too.")
     if beside is None and undo.manifest_now is not None:
-        lines.append("The manifest that was written with it goes too.")
+        lines.append("Its manifest goes too.")
     if undo.then is not None and undo.now is not None and not lines:
         lines.append("No field changes, only the time.")
     lines.append("This is one more signed operation: the history keeps all that came before.")
@@ -61,9 +61,9 @@ def answer(undo: Undo) -> str:
 def done(undo: Undo) -> str:
     """What was done, once it is. Whoever shows it adds how to take it back."""
     if undo.then is None:
-        return f"deleted {_what(undo)}"
+        return f"deleted {'the ' if undo.of == 'manifest' else ''}{_what(undo)}"
     if undo.of == "manifest":
-        return f"{_what(undo)} is {'back' if undo.now is None else 'as it was before'}"
+        return f"the {_what(undo)} is {'back' if undo.now is None else 'as it was before'}"
     if undo.now is None:
         return f"{undo.name} is back"
     # The name may be one of the things that came back.

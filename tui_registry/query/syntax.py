@@ -12,12 +12,12 @@ program, whose text is whole, that is an error too: it must not get everything f
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from tui_registry.text import nearest, safe_text
 
-from .fields import FITS, RANGES, Field, field_names, find_field, is_hex, normalise, plain_version
+from .fields import FITS, RANGES, STATUSES, Field, field_names, find_field, is_hex, normalise, plain_version
 from .folding import words
 from .lexer import Piece, Token, tokens
 from .nodes import (
@@ -278,7 +278,10 @@ class _Parser:
         if field.shape == "name":
             return _read_name(token, field, self.text, begins)
         if field.shape != "sort":
-            return _read_term(token, field, self.text, self.now)
+            node = _read_term(token, field, self.text, self.now)
+            if field.name == "status":
+                self.notes += _unknown_statuses(token, self.text)
+            return node
         sort = _read_sort(token, field, self.text)
         if excluded:
             raise self._error("sort: cannot be excluded: write sort:-params for the largest first", token)
@@ -467,6 +470,18 @@ def _read_term(token: Token, field: Field, text: str, now: int | None) -> Node:
         Match(field.name, value) for piece in token.pieces for value in _values(piece, field, token, text)
     ]
     return _any_of(parts, token, field, text)
+
+
+def _unknown_statuses(token: Token, text: str) -> Iterator[str]:
+    """What to say of statuses that are no words of the registry's: an owner may have them, and hardly any does."""
+    known = [status.lower() for status in STATUSES]
+    for piece in token.pieces:
+        asked = piece.text.lower()
+        begun = piece.end == len(text) and any(status.startswith(asked) for status in known)
+        if asked and not begun and asked not in known:
+            near = nearest(asked, known)
+            guess = f"did you mean {near}?" if near else f"statuses are {', '.join(known[:-1])} and {known[-1]}"
+            yield f"status: {_shown(piece.text)} can only be an owner's own word: {guess}"
 
 
 def _read_name(token: Token, field: Field, text: str, begins: bool) -> Node:

@@ -6,7 +6,7 @@ from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from .as_written import read_manifest, read_record
-    from .authoring import check
+    from .authoring import check, is_plainly_valid
     from .documents import DocumentError, load_document
     from .manifests import check_manifest
     from .schema import FIELDS, defaults
@@ -64,6 +64,7 @@ __all__ = [
     "defaults",
     "derive_id",
     "derive_manifest_id",
+    "is_plainly_valid",
     "load_document",
     "read_manifest",
     "read_record",
@@ -75,7 +76,7 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         **dict.fromkeys(("read_manifest", "read_record"), ".as_written"),
-        "check": ".authoring",
+        **dict.fromkeys(("check", "is_plainly_valid"), ".authoring"),
         "check_manifest": ".manifests",
         **dict.fromkeys(("DocumentError", "load_document"), ".documents"),
         **dict.fromkeys(("FIELDS", "defaults"), ".schema"),

@@ -187,12 +187,31 @@ async def _push(datastore: Datastore, peer_name: str, bounds: Bounds, token: str
             if theirs is not None and (theirs.head.size, theirs.head.fingerprint) == (ours.size, ours.fingerprint):
                 return PushResult(peer=peer.name, offered=0)
         total = ours.size if lacking is None else len(lacking)
+        # Whoever compares logs so was written when there were manifests. Of others it is asked with the first of them:
+        # they would be offered all of them at every push, and read none.
+        reads_manifests = True if is_packed else None
         for start in range(0, total, 2 * TILE_OPS):
             lines = await in_thread(_lines, datastore, lacking, start, min(start + 2 * TILE_OPS, total))
             for part in _parts(lines, bounds):
-                tally = tally.plus(await _offered(transport, part, token, datastore, packed=is_packed))
-                offered += len(part)
+                for piece in _up_to_a_manifest(part) if reads_manifests is None else [part]:
+                    kept = [line for line in piece if reads_manifests is not False or not _is_manifest(line)]
+                    manifests = sum(map(_is_manifest, kept))
+                    told = await _offered(transport, kept, token, datastore, packed=is_packed) if kept else Tally()
+                    tally = tally.plus(told).plus(Tally(unsupported=len(piece) - len(kept)))
+                    offered += len(kept)
+                    if manifests and reads_manifests is not False:
+                        reads_manifests = told.unsupported < manifests
     return PushResult(peer=peer.name, offered=offered, **tally.counts())
+
+
+def _is_manifest(line: bytes) -> bool:
+    return line.startswith(b'{"Manifest":')
+
+
+def _up_to_a_manifest(part: list[bytes]) -> list[list[bytes]]:
+    """The lines up to the first manifest, and those after it."""
+    first = next((place for place, line in enumerate(part) if _is_manifest(line)), len(part))
+    return [piece for piece in (part[: first + 1], part[first + 1 :]) if piece]
 
 
 def _lines(datastore: Datastore, lacking: list[bytes] | None, start: int, stop: int) -> list[bytes]:

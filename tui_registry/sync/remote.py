@@ -20,8 +20,8 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import islice
-from typing import NoReturn, Protocol, Self, TypeGuard, TypeVar
+from itertools import chain, islice
+from typing import Literal, NoReturn, Protocol, Self, TypeGuard, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 
 from tui_registry import records
@@ -52,6 +52,7 @@ from tui_registry.errors import (
 from tui_registry.frozen import NamedTuple
 from tui_registry.origin import is_loopback, read_url
 from tui_registry.present.deeds import DEEDS
+from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.pulls import SyncError
 from tui_registry.present.record_rows import variant
 from tui_registry.query.fields import FACETS, LARGEST
@@ -445,6 +446,18 @@ class Remote:
         state = self._state(identifier)
         return iter(()) if state is None else islice(_with_before(self._operations(state, identifier)), limit)
 
+    def manifest_history(self, identifier: str, *, limit: int | None = None) -> Iterator[HistoryEntry]:
+        """Use `Remote.manifests.history`."""
+        state = self._state(identifier)
+        try:
+            told = iter(()) if state is None else self._operations(state, identifier, "manifest")
+            first = [*islice(told, 1)]
+        except RemoteError as error:
+            if error.code != "no_route":
+                raise
+            return iter(())  # a node of before
+        return islice(_with_before(chain(first, told)), limit)
+
     def record_at(self, identifier: str, at: str) -> HistoryEntry:
         """A record as one of its operations wrote it; where that is a removal, `record` is None.
 
@@ -812,15 +825,18 @@ class Remote:
         found = next((_id_of(kind, self._read(kind, tree).record) for tree in written if tree is not None), None)
         return found if found is not None and found.startswith(prefix) else None
 
-    def _operations(self, state: _State, identifier: str) -> Iterator[_Operation]:
+    def _operations(
+        self, state: _State, identifier: str, of: Literal["record", "manifest"] = "record"
+    ) -> Iterator[_Operation]:
         cursor = owner = ""
+        at = f"{state.kind}s/{identifier}/{'manifest/' if of == 'manifest' else ''}history"
         for _ in range(_MOST_PAGES):
             place = f"&cursor={quote(cursor, safe='')}" if cursor else ""
-            answer = self._ask("GET", f"{state.kind}s/{identifier}/history?limit={_OPERATIONS}{place}")
+            answer = self._ask("GET", f"{at}?limit={_OPERATIONS}{place}")
             items, following = _items(answer.tree, _OPERATIONS) or self._no_page()
             if following is not None and (not items or following == cursor):
                 raise self._odd("gives pages without an end")
-            read = [self._operation(state, identifier, item) for item in items]
+            read = [self._operation(state, identifier, item, of) for item in items]
             owner = owner or next((str(op.entry.record["owner_id"]) for op in read if op.entry.record is not None), "")
             for op in read:
                 # All operations of a record are its owner's.
@@ -830,18 +846,19 @@ class Remote:
             cursor = following
         raise self._odd("tells a history without an end")
 
-    def _operation(self, state: _State, identifier: str, tree: Json) -> _Operation:
+    def _operation(self, state: _State, identifier: str, tree: Json, of: Literal["record", "manifest"]) -> _Operation:
         if not isinstance(tree, dict):
             raise self._odd("answers with something that is no operation")
-        digest, deed, record = (tree.get(name) for name in ("hash", "deed", "record"))
+        digest, deed, record = (tree.get(name) for name in ("hash", "deed", of))
         updated_at, arrived_at, children = (tree.get(name) for name in ("updated_at", "arrived_at", "children"))
         did = next((known for known in DEEDS if known == deed), None)
         if not isinstance(digest, str) or not _HASH(digest) or not _is_time(updated_at) or did is None:
             raise self._odd("answers with something that is no operation")
         if not isinstance(children, list) or not (children == [] or _are_hashes(children)):
             raise self._odd("tells an operation whose children are no hashes")
-        written = None if record is None else self._read(state.kind, record).record
-        if written is not None and _id_of(state.kind, written) != identifier:
+        kind: OpKind = "manifest" if of == "manifest" else state.kind
+        written = None if record is None else self._read(kind, record).record
+        if written is not None and identifier != (written["subject_id"] if of == "manifest" else _id_of(kind, written)):
             raise self._odd("tells an operation of another record")
         changed = tree.get("changed")
         entry = HistoryEntry(
@@ -1028,6 +1045,10 @@ class RemoteManifests:
         What a node does not tell of an operation is 0 or empty."""
         found = self._told(record_id)
         return [] if found is None or found[1] is None else self._versions(record_id, found[1])
+
+    def history(self, record_id: str, *, limit: int | None = None) -> Iterator[HistoryEntry]:
+        """The operations on the manifest of a record, as `Remote.history`; none where the node does not tell them."""
+        return self._node.manifest_history(record_id, limit=limit)
 
     def set(self, record_id: str, manifest: Record, seen: Sequence[str] = (), *, key: str | None = None) -> Written:
         """Write what stands behind a record of the node's key.
@@ -1271,7 +1292,7 @@ def _whole_id(identifier: str) -> str:
     return identifier
 
 
-def _id_of(kind: Kind, record: Record) -> str:
+def _id_of(kind: OpKind, record: Record) -> str:
     return str(record[ID_FIELD[kind]])
 
 
@@ -1315,12 +1336,14 @@ def _replacing(operation: _Operation, written: Mapping[str, Record | None]) -> H
     replaced = [record for one in entry.children if (record := written.get(one)) is not None]
     if entry.record is not None:
         # Of several versions the one that was shown: by it the node told what changed.
-        replaced = [
-            record
-            for record in replaced
-            if [found.path for found in differing(None, [record, entry.record])] == operation.changed
-        ]
+        replaced = [record for record in replaced if _paths_changed(record, entry.record) == operation.changed]
     return entry._replace(before=replaced[0] if replaced else None)
+
+
+def _paths_changed(before: Record, after: Record) -> list[str]:
+    if "manifest_id" in after:
+        return [now.path for _, now in changed_manifest_rows(before, after)]
+    return [found.path for found in differing(None, [before, after])]
 
 
 def _if_match(seen: Sequence[str]) -> dict[str, str]:

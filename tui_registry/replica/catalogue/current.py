@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from tui_registry import records
 from tui_registry.errors import ABSENT, GivenManifest, Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import ID_FIELD, MAX_TIME, NULL_HASH
@@ -392,7 +393,6 @@ def row_of(values: Sequence[Any], now: int) -> Row:
 
 def check_among(db: sqlite3.Connection, kind: Kind, record: Record) -> list[Problem]:
     """The authoring rules, with the models that are here."""
-    from tui_registry.records.authoring import check  # a list is read without them
 
     def model_type(identifier: str) -> Json | None:
         row = db.execute(
@@ -403,12 +403,11 @@ def check_among(db: sqlite3.Connection, kind: Kind, record: Record) -> list[Prob
         known = None if row is None else record_of(row[0])
         return None if known is None else known["model_type"]
 
-    return check(kind, record, model_type=model_type)
+    return records.check(kind, record, model_type=model_type)
 
 
 def check_manifest_among(db: sqlite3.Connection, manifest: Record) -> list[Problem]:
     """The authoring rules of a manifest, with the records that are here."""
-    from tui_registry.records.manifests import check_manifest  # a list is read without them
 
     def kind_of(identifier: str) -> Kind | None:
         row = db.execute(
@@ -416,7 +415,7 @@ def check_manifest_among(db: sqlite3.Connection, manifest: Record) -> list[Probl
         ).fetchone()
         return None if row is None else KINDS_BY_CODE[row[0]]
 
-    return check_manifest(manifest, kind_of=kind_of)
+    return records.check_manifest(manifest, kind_of=kind_of)
 
 
 def check_manifest_of(db: sqlite3.Connection, record_id: str, manifest: Record) -> list[Problem]:

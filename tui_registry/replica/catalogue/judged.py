@@ -13,6 +13,7 @@ import sqlite3
 import time
 from contextlib import suppress
 
+from tui_registry import records
 from tui_registry.errors import Kind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import AUTHORING_VERSION
@@ -123,11 +124,9 @@ def judge_some(pool: Pool, patience: float = _PATIENCE_SECONDS) -> bool:
 
 def is_invalid(kind: Kind, record: Record) -> bool:
     """Whether a record that keeps the wire limits breaks an authoring rule: errors count, not warnings."""
-    from tui_registry.records.authoring import check, is_plainly_valid
-
-    if is_plainly_valid(kind, record):
+    if records.is_plainly_valid(kind, record):
         return False
-    return any(problem.severity == "error" for problem in check(kind, record))
+    return any(problem.severity == "error" for problem in records.check(kind, record))
 
 
 def judge_anew(db: sqlite3.Connection) -> None:

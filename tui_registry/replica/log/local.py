@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from tui_registry.crdt.keys import Identity
-from tui_registry.crdt.op import AnyOp
+from tui_registry.crdt.op import AnyOp, parse_op
 from tui_registry.crdt.sign import chain_of_children, sign_rm, sign_up
 from tui_registry.errors import ABSENT, KINDS, GivenManifest, InvalidRecord, Kind, OpKind, Record, RegistryError
 from tui_registry.frozen import NamedTuple
@@ -26,7 +26,7 @@ from tui_registry.replica.log.turns import Turns
 from tui_registry.replica.log.versions import same_content
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
-from tui_registry.replica.store.stored import record_of, stored_id
+from tui_registry.replica.store.stored import record_of, stored_id, unpacked
 
 Write = AnyOp
 T = TypeVar("T")
@@ -489,7 +489,9 @@ class _Turn:
         """Sign and take what stands behind a live record: the first version, or one on top of the heads that the
         caller was shown."""
         subject = self._live_subject(record_id)
-        return self._signs_manifest(subject, manifest, self._manifest_seen(record_id, seen))
+        known = self._manifest_seen(record_id, seen)
+        standing = None if known is None else _standing(self._db, known, self._manifest_value(subject, manifest))
+        return standing or self._signs_manifest(subject, manifest, known)
 
     def settle_manifest(self, record_id: str, manifest: Record | None, seen: Collection[str]) -> Write:
         """Sign and take what settles the live versions of a manifest: a value for a live record, or a removal."""
@@ -508,12 +510,18 @@ class _Turn:
     def write_both(
         self, known: _Known, record: Record, manifest: GivenManifest, manifest_seen: Collection[str]
     ) -> Write:
-        """Sign and take a new value of a record, and what is to stand behind it; gives the record's.
+        """Sign and take a new value of a record, and what is to stand behind it; gives the record's, which is the one
+        that is there where it says the same: that is not signed again.
 
         Raises:
             StoreError: `conflict`, `changed`: of the manifest; nothing was taken then.
         """
         beside = None if manifest is ABSENT else self._manifest_deed(self._subject(known), manifest, manifest_seen)
+        standing = _standing(self._db, known, self._value_after(known, record))
+        if standing is not None:
+            if beside is not None:
+                beside()
+            return standing
         with self._as_one(beside):
             return self.write(known, record)
 
@@ -526,7 +534,7 @@ class _Turn:
         known = self._manifest_seen(subject.id, seen)
         if manifest is None:
             return None if known is None or not known.live else lambda: self.remove(known)
-        if known is not None and known.live and _says(self._db, known, self._manifest_value(subject, manifest)):
+        if known is not None and _standing(self._db, known, self._manifest_value(subject, manifest)) is not None:
             return None
         return lambda: self._signs_manifest(subject, manifest, known)
 
@@ -685,11 +693,12 @@ def _changed(what: str) -> StoreError:
     return StoreError("changed", f"{what} has changed since it was read: look at it again, then repeat the change")
 
 
-def _says(db: sqlite3.Connection, known: _Known, value: Record) -> bool:
-    """Whether the one live version of a key says just that, but for when."""
-    (live,) = (head.hash for head in known.heads if not head.is_rm)
-    (kept,) = db.execute("SELECT body FROM ops WHERE hash = ?", (bytes.fromhex(live),)).fetchone()
-    return same_content(record_of(kept), value)
+def _standing(db: sqlite3.Connection, known: _Known, value: Record) -> Write | None:
+    """What wrote the one head of a key, where it says just that, but for when."""
+    if len(known.heads) != 1 or not known.live:
+        return None
+    (kept,) = db.execute("SELECT body FROM ops WHERE hash = ?", (bytes.fromhex(known.heads[0].hash),)).fetchone()
+    return parse_op(unpacked(kept)) if same_content(record_of(kept), value) else None
 
 
 def _read_known(db: sqlite3.Connection, identifier: str) -> _Known | None:

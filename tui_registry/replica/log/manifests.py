@@ -5,7 +5,7 @@ Every write is signed by this replica's key, and durable when a call returns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tui_registry.errors import InvalidRecord, Problem, Record
@@ -36,6 +36,13 @@ class Manifests:
         """What stands behind a record; None where neither the record nor a manifest of it was ever seen."""
         with self._pool.read() as db:
             return read_manifest(db, record_id)
+
+    def of(self, record_ids: Iterable[str]) -> dict[str, Record]:
+        """The manifests of the records that have one, by the ids of the records."""
+        found = ((record_id, self.get(record_id)) for record_id in record_ids)
+        return {
+            record_id: entry.manifest for record_id, entry in found if entry is not None and entry.manifest is not None
+        }
 
     def check(self, record_id: str, manifest: Record) -> list[Problem]:
         """The authoring rules, with what is known in this registry, of what is to stand behind a record."""

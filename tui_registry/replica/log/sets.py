@@ -98,7 +98,7 @@ def take_out(db: sqlite3.Connection, places: Sequence[int]) -> None:
         return
     gone = frozenset(places)
     is_anew = 2 * len(gone) > size
-    adding, edge = _Adding(_nothing() if is_anew else values), RightEdge()
+    adding, edge = _Adding(_NOTHING if is_anew else values), RightEdge()
     for first, hashes in zip(range(0, size, _AT_ONCE), _hashes(db, 0, size), strict=True):
         stays = [digest for place, digest in enumerate(hashes, first) if place not in gone]
         if is_anew:
@@ -125,7 +125,7 @@ def keep_some(pool: Pool) -> bool:
         if 0 <= size - kept <= MOST_BEHIND:
             return False
         values = _read(db, kept) if kept <= size else None
-        adding = _Adding(_nothing() if values is None else values)
+        adding = _Adding(_NOTHING if values is None else values)
         stop = min(size, adding.size + _AT_ONCE)
         for hashes in _hashes(db, adding.size, stop):
             adding.add(hashes)
@@ -146,7 +146,7 @@ def check_sets(db: sqlite3.Connection, *, mend: bool) -> bool:
     (size,) = db.execute("SELECT count(*) FROM ops").fetchone()
     if not kept and size <= MOST_BEHIND:
         return False
-    right = _Adding(_nothing())
+    right = _Adding(_NOTHING)
     stored = None
     if 0 <= kept <= size:
         stored = _read(db, kept)
@@ -191,7 +191,7 @@ class Sets:
         if way is None:
             return None
         if way.is_from_start:
-            adding = _Adding(_nothing(), with_symbols=False)
+            adding = _Adding(_NOTHING, with_symbols=False)
             for hashes in _hashes(db, way.start, way.stop):
                 adding.add(hashes)
             return SetState(epoch, size, adding.lanes.digest(), adding.lanes, adding.edge.root())
@@ -324,8 +324,8 @@ def _way(size: int, have: int, most: int | None) -> _Way | None:
     return None if most is not None and way.stop - way.start > most else way
 
 
-def _nothing() -> _Values:
-    return _Values(0, 0, LtHash().to_bytes(), RightEdge(), Symbols().to_bytes(0, SYMBOLS))
+# All that is told of no operations is zeros, which take longer to spell than a small log to read.
+_NOTHING = _Values(0, 0, bytes(LANES_BYTES), RightEdge(), bytes(SYMBOLS * SYMBOL_BYTES))
 
 
 def _followed(db: sqlite3.Connection, values: _Values, size: int, total: int) -> _Values | None:
@@ -352,7 +352,7 @@ def _hashes(db: sqlite3.Connection, start: int, stop: int) -> Iterator[list[byte
 def _read(db: sqlite3.Connection, kept: int, *, with_symbols: bool = True) -> _Values | None:
     """What is kept, without a look at whether it fits the log; None where it is spoilt."""
     if not kept:
-        return _nothing() if with_symbols else _nothing()._replace(symbols=b"")
+        return _NOTHING if with_symbols else _NOTHING._replace(symbols=b"")
     row = db.execute("SELECT total, lanes, edge FROM log_set").fetchone()
     if row is None or any(type(part) is not bytes for part in row):
         return None

@@ -37,6 +37,7 @@ Condition = tuple[str, list[Parameter]]
 
 IS_KIND = "c.kind = ?"
 HAS_MANIFEST = "c.manifest_heads > 0"
+HAS_STATUS = "c.status IS NOT NULL"
 IS_LISTED = "c.rid IN (SELECT rowid FROM words WHERE words MATCH ?)"
 LOOKED_UP = "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = c.rid)"
 
@@ -85,6 +86,7 @@ class Compiled(NamedTuple):
         named: where names are found in other words than those of the only free text, an expression over `names` for all
             names that it finds but inside of words; and `elsewhere` is one over `words` for what is found without the
             other words. A phrase is found in `names` in a tenth of the time.
+        has_status: whatever it finds has a status.
     """
 
     context: Context
@@ -101,6 +103,7 @@ class Compiled(NamedTuple):
     manifests: bool = False
     named: str | None = None
     elsewhere: str | None = None
+    has_status: bool = False
 
     @property
     def whole(self) -> Condition:
@@ -216,7 +219,15 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
         Match("has", "manifest") in parts,
         named,
         elsewhere,
+        has_status=any(map(_asks_status, parts)),
     )
+
+
+def _asks_status(node: Node) -> bool:
+    """Whether what a node holds for has a status, which what is to be used has not."""
+    if isinstance(node, Or):
+        return all(map(_asks_status, node.nodes))
+    return isinstance(node, Match) and node.field == "status"
 
 
 def is_invalid(judged: Judged) -> Condition:

@@ -18,6 +18,7 @@ from tui_registry.query.nodes import And, Node, Query, QueryError, Sort
 from tui_registry.replica.catalogue.current import COLUMNS, DAY, IN_CONFLICT, Row, owned_by, records_of, row_of
 from tui_registry.replica.search.compile import (
     HAS_MANIFEST,
+    HAS_STATUS,
     IS_KIND,
     IS_LISTED,
     Compiled,
@@ -385,6 +386,8 @@ def window_soon(
     place, after = _begun(state, order)
     if place != 0 or (after is not None and after[0] is None):
         return None
+    if compiled.has_status:
+        return None  # its own index is short
     along = _along(sort, compiled, None)
     kind = compiled.kind if sort.key == "updated" else None
     density = estimate(db, compiled.match, _GLANCED_AT) / max(1, records(db, kind))
@@ -426,7 +429,7 @@ def window(
     if rids is not None and len(rids) <= FEW:
         read_from = of_rids(rids)
     else:
-        read_from = Source(_along(sort, compiled, rids), *_walk(db, compiled, rids, sort))
+        read_from = Source(_along(sort, compiled, rids), *_with_status(compiled, _walk(db, compiled, rids, sort)))
     ahead, horizon = _ahead(db, ask, read_from, sort)
     parts = _parts(ask, sort, horizon)
     order, descending = _directions(ask, sort, parts)
@@ -543,6 +546,8 @@ def _walk(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None, so
         return _of_kind(compiled, ("c.rid IN (SELECT value FROM json_each(?))", [json.dumps(rids)]))
     if compiled.match is None or compiled.is_kind:
         return compiled.whole
+    if compiled.has_status and (columns := _by_columns(compiled)) is not None:
+        return columns  # whose index has little else
     in_index = estimate(db, compiled.match)
     is_exact = compiled.rest[0] == "1"
     if is_exact and in_index > _DENSE * sum(_kinds(db)) and (columns := _by_columns(compiled)) is not None:
@@ -582,10 +587,17 @@ def _of_kind(compiled: Compiled, condition: Condition) -> Condition:
     return f"{IS_KIND} AND {condition[0]}", [compiled.kind, *condition[1]]
 
 
+def _with_status(compiled: Compiled, condition: Condition) -> Condition:
+    """The condition in the words that the indexes by status need."""
+    return (f"{HAS_STATUS} AND ({condition[0]})", condition[1]) if compiled.has_status else condition
+
+
 def _along(sort: Sort, compiled: Compiled, rids: list[int] | None) -> str:
     """The catalogue along the order's own index: left to itself SQLite might sort the half of a million rows."""
     index = ORDERS[sort.key].along
-    if sort.key != "updated":
+    if compiled.has_status:
+        index = index.replace("catalogue_", "catalogue_status_")
+    elif sort.key != "updated":
         pass
     elif rids is None and compiled.conflicts:
         index = "catalogue_conflicts"

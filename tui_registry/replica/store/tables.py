@@ -546,6 +546,17 @@ _VERSION_2 = (
     "ALTER TABLE catalogue ADD COLUMN manifest_heads INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE catalogue ADD COLUMN status TEXT",
     "CREATE INDEX catalogue_manifests ON catalogue (updated_at, rid) WHERE manifest_heads > 0",
+    # Every order of what is not simply to be used: deprecated records may lie together at the far end of any of them.
+    *(
+        f"CREATE INDEX catalogue_status_{order} ON catalogue ({column}, rid, status, kind) WHERE status IS NOT NULL"
+        for order, column in (
+            ("updated", "updated_at"),
+            ("created", "created_at"),
+            ("name", "name COLLATE NOCASE"),
+            ("parameters", "parameters"),
+            ("context", "context_length"),
+        )
+    ),
     # Whose manifest alone is in conflict is to be found, and settled, too.
     "DROP INDEX catalogue_conflicts",
     "CREATE INDEX catalogue_conflicts ON catalogue (updated_at, rid) WHERE live_heads > 1 OR manifest_heads > 1",

@@ -162,11 +162,15 @@ class RecordActions(Part):
     async def action_copy(self) -> None:
         if self._marked:
             entries = await self.read(_read_entries, self.datastore, self._marked, unwanted())
-            await copy_records(self.screen, entries)
+            await self._copy(entries)
             return
         entry = await self._entry()
         if entry is not None:
-            await copy_records(self.screen, [entry])
+            await self._copy([entry])
+
+    async def _copy(self, entries: Sequence[Entry]) -> None:
+        behind = await self.read(self.datastore.manifests.of, [entry.id for entry in entries])
+        await copy_records(self.screen, entries, behind)
 
     @flow
     async def action_compare(self) -> None:
@@ -186,7 +190,8 @@ class RecordActions(Part):
         if len(entries) < LEAST:
             self.say("too few are left to compare: the others were deleted meanwhile", "problem")
         else:
-            await self.ask(compare.CompareScreen(entries, lambda entry: browse.DetailScreen(refs[entry.id])))
+            behind = await self.read(self.datastore.manifests.of, [entry.id for entry in entries])
+            await self.ask(compare.CompareScreen(entries, lambda entry: browse.DetailScreen(refs[entry.id]), behind))
 
     @flow(writes=True)
     async def action_name_owner(self) -> None:
@@ -306,12 +311,12 @@ class RecordActions(Part):
             await self._undo(record_id)
 
     @flow(writes=True)
-    async def undo(self, record_id: str) -> None:
-        """Undo the last operation on that record, after a question."""
-        await self._undo(record_id)
+    async def undo(self, record_id: str, *, of_manifest: bool | None = None) -> None:
+        """Undo the last operation on that record, or on its manifest, after a question."""
+        await self._undo(record_id, of_manifest)
 
-    async def _undo(self, record_id: str) -> None:
-        undo: Undo = await self.read(plan_undo, self.datastore, record_id)
+    async def _undo(self, record_id: str, of_manifest: bool | None = None) -> None:
+        undo: Undo = await self.read(plan_undo, self.datastore, record_id, of_manifest)
         if undo.batch is not None:
             which = await self.ask(_question_how_much(undo, undo.batch))
             if which == "all":

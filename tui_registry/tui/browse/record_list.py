@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widgets import Static
 
+from tui_registry import query
 from tui_registry.datastore import Row
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.owners import LIKE_MARK, is_marked, owner_cell
@@ -193,14 +194,12 @@ class RecordList(WindowList[Row, Span]):
         strip = super().draw(item, columns, width, styles, pointed)
         if not self._texts:
             return strip
-        from tui_registry.query import found_in  # the first frame has nothing to mark
-
         # Cut by characters, as `draw` put the name in one segment: what a sign of several characters takes in cells is
         # not the sum of them.
         *before, name = list(strip)[: _NAME + 1]
         marked: list[Segment] = []
         at = 0
-        for start, end in found_in(name.text, self._texts):
+        for start, end in query.found_in(name.text, self._texts):
             found = Segment(name.text[start:end], FOUND if name.style is None else name.style + FOUND)
             marked += [Segment(name.text[at:start], name.style), found]
             at = end

@@ -26,6 +26,7 @@ _STATUSES: Final = (
     ("Deprecated", "deprecated", "better not: say what to use instead"),
     ("Withdrawn", "withdrawn", "not to be used at all: say why"),
 )
+_A: Final = {"model": "a model", "agent": "an agent"}
 
 
 class StatusScreen(Dialog[Record]):
@@ -98,6 +99,11 @@ class StatusScreen(Dialog[Record]):
 
     async def _problem(self) -> str:
         """What keeps it from being signed, which is shown; empty for nothing."""
+        typed = self._lines[1].value.strip()
+        if typed and not _is_id(typed) and self.query_one(OptionList).highlighted:
+            sentence = f"{safe_text(typed, 40)} is no id: Enter looks for {_A[self._entry.kind]} of that name"
+            self.query_one(".wrong", Static).update(Content.styled(sentence, "$foreground-muted"))
+            return sentence
         try:
             found = await self.read(self.datastore.check, self._entry.kind, self._entry.record, self._said())
         except RegistryError as error:
@@ -138,7 +144,7 @@ class StatusScreen(Dialog[Record]):
         _, heir = self._lines
         typed = heir.value.strip()
         if typed and not _is_id(typed) and self.query_one(OptionList).highlighted:
-            found = await self.ask(PickModel(typed, None, kind=self._entry.kind))
+            found = await self.ask(PickModel(typed, None, kind=self._entry.kind, without=self._entry.id))
             if found is None:
                 heir.focus()
                 return

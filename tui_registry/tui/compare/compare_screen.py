@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar, Final
 
 from rich.cells import cell_len
@@ -17,6 +18,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui_registry.datastore import Datastore, Entry
+from tui_registry.errors import Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.compare import (
     DIFFERS,
@@ -245,15 +247,22 @@ class CompareScreen(FrameScreen[None]):
         "compare.open", "compare.next", "compare.differing", "compare.copy", "compare.back", "app.help", "app.palette",
     )  # fmt: skip
 
-    def __init__(self, entries: Sequence[Entry], detail_of: Callable[[Entry], Screen[None]]) -> None:
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        detail_of: Callable[[Entry], Screen[None]],
+        behind: Mapping[str, Record] = MappingProxyType({}),
+    ) -> None:
         """
         Args:
             entries: two to four of them.
             detail_of: makes the screen that shows one in full.
+            behind: the manifests of those that have one, by the id of the record.
         """
         super().__init__()
         self._entries = list(entries)
         self._gone: frozenset[str] = frozenset()
+        self._behind = behind
         self._detail_of = detail_of
         self._table = CompareTable()
 
@@ -270,13 +279,13 @@ class CompareScreen(FrameScreen[None]):
 
     @flow(group="entries", exclusive=True, background=True)
     async def _read(self) -> None:
-        now = await self.read(_read_again, self.datastore, self._entries)
+        now, self._behind = await self.read(_read_again, self.datastore, self._entries)
         self._entries = [then if entry is None else entry for then, entry in zip(self._entries, now, strict=True)]
         self._gone = frozenset(then.id for then, entry in zip(self._entries, now, strict=True) if entry is None)
         self._show()
 
     def _show(self) -> None:
-        self._table.show(compare(self._entries, self.host.now(), self._gone))
+        self._table.show(compare(self._entries, self.host.now(), self._gone, self._behind))
         self._say_what_is_there()
 
     def _say_what_is_there(self) -> None:
@@ -359,9 +368,10 @@ class CompareScreen(FrameScreen[None]):
         self.dismiss(None)
 
 
-def _read_again(datastore: Datastore, entries: Sequence[Entry]) -> list[Entry | None]:
-    """The same records as they are now, None for those that are gone."""
-    return [datastore.entry(entry.id, entry.kind) for entry in entries]
+def _read_again(datastore: Datastore, entries: Sequence[Entry]) -> tuple[list[Entry | None], dict[str, Record]]:
+    """The same records as they are now, None for those that are gone; and the manifests of those that have one."""
+    behind = datastore.manifests.of(entry.id for entry in entries)
+    return [datastore.entry(entry.id, entry.kind) for entry in entries], behind
 
 
 _PLAIN: Final[Tone] = "plain"

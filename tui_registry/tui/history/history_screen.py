@@ -355,7 +355,7 @@ class HistoryScreen(FrameScreen[None]):
         elif not operation.is_head:
             self.say("later operations build upon this one: r restores what it wrote", "problem")
         else:
-            self._record.undo(operation.id)
+            self._record.undo(operation.id, of_manifest=operation.of == "manifest")
 
     @flow
     async def action_copy(self) -> None:

@@ -312,6 +312,7 @@ class OperationList(WindowList[Operation, tuple[int, ...]]):
 _ARRIVED: Final = Column("ARRIVED", 7, right=True)
 _WRITTEN: Final = Column("WRITTEN", 7, right=True)
 _DID: Final = Column("DID", 12)
+_DID_WHOLE: Final = Column("DID", 21)  # `brought back manifest`
 _KIND: Final = Column("KIND", 5)
 _VERSION: Final = Column("VERSION", 9)
 _BY: Final = Column("BY", 14)
@@ -319,7 +320,7 @@ _NOW: Final = Column("NOW", 7)
 _CLOCK: Final = Column("CLOCK", 5, right=True)
 _HASH: Final = Column("OPERATION", 12)
 
-_BY_IMPORTANCE: Final = (_DID, _BY, _NOW, _VERSION, _KIND, _HASH, _CLOCK)
+_BY_IMPORTANCE: Final = (_BY, _NOW, _VERSION, _KIND, _HASH, _CLOCK)
 _AFTER_NAME: Final = (_VERSION, _BY, _NOW, _CLOCK, _HASH)
 
 
@@ -330,14 +331,17 @@ def operation_columns(width: int, *, by_time: bool = False) -> tuple[Column, ...
         by_time: the list goes by the times that operations state, and shows those.
     """
     when = _WRITTEN if by_time else _ARRIVED
+    # What was done to a manifest is told whole before there is more to tell.
+    first = sum(column.width + GAP for column in (when, _DID_WHOLE, _BY, _NOW))
+    did = _DID if width - first < _LEAST_NAME else _DID_WHOLE
     chosen: list[Column] = []
     left = width
-    for column in (when, *_BY_IMPORTANCE):
+    for column in (when, did, *_BY_IMPORTANCE):
         if left - column.width - GAP < _LEAST_NAME:
             break
         chosen.append(column)
         left -= column.width + GAP
-    before = [column for column in (when, _DID, _KIND) if column in chosen]
+    before = [column for column in (when, did, _KIND) if column in chosen]
     after = [column for column in _AFTER_NAME if column in chosen]
     return (*before, Column("NAME", max(1, left)), *after)
 

@@ -6,10 +6,11 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal
 
 from tui_registry.datastore import Entry
-from tui_registry.errors import Json
+from tui_registry.errors import Json, Record
 from tui_registry.text import address_short, exact, safe_text
 from tui_registry.tui import kit
 from tui_registry.tui.kit.flows import FlowScreen
@@ -25,8 +26,14 @@ NOUNS: Final[dict[What, tuple[str, str]]] = {
 MOST_FOR_A_TERMINAL: Final = 70_000
 
 
-async def copy_records(screen: FlowScreen[None], entries: Sequence[Entry]) -> None:
-    """Ask what of these records to copy, and copy it; nothing where there is none. A step of a flow of the screen."""
+async def copy_records(
+    screen: FlowScreen[None], entries: Sequence[Entry], behind: Mapping[str, Record] = MappingProxyType({})
+) -> None:
+    """Ask what of these records to copy, and copy it; nothing where there is none. A step of a flow of the screen.
+
+    Args:
+        behind: the manifests of those that have one, by the id of the record.
+    """
     if not entries:
         return
     first, many = entries[0], len(entries) > 1
@@ -36,7 +43,7 @@ async def copy_records(screen: FlowScreen[None], entries: Sequence[Entry]) -> No
         f"Copy of {_named(entries)}",
         [
             kit.Choice("i", "id", NOUNS["id"][many], id_note),
-            kit.Choice("j", "json", "JSON", "one record a line" if many else "as it is signed"),
+            kit.Choice("j", "json", "JSON", _how("one record a line" if many else "as it is signed", behind)),
             kit.Choice("s", "share", NOUNS["share"][many], "name, id and owner: a search that finds it anywhere"),
             kit.Choice("o", "owner", NOUNS["owner"][many], owner_note),
             kit.Choice("w", "file", "JSON into a file", "in the replica's folder"),
@@ -45,12 +52,14 @@ async def copy_records(screen: FlowScreen[None], entries: Sequence[Entry]) -> No
     )
     chosen = await screen.ask(question)
     if chosen == "file":
-        await write_text(screen, text_to_copy("json", entries), _noun(entries, "json"), "copied.json")
+        await write_text(screen, text_to_copy("json", entries, behind), _noun(entries, "json"), "copied.json")
     for what in NOUNS:
         if what == chosen:
             file = "copied.json" if what == "json" else "copied.txt"
             otherwise = "; not there? y w writes a file"
-            await copy_text(screen, text_to_copy(what, entries), _noun(entries, what), otherwise=otherwise, file=file)
+            await copy_text(
+                screen, text_to_copy(what, entries, behind), _noun(entries, what), otherwise=otherwise, file=file
+            )
 
 
 async def copy_text(
@@ -81,13 +90,17 @@ async def write_text(screen: FlowScreen[None], text: str, noun: str, file: str) 
         screen.say(f"wrote {noun} to {path}", "done")
 
 
-def text_to_copy(what: What, entries: Sequence[Entry]) -> str:
-    """The text: of one record its JSON is laid out, of several each takes a line."""
+def text_to_copy(what: What, entries: Sequence[Entry], behind: Mapping[str, Record] = MappingProxyType({})) -> str:
+    """The text: of one record its JSON is laid out, of several each takes a line. What stands behind a record is its
+    member `manifest`, as `import` and `register` read it."""
     match what:
-        case "json" if len(entries) == 1:
-            return json.dumps(entries[0].record, ensure_ascii=False, indent=2)
         case "json":
-            return "\n".join(json.dumps(entry.record, ensure_ascii=False) for entry in entries)
+            told = [
+                {**entry.record, **({"manifest": behind[entry.id]} if entry.id in behind else {})} for entry in entries
+            ]
+            if len(told) == 1:
+                return json.dumps(told[0], ensure_ascii=False, indent=2)
+            return "\n".join(json.dumps(record, ensure_ascii=False) for record in told)
         case "id":
             return "\n".join(entry.id for entry in entries)
         case "share":
@@ -125,6 +138,10 @@ def write_copy(folder: Path, name: str, text: str) -> Path:
     path = folder / name
     path.write_text(f"{text}\n", encoding="utf-8")
     return path
+
+
+def _how(words: str, behind: Mapping[str, Record]) -> str:
+    return f"{words}, with {'the manifest' if len(behind) == 1 else 'manifests'}" if behind else words
 
 
 def _noun(entries: Sequence[Entry], what: What) -> str:

@@ -16,6 +16,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui_registry import query
 from tui_registry.present.owners import LIKE_MARK, LIKE_MARK_MEANS
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import HEADINGS, Where, actions_for, bindings_for
@@ -93,8 +94,6 @@ def page_text(markdown: str, width: int) -> Content:
 
 def help_text(places: Iterable[Where], width: int) -> Content:
     """All keys by place, then how to search."""
-    from tui_registry.query import GRAMMAR
-
     lines: list[Content] = []
     for place in places:
         shown = [action for action in actions_for(place) if action.keys]
@@ -113,5 +112,5 @@ def help_text(places: Iterable[Where], width: int) -> Content:
     )
     lines += field("  gone", "The record is deleted, and this did it", width, _KEYS_WIDTH)
     lines += heading("Searching")
-    lines += [Content(f"  {line}") for line in safe_text(GRAMMAR, newlines=True).rstrip().split("\n")]
+    lines += [Content(f"  {line}") for line in safe_text(query.GRAMMAR, newlines=True).rstrip().split("\n")]
     return stack(lines[1:])

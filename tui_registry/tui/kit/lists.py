@@ -5,24 +5,29 @@ A feature's list says which columns there are and what stands in them. Its rows 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import ClassVar, Final, Generic, TypeVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
+from textual import events, on
 from textual.cache import LRUCache
+from textual.containers import Vertical
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets import Static
 
 from tui_registry.frozen import NamedTuple
 from tui_registry.text import ELLIPSIS, safe_text
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.host import host_of
+from tui_registry.tui.kit.text_flow import Layout, TextBody
 
 Item = TypeVar("Item")
 Span = TypeVar("Span")
@@ -346,6 +351,83 @@ class ItemList(CursorList[Item], Generic[Item]):
             self.bring_into_view()
             self.refresh()
         self.post_message(self.Highlighted(by_hand=False))
+
+
+class ListAndText(Vertical, Generic[Item]):
+    """A list above, and below it the text of the line under its cursor, into which Enter leads; where nothing is
+    listed, words in the place of both. A screen with the class `-tall` gives the text more room."""
+
+    DEFAULT_CSS: ClassVar[str] = """
+    ListAndText TextBody {
+        height: 10;
+        padding: 0 1;
+        border-top: solid $foreground 20%;
+    }
+    ListAndText TextBody:focus {
+        border-top: solid $primary;
+    }
+    .-tall ListAndText TextBody {
+        height: 45%;
+    }
+    ListAndText > .nothing {
+        display: none;
+        width: 1fr;
+        height: 1fr;
+        padding: 2 4;
+    }
+    ListAndText.-nothing > * {
+        display: none;
+    }
+    ListAndText.-nothing > .nothing {
+        display: block;
+    }
+    """
+
+    def __init__(self, items: ItemList[Item], nothing: Content) -> None:
+        super().__init__()
+        self._items = items
+        self._text = TextBody()
+        self._none = Static(nothing, classes="nothing")
+
+    def compose(self) -> Iterable[Widget]:
+        yield from (self._items, self._text, self._none)
+
+    @property
+    def item(self) -> Item | None:
+        """What is under the cursor."""
+        return self._items.item
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is listed."""
+        return self.has_class("-nothing")
+
+    def show(self, items: Sequence[Item]) -> None:
+        """List these now."""
+        self.set_class(not items, "-nothing")
+        self._items.show(items)
+
+    def tell(self, layout: Layout) -> None:
+        """Show this text of the line under the cursor, from its beginning."""
+        self._text.text.flow(layout)
+        self._text.scroll_home(animate=False)
+
+    @on(ItemList.Chosen)
+    def _chosen(self, message: ItemList.Chosen) -> None:
+        message.stop()
+        self.read_on()
+
+    def read_on(self) -> None:
+        """From the list into the text, where something is under the cursor."""
+        if self.item is not None:
+            self._text.focus()
+
+    def go_back(self) -> bool:
+        """From the text to the list; False where one is not in the text."""
+        if not self._text.has_focus:
+            return False
+        self._items.focus()
+        return True
 
 
 class WindowList(CursorList[Item], Generic[Item, Span]):

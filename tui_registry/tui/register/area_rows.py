@@ -39,7 +39,7 @@ class AreaRow(FieldRow):
             yield Static(Content(self.field.about), classes="about")
             yield Static(classes="echo")
         yield from self.compose_control()
-        yield Static(classes="problem")
+        yield self._wrong
 
     def compose_control(self) -> ComposeResult:
         yield SafeArea(compact=True)
@@ -79,12 +79,14 @@ class TemplateRow(AreaRow):
 
     def go_to(self, problem: Problem) -> None:
         """Put the cursor into the line of the problem; from there on into the next one's."""
-        here = self.control.cursor_location[0] + 1 if self.has_focus_within else 0
-        lines = [line for line in map(line_of, self.problems) if line is not None]
-        line = next((line for line in lines if line > here), line_of(problem))
+        line = line_of(self.next_problem(self.problems) or problem)
         self.focus_control()
         if line is not None:
             self.control.move_cursor((min(line, self.control.document.line_count) - 1, 0))
+
+    def next_problem(self, problems: Sequence[Problem]) -> Problem | None:
+        here = self.control.cursor_location[0] + 1 if self.has_focus_within else 0
+        return next((problem for problem in problems if (line_of(problem) or 0) > here), None)
 
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:

@@ -200,6 +200,17 @@ class EntriesRow(FieldRow):
         else:
             self.open(place, name)
 
+    def next_problem(self, problems: Sequence[Problem]) -> Problem | None:
+        order = ["", *(_name(member) for member in self.field.members)]
+        inside = (name for name, row in self._members.items() if row.has_focus_within)
+        here = (-1, 0) if self._open is None else (self._open, order.index(next(inside, "")))
+
+        def at(problem: Problem) -> tuple[int, int]:
+            place, name = _place(problem)
+            return (-1, 0) if place is None else (place, order.index(name) if name in order else 0)
+
+        return min((problem for problem in problems if at(problem) > here), key=at, default=None)
+
     @property
     def focused_part(self) -> Widget:
         """What of the row must be in sight: the row of the member that has the focus."""

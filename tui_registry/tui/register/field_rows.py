@@ -27,6 +27,7 @@ from tui_registry.tui.register.inputs import SafeInput, shown_line
 from tui_registry.tui.register.known_words import Ask, LicenceSuggester
 
 _HIDDEN = "hidden characters"
+_WITHOUT_ECHO = ("text", "choice", "choices", "flag")
 
 
 class RowMessage(Message):
@@ -65,18 +66,21 @@ class FieldRow(Vertical):
         self.text = text
         self.ask: Ask | None = None
         self._shown = self._echo = ""
+        # Few rows ever have one: it is made when there is something to say
         self._origin: Static | None = None
+        self._wrong = Static(classes="problem")
+        self._wrong.display = False
         self.problems: list[Problem] = []
 
     def compose(self) -> ComposeResult:
         with Horizontal(classes="line"):
             yield Static(Content(self.field.label), classes="label")
             yield from self.compose_control()
-            yield Static(classes="echo")
-        yield Static(classes="problem")
+            if self.field.control not in _WITHOUT_ECHO:
+                yield Static(classes="echo")
+        yield self._wrong
 
     def on_mount(self) -> None:
-        self.query_one(".problem").display = False
         self.put(self.text)
 
     # ---- for the screen
@@ -93,15 +97,13 @@ class FieldRow(Vertical):
         self.problems = problems
         lines = self.problem_lines(problems)
         wrong = any(problem.severity == "error" for problem in problems)
-        line = self.query_one(".problem", Static)
-        line.update(Content("\n".join(lines)))
-        line.display = bool(lines)
+        self._wrong.update(Content("\n".join(lines)))
+        self._wrong.display = bool(lines)
         self.set_class(wrong, "-wrong")
         self.set_class(bool(lines) and not wrong, "-warned")
 
     def show_origin(self, words: str) -> None:
         """Show where the value came from; empty for a value that a person gave."""
-        # Few rows of few forms ever have such a line: it is made when there is something to say
         if words and self._origin is None:
             self._origin = Static(classes="origin")
             self.mount(self._origin, after=0)
@@ -112,6 +114,10 @@ class FieldRow(Vertical):
     def go_to(self, problem: Problem) -> None:  # noqa: ARG002 - a row with many lines goes to the line
         """Put the cursor where the problem is."""
         self.focus_control()
+
+    def next_problem(self, problems: Sequence[Problem]) -> Problem | None:  # noqa: ARG002 - a row with many lines has some
+        """Of these problems of the field the first one after the cursor, None where the row has one place only."""
+        return None
 
     def focus_control(self) -> None:
         """Put the cursor into the field."""
@@ -166,7 +172,11 @@ class FieldRow(Vertical):
         # Its size is fixed, so that typing never lays out the whole form anew
         if words != self._echo:
             self._echo = words
-            self.query_one(".echo", Static).update(Content(words), layout=False)
+            beside = next(iter(self.query(".echo").results(Static)), None)
+            if beside is None:  # something is to be said of a row that has no room for it by itself
+                self.query_one(".line").mount(Static(Content(words), classes="echo"))
+            else:
+                beside.update(Content(words), layout=False)
 
     @property
     def is_entered(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
 
 from textual import on
 from textual.app import ComposeResult
@@ -47,17 +48,31 @@ class Form(Horizontal):
         yield Container(id="form-holder")
 
     async def show(self, state: FormState, ask: Ask) -> None:
-        """Show a form, its cursor in the first field; `ask` completes what is typed."""
+        """Show a form, its cursor in the first field; `ask` completes what is typed.
+
+        What is in sight at first is painted before the rest is made. Keys wait for all of it.
+        """
         body = FormBody(state, ask)
         holder = self.query_one("#form-holder")
         # Laid out and painted once it is whole: row after row, as they are mounted, takes as long again
         with self.app.batch_update():
             await holder.remove_children()
             await holder.mount(body)
-            self.state, self.body, self.shown = state, body, True
-            for path, words in state.origins.items():
+            self.state, self.body = state, body
+            self._show_origins()
+            body.rows["name"].focus_control()
+        painted = asyncio.Event()
+        body.call_after_refresh(painted.set)
+        await painted.wait()
+        with self.app.batch_update():
+            await body.make_the_rest()
+            self._show_origins()
+        self.shown = True
+
+    def _show_origins(self) -> None:
+        for path, words in self.state.origins.items():
+            if self.body.rows[path].is_mounted:
                 self.body.rows[path].show_origin(words)
-            self.body.rows["name"].focus_control()
 
     def put_texts(self) -> None:
         """Show the texts of the state, which something other than typing changed."""
@@ -97,9 +112,10 @@ class Form(Horizontal):
             self.body.rows[field.path].go_to(problem)
 
     def next_problem(self) -> Problem | None:
-        """The first problem after the field with the cursor, None when nothing is wrong."""
+        """The first problem after the cursor, in its field or in a later one; None when nothing is wrong."""
         row = self.body.focused_row()
-        return self.state.next_problem(None if row is None else row.field.path)
+        further = None if row is None else row.next_problem(self.state.to_go_through(row.field.path))
+        return further or self.state.next_problem(None if row is None else row.field.path)
 
     def go_by(self, step: int) -> None:
         """Put the cursor so many sections further on, round the end."""
@@ -142,6 +158,7 @@ class FormBody(VerticalScroll, can_focus=False):
         self._notes = state.notes
         self._kind = state.kind
         self._choose_kind = state.record_id is None
+        self._made: list[SectionId] = []
         self.rows = {field.path: row_for(field, state.texts[field.path]) for field in form_fields(state.kind)}
         for path in COMPLETED.keys() & self.rows:
             self.rows[path].ask = ask
@@ -150,11 +167,26 @@ class FormBody(VerticalScroll, can_focus=False):
         if self._notes:
             lines = [safe_text(note, 400) for note in self._notes]
             yield Static(Content("\n".join(lines)), classes="notes")
-        for section, title in SECTIONS.items():
-            yield Static(Content(title), classes="section", id=f"section-{section}")
-            if section == "identity" and self._choose_kind:
-                yield KindRow(self._kind)
-            yield from self._rows_of(section)
+        room = self.app.size.height
+        for section in SECTIONS:
+            if room <= 0:
+                break
+            self._made.append(section)
+            parts = [*self._parts_of(section)]
+            room -= 1 + len(parts)
+            yield from parts
+
+    async def make_the_rest(self) -> None:
+        """Make the sections that are out of sight at first."""
+        later = [section for section in SECTIONS if section not in self._made]
+        self._made += later
+        await self.mount(*(part for section in later for part in self._parts_of(section)))
+
+    def _parts_of(self, section: SectionId) -> Iterator[Widget]:
+        yield Static(Content(SECTIONS[section]), classes="section", id=f"section-{section}")
+        if section == "identity" and self._choose_kind:
+            yield KindRow(self._kind)
+        yield from self._rows_of(section)
 
     def focus_section(self, section: SectionId) -> None:
         """Put the cursor into the first field of a section, its heading at the top."""

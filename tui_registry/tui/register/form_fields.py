@@ -239,10 +239,22 @@ def fresh_entry(field: FormField) -> Texts:
 
 
 def entry_words(texts: Mapping[str, str], names: Mapping[str, str] | None = None) -> str:
-    """An entry on one line: what is stated, with long numbers by their beginning, and ids by the names of records."""
-    said = [text.removeprefix(OTHER) for text in texts.values() if text.strip()]
+    """An entry on one line: what is stated, with digests by their beginning, sizes in units, and ids by the names of
+    records."""
+    said = [
+        _size_said(text) if name == "size_bytes" else text.removeprefix(OTHER)
+        for name, text in texts.items()
+        if text.strip()
+    ]
     known = {} if names is None else names
     return "  ".join(known.get(text) or _shortened(text) for text in said)
+
+
+def _size_said(text: str) -> str:
+    try:
+        return size_bytes(parse_bytes(text))
+    except ValueError:
+        return text
 
 
 def _shortened(text: str) -> str:
@@ -283,7 +295,10 @@ def read_text(field: FormField, text: str) -> Json:
                 raise ValueError(problems[0].sentence)
             return entries
         case _ if field.optional:
-            return _read_digits(text) or None
+            digits = _read_digits(text)
+            if digits and field.is_id and not _is_hex(digits):
+                raise ValueError(f"{safe_text(digits, 40)} is no id: Enter looks for a record of that name")
+            return digits or None
         case _:
             return text
 

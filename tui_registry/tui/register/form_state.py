@@ -192,13 +192,17 @@ class FormState:
 
     def next_problem(self, after: str | None) -> Problem | None:
         """The next problem of a field after that one, round the end: errors while there are any, then warnings."""
-        found = [problem for problem in self.problems() if self._path(problem)]
-        errors = [problem for problem in found if problem.severity == "error"]
+        candidates = self.to_go_through()
         order = [form_field.path for form_field in form_fields(self.kind)]
         here = order.index(after) if after in order else -1
-        candidates = errors or found
         later = (problem for problem in candidates if order.index(self._path(problem)) > here)
         return next(later, candidates[0] if candidates else None)
+
+    def to_go_through(self, path: str | None = None) -> list[Problem]:
+        """The errors of the fields, or the warnings where there are no errors; with a path those of that field."""
+        found = [problem for problem in self.problems() if self._path(problem)]
+        errors = [problem for problem in found if problem.severity == "error"]
+        return [problem for problem in errors or found if path in (None, self._path(problem))]
 
     def summary(self) -> str:
         """One line about what keeps the record from being signed."""

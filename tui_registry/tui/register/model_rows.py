@@ -118,13 +118,14 @@ class PickModel(Dialog[str]):
         compatible: Sequence[str] | None = (),
         chosen: Sequence[str] = (),
         kind: Kind = "model",
+        without: str | None = None,
     ) -> None:
         """
         Args:
             query: what the search begins with.
             compatible: the types of model that fit, as the form spells them; others are marked. None: all fit.
             chosen: ids that are in the list already.
-            kind: what is picked.
+            kind: what is picked. without: the id of a record that is not offered: the one that names the others.
         """
         super().__init__(
             f"Pick {'a model' if kind == 'model' else 'an agent'}",
@@ -134,7 +135,7 @@ class PickModel(Dialog[str]):
         self._asked = query
         self._compatible = None if compatible is None else {name.removeprefix(OTHER) for name in compatible}
         self._kind: Kind = kind
-        self._chosen = frozenset(chosen)
+        self._chosen, self._without = frozenset(chosen), without
 
     def compose_answers(self) -> Iterable[Widget]:
         yield SafeInput(shown_line(self._asked), placeholder="name, tag, params:<=8b ...")
@@ -166,7 +167,10 @@ class PickModel(Dialog[str]):
 
     def _found(self, query: str) -> Sequence[Row]:
         # In a thread: of a burst of keys, only the last one is searched for
-        return self.datastore.search(query, kind=self._kind, limit=_MOST).rows if query == self._asked else ()
+        if query != self._asked:
+            return ()
+        found = self.datastore.search(query, kind=self._kind, limit=_MOST).rows
+        return [row for row in found if row.id != self._without]
 
     def on_key(self, event: events.Key) -> None:
         move_by_arrows(event, self.query_one(OptionList))

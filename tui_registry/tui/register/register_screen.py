@@ -201,6 +201,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
         self.check()
 
     @on(KindRow.Chosen)
+    @flow(group="open")
     async def _kind_chosen(self, message: KindRow.Chosen) -> None:
         self.state.switch(message.kind)
         self._checked = False
@@ -553,7 +554,9 @@ class RegisterScreen(FrameScreen[Saved | None]):
         # Of what an agent prefers, and of nothing else, the record says which types fit
         of_agent = message.row.field.path == "preferred_models"
         compatible = split_items(self.state.texts.get("compatible_model_types", "")) if of_agent else None
-        model_id = await self.ask(PickModel(message.query, compatible, message.row.chips.items))
+        model_id = await self.ask(
+            PickModel(message.query, compatible, message.row.chips.items, without=self.state.record_id)
+        )
         if model_id is not None:
             message.row.take_in([model_id])
 
@@ -562,7 +565,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
     async def _pick_record(self, message: RecordRow.Wanted) -> None:
         # A record is replaced by one of its kind, and made from models
         kind: Kind = self.state.kind if message.row.field.path == f"{MANIFEST}superseded_by" else "model"
-        identifier = await self.ask(PickModel(message.query, None, kind=kind))
+        identifier = await self.ask(PickModel(message.query, None, kind=kind, without=self.state.record_id))
         if identifier is not None:
             message.row.take(identifier)
 

@@ -4,14 +4,13 @@ blocked. Beside the quarantine, which holds what breaks a rule: what stands here
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Final
 
 from textual import on
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Static
 
 from tui_registry.datastore import Datastore, KeptOut, LeftOutGroup
 from tui_registry.frozen import NamedTuple
@@ -24,8 +23,8 @@ from tui_registry.tui.kit.copying import copy_text
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import host_of
-from tui_registry.tui.kit.lists import GAP, Column, ItemList
-from tui_registry.tui.kit.text_flow import TextBody, field, paragraph, stack
+from tui_registry.tui.kit.lists import GAP, Column, ItemList, ListAndText
+from tui_registry.tui.kit.text_flow import field, paragraph, stack
 from tui_registry.tui.sync.owners import ask_about, in_words, taken_in
 from tui_registry.tui.sync.quarantine import counts_in_words
 
@@ -80,7 +79,6 @@ class LeftOutList(ItemList[Line]):
 class LeftOutScreen(FrameScreen[None]):
     """Over Sync; Esc leads back."""
 
-    CSS_PATH: ClassVar[str] = "left_out.tcss"
     AUTO_FOCUS: ClassVar[str] = "LeftOutList"
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012 - as Textual has it
     HEADING: ClassVar[str] = "Left out"
@@ -93,10 +91,12 @@ class LeftOutScreen(FrameScreen[None]):
     )  # fmt: skip
     NOTHING: ClassVar[tuple[str, ...]] = ("left_out.back", "app.help", "app.palette", "app.quit")
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: Sequence[Line] = ()
+
     def compose_body(self) -> Iterable[Widget]:
-        yield LeftOutList(id="left-out")
-        yield TextBody()
-        yield Static(_nothing(), id="nothing-left-out")
+        yield ListAndText(LeftOutList(id="left-out"), _nothing())
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -104,19 +104,19 @@ class LeftOutScreen(FrameScreen[None]):
         self.watch(self.host, "facts", self._read, init=False)
 
     def footer_actions(self) -> tuple[str, ...]:
-        return self.NOTHING if self.has_class("-nothing") else self.FOOTER
+        return self.NOTHING if self._left_out.is_empty else self.FOOTER
 
     @property
-    def _list(self) -> LeftOutList:
-        return self.query_one(LeftOutList)
+    def _left_out(self) -> ListAndText[Line]:
+        return self.query_one(ListAndText)
 
     # Reading
 
     @flow(background=True, exclusive=True, group="left out")
     async def _read(self) -> None:
         lines, count = await self.read(read_lines, self.datastore)
-        self.set_class(not lines, "-nothing")
-        self._list.show(lines)
+        self._lines = lines
+        self._left_out.show(lines)
         self.note(f"{plural(count, 'operation')} left out")
         wanted = sum(line.group.wanted for line in lines if line.group is not None)
         self.hint(f"{exact(wanted)} of them are asked for at the next sync" if wanted else "")
@@ -132,31 +132,23 @@ class LeftOutScreen(FrameScreen[None]):
 
     @flow(background=True, exclusive=True, group="senders")
     async def _show(self) -> None:
-        item = self._list.item
+        item = self._left_out.item
         if item is None:
             return
         last = await self.read(self.datastore.rations.left_out, _SENDERS_OF, owner=item.owner)
         senders = Counter(one.source for one in last if item.group is None or one.reason == item.group.reason)
-        body = self.query_one(TextBody)
-        body.text.flow(partial(line_in_full, item, dict(senders.most_common()), self.host.now()))
-        body.scroll_home(animate=False)
+        self._left_out.tell(partial(line_in_full, item, dict(senders.most_common()), self.host.now()))
 
     # Actions
 
-    @on(ItemList.Chosen)
-    def _chosen(self, message: ItemList.Chosen) -> None:
-        message.stop()
-        self.action_read()
-
     def action_read(self) -> None:
         """From the list into the text of the one under the cursor."""
-        if self._list.item is not None:
-            self.query_one(TextBody).focus()
+        self._left_out.read_on()
 
     @flow(writes=True)
     async def action_take_in(self) -> None:
         """Ask for what waits of the owner under the cursor, at the next sync."""
-        item = self._list.item
+        item = self._left_out.item
         if item is None:
             return
         if item.kept is not None and item.kept.blocked_at is not None:
@@ -189,26 +181,20 @@ class LeftOutScreen(FrameScreen[None]):
 
     @flow(writes=True)
     async def action_owner(self) -> None:
-        item = self._list.item
+        item = self._left_out.item
         if item is not None:
             await ask_about(self, item.owner)
 
     @flow
     async def action_copy(self) -> None:
-        item = self._list.item
+        item = self._left_out.item
         if item is not None:
             await copy_text(self, f"0x{item.owner}", f"the address of {self._named(item)}")
 
     def action_back(self) -> None:
         """From the text to the list, from the list to where it was opened."""
-        if isinstance(self.focused, TextBody):
-            self._list.focus()
-        else:
+        if not self._left_out.go_back():
             self.dismiss(None)
-
-    @property
-    def _lines(self) -> list[Line]:
-        return [line for place in range(self._list.total) if (line := self._list.item_at(place)) is not None]
 
     def _named(self, item: Line) -> str:
         return in_words(item.owner, {} if self.host.facts is None else self.host.facts.owners)

@@ -10,7 +10,6 @@ from typing import ClassVar, Final
 from textual import on
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Static
 
 from tui_registry.datastore import Quarantined
 from tui_registry.present.amounts import moment
@@ -20,8 +19,8 @@ from tui_registry.tui.kit.copying import copy_text
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import host_of
-from tui_registry.tui.kit.lists import GAP, Column, ItemList
-from tui_registry.tui.kit.text_flow import TextBody, field, paragraph, stack
+from tui_registry.tui.kit.lists import GAP, Column, ItemList, ListAndText
+from tui_registry.tui.kit.text_flow import field, paragraph, stack
 
 # More than anybody looks through; the command `quarantine` lists them all.
 MOST_LISTED: Final = 1_000
@@ -59,7 +58,6 @@ class RefusedList(ItemList[Quarantined]):
 class QuarantineScreen(FrameScreen[None]):
     """Over Sync; Esc leads back."""
 
-    CSS_PATH: ClassVar[str] = "quarantine.tcss"
     AUTO_FOCUS: ClassVar[str] = "RefusedList"
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012 - as Textual has it
     HEADING: ClassVar[str] = "Quarantine"
@@ -71,9 +69,7 @@ class QuarantineScreen(FrameScreen[None]):
     )  # fmt: skip
 
     def compose_body(self) -> Iterable[Widget]:
-        yield RefusedList(id="refused")
-        yield TextBody()
-        yield Static(_NOTHING, id="nothing-refused")
+        yield ListAndText(RefusedList(id="refused"), _NOTHING)
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -81,8 +77,8 @@ class QuarantineScreen(FrameScreen[None]):
         self.watch(self.host, "facts", self._read, init=False)
 
     @property
-    def _list(self) -> RefusedList:
-        return self.query_one(RefusedList)
+    def _refused(self) -> ListAndText[Quarantined]:
+        return self.query_one(ListAndText)
 
     # Reading
 
@@ -91,8 +87,7 @@ class QuarantineScreen(FrameScreen[None]):
         refused = await self.read(self.datastore.log.quarantine, MOST_LISTED)
         sources = await self.read(self.datastore.log.quarantine_sources)
         total, listed = sum(sources.values()), len(refused)
-        self.set_class(not listed, "-nothing")
-        self._list.show(refused)
+        self._refused.show(refused)
         self.note(f"{exact(total)} refused" + (f", the latest {exact(listed)} are listed" if listed < total else ""))
         self.hint(f"sent by {counts_in_words(sources)}" if listed else "")
 
@@ -101,37 +96,27 @@ class QuarantineScreen(FrameScreen[None]):
         message.stop()
         if message.by_hand:
             self.next_step()
-        item = self._list.item
+        item = self._refused.item
         if item is not None:
-            body = self.query_one(TextBody)
-            body.text.flow(partial(refused_in_full, item, self.host.now()))
-            body.scroll_home(animate=False)
+            self._refused.tell(partial(refused_in_full, item, self.host.now()))
 
     # Actions
 
-    @on(ItemList.Chosen)
-    def _chosen(self, message: ItemList.Chosen) -> None:
-        message.stop()
-        self.action_read()
-
     def action_read(self) -> None:
         """From the list into the text of the one under the cursor."""
-        if self._list.item is not None:
-            self.query_one(TextBody).focus()
+        self._refused.read_on()
 
     @flow
     async def action_copy(self) -> None:
         """Copy what one would show the peer that sent it."""
-        item = self._list.item
+        item = self._refused.item
         if item is not None:
             report = {**item._asdict(), "start": text_of_bytes(item.start)}
             await copy_text(self, json.dumps(report, indent=2), "the report of what was refused", file="copied.json")
 
     def action_back(self) -> None:
         """From the text to the list, from the list to Sync."""
-        if isinstance(self.focused, TextBody):
-            self._list.focus()
-        else:
+        if not self._refused.go_back():
             self.dismiss(None)
 
 
