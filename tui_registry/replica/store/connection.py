@@ -50,7 +50,7 @@ class StoreError(RegistryError):
     `bad_key`, `interrupted`, `conflict`, `no_conflict`, `differs`, `deleted`, `twice`, `bad_token_name`,
     `bad_backup`, `token_exists`, `bad_token_file`, `key_reused`, `bad_owner`, `own_key`, `bad_ration`,
     `no_room`; of a hub: `hub_view`, `hub_away`, `hub_busy`, `hub_other`, `hub_newer`, `hub_differs`,
-    `outcome_unknown`."""
+    `no_hub`, `outcome_unknown`."""
 
     def after(self, written: int) -> StoreError:
         """The same error, of a work in several steps: so many operations were written by those before."""
