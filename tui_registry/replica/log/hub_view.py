@@ -472,6 +472,8 @@ class HubView:
 
     def _expect_shared(self) -> SharedLog:
         if self.shared is None:
+            if self.id is None:
+                raise StoreError("no_hub", f"{self._pool.path.parent} is a replica of its own, and follows no hub")
             raise view_error("open it with --hub for that")
         return self.shared
 
