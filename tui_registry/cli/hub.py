@@ -103,7 +103,7 @@ def open_with_hub(args: Namespace) -> Iterator[Datastore]:
         stands = view_of(datastore, log, log.head())
     if stands.code in ("restored", "other"):
         raise StoreError("hub_other", stands.sentence)
-    with hub_log(args) as log, Datastore.open(args.data_dir, hub=log) as datastore:
+    with hub_log(args) as log, open_registry(args, hub=log) as datastore:
         yield datastore
 
 
