@@ -241,6 +241,28 @@ class TestRecover:
         # It is no news that the hub's key signed what this view had.
         assert cli("history", "--elsewhere", "--json").out == ""
 
+    def test_the_other_views_offer_what_they_alone_have_but_nothing_that_was_purged(
+        self, log: PostgresLog, cli: Cli, postgres_schema: str, data_dir: Path, tmp_path: Path
+    ) -> None:
+        all_of_it, size, lagging = lines(data_dir), log.head().size, tmp_path / "lagging"
+        with Datastore.open(lagging, hub=log) as datastore:
+            datastore.hub.follow(until=size - 2)
+        put_back(log, postgres_schema, size - 4)
+        done = cli("--data-dir", str(lagging), "hub", "recover", "--new-epoch", "--yes", "--json").json
+        assert (done["offered"], done["size"]) == (2, size - 2)
+        with Datastore.open(data_dir, hub=log) as datastore:
+            assert admin.rejoin(datastore, log)
+        assert sorted(shared_lines(log)) == sorted(all_of_it)
+        assert shared_lines(log) == lines(data_dir)
+        kept = log.rewrite(log.head(), "ab" * 16, "purged", 3, [], "0" * 64)
+        with Datastore.open(data_dir, hub=log) as datastore:
+            assert admin.rejoin(datastore, log)
+            datastore.hub.release()
+        assert log.head() == kept
+        with Datastore.open(lagging, hub=log) as datastore, psycopg.connect(postgres_schema, autocommit=True) as db:
+            db.execute("DELETE FROM hub_epochs")
+            assert not admin.rejoin(datastore, log)
+
     def test_a_folder_that_is_no_view_recovers_nothing(
         self, log: PostgresLog, cli: Cli, tmp_path: Path, data_dir: Path
     ) -> None:

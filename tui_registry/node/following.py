@@ -343,10 +343,12 @@ class Following:
         try:
             return hub.follow()
         except StoreError:
-            is_other = hub.standing().code == "other_epoch"
-            if not is_other or not self.shared.had_epoch(self._datastore.log.head(make_key=False).epoch):
+            if hub.standing().code != "other_epoch":
                 raise
-        hub.remake(whole=False)
+            from tui_registry.hub.admin import rejoin
+
+            if not rejoin(self._datastore, self.shared, offers=not self._only_reads):
+                raise
         return hub.follow()
 
     def _look(self) -> None:
