@@ -187,7 +187,7 @@ def view_of(datastore: Datastore, log: PostgresLog, head: SharedHead) -> ViewSta
     if own.epoch != head.epoch:
         if log.had_epoch(own.epoch):
             return told(
-                "other_epoch", "the hub's log was rewritten since: 'verify' makes this view anew from the shared log"
+                "other_epoch", "the hub's log was rewritten since: its node makes this view anew, or 'verify' does"
             )
         return told("restored", f"PostgreSQL knows nothing of this view's epoch: it was put back to before. {_RECOVER}")
     if own.size > head.size:
