@@ -170,7 +170,7 @@ class Turns:
         shared = self._view.shared
         if op is not None or shared is None:
             return op
-        before = shared.done(key_of(once))
+        before = self._view.asked(lambda: shared.done(key_of(once)))
         if before is None:
             return None
         self._view.follow()  # another node has done it, perhaps just now
@@ -277,7 +277,8 @@ class Turns:
                 self._waiting.clear()
         for deed in turn.deeds:
             if not deed.is_over:
-                deed.fail(error)
+                # Each raises its own, in its own thread.
+                deed.fail(StoreError(error.code, error.sentence) if type(error) is StoreError else error)
 
     def _interrupted(self, turn: _Turn) -> None:
         """This thread is to end: what it was about is for another one, but for what may have been written."""
