@@ -1,0 +1,360 @@
+"""A hub as its operators have it: a PostgreSQL that can be killed, nodes that are processes, a balancer in front of them.
+
+Between each node and PostgreSQL stands a proxy of the node's own (`tests.hub.proxy`), so that one node can lose its
+connection and the others keep theirs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack, suppress
+from itertools import count, cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.hub.postgres_server import MISSING, PostgresServer, is_installed
+from tests.hub.proxy import PATIENCE, Proxy
+from tests.replica.replicas import PLACE
+
+if TYPE_CHECKING:
+    import psycopg
+else:
+    psycopg = pytest.importorskip("psycopg", reason="needs psycopg: pip install -e '.[hub]'")
+
+_NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin")
+_SETTINGS = """
+daemon off;
+master_process off;
+pid {work}/nginx.pid;
+error_log {work}/nginx.log;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    client_max_body_size 17m;
+    client_body_temp_path {work}/nginx-body;
+    proxy_temp_path {work}/nginx-proxy;
+    fastcgi_temp_path {work}/nginx-fastcgi;
+    uwsgi_temp_path {work}/nginx-uwsgi;
+    scgi_temp_path {work}/nginx-scgi;
+    upstream nodes {{
+{servers}
+    }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://nodes;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $host;
+            proxy_connect_timeout 2s;
+            proxy_read_timeout 200s;
+            proxy_next_upstream error timeout http_502 http_503 http_504;
+        }}
+    }}
+}}
+"""
+
+
+def free_port() -> int:
+    """A port of loopback that nobody has just now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+def until(holds: Any, what: str, seconds: float = PATIENCE) -> Any:
+    """Ask again and again until the answer is a true one, and give it."""
+    end = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < end, f"in vain: {what}"
+        time.sleep(0.05)
+    return found
+
+
+# PostgreSQL
+
+
+class Postgres:
+    """A server of one's own with one database for the hub, which can be kept and put back. Use as a context manager.
+
+    Skips where there is no server to start.
+    """
+
+    def __init__(self) -> None:
+        if not is_installed():
+            pytest.skip(MISSING)
+        self.server = PostgresServer()
+
+    def __enter__(self) -> Self:
+        self.server.start()
+        self._does("CREATE DATABASE hub")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.close()
+
+    @property
+    def dsn(self) -> str:
+        """Of the hub's database."""
+        return self._of("hub")
+
+    def ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """What a statement answers, in the hub's database."""
+        with psycopg.connect(self.dsn, autocommit=True) as db:
+            asked = db.execute(sql.encode(), values or None)
+            return asked.fetchall() if asked.description else []
+
+    def restart(self) -> None:
+        """In order: every session is ended."""
+        self.server.stop()
+        self.server.start()
+
+    def kill(self) -> None:
+        """All of it at once; what it had committed is there when it is started again."""
+        self.server.kill()
+        self.server.start()
+
+    def keep(self, name: str = "kept") -> None:
+        """Make a copy of the database, byte by byte, as of a backup. Sessions are ended for that."""
+        self._copy("hub", name)
+
+    def put_back(self, name: str = "kept") -> None:
+        """Go on from such a copy, as after a restored backup."""
+        self._does("DROP DATABASE hub WITH (FORCE)")
+        self._copy(name, "hub")
+
+    def _copy(self, source: str, to: str) -> None:
+        # Who comes meanwhile is turned away: a copy is made of what nobody uses.
+        self._does(f"ALTER DATABASE {source} ALLOW_CONNECTIONS false")
+        self._does(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{source}'")
+        try:
+            until(lambda: not self._sessions(source), "a session does not end")
+            self._does(f"CREATE DATABASE {to} TEMPLATE {source} STRATEGY file_copy")
+        finally:
+            self._does(f"ALTER DATABASE {source} ALLOW_CONNECTIONS true")
+        self._does(f"ALTER DATABASE {to} ALLOW_CONNECTIONS true")
+
+    def _sessions(self, name: str) -> list[tuple[Any, ...]]:
+        return self._does(f"SELECT pid FROM pg_stat_activity WHERE datname = '{name}'")
+
+    def _does(self, sql: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.server.dsn, autocommit=True) as db:
+            asked = db.execute(sql.encode())
+            return asked.fetchall() if asked.description else []
+
+    def _of(self, database: str) -> str:
+        return urlsplit(self.server.dsn)._replace(path=f"/{database}").geturl()
+
+
+# Nodes
+
+
+class Node:
+    """One `serve --hub`, a process; what it writes goes to a file.
+
+    Attributes:
+        folder: its view. url: the same for each of its processes.
+    """
+
+    def __init__(self, number: int, place: Path, dsn: str, *words: str) -> None:
+        self.number = number
+        self.folder = place / f"node-{number}"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.journal = place / f"node-{number}.log"
+        self._dsn, self._words = dsn, words
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, *words: str, limits: Any = None) -> None:
+        """Begin a process, and wait until it listens."""
+        assert self.process is None
+        command = [sys.executable, "-m", "tui_registry", "--data-dir", str(self.folder), "serve", "--json"]
+        with self.journal.open("a") as journal:
+            self.process = subprocess.Popen(
+                [*command, f"--port={self.port}", "--log-format=json", *self._words, *words],
+                stdout=subprocess.PIPE, stderr=journal, text=True, preexec_fn=limits,
+                env={**os.environ, "TUI_REGISTRY_HUB": self._dsn},
+            )  # fmt: skip
+        assert self.process.stdout is not None
+        told = self.process.stdout.readline()
+        assert told, self.journal.read_text()[-3000:]
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def end(self) -> int:
+        """Tell it to end, and wait."""
+        return self._ended(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._ended(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    def _ended(self, told: signal.Signals) -> int:
+        if self.process is None:
+            return 0
+        self.process.send_signal(told)
+        if told == signal.SIGTERM:
+            self.process.send_signal(signal.SIGCONT)
+        with self.process:
+            code = self.process.wait(PATIENCE)
+        self.process = None
+        return code
+
+    def readiness(self) -> dict[str, Any]:
+        """What `/health/ready` says, with its status; of one that does not answer, nothing."""
+        try:
+            answer = httpx.get(f"{self.url}/health/ready", timeout=10)
+        except httpx.TransportError:
+            return {}
+        return {"status_code": answer.status_code, **answer.json()}
+
+    def is_ready(self) -> bool:
+        return self.readiness().get("status_code") == 200
+
+    def head(self) -> dict[str, Any]:
+        told: dict[str, Any] = httpx.get(f"{self.url}/sync/head", timeout=10).json()
+        return told
+
+    def notes(self) -> list[str]:
+        """What it said of itself so far."""
+        lines = [json.loads(line) for line in self.journal.read_text().splitlines() if line.startswith("{")]
+        return [line["message"] for line in lines if line.get("event") == "note"]
+
+
+# The balancer
+
+
+class Balancer:
+    """nginx over the nodes, or where there is none a round of connections. Use as a context manager."""
+
+    def __init__(self, ports: list[int]) -> None:
+        self._ports = ports
+        self._work = Path(tempfile.mkdtemp(prefix="hub-balancer-"))
+        self._stack = ExitStack()
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._stack.callback(shutil.rmtree, self._work)
+        if _NGINX is None:
+            self._stack.enter_context(_Round(self.port, self._ports))
+            return self
+        servers = "\n".join(f"        server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;" for port in self._ports)
+        settings = self._work / "nginx.conf"
+        settings.write_text(_SETTINGS.format(work=self._work, port=self.port, servers=servers))
+        process = self._stack.enter_context(subprocess.Popen([_NGINX, "-c", settings], stderr=subprocess.DEVNULL))
+        self._stack.callback(process.terminate)
+        until(self._listens, "nginx does not start")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port)).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+
+class _Round:
+    """Gives each connection to the next port, or to the one behind that where nobody listens."""
+
+    def __init__(self, port: int, ports: list[int]) -> None:
+        self._listening = socket.create_server(("127.0.0.1", port))
+        self._ports = cycle(ports)
+        self._tries = len(ports)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                for port in [next(self._ports) for _ in range(self._tries)]:
+                    with suppress(ConnectionRefusedError):
+                        node = socket.create_connection(("127.0.0.1", port))
+                        threading.Thread(target=_pour, args=(client, node), daemon=True).start()
+                        threading.Thread(target=_pour, args=(node, client), daemon=True).start()
+                        break
+                else:
+                    client.close()
+
+
+def _pour(source: socket.socket, to: socket.socket) -> None:
+    with suppress(OSError):
+        while piece := source.recv(1 << 16):
+            to.sendall(piece)
+    for end in (source, to):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()
+
+
+# All of it
+
+
+class Fleet:
+    """A hub of so many nodes. Use as a context manager: nothing of it is left behind.
+
+    Attributes:
+        token: for writing and pushing, known to all nodes.
+    """
+
+    def __init__(self, nodes: int, postgres: Postgres) -> None:
+        self.postgres = postgres
+        self._stack = ExitStack()
+        self._count = nodes
+        self.nodes: list[Node] = []
+        self.proxies: list[Proxy] = []
+        self.token = ""
+        self._names = count()
+        self.place = Path(tempfile.mkdtemp(prefix="hub-fleet-", dir=PLACE))
+        self._stack.callback(shutil.rmtree, self.place)
+        self.balancer = Balancer([])
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def command(self, folder: Path, *words: str, code: int = 0, env: dict[str, str] | None = None) -> str:
+        """A command of the program on a folder; what it prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", "tui_registry", "--data-dir", str(folder), *words],
+            env={**os.environ, "TUI_REGISTRY_HUB": self.postgres.dsn, **(env or {})},
+            capture_output=True, text=True, check=False, timeout=PATIENCE,
+        )  # fmt: skip
+        assert done.returncode == code, (words, done.stdout, done.stderr)
+        return done.stdout
