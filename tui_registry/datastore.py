@@ -12,6 +12,7 @@ It opens a replica and holds its parts, which have the statements:
     registry.tokens     the tokens that this replica's node takes
     registry.rations    whom it hides and takes nothing of, how much it takes from whom, and what it left out
     registry.imports    what sources described before, and what a description is to the records that are here
+    registry.hub        how it follows the log that it shares with other nodes, where it is a view of one
     registry.key        the key that signs
     registry.mark       how far the log was given to others: notices a replica that was put back to an older copy
 
@@ -54,6 +55,7 @@ from tui_registry.replica.catalogue.manifests import ManifestEntry as ManifestEn
 from tui_registry.replica.catalogue.resembling import Like
 from tui_registry.replica.log.batches import BESIDE, RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
+from tui_registry.replica.log.hub_view import Followed, HubStanding, HubView, Remade
 from tui_registry.replica.log.left_out import (
     EVERYBODY as EVERYBODY,
     NO_RATION as NO_RATION,
@@ -69,6 +71,7 @@ from tui_registry.replica.log.left_out import (
 )
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
 from tui_registry.replica.log.peers import Cursor, Faces, Peer, Peers, Spoilt, Standing
+from tui_registry.replica.log.turns import Turns
 from tui_registry.replica.log.versions import (
     HistoryEntry,
     LastOperation,
@@ -113,6 +116,17 @@ if TYPE_CHECKING:
     from tui_registry.replica.log.mark import Mark, Restored as Restored, Shared as Shared
     from tui_registry.replica.log.purging import PurgeAmounts as PurgeAmounts
     from tui_registry.replica.log.retries import Once as Once
+    from tui_registry.replica.log.shared_log import (
+        MOST_BYTES as MOST_BYTES,
+        MOST_OPS as MOST_OPS,
+        NO_CHAIN as NO_CHAIN,
+        DoneOnce as DoneOnce,
+        SharedHead as SharedHead,
+        SharedLog as SharedLog,
+        SharedOp as SharedOp,
+        SharedTurn as SharedTurn,
+        chained as chained,
+    )
     from tui_registry.replica.search.searcher import Searcher
     from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue as FacetValue
     from tui_registry.replica.store.backup_file import Copied
@@ -129,6 +143,20 @@ else:
             "TakenIn": "tui_registry.replica.log.local",
             **dict.fromkeys(("Restored", "Shared"), "tui_registry.replica.log.mark"),
             "Once": "tui_registry.replica.log.retries",
+            **dict.fromkeys(
+                (
+                    "DoneOnce",
+                    "MOST_BYTES",
+                    "MOST_OPS",
+                    "NO_CHAIN",
+                    "SharedHead",
+                    "SharedLog",
+                    "SharedOp",
+                    "SharedTurn",
+                    "chained",
+                ),
+                "tui_registry.replica.log.shared_log",
+            ),
             **dict.fromkeys(("Facets", "FacetValue"), "tui_registry.replica.search.vocabulary"),
             "PurgeAmounts": "tui_registry.replica.log.purging",
             "VerifyReport": "tui_registry.replica.audit",
@@ -136,6 +164,9 @@ else:
     )[0]
 
 __all__ = [
+    "MOST_BYTES",
+    "MOST_OPS",
+    "NO_CHAIN",
     "ApplyReport",
     "Arrival",
     "Beside",
@@ -144,6 +175,7 @@ __all__ = [
     "Cursor",
     "Datastore",
     "Described",
+    "DoneOnce",
     "Draft",
     "Elsewhere",
     "Entry",
@@ -151,8 +183,11 @@ __all__ = [
     "FacetValue",
     "Facets",
     "FieldChange",
+    "Followed",
     "Head",
     "HistoryEntry",
+    "HubStanding",
+    "HubView",
     "ImportRun",
     "KeptOut",
     "LeftOut",
@@ -169,11 +204,16 @@ __all__ = [
     "Ration",
     "RecordChange",
     "Rejection",
+    "Remade",
     "Restored",
     "Reverse",
     "Row",
     "SaidBy",
     "Shared",
+    "SharedHead",
+    "SharedLog",
+    "SharedOp",
+    "SharedTurn",
     "Spoilt",
     "Standing",
     "Stats",
@@ -189,6 +229,7 @@ __all__ = [
     "WriteBatch",
     "carry_out",
     "carry_out_reverse",
+    "chained",
     "plan_undo",
     "revision_of",
     "revision_with",
@@ -225,19 +266,21 @@ class Datastore:
     a ValueError in a sentence, before anything is done.
     """
 
-    def __init__(self, data_dir: Path, pool: Pool, clock: Callable[[], int]) -> None:
+    def __init__(self, data_dir: Path, pool: Pool, clock: Callable[[], int], shared: SharedLog | None = None) -> None:
         """Use `Datastore.open`."""
         self.data_dir = data_dir
         self._pool = pool
         self._clock = clock
         self.key = Key(data_dir, pool, clock)
+        self.log = Log(pool, self.key)
+        self.hub = HubView(pool, self.log, clock, shared)
+        self._turns = Turns(pool, self.hub)
         self.names = OwnerNames(pool)
         self.domains = Domains(pool, clock)
         self.searches = Searches(pool, clock)
         self.drafts = Drafts(pool, clock)
         self.tokens = Tokens(data_dir, pool, clock)
         self.peers = Peers(pool, clock)
-        self.log = Log(pool, self.key)
         self.rations = Rations(pool, clock)
         self.elsewhere = Elsewhere(pool)
         self._catalogue = Catalogue(pool, clock, self.key)
@@ -248,7 +291,12 @@ class Datastore:
 
     @classmethod
     def open(
-        cls, data_dir: Path | str | None = None, *, clock: Callable[[], int] = now, read_only: bool = False
+        cls,
+        data_dir: Path | str | None = None,
+        *,
+        clock: Callable[[], int] = now,
+        read_only: bool = False,
+        hub: SharedLog | None = None,
     ) -> Self:
         """Open the replica in `data_dir`, making it when there is none. The log is not replayed.
 
@@ -258,9 +306,13 @@ class Datastore:
             data_dir: None for `$TUI_REGISTRY_DATA_DIR`, or else the user data directory.
             clock: gives Unix seconds.
             read_only: write nothing, even where that could be done: every write is refused.
+            hub: the log whose view this replica is, or becomes where it is empty. Whoever opened that closes it, after
+                the replica.
 
         Raises:
             StoreError: `not_a_replica`, `newer_schema`, `corrupt`, `read_only`, `unusable`, `locked`, `disk_full`.
+                With a hub: `hub_other`: this folder is another hub's view, or holds a log of its own; `hub_away`: it is
+                no view yet, and the hub cannot be asked. Nothing was written then.
             TypeError, ValueError: `data_dir` is no path, or an empty one.
         """
         _expect(data_dir, (str, Path, NoneType), "a data directory is a path")
@@ -290,7 +342,7 @@ class Datastore:
         except BaseException:
             pool.close()
             raise
-        registry = cls(folder, pool, clock)
+        registry = cls(folder, pool, clock, hub)
         if not is_whole:
             registry._catch_up(0)
         elif not (is_judged and is_kept):
@@ -894,6 +946,15 @@ class Datastore:
         return apply(
             self._pool, self.log.verifier, whole, source, self._clock, keep_pending=keep_pending, ration=ration
         )
+
+    def release_due(self) -> int:
+        """Take in what waits here for operations that the hub's log brought: following releases nothing, as that would
+        append what the shared log has not. How many operations came in.
+
+        Raises:
+            StoreError: as for every write on a hub.
+        """
+        raise NotImplementedError
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
         """Re-check every stored op, rebuild what is derived, and say what was found. Where nothing can be written, it

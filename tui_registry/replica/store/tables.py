@@ -649,6 +649,17 @@ _VERSION_2 = (
         PRIMARY KEY (address, domain)
     ) WITHOUT ROWID
     """,
+    # The hub whose log this replica is a view of, no row where it is its own: the id, the address that its nodes sign
+    # as, and the chain (`log.shared_log`) of the view's operations, moved in the transaction that appends.
+    """
+    CREATE TABLE hub (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        id TEXT NOT NULL,
+        address TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        chain BLOB NOT NULL
+    )
+    """,
 )
 
 # Version n is reached from n-1 by the n-th group of statements.
