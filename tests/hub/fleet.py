@@ -28,6 +28,8 @@ import pytest
 from tests.hub.postgres_server import MISSING, PostgresServer, is_installed
 from tests.hub.proxy import PATIENCE, Proxy
 from tests.replica.replicas import PLACE
+from tui_registry.replica.store.key import KEY_FILE
+from tui_registry.settings import STATE_DIR_VARIABLE
 
 if TYPE_CHECKING:
     import psycopg
@@ -162,11 +164,16 @@ class Postgres:
 # Nodes
 
 
+def environment(dsn: str, mark: Path) -> dict[str, str]:
+    """Of a process that is told its hub, and remembers apart from others how far it gave its log away."""
+    return {**os.environ, "TUI_REGISTRY_HUB": dsn, STATE_DIR_VARIABLE: str(mark)}
+
+
 class Node:
-    """One `serve --hub`, a process; what it writes goes to a file.
+    """One `serve --hub`, a process.
 
     Attributes:
-        folder: its view. url: the same for each of its processes.
+        folder: its view. url: the same for each of its processes. lines: of its journal, of all its processes.
     """
 
     def __init__(self, number: int, place: Path, dsn: str, *words: str) -> None:
@@ -174,51 +181,65 @@ class Node:
         self.folder = place / f"node-{number}"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.journal = place / f"node-{number}.log"
-        self._dsn, self._words = dsn, words
+        self.lines: list[dict[str, Any]] = []
+        self._place, self._dsn, self._words = place, dsn, words
+        self._reader: threading.Thread | None = None
         self.process: subprocess.Popen[str] | None = None
 
-    def start(self, *words: str, limits: Any = None) -> None:
+    def start(self, *words: str) -> None:
         """Begin a process, and wait until it listens."""
         assert self.process is None
         command = [sys.executable, "-m", "tui_registry", "--data-dir", str(self.folder), "serve", "--json"]
-        with self.journal.open("a") as journal:
-            self.process = subprocess.Popen(
-                [*command, f"--port={self.port}", "--log-format=json", *self._words, *words],
-                stdout=subprocess.PIPE, stderr=journal, text=True, preexec_fn=limits,
-                env={**os.environ, "TUI_REGISTRY_HUB": self._dsn},
-            )  # fmt: skip
+        self.process = subprocess.Popen(
+            [*command, f"--port={self.port}", "--log-format=json", *self._words, *words],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=environment(self._dsn, self._place / f"mark-{self.number}"),
+        )  # fmt: skip
+        self._reader = threading.Thread(target=self._read, args=(self.process,))
+        self._reader.start()
         assert self.process.stdout is not None
-        told = self.process.stdout.readline()
-        assert told, self.journal.read_text()[-3000:]
+        if not self.process.stdout.readline():
+            self._ended(signal.SIGKILL)
+            raise AssertionError(f"node {self.number} does not start: {self.lines[-5:]}")
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            self.lines.append(json.loads(line) if line.startswith("{") else {"event": "text", "message": line})
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
 
     @property
     def is_alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
     def end(self) -> int:
-        """Tell it to end, and wait."""
+        """Tell it to end, and wait. Its exit code, 0 of one that has ended."""
         return self._ended(signal.SIGTERM)
 
     def kill(self) -> None:
         self._ended(signal.SIGKILL)
 
     def freeze(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
+        os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
 
     def _ended(self, told: signal.Signals) -> int:
         if self.process is None:
             return 0
         self.process.send_signal(told)
-        if told == signal.SIGTERM:
-            self.process.send_signal(signal.SIGCONT)
-        with self.process:
-            code = self.process.wait(PATIENCE)
+        self.process.send_signal(signal.SIGCONT)
+        code = self.process.wait(PATIENCE)
+        assert self._reader is not None
+        self._reader.join()
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
         self.process = None
         return code
 
@@ -237,10 +258,9 @@ class Node:
         told: dict[str, Any] = httpx.get(f"{self.url}/sync/head", timeout=10).json()
         return told
 
-    def notes(self) -> list[str]:
+    def told(self, event: str) -> list[str]:
         """What it said of itself so far."""
-        lines = [json.loads(line) for line in self.journal.read_text().splitlines() if line.startswith("{")]
-        return [line["message"] for line in lines if line.get("event") == "note"]
+        return [line["message"] for line in self.lines if line.get("event") == event]
 
 
 # The balancer
@@ -261,7 +281,7 @@ class Balancer:
         if _NGINX is None:
             self._stack.enter_context(_Round(self.port, self._ports))
             return self
-        servers = "\n".join(f"        server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;" for port in self._ports)
+        servers = "\n".join(f"        server 127.0.0.1:{port} max_fails=0;" for port in self._ports)
         settings = self._work / "nginx.conf"
         settings.write_text(_SETTINGS.format(work=self._work, port=self.port, servers=servers))
         process = self._stack.enter_context(subprocess.Popen([_NGINX, "-c", settings], stderr=subprocess.DEVNULL))
@@ -329,32 +349,93 @@ class Fleet:
     """A hub of so many nodes. Use as a context manager: nothing of it is left behind.
 
     Attributes:
-        token: for writing and pushing, known to all nodes.
+        nodes: that the balancer knows. proxies: each node's own. others: begun by `another`.
+        token: for writing and pushing, known to all nodes. balancer: over all nodes.
     """
 
-    def __init__(self, nodes: int, postgres: Postgres) -> None:
+    def __init__(self, nodes: int, postgres: Postgres, begin_from: Path | None = None) -> None:
+        """
+        Args:
+            begin_from: a replica whose log is to be the hub's.
+        """
         self.postgres = postgres
+        self._count, self._from = nodes, begin_from
         self._stack = ExitStack()
-        self._count = nodes
+        self._numbers = count()
         self.nodes: list[Node] = []
+        self.others: list[Node] = []
         self.proxies: list[Proxy] = []
         self.token = ""
-        self._names = count()
         self.place = Path(tempfile.mkdtemp(prefix="hub-fleet-", dir=PLACE))
-        self._stack.callback(shutil.rmtree, self.place)
-        self.balancer = Balancer([])
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.callback(shutil.rmtree, self.place)
+            first = self._made(stack)
+            begun = ["--from", str(self._from)] if self._from is not None else []
+            self.command(first.folder, "hub", "init", *begun)
+            self.token = self.command(first.folder, "token", "add", "fleet", "--scope=write", "--scope=push").strip()
+            self.nodes = [first, *(self._made(stack) for _ in range(self._count - 1))]
+            for node in self.nodes[1:]:
+                self._give_key(node)
+            stack.callback(self._end)
+            for node in self.nodes:
+                node.start()
+            for node in self.nodes:
+                until(node.is_ready, f"node {node.number} is not ready")
+            self.balancer = stack.enter_context(Balancer([node.port for node in self.nodes]))
+            self._stack = stack.pop_all()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def command(self, folder: Path, *words: str, code: int = 0, env: dict[str, str] | None = None) -> str:
+    def shared_size(self) -> int:
+        """How many operations PostgreSQL has."""
+        ((size,),) = self.postgres.ask("SELECT size FROM hub_head")
+        return int(size)
+
+    def another(self, *words: str, folder: Path | None = None) -> Node:
+        """A node with an empty folder and the hub's key, begun and listening."""
+        node = self._made(self._stack, *words)
+        if folder is not None:
+            node.folder = folder
+        self.others.append(node)
+        self._give_key(node)
+        node.start()
+        return node
+
+    def mend(self) -> None:
+        """Let everything run and reach everything again."""
+        for proxy in self.proxies:
+            proxy.disarm()
+            proxy.speak()
+            proxy.reopen()
+        for node in self.nodes:
+            if not node.is_alive:
+                node.kill()
+                node.start()
+            node.thaw()
+
+    def command(self, folder: Path, *words: str, code: int = 0) -> str:
         """A command of the program on a folder; what it prints."""
         done = subprocess.run(
             [sys.executable, "-m", "tui_registry", "--data-dir", str(folder), *words],
-            env={**os.environ, "TUI_REGISTRY_HUB": self.postgres.dsn, **(env or {})},
-            capture_output=True, text=True, check=False, timeout=PATIENCE,
+            env=environment(self.postgres.dsn, self.place / f"mark-of-{folder.name}"),
+            capture_output=True, text=True, check=False, timeout=10 * PATIENCE,
         )  # fmt: skip
         assert done.returncode == code, (words, done.stdout, done.stderr)
-        return done.stdout
+        return done.stdout if code == 0 else done.stderr
+
+    def _made(self, stack: ExitStack, *words: str) -> Node:
+        proxy = stack.enter_context(Proxy(self.postgres.dsn))
+        self.proxies.append(proxy)
+        return Node(next(self._numbers), self.place, proxy.dsn, "--accept-ops=token", *words)
+
+    def _give_key(self, node: Node) -> None:
+        node.folder.mkdir(mode=0o700)
+        shutil.copy(self.nodes[0].folder / KEY_FILE, node.folder / KEY_FILE)
+
+    def _end(self) -> None:
+        for node in (*self.nodes, *self.others):
+            node.kill()

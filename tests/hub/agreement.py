@@ -1,0 +1,116 @@
+"""What must hold of a hub once its clients have stopped and its nodes have followed: nothing that was acknowledged is
+lost, nothing is there twice, every node has the same, and the oracle agrees."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import httpx
+
+from tests.crdt import model
+from tests.hub.fleet import Fleet, Node, until
+from tests.hub.traffic import LONGEST, Traffic
+from tests.replica.replicas import assert_agrees
+from tui_registry.crdt import parse_op
+from tui_registry.datastore import Datastore, chained
+from tui_registry.sync import pull
+from tui_registry.sync.tiles import TILE_OPS
+
+
+def assert_agreement(fleet: Fleet, traffic: Traffic, place: Path) -> list[bytes]:
+    """Everything above; gives the lines of the log. Nodes go on.
+
+    Args:
+        place: an empty folder.
+    """
+    lines = _shared(fleet)
+    for node in fleet.nodes:
+        until(lambda node=node: node.head()["size"] == len(lines), f"node {node.number} does not follow")
+    assert len({json.dumps({**node.head(), "signed_at": 0, "sig": ""}, sort_keys=True) for node in fleet.nodes}) == 1
+    for node in fleet.nodes:
+        assert _tiles(node) == lines
+    state = model.state(lines)
+    assert len(state.valid) == len(lines) == len({*lines})
+    _assert_kept(traffic, lines)
+    with Datastore.open(place / "alone") as alone:
+        assert not alone.apply(lines, source="shared log").rejected
+        assert_agrees(alone, state, each_entry=False)
+    for node in fleet.nodes:
+        pulled = place / f"laptop-of-{node.number}"
+        with Datastore.open(pulled) as laptop:
+            laptop.peers.add("node", node.url)
+            result = asyncio.run(pull(laptop, "node"))
+            assert result.error is None, result.sentence
+            assert laptop.log.lines(0, len(lines)) == lines
+            assert_agrees(laptop, state, each_entry=False)
+    assert not traffic.troubles, traffic.troubles
+    assert traffic.longest < LONGEST
+    return lines
+
+
+def assert_views_agree(fleet: Fleet, lines: list[bytes], place: Path) -> None:
+    """Look into each node's folder, by a copy of it. The nodes are ended."""
+    state = model.state(lines)
+    for node in fleet.nodes:
+        node.end()
+        copy = place / f"view-{node.number}"
+        shutil.copytree(node.folder, copy)
+        with Datastore.open(copy) as view:
+            assert view.log.lines(0, len(lines) + 1) == lines
+            assert_agrees(view, state, each_entry=False)
+
+
+def _shared(fleet: Fleet) -> list[bytes]:
+    """The log as PostgreSQL has it, which fits its head."""
+    ((epoch, size, fingerprint, chain),) = fleet.postgres.ask("SELECT epoch, size, fingerprint, chain FROM hub_head")
+    rows = fleet.postgres.ask("SELECT idx, hash, body, chain FROM hub_log ORDER BY idx")
+    assert [row[0] for row in rows] == [*range(size)]
+    assert sum(int(bytes(row[1]).hex(), 16) for row in rows) % 2**256 == int(fingerprint, 16)
+    made = bytes(32)
+    for _, digest, body, end in rows:
+        made = chained(made, bytes(body))
+        assert made == bytes(end)
+        assert parse_op(bytes(body)).hash == bytes(digest).hex()
+    assert made == bytes(chain)
+    assert {node.head()["epoch"] for node in fleet.nodes} == {epoch}
+    return [bytes(row[2]) for row in rows]
+
+
+def _tiles(node: Node) -> list[bytes]:
+    head = node.head()
+    full, rest = divmod(head["size"], TILE_OPS)
+    names = [*(f"{at}" for at in range(full)), *([f"{full}.{rest}"] if rest else [])]
+    lines: list[bytes] = []
+    with httpx.Client(base_url=node.url, timeout=LONGEST) as client:
+        for name in names:
+            answer = client.get(f"/sync/{head['epoch']}/entries/{name}.ndjson.gz")
+            assert answer.status_code == 200, (name, answer.text)
+            lines += gzip.decompress(answer.content).splitlines()
+    return lines
+
+
+def _assert_kept(traffic: Traffic, lines: list[bytes]) -> None:
+    assert {*traffic.pushed} <= {*lines}, "a push that was acknowledged is lost"
+    names: dict[str, int] = {}
+    writes: dict[str, list[str]] = {}
+    removed = set()
+    for line in lines:
+        op = parse_op(line)
+        if op.record is None:
+            removed.add(op.key)
+            continue
+        writes.setdefault(op.key, []).append(str(op.record["description"]))
+        if not op.children:
+            names[str(op.record["name"])] = names.get(str(op.record["name"]), 0) + 1
+    assert {count for name, count in names.items() if name in traffic.written} <= {1}, "a record is there twice"
+    for written in traffic.written.values():
+        there = writes[written.id]
+        told = ["", *(f"edit {at}" for at in range(1, written.edits + 1))]
+        # Each was asked for again until it was acknowledged, so there is no other one.
+        assert there == told, (written, there)
+        assert written.id not in removed
+    assert traffic.deleted <= removed, "a removal that was acknowledged is lost"
