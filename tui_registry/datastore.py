@@ -96,6 +96,7 @@ from tui_registry.replica.unshared import (
     Token,
     Tokens,
     TokenScope as TokenScope,
+    new_token as new_token,
 )
 from tui_registry.settings import data_dir as chosen_dir
 from tui_registry.text import safe_text, size_bytes
@@ -972,6 +973,16 @@ class Datastore:
         from tui_registry.replica.log.purging import plan_purge
 
         return plan_purge(self._pool, owner=owner, peer=peer)
+
+    def purge_places(self, owner: str) -> list[int]:
+        """Where the operations stand that `purge` would take of an owner, ascending; nothing is written.
+
+        Raises:
+            StoreError: `bad_owner`, `own_key`.
+        """
+        from tui_registry.replica.log.purging import purge_places
+
+        return purge_places(self._pool, owner)
 
     def purge(self, *, owner: str | None = None, peer: str | None = None) -> PurgeAmounts:
         """Rewrite the log without some records, under a new epoch, in one transaction, and give the room back to the

@@ -55,6 +55,7 @@ def test_every_command_that_fails_says_so_as_json(cli: Cli, data_dir: Path, word
         ("undo",): ["x"],
         ("manifest", "resolve"): ["--delete"],
         ("purge",): ["0" * 40],
+        ("hub", "recover"): ["--from-view"],
         ("formfile", "lint"): ["x"],
         ("formfile", "render"): ["x"],
     }
@@ -135,7 +136,7 @@ def forked(cli: Cli, own: str) -> str:
 
 
 # What only ends by a signal, is checked where it runs: `serve` and rounds of `sync` in test_exchange. And so is what asks
-# a domain or the local network (tests/sync/test_domains.py, test_lan.py).
+# a domain or the local network (tests/sync/test_domains.py, test_lan.py), or a hub (tests/hub).
 _ELSEWHERE = {
     "manifest edit",
     "manifest resolve",
@@ -144,6 +145,15 @@ _ELSEWHERE = {
     "sync --every",
     "identity verify",
     "peer find",
+    "hub init",
+    "hub status",
+    "hub nodes",
+    "hub nodes --forget",
+    "hub recover",
+    "hub fork",
+    "hub purge",
+    "hub rewrite",
+    "hub upgrade",
 }
 
 

@@ -6,12 +6,18 @@ import os
 from collections.abc import Iterator
 from itertools import count
 from secrets import token_hex
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 
 from tests.hub import postgres_server
 from tests.hub.postgres_server import VARIABLE, Share
+from tui_registry.datastore import NO_CHAIN, SharedHead
+from tui_registry.records.schema import RULES_VERSION
+
+if TYPE_CHECKING:
+    from tui_registry.hub.postgres import PostgresLog
 
 _NUMBERS = count()
 
@@ -49,3 +55,22 @@ def postgres_schema(postgres: str) -> Iterator[str]:
 def in_schema(dsn: str, schema: str) -> str:
     """A DSN by which everything is looked for, and made, in a schema."""
     return f"{dsn}{'&' if '?' in dsn else '?'}options={quote(f'-csearch_path={schema}')}"
+
+
+@pytest.fixture
+def postgres_log(postgres_schema: str) -> Iterator[PostgresLog]:
+    """A hub's log that was begun just now, empty, in a schema of its own."""
+    from tui_registry.hub.postgres import connect
+
+    log = connect(postgres_schema)
+    try:
+        log.migrate()
+        log.begin(new_head())
+        yield log
+    finally:
+        log.close()
+
+
+def new_head(address: str = "5e" * 20) -> SharedHead:
+    """Of an empty hub."""
+    return SharedHead(token_hex(16), token_hex(16), 0, "0" * 64, NO_CHAIN, RULES_VERSION, address)

@@ -151,6 +151,7 @@ ANSWERS: dict[str, list[Words]] = {
     "peer": [("peer", "list"), ("peer", "limit", "--everybody", "--named-only", "yes"), ("peer", "limit")],
     "sync": [("sync",)],
     "serve": [("serve", "--token")],
+    "hub": [("hub", "status"), ("hub", "purge", OPS["model", "clipboard"].actor or "", "--yes")],
     "token": [("token", "add", "x"), ("token", "list"), ("token", "revoke", "x")],
     "export": [("export",), ("export", "--log", "log")],
     "verify": [("verify",)],

@@ -727,6 +727,92 @@ def _serve(parser: ArgumentParser) -> None:
     _json(parser, "say where it listens as a JSON object")
 
 
+def _hub_named(parser: ArgumentParser) -> None:
+    """Which hub is meant (`hub.postgres.dsn_from`)."""
+    where = "the hub: postgresql://USER@HOST/DATABASE (default: $TUI_REGISTRY_HUB); others can see the words of a "
+    where += "command: leave the password to the variable, a file or ~/.pgpass"
+    parser.add_argument("--hub", type=words, metavar="ADDRESS", help=where)
+    parser.add_argument("--hub-file", type=words, metavar="FILE", help="its first line is the hub's address")
+
+
+def _hub(parser: ArgumentParser) -> None:
+    actions = parser.add_subparsers(
+        dest="action", metavar="init|status|nodes|recover|fork|purge|rewrite|upgrade", required=True
+    )
+    init = actions.add_parser(
+        "init",
+        description=(
+            "Make the hub's tables, and begin its log. The folder is a view of the hub from then on, and the nodes of\n"
+            "the hub sign with its key: each needs that key in its folder ('identity export', 'identity import').\n"
+            "Without --from the replica must be empty. With it the hub begins with all that a replica has, under its\n"
+            "epoch and at the same places: nobody who pulled from it reads anything anew."
+        ),
+    )
+    of = "begin with the operations and the key of this replica's folder, which becomes the first view"
+    init.add_argument("--from", dest="source", type=directory, metavar="FOLDER", help=of)
+    status = actions.add_parser(
+        "status",
+        description=(
+            "Tell how the hub is, and whether this folder's view fits it. Exits with 1 where it does not: then the\n"
+            "sentence says what helps."
+        ),
+    )
+    nodes = actions.add_parser("nodes", description="List the nodes that said something within a week.")
+    gone = "take a node off the list that is no more"
+    nodes.add_argument("--forget", type=words, metavar="NAME", help=gone)
+    recover = actions.add_parser(
+        "recover",
+        description=(
+            "After PostgreSQL was put back to an older copy: nothing is followed into that until you say what holds.\n"
+            "--from-view appends what it lost from this folder's view, where that extends what PostgreSQL has: choose\n"
+            "the view that has most. --new-epoch goes on with what PostgreSQL has, under a new epoch: every view is\n"
+            "made anew, and what this one had besides is offered to the hub again."
+        ),
+    )
+    how = recover.add_mutually_exclusive_group(required=True)
+    how.add_argument("--from-view", action="store_true", help="append what PostgreSQL lost and this view has")
+    how.add_argument("--new-epoch", action="store_true", help="go on with what PostgreSQL has")
+    fork = actions.add_parser(
+        "fork",
+        description=(
+            "Give a copy of a hub's database, such as one for tests, an id, an epoch and a place for tiles of its\n"
+            "own, so that nothing takes it for the hub that it was. Its nodes begin in empty folders."
+        ),
+    )
+    tiles = "where its tiles are to lie, such as s3://bucket/fork (default: nowhere yet)"
+    fork.add_argument("--store", type=words, metavar="URL", help=tiles)
+    purge = actions.add_parser(
+        "purge",
+        description=(
+            "Take what an owner has out of the hub's log, under a new epoch, and block the owner on this node: every\n"
+            "view is made anew, and whoever pulls reads the log anew. Block the owner on the other nodes first, or\n"
+            "what somebody pushes there comes back. Copies that others have stay."
+        ),
+    )
+    purge.add_argument("owner", type=words, metavar="OWNER", help="an address, or your name for the key")
+    rewrite = actions.add_parser(
+        "rewrite",
+        description=(
+            "Check every operation of the hub's log as a new replica would, and leave out what breaks a rule, under a\n"
+            "new epoch. A log that is sound stays as it is. It needs room for another replica beside the view."
+        ),
+    )
+    upgrade = actions.add_parser(
+        "upgrade",
+        description=(
+            "Bring the hub's tables up to date, and let its log hold what this version reads and older ones do not.\n"
+            "It is refused while a node of an older version is on the list."
+        ),
+    )
+    for action in (init, status, nodes, recover, fork, purge, rewrite, upgrade):
+        _hub_named(action)
+        _json(action, _LINES if action is nodes else "a JSON object")
+    for action in (recover, purge, rewrite, upgrade):
+        action.add_argument("--dry-run", action="store_true", help="only say what it would do")
+    for action in (recover, fork, purge, rewrite):
+        _yes(action)
+
+
 def _import(parser: ArgumentParser) -> None:
     from tui_registry.importers.formats import help_lines
 
@@ -1489,6 +1575,24 @@ _TABLE = (
             "tui-registry serve --port 0 --json",
             "tui-registry serve --workers 4",
             'curl -H "Authorization: Bearer $(tui-registry token add ci)" ...',
+        ),
+    ),
+    Command(
+        "hub",
+        "Exchange",
+        "a log that several nodes share, kept in PostgreSQL",
+        _hub,
+        "hub.hub",
+        description=(
+            "A hub is several nodes that share one log, which PostgreSQL keeps. Each node holds a view of it, an\n"
+            "ordinary replica, and answers all reads from that; 'serve --hub' runs one. Needs the extra:\n"
+            "pip install 'tui-registry[hub]'."
+        ),
+        examples=(
+            "tui-registry hub init --hub postgresql://registry@db.example/registry --from ~/.local/share/tui-registry",
+            "TUI_REGISTRY_HUB=postgresql://registry@db.example/registry tui-registry hub status",
+            "tui-registry hub nodes --hub-file /etc/tui-registry/hub --json",
+            "tui-registry hub recover --from-view --dry-run",
         ),
     ),
     Command(

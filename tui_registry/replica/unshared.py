@@ -299,20 +299,7 @@ class Tokens:
             StoreError: `bad_token_name`, `token_exists`.
             ValueError: there is no scope, or one that there is not.
         """
-        allowed = [*scopes]
-        if not allowed or not {*allowed} <= {*TOKEN_SCOPES}:
-            raise ValueError(f"a token has scopes of {', '.join(TOKEN_SCOPES)}, not {allowed!r}")
-        if not _NAME(name):
-            raise StoreError(
-                "bad_token_name",
-                "a token's name is 1 to 32 of letters, digits, '.', '_' and '-', and begins with a letter or digit",
-            )
-        if name == TOKEN_FILE:
-            raise StoreError("token_exists", f"{TOKEN_FILE} is what the token in the file of that name is called")
-        from secrets import token_urlsafe  # every command passes through this module, and few make a token
-
-        token = _MARK + token_urlsafe(32)
-        spelt = " ".join(scope for scope in TOKEN_SCOPES if scope in allowed)
+        token, digest, allowed = new_token(name, scopes)
         with self._pool.write() as db:
             if db.execute("SELECT 1 FROM tokens WHERE name = ?", (name,)).fetchone() is not None:
                 raise StoreError(
@@ -320,7 +307,7 @@ class Tokens:
                 )
             db.execute(
                 "INSERT INTO tokens (name, digest, scopes, created_at) VALUES (?, ?, ?, ?)",
-                (name, _digest(token.encode()), spelt, self._clock()),
+                (name, digest, " ".join(allowed), self._clock()),
             )
         return token
 
@@ -400,6 +387,29 @@ class Tokens:
                     self._known.append((_digest(token.encode()), _OF_FILE))
                 self._seen = seen
             return self._known
+
+
+def new_token(name: str, scopes: Iterable[TokenScope]) -> tuple[str, bytes, tuple[TokenScope, ...]]:
+    """A token that is kept nowhere yet: as it is, its digest, and its scopes in their order.
+
+    Raises:
+        StoreError: `bad_token_name`; `token_exists`: it is the name of the file of 0.1.
+        ValueError: there is no scope, or one that there is not.
+    """
+    allowed = [*scopes]
+    if not allowed or not {*allowed} <= {*TOKEN_SCOPES}:
+        raise ValueError(f"a token has scopes of {', '.join(TOKEN_SCOPES)}, not {allowed!r}")
+    if not _NAME(name):
+        raise StoreError(
+            "bad_token_name",
+            "a token's name is 1 to 32 of letters, digits, '.', '_' and '-', and begins with a letter or digit",
+        )
+    if name == TOKEN_FILE:
+        raise StoreError("token_exists", f"{TOKEN_FILE} is what the token in the file of that name is called")
+    from secrets import token_urlsafe  # every command passes through this module, and few make a token
+
+    token = _MARK + token_urlsafe(32)
+    return token, _digest(token.encode()), tuple(scope for scope in TOKEN_SCOPES if scope in allowed)
 
 
 # How

@@ -92,6 +92,20 @@ def plan_purge(pool: Pool, *, owner: str | None = None, peer: str | None = None)
     return PurgeAmounts(owners, _records(rids), ops, size + ops * OVERHEAD_BYTES)
 
 
+def purge_places(pool: Pool, owner: str) -> list[int]:
+    """Where the operations stand that a purge of an owner would take, ascending; nothing is written.
+
+    Raises:
+        StoreError: `bad_owner`, `own_key`.
+    """
+    with pool.read() as db:
+        listed = json.dumps(_of_owner(db, foreign(db, owner)))
+        rows = db.execute(
+            "SELECT o.idx FROM json_each(?) j CROSS JOIN ops o ON o.rid = j.value ORDER BY o.idx", (listed,)
+        )
+        return [place for (place,) in rows]
+
+
 def purge(pool: Pool, now: int, *, owner: str | None = None, peer: str | None = None) -> PurgeAmounts:
     """Take out what an owner has, who is blocked then, or what only a peer brought; and give back the room.
 
