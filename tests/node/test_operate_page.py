@@ -26,6 +26,7 @@ from tests.node.conftest import bearer, refused
 from tui_registry.cli.parser import build_parser
 from tui_registry.datastore import REASONS, Datastore
 from tui_registry.node import NodeBounds, Whereabouts, running
+from tui_registry.node.following import HubSeen
 from tui_registry.node.limits import DEFAULT_PORT
 from tui_registry.node.metrics import exposition
 from tui_registry.node.push_policy import PushPolicy
@@ -61,10 +62,11 @@ def test_the_page_has_each_metric_with_its_labels(store: Datastore) -> None:
         db.execute("UPDATE peers SET last_sync = 1")
     counts = Counts()
     counts.add(Seen("", "GET", "/models", 200, 0.1, 10, None))
-    counts.unreadable["http"] = counts.pushed["applied"] = counts.refused_pushes["full"] = 1
+    counts.turns["done"] = counts.unreadable["http"] = counts.pushed["applied"] = counts.refused_pushes["full"] = 1
     with closing(Queues(NodeBounds())) as queues:
         policy = PushPolicy(store, Tokens(store), False, NodeBounds())
-        told = exposition(store, policy, counts, queues.counts(), "")[0].decode()
+        hub = HubSeen("follows", True, 1, 2, 0.0)
+        told = exposition(store, policy, counts, queues.counts(), "", hub=hub)[0].decode()
     found = {}
     for family in read_metrics(told):
         if family.name.startswith("tui_registry_"):

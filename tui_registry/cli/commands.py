@@ -168,6 +168,12 @@ def _root_path(typed: str) -> str:
     return _read_by(root_path, typed)
 
 
+def _store_url(typed: str) -> str:
+    from tui_registry.node.doors import store_url
+
+    return _read_by(store_url, typed)
+
+
 def _read_by(read: Callable[[str], object], typed: str) -> str:
     try:
         return str(read(words(typed)))
@@ -719,6 +725,12 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--tls-key", type=words, metavar="FILE", help="its key, unless it stands in the same file")
     many = "so many processes that answer on it, and one that begins them; default: 1, which is all ('help operate')"
     parser.add_argument("--workers", type=_workers, default=1, metavar="N", help=many)
+    shared = "be a node of the hub whose log this PostgreSQL keeps; without it $TUI_REGISTRY_HUB, if that is set"
+    parser.add_argument("--hub", type=words, metavar="DSN", help=shared)
+    hidden = "the same, its address being the first line of FILE: no password stands in the list of processes then"
+    parser.add_argument("--hub-file", type=words, metavar="FILE", help=hidden)
+    tiles = "where the hub's tiles are published, as heads tell others; default: where 'hub publish' puts them"
+    parser.add_argument("--store-url", type=_store_url, metavar="URL", help=tiles)
     lines = "say each request on stderr: as JSON, as text, or (the default) not at all ('help operate')"
     parser.add_argument("--log-format", choices=("json", "text", "none"), default="none", metavar="FORMAT", help=lines)
     parser.add_argument("--new-epoch", action="store_true", help=_NEW_EPOCH)
@@ -902,6 +914,9 @@ the file says: such a machine does not remember what the file said before, and '
 changed since they were registered for edits of yours, and leave it."""
 
 
+ALONE = "nobody else ever publishes there, so that a store without conditional puts will do"
+
+
 def _export(parser: ArgumentParser) -> None:
     parser.add_argument(
         "query", nargs="*", type=words, metavar="QUERY", help="only the records that it finds; for --ops an ID"
@@ -909,7 +924,12 @@ def _export(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help="for --ops ID: write this file instead of stdout")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--ops", action="store_true", help="the signed operations of all records, or of one: --ops ID")
-    what.add_argument("--log", type=directory, metavar="DIR", help="write a static log into this directory")
+    what.add_argument(
+        "--log",
+        type=directory,
+        metavar="DIR|URL",
+        help="write a static log into this directory, or into an object store: s3://, gs://, az://",
+    )
     what.add_argument(
         "--bundle",
         type=directory,
@@ -917,6 +937,7 @@ def _export(parser: ArgumentParser) -> None:
         help="write the log into this directory as files of 65,536 operations",
     )
     parser.add_argument("--new-epoch", action="store_true", help=f"for --log: {_NEW_EPOCH}")
+    parser.add_argument("--alone", action="store_true", help=f"for --log URL: {ALONE}")
     _json(parser, "for --log and --bundle: say what was written as a JSON object")
 
 
@@ -1574,6 +1595,7 @@ _TABLE = (
             "tui-registry serve --trust-proxy 127.0.0.1 --host-name registry.example --root-path /registry",
             "tui-registry serve --port 0 --json",
             "tui-registry serve --workers 4",
+            "tui-registry serve --hub-file /etc/tui-registry/hub --host-name registry.example",
             'curl -H "Authorization: Bearer $(tui-registry token add ci)" ...',
         ),
     ),
@@ -1649,8 +1671,10 @@ _TABLE = (
             "of one record with its ID, which 'verify --ops' checks anywhere.\n"
             "With --log it writes the log as files that a web server, a share or a USB stick can offer: others "
             "add the\n"
-            "directory or its URL as a peer. Run it again to bring the directory up to date. With --bundle it writes\n"
-            "the log as few files, for a first clone: 'sync PEER --from FILE' reads them."
+            "directory or its URL as a peer. Run it again to bring the directory up to date. With a URL such as\n"
+            "s3://BUCKET/PREFIX it writes into an object store, from which a CDN gives it away; who you are to the\n"
+            "store is said by its own environment, such as AWS_ACCESS_KEY_ID.\n"
+            "With --bundle it writes the log as few files, for a first clone: 'sync PEER --from FILE' reads them."
         ),
         examples=(
             "tui-registry export > records.ndjson",
@@ -1658,6 +1682,7 @@ _TABLE = (
             "tui-registry export --ops > backup.ndjson",
             "tui-registry export --ops 3fa9c1 -o record.ops",
             "tui-registry export --log /media/stick/registry",
+            "tui-registry export --log s3://bucket/registry",
             "tui-registry export --bundle /media/stick",
         ),
     ),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import (
@@ -43,9 +45,10 @@ from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_by
 if TYPE_CHECKING:
     import asyncio
 
-    from tui_registry.datastore import ApplyReport, Datastore, Faces, Peer, Shared
+    from tui_registry.datastore import ApplyReport, Datastore, Faces, HubStanding, Peer, Shared
     from tui_registry.errors import Json, RegistryError
     from tui_registry.node import Address
+    from tui_registry.node.following import Following
     from tui_registry.node.watch import Journal
     from tui_registry.present.pulls import Event, PullResult, PushResult
     from tui_registry.sync import Bounds, Bundle, Rounds
@@ -139,8 +142,19 @@ def serve(args: Namespace) -> int:
         raise UsageError("--trust-proxy unix believes who comes over a Unix socket: it goes with --uds")
     if args.read_only and (args.accept_ops not in (None, "nobody") or args.new_epoch):
         raise UsageError("--accept-ops and --new-epoch write, and --read-only says to write nothing")
+    from tui_registry.node.watch import Journal
+
+    dsn = None if args.token else _hub_of(args)
+    if args.new_epoch and dsn is not None:
+        raise UsageError("--new-epoch is of a log of one's own: 'hub rewrite' gives that of a hub another one")
+    if args.store_url and dsn is None:
+        raise UsageError("--store-url says where a hub's tiles are: it goes with --hub")
+    journal = None if args.log_format == "none" else Journal(args.log_format, sys.stderr)
+    opened = partial(_opened, args, dsn, journal)
     with ExitStack() as stack:
-        datastore = stack.enter_context(open_registry(args, read_only=args.read_only))
+        # What is open here ends before other processes begin.
+        alone = stack.enter_context(ExitStack())
+        datastore, following = alone.enter_context(opened())
         if args.token:
             token = datastore.tokens.file_token()
             if token is None:
@@ -158,22 +172,24 @@ def serve(args: Namespace) -> int:
 
         from tui_registry.node import Door, Telling, Terms, Tls, Whereabouts, serve as serve_node, serve_by_workers
         from tui_registry.node.limits import node_bounds_of
+        from tui_registry.node.server import expect_hub
         from tui_registry.node.tokens import accepting
-        from tui_registry.node.watch import Journal
 
         def terms() -> Terms:
             settings = load_settings()
             who = "nobody" if args.read_only else args.accept_ops or settings.accept_ops
             return Terms(node_bounds_of(settings), accepting(who))
 
-        journal = None if args.log_format == "none" else Journal(args.log_format, sys.stderr)
         if journal is not None:
             stack.enter_context(noting(journal.note))
         before = datastore.elsewhere.count()
         if before:
             tell_elsewhere(datastore, before, in_full=False)
         # What they say of the replica is found out now: where others answer, none is open here.
+        expect_hub(datastore, following)
         who, why_not, unsigned = datastore.address, datastore.why_read_only, datastore.log.why_unsigned()
+        if following is not None and args.read_only:
+            why_not = "that was asked for"
         door = Door(
             args.host,
             args.port,
@@ -199,9 +215,9 @@ def serve(args: Namespace) -> int:
             _say_where(args, address, who, journal, why_read_only=why_not, why_unsigned=unsigned)
 
         if args.workers > 1:
-            datastore.close()
+            alone.close()
             serve_by_workers(
-                lambda: open_registry(args, read_only=args.read_only),
+                opened,
                 args.workers,
                 door,
                 Telling(say, _say_shared, _say_reread, note),
@@ -212,7 +228,7 @@ def serve(args: Namespace) -> int:
                 journal=journal,
                 beside=announced,
             )
-            datastore = stack.enter_context(open_registry(args, read_only=args.read_only))
+            datastore, _ = stack.enter_context(opened())
         else:
             serve_node(
                 datastore,
@@ -230,11 +246,54 @@ def serve(args: Namespace) -> int:
                 on_shared=_say_shared,
                 on_reread=_say_reread,
                 journal=journal,
+                hub=following,
             )
         pushed = datastore.elsewhere.count() - before
         if pushed > 0:
             tell_elsewhere(datastore, pushed, in_full=not args.json)
     return 0
+
+
+def _hub_of(args: Namespace) -> str | None:
+    """The address of the hub that a line means; None for none.
+
+    Raises:
+        StoreError: `no_hub`: what it takes is not installed; or it cannot be told which is meant.
+    """
+    if args.hub is None and args.hub_file is None and not os.environ.get("TUI_REGISTRY_HUB", "").strip():
+        return None
+    from tui_registry.hub.postgres import dsn_from
+
+    return dsn_from(args.hub, args.hub_file)
+
+
+@contextmanager
+def _opened(args: Namespace, dsn: str | None, journal: Journal | None) -> Iterator[tuple[Datastore, Following | None]]:
+    """The replica that is served, and how it follows its hub where it is of one; each process has connections of its
+    own."""
+    if dsn is None:
+        with open_registry(args, read_only=args.read_only) as datastore:
+            yield datastore, None
+        return
+    from tui_registry.hub.postgres import connect
+    from tui_registry.node.following import Following
+
+    def says(standing: HubStanding) -> None:
+        sentence = standing.sentence or f"follows the hub again: {plural(standing.size, 'operation')} are here"
+        if journal is None:
+            note(sentence)
+            return
+        journal.say(
+            "hub",
+            sentence,
+            "info" if standing.code == "follows" else "warning",
+            code=standing.code,
+            size=standing.size,
+            shared_size=standing.shared_size,
+        )
+
+    with closing(connect(dsn)) as shared, open_registry(args, hub=shared) as datastore:
+        yield datastore, Following(datastore, shared, store=args.store_url or "", only_reads=args.read_only, says=says)
 
 
 @contextmanager
@@ -289,6 +348,10 @@ def export(args: Namespace) -> int:
         raise UsageError("--ops writes the operations of all records, or of one: name one ID")
     if args.new_epoch and args.log is None:
         raise UsageError("--new-epoch is of a log that others read: it goes with --log")
+    if args.alone and "://" not in (args.log or ""):
+        raise UsageError(
+            "--alone is about an object store: it goes with --log and an address such as s3://BUCKET/PREFIX"
+        )
     if args.output is not None and not (args.ops and args.query):
         raise UsageError("--output is for the operations of one record: export --ops ID -o FILE")
     if args.ops and args.output in (None, STDOUT) and on_terminal():
@@ -299,7 +362,7 @@ def export(args: Namespace) -> int:
         if args.bundle is not None:
             _write_bundles(datastore, args.bundle, as_json=args.json)
         elif args.log is not None:
-            _write_log(datastore, args.log, new_epoch=args.new_epoch, as_json=args.json)
+            _write_log(datastore, args.log, new_epoch=args.new_epoch, alone=args.alone, as_json=args.json)
         elif args.ops and args.query:
             _write_operations_of(datastore, args.query[0], args.output or STDOUT)
         elif args.ops:
@@ -933,11 +996,17 @@ def _say_shared(shared: Shared) -> None:
         note(line)
 
 
-def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json: bool) -> None:
-    from tui_registry.sync import publish
-
+def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, alone: bool, as_json: bool) -> None:
     with progress_bar("written") as show:
-        done = publish(datastore, directory, new_epoch=new_epoch, progress=show)
+        if "://" in directory:
+            from tui_registry.hub.publishing import publish_to_store
+            from tui_registry.hub.store import open_store
+
+            done = publish_to_store(datastore, open_store(directory), new_epoch=new_epoch, alone=alone, progress=show)
+        else:
+            from tui_registry.sync import publish
+
+            done = publish(datastore, directory, new_epoch=new_epoch, progress=show)
     _say_shared(done.shared)
     unsigned = None if done.head.sig else datastore.log.why_unsigned()
     if unsigned is not None:
@@ -945,7 +1014,7 @@ def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json
     if as_json:
         out_json(
             {
-                "directory": str(done.directory),
+                "directory": done.place if "://" in directory else directory,
                 "epoch": done.head.epoch,
                 "new_epoch": done.shared.renewed,
                 "operations": done.head.size,
@@ -957,7 +1026,7 @@ def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, as_json
         )
     else:
         now = f"{plural(done.tiles, 'tile')}, {size_bytes(done.bytes)} written now"
-        out(f"{safe_text(str(done.directory))} holds {plural(done.head.size, 'operation')}: {now}")
+        out(f"{done.place} holds {plural(done.head.size, 'operation')}: {now}")
 
 
 def _write_bundles(datastore: Datastore, directory: str, *, as_json: bool) -> None:

@@ -19,7 +19,7 @@ from tui_registry.query.nodes import QueryError
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import ManifestEntry
+    from tui_registry.datastore import ManifestEntry, SharedLog
     from tui_registry.errors import Kind
     from tui_registry.sync.remote import Remote
 
@@ -36,10 +36,14 @@ _TOLD = 5
 _CANNOT_DRAW = ("", "dumb", "unknown")
 
 
-def open_registry(args: argparse.Namespace, *, read_only: bool = False) -> Datastore:
-    """The replica that the line means, to be closed by the caller."""
+def open_registry(args: argparse.Namespace, *, read_only: bool = False, hub: SharedLog | None = None) -> Datastore:
+    """The replica that the line means, to be closed by the caller.
+
+    Args:
+        hub: the log whose view it is.
+    """
     given: str | None = args.data_dir
-    return Datastore.open(given, read_only=read_only)
+    return Datastore.open(given, read_only=read_only, hub=hub)
 
 
 def open_either(args: argparse.Namespace) -> Registry:

@@ -56,6 +56,7 @@ from tui_registry.node.description import (
 )
 from tui_registry.node.doors import Doors, Whereabouts
 from tui_registry.node.events import Events
+from tui_registry.node.following import Following
 from tui_registry.node.limits import (
     MAX_NAMES,
     MAX_PAGE,
@@ -124,6 +125,7 @@ def create_app(
     whereabouts: Whereabouts | None = None,
     queues: Queues | None = None,
     watch: Watch | None = None,
+    hub: Following | None = None,
 ) -> Watched:
     """The app of a node over one replica.
 
@@ -133,11 +135,14 @@ def create_app(
         whereabouts: where it is reached; on loopback unless said.
         queues: where its work waits for threads; the caller closes them after the app.
         watch: where requests are counted and written down.
+        hub: how the hub is followed whose view the replica is; the caller has entered it.
     """
     bounds = bounds or NodeBounds()
     queues = queues or Queues(bounds)
     whereabouts = whereabouts or Whereabouts()
     watch = watch or Watch()
+    if hub is not None:
+        hub.counts = watch.counts
     tokens = Tokens(datastore)
     app = _Node(
         title="tui-registry node",
@@ -152,8 +157,8 @@ def create_app(
     )
     answer_with_problems(app)
     for kind in KINDS:
-        app.include_router(_record_routes(_Records(datastore, kind, tokens, queues, bounds), kind))
-    app.include_router(_about(app, queues, Events(datastore, queues, bounds)))
+        app.include_router(_record_routes(_Records(datastore, kind, tokens, queues, bounds, hub), kind))
+    app.include_router(_about(app, queues, Events(datastore, queues, bounds, hub)))
     app.include_router(browse_routes(datastore, queues, bounds))
     log = LogRoutes(
         app,
@@ -164,6 +169,7 @@ def create_app(
         bounds=bounds,
         watch=watch,
         metrics_are_open=whereabouts.is_private,
+        hub=hub,
     )
     doors = Doors(PacedAnswers(log, bounds), whereabouts)
 
@@ -251,7 +257,16 @@ _Write = Callable[[_Asked], _Op]
 
 
 class _Records:
-    def __init__(self, datastore: Datastore, kind: Kind, tokens: Tokens, queues: Queues, bounds: NodeBounds) -> None:
+    def __init__(
+        self,
+        datastore: Datastore,
+        kind: Kind,
+        tokens: Tokens,
+        queues: Queues,
+        bounds: NodeBounds,
+        hub: Following | None,
+    ) -> None:
+        self._hub = hub
         self._datastore = datastore
         self._kind: Kind = kind
         self._tokens = tokens
@@ -433,7 +448,7 @@ class _Records:
         """
         client = request.scope["client"]
         if asked.once is None:
-            return await self._queues.write(client, write, asked)
+            return await self._queues.write(client, self._write, asked, write)
         flight = asked.once[:3]
         if flight in self._in_flight:
             raise NodeError(
@@ -449,6 +464,15 @@ class _Records:
 
     # How: in a thread, on plain data
 
+    def _write(self, asked: _Asked, write: _Write) -> _Op:
+        if self._hub is None:
+            return write(asked)
+        with self._hub.turn():
+            # What is written is judged by the log as it is under the lock. But what a caller wrote by another node just
+            # now must be here when he names it, or names no state of it.
+            self._hub.follow_before_writing()
+            return write(asked)
+
     def _write_once(self, asked: _Asked, once: Once, data: Json, write: _Write) -> _Op:
         # However its members are ordered and spelt, the same body is the same request.
         said = json.dumps([asked.record_id, asked.if_match, data], sort_keys=True)
@@ -458,7 +482,7 @@ class _Records:
         if done is not None:
             return done
         try:
-            return write(asked)
+            return self._write(asked, write)
         except RegistryError:
             # Another process of this node may have done it meanwhile: what it left is no longer what was named.
             done = self._datastore.done(once)

@@ -831,6 +831,12 @@ _OF_WRITES = (
     "key_reused",
     "disk_full",
     "read_only",
+    "hub_away",
+    "hub_busy",
+    "hub_newer",
+    "hub_other",
+    "hub_view",
+    "outcome_unknown",
 )
 _OF_STATES = ("foreign_origin", "bad_id", "not_found", "not_owner", "conflict", "changed")
 

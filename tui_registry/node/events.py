@@ -21,6 +21,7 @@ from starlette.responses import Response
 from tui_registry.datastore import Datastore, Operation
 from tui_registry.errors import Json, RegistryError
 from tui_registry.frozen import NamedTuple
+from tui_registry.node.following import Following
 from tui_registry.node.limits import NodeBounds, place_of
 from tui_registry.node.queues import Client, Queues
 from tui_registry.node.requests import parameters
@@ -50,7 +51,12 @@ _HEADERS = [
 class Events:
     """The streams of one node."""
 
-    def __init__(self, datastore: Datastore, queues: Queues, bounds: NodeBounds) -> None:
+    def __init__(self, datastore: Datastore, queues: Queues, bounds: NodeBounds, hub: Following | None) -> None:
+        """
+        Args:
+            hub: whose log this node shares: a reader may come from another node of it, and is told nothing twice.
+        """
+        self._hub = hub
         self._datastore = datastore
         self._queues = queues
         self._bounds = bounds
@@ -64,10 +70,13 @@ class Events:
         """The stream, from where the reader was.
 
         Raises:
-            NodeError: `event_id`, `parameter`.
+            NodeError: `event_id`, `parameter`; `hub_behind`: another node of the hub may have told as much.
         """
         given = request.headers.get("last-event-id") or parameters(request, "after").get("after")
-        return _Stream(self, None if not given else _place_in(given))
+        place = None if not given else _place_in(given)
+        if place is not None and self._hub is not None:
+            await self._hub.reach(place.epoch, place.size)
+        return _Stream(self, place)
 
     async def tell(self, scope: Scope, receive: Receive, send: Send, place: _Place | None) -> None:
         """Tell what comes after a place, or from now on, until the reader goes or the server ends.
@@ -139,8 +148,9 @@ class Events:
         # Looked at first: what is committed while it is read makes it be read once more.
         changes = self._datastore.changes()
         head = log.head(make_key=False)
-        # Before anybody is told: a backup that is put back later must not be served under this epoch.
-        self._datastore.mark.note(head)
+        if self._datastore.hub.id is None:
+            # Before anybody is told: a backup that is put back later must not be served under this epoch.
+            self._datastore.mark.note(head)
         end = _Place(head.epoch, head.size)
         if place is None:
             # An id without an event: whoever is cut off before the first one comes back with it.

@@ -37,7 +37,8 @@ _ALWAYS = {
     429: "this client waits for as much as one may; `Retry-After` says when to come back",
     431: "the line and header of the request are too large",
     500: "the node's fault: its operator finds the reason in its own output",
-    503: "the node is busy, or its replica is held by another process; `Retry-After` says when to come back",
+    503: "the node is busy, its replica is held by another process, or it cannot follow its hub (`hub_behind`, "
+    "`hub_away`); `Retry-After` says when to come back",
     507: "the disk of the node is full, or fails",
 }
 _WITH_A_BODY = {
@@ -124,10 +125,11 @@ SYNC_SCHEMAS: dict[str, Json] = {
                 "const": 1,
                 "description": "logs are compared by their differences, and pushes may be packed",
             },
+            "store": {"type": "string", "format": "uri", "description": "who has the full tiles as well"},
         },
         # While they are being made for a log of before version 0.2, it has none of the first three; and no signature
         # where there is no key.
-        optional=("set", "root", "sig", "ranges"),
+        optional=("set", "root", "sig", "ranges", "store"),
     ),
     "OperationsQuestion": _object({"hashes": _list(_HASH, _USUAL.hashes)}, closed=True),
     "PushReport": _object(
@@ -208,7 +210,9 @@ SYNC_SCHEMAS: dict[str, Json] = {
         {
             "status": {"const": "ready"},
             "pushes": _object({"from": {"enum": [*PUSHERS]}, "bytes_left": {"type": "integer", "minimum": 0}}),
-        }
+            "hub": _object({"standing": _TEXT, "size": _COUNT, "shared_size": {**_COUNT, "type": ["integer", "null"]}}),
+        },
+        optional=("hub",),
     ),
 }
 
@@ -377,8 +381,8 @@ SYNC_PATHS: dict[str, Json] = {
             {200: _given("what came of them", _json("PushReport"))},
             {
                 401: "this node takes operations from those who bear a token for that: `unauthorized`",
-                403: "this node takes no operations (`push_off`, `read_only`), or not by this token; or another page's "
-                "`Origin`",
+                403: "this node takes no operations (`push_off`, `read_only`, `hub_view`), or not by this token; or "
+                "another page's `Origin`",
                 429: "this address has pushed what it may in a day (`ration`), or waits for as much as one may "
                 "(`too_many`)",
                 507: "the node keeps no more of others, or none but of those whom its operator knows (`full`); or its "

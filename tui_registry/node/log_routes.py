@@ -3,6 +3,9 @@ where they are allowed; and the node's health and metrics.
 
 They are bare ASGI, as other replicas ask for them all the time. What was told of the head is told again until something
 is committed, and tiles lie packed, so that most answers cost no look into the database but whether it has changed.
+
+The next question of a client may reach another node of the same hub (see protocol.md, Heads): what one of them
+told of the log, this one follows to before it answers.
 """
 
 from __future__ import annotations
@@ -15,8 +18,8 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 from weakref import WeakValueDictionary
 
 from starlette.datastructures import Headers
@@ -29,10 +32,11 @@ from tui_registry.datastore import ApplyReport, Datastore, Head, StoreError
 from tui_registry.durable import free_bytes
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
+from tui_registry.node.following import Following
 from tui_registry.node.limits import NodeBounds
 from tui_registry.node.push_policy import Pusher, PushPolicy, Room
 from tui_registry.node.queues import Client, Queues
-from tui_registry.node.requests import etag_of, expect_members, is_held, read_body, read_json, wanted_range, wrong
+from tui_registry.node.requests import etag_of, expect_members, is_held, read_body, read_json, tags, wanted_range, wrong
 from tui_registry.node.responses import AtHand, NodeError, later, problem_of, wrong_method
 from tui_registry.node.tokens import Tokens
 from tui_registry.node.watch import Counts, Waiting, Watch, add, name_route
@@ -64,6 +68,7 @@ _SPARE = 64 * 1024**2
 # Before they are read, which takes long where they are thousands. The most that a path has is four.
 _MOST_PARAMETERS = 64
 _CONDITIONS = frozenset((b"if-none-match", b"range"))
+_TAG_OF_HEAD = re.compile(r'"([0-9a-f]{32})\.(0|[1-9][0-9]{0,15})\.([0-9a-f]{16})"', re.ASCII)
 
 
 class LogRoutes:
@@ -81,27 +86,31 @@ class LogRoutes:
         bounds: NodeBounds,
         watch: Watch,
         metrics_are_open: bool,
+        hub: Following | None,
     ) -> None:
         """
         Args:
             metrics_are_open: to whoever comes without a token, as long as there is none for them.
+            hub: whose log this node shares with others.
         """
         self._other = other
-        self._heads = heads = _Kept(datastore, queues, _read_head)
+        self._is_shared = hub is not None
+        heads: _Heads = _Kept(datastore, queues, _read_head) if hub is None else _Settled(datastore, queues, hub)
+        self._heads = heads
         health = _Kept(datastore, queues, _read_health)
-        self._tiles = _Tiles(datastore, heads, queues, bounds)
+        self._tiles = _Tiles(datastore, heads, queues, bounds, hub)
         self._reading: dict[str, Callable[[Scope], Awaitable[ASGIApp]]] = {
             "/sync/head": heads.answer,
             "/health": health.answer,
             "/health/live": _alive,
-            "/health/ready": _Readiness(datastore, queues, watch, policy).answer,
-            "/metrics": _Metrics(datastore, tokens, queues, watch, policy, metrics_are_open).answer,
+            "/health/ready": _Readiness(datastore, queues, watch, policy, hub).answer,
+            "/metrics": _Metrics(datastore, tokens, queues, watch, policy, hub, metrics_are_open).answer,
         }
         self._asking: dict[str, Callable[[Request], Awaitable[Response]]] = {
-            "/sync/ops/get": _ByHash(datastore, queues, bounds).answer,
-            "/sync/ops": _Pushes(datastore, queues, policy, bounds, watch).answer,
-            "/sync/difference": _Differing(datastore, heads, queues, bounds).answer,
-            "/sync/reconcile": _Reconciling(datastore, heads, queues, bounds).answer,
+            "/sync/ops/get": _ByHash(datastore, queues, bounds, hub).answer,
+            "/sync/ops": _Pushes(datastore, queues, policy, bounds, watch, hub).answer,
+            "/sync/difference": _Differing(datastore, heads, queues, bounds, hub).answer,
+            "/sync/reconcile": _Reconciling(datastore, heads, queues, bounds, hub).answer,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -120,6 +129,8 @@ class LogRoutes:
         path = str(scope["path"])
         head = self._heads.at_hand()
         if head is None or any(name in _CONDITIONS for name, _ in scope["headers"]):
+            return None
+        if self._is_shared and _looks_past_caches(scope):
             return None
         if path == "/sync/head":
             known: _Known | None = head.known
@@ -228,9 +239,10 @@ class _Of(NamedTuple):
 
 def _read_head(datastore: Datastore) -> _Of:
     head = datastore.log.signed_head()
-    # Before anybody is told: a backup that is put back later must not be served under this epoch.
-    unmarked = datastore.mark.note(head)
-    fields = [(b"cache-control", b"max-age=2")]
+    # Before anybody is told: a backup that is put back later must not be served under this epoch. A hub's epoch is not
+    # its nodes' to renew.
+    unmarked = None if datastore.hub.id is not None else datastore.mark.note(head)
+    fields = [(b"cache-control", _SHORTLY)]
     # As long as something of it is being made it is told anew each time: by the tag nobody would hear of the rest.
     etag = etag_of_head(head) if head.set else None
     return _Of(head, _Known(spell_head(head, ranges=True), fields, _JSON, etag=etag), unmarked is None)
@@ -290,6 +302,89 @@ class _Kept:
         return told
 
 
+class _Heads(Protocol):
+    """What is told of the log, as `_Kept` tells it."""
+
+    async def answer(self, scope: Scope) -> ASGIApp: ...
+
+    async def head(self, client: Client) -> Head: ...
+
+    async def told(self, client: Client) -> tuple[Head, bytes]: ...
+
+    def at_hand(self) -> _Of | None: ...
+
+
+class _Settled:
+    """The head of a log that other nodes share: one that they all have by now (`Following.settled`). Who knows more of
+    it already, from another node, hears that he has it, and who looks past caches hears of the log as it is: so nobody
+    takes a node that is a moment behind for one that was put back to an older copy."""
+
+    def __init__(self, datastore: Datastore, queues: Queues, hub: Following) -> None:
+        self._datastore = datastore
+        self._queues = queues
+        self._hub = hub
+        self._last: _Of | None = None
+
+    async def answer(self, scope: Scope) -> ASGIApp:
+        client: Client = scope["client"]
+        if _looks_past_caches(scope):
+            await self._hub.renewed()
+            return _as_asked(scope, self._spelt(self._hub.latest()).known)
+        now = self._now()
+        held = self._held(scope, now.head)
+        if held is not None:
+            tag, size, digits = held
+            is_here = await self._hub.reach(now.head.epoch, size, patiently=False)
+            if is_here and await self._queues.read(client, self._begins, size, digits):
+                return Response(status_code=304, headers={"etag": tag, "cache-control": _SHORTLY.decode()})
+            now = self._now()
+        return _as_asked(scope, now.known)
+
+    async def head(self, client: Client) -> Head:  # noqa: ARG002 - as `_Kept`
+        return self._now().head
+
+    async def told(self, client: Client) -> tuple[Head, bytes]:  # noqa: ARG002 - as `_Kept`
+        now = self._now()
+        return now.head, now.known.body
+
+    def at_hand(self) -> _Of | None:
+        return self._now()
+
+    def _now(self) -> _Of:
+        head = self._hub.settled()
+        if self._last is None or self._last.head is not head:
+            self._last = self._spelt(head)
+        return self._last
+
+    def _spelt(self, head: Head) -> _Of:
+        spelt = spell_head(head, ranges=True, store=self._hub.store)
+        etag = etag_of_head(head) if head.set else None
+        return _Of(head, _Known(spelt, [(b"cache-control", _SHORTLY)], _JSON, etag=etag))
+
+    @staticmethod
+    def _held(scope: Scope, head: Head) -> tuple[str, int, str] | None:
+        """The tag of the longest log of this epoch that who asks has, where it is longer than what is told."""
+        found = [
+            (tag, int(match[2]), match[3])
+            for tag in (one.removeprefix("W/") for one in tags(Headers(scope=scope).getlist("if-none-match")))
+            if (match := _TAG_OF_HEAD.fullmatch(tag)) is not None and match[1] == head.epoch
+        ]
+        longest = max(found, key=lambda one: one[1], default=None)
+        return None if longest is None or longest[1] <= head.size else longest
+
+    def _begins(self, size: int, digits: str) -> bool:
+        fingerprint = self._datastore.log.fingerprint_at(size)
+        return fingerprint is not None and fingerprint.startswith(digits)
+
+
+_SHORTLY = b"max-age=2"
+
+
+def _looks_past_caches(scope: Scope) -> bool:
+    """Whether the answer of nobody but the node is wanted (RFC 9111, section 5.2.1.4)."""
+    return any(name == b"cache-control" and b"no-cache" in value.lower() for name, value in scope["headers"])
+
+
 async def _alive(_scope: Scope) -> ASGIApp:
     """That the process answers, and nothing of its replica."""
     return _Known(b'{"status":"alive"}', [_UNKEPT], _JSON)
@@ -298,11 +393,14 @@ async def _alive(_scope: Scope) -> ASGIApp:
 class _Readiness:
     """Whether the node should be asked, with the reasons why not: 200 or 503."""
 
-    def __init__(self, datastore: Datastore, queues: Queues, watch: Watch, policy: PushPolicy) -> None:
+    def __init__(
+        self, datastore: Datastore, queues: Queues, watch: Watch, policy: PushPolicy, hub: Following | None
+    ) -> None:
         self._datastore = datastore
         self._queues = queues
         self._watch = watch
         self._policy = policy
+        self._hub = hub
 
     async def answer(self, scope: Scope) -> ASGIApp:
         """
@@ -319,7 +417,12 @@ class _Readiness:
         # Reads are answered by a node that is full, too.
         left = 0 if room is None else max(0, room.most - room.taken)
         pushes: Json = {"from": self._policy.who, "bytes_left": left}
-        return _Known(_spelt({"status": "ready", "pushes": pushes}), [_UNKEPT], _JSON)
+        ready: dict[str, Json] = {"status": "ready", "pushes": pushes}
+        if self._hub is not None:
+            standing = self._datastore.hub.standing()
+            # Ready still where the hub is away: it answers reads, and no node of the hub could do more.
+            ready["hub"] = {"standing": standing.code, "size": standing.size, "shared_size": standing.shared_size}
+        return _Known(_spelt(ready), [_UNKEPT], _JSON)
 
     def _look(self) -> tuple[list[_Hindrance], Room]:
         found = []
@@ -333,6 +436,8 @@ class _Readiness:
         else:
             if share < 1:
                 found.append(_Hindrance("index", f"the word index is made to {share:.0%}: searches find what is in it"))
+        if self._hub is not None and not (standing := self._datastore.hub.standing()).is_ready:
+            found.append(_Hindrance(standing.code, standing.sentence))
         room = free_bytes(self._datastore.data_dir) or 0
         if room < _SPARE and not self._datastore.why_read_only:
             found.append(_Hindrance("disk", f"the disk has {size_bytes(room)} left"))
@@ -358,6 +463,7 @@ class _Metrics:
         queues: Queues,
         watch: Watch,
         policy: PushPolicy,
+        hub: Following | None,
         are_open: bool,
     ) -> None:
         self._datastore = datastore
@@ -365,6 +471,7 @@ class _Metrics:
         self._queues = queues
         self._watch = watch
         self._policy = policy
+        self._hub = hub
         self._are_open = are_open
 
     async def answer(self, scope: Scope) -> ASGIApp:
@@ -395,7 +502,8 @@ class _Metrics:
     def _told(self, counts: Counts, waiting: dict[str, Waiting], accept: str) -> tuple[bytes, str]:
         from tui_registry.node.metrics import exposition  # for most nodes nobody asks
 
-        return exposition(self._datastore, self._policy, counts, waiting, accept, self._watch.member)
+        seen = None if self._hub is None else self._hub.seen()
+        return exposition(self._datastore, self._policy, counts, waiting, accept, self._watch.member, hub=seen)
 
 
 # What proxies write into a request, and nobody else.
@@ -419,10 +527,13 @@ class _Tiles:
     """Packed tiles: the last ones used in memory, full ones beside the replica as well. A tile's content never changes
     within its epoch."""
 
-    def __init__(self, datastore: Datastore, heads: _Kept, queues: Queues, bounds: NodeBounds) -> None:
+    def __init__(
+        self, datastore: Datastore, heads: _Heads, queues: Queues, bounds: NodeBounds, hub: Following | None
+    ) -> None:
         self._datastore = datastore
         self._heads = heads
         self._queues = queues
+        self._hub = hub
         self._packed = PackedTiles(datastore, bounds.tile_disk_bytes)
         self._limit = bounds.tile_cache_bytes
         self._kept: OrderedDict[tuple[str, Span], _Known] = OrderedDict()
@@ -434,13 +545,18 @@ class _Tiles:
         """The tile.
 
         Raises:
-            NodeError: `no_tile`: this log has no such tile (yet, or any more).
+            NodeError: `no_tile`: this log has no such tile (yet, or any more); `hub_behind`: another node of the hub
+                may have it.
         """
         span = Span.from_name(name)
         if span is None:
             raise _no_tile()
-        head = await self._heads.head(client)
-        if head.epoch != epoch or head.size < span.end:
+        if self._hub is not None:
+            has_it = await self._hub.reach(epoch, span.end)
+        else:
+            head = await self._heads.head(client)
+            has_it = head.epoch == epoch and head.size >= span.end
+        if not has_it:
             raise _no_tile()
         found = self._at_hand(epoch, span)
         if found is not None:
@@ -505,10 +621,11 @@ def _no_tile() -> NodeError:
 
 
 class _ByHash:
-    def __init__(self, datastore: Datastore, queues: Queues, bounds: NodeBounds) -> None:
+    def __init__(self, datastore: Datastore, queues: Queues, bounds: NodeBounds, hub: Following | None) -> None:
         self._datastore = datastore
         self._queues = queues
         self._bounds = bounds
+        self._hub = hub
 
     async def answer(self, request: Request) -> Response:
         bounds = self._bounds
@@ -521,6 +638,7 @@ class _ByHash:
         wanted = [item for item in hashes if isinstance(item, str) and _HASH.fullmatch(item)]
         if len(wanted) != len(hashes):
             raise wrong("hashes", "must hold hashes of 64 lower-case hex digits and nothing else")
+        await self._follow(request, [bytes.fromhex(item) for item in wanted])
         read = self._datastore.log.by_hash
         lines = await self._queues.read(request.scope["client"], read, wanted, bounds.answer_bytes)
         return Response(b"".join(line + b"\n" for line in lines), 200, None, _NDJSON)
@@ -538,8 +656,16 @@ class _ByHash:
         starts = [body[at : at + width] for at in range(1, len(body), width)]
         if len(starts) > bounds.hashes:
             raise NodeError("too_large", f"at most {bounds.hashes:,} operations are given at once: ask for fewer")
+        await self._follow(request, starts)
         packed = await self._queues.read(request.scope["client"], self._packed, starts)
         return Response(packed, 200, None, _GZIP)
+
+    async def _follow(self, request: Request, starts: list[bytes]) -> None:
+        """Follow the hub where another node may have told of what is not here."""
+        if self._hub is not None and not await self._queues.read(
+            request.scope["client"], self._datastore.log.has_all, starts
+        ):
+            await self._hub.renewed()
 
     def _packed(self, starts: list[bytes]) -> bytes:
         return pack(self._datastore.log.beginning(starts, self._bounds.answer_bytes))
@@ -556,7 +682,9 @@ class _Pushes:
         policy: PushPolicy,
         bounds: NodeBounds,
         watch: Watch,
+        hub: Following | None,
     ) -> None:
+        self._hub = hub
         self._watch = watch
         self._datastore = datastore
         self._queues = queues
@@ -610,7 +738,10 @@ class _Pushes:
         except LogError as error:
             raise NodeError("no_operations", f"the body {error.reason}: send one operation a line") from None
         # Others may have filled it since.
-        with self._policy.taking(pusher, len(lines), len(body)):
+        with (
+            self._policy.taking(pusher, len(lines), len(body)),
+            nullcontext() if self._hub is None else self._hub.turn(),
+        ):
             # A log that is rewritten between these two has another epoch, under which nobody has a cursor yet.
             epoch = self._datastore.log.head(make_key=False).epoch
             return self._datastore.apply(lines, source=pusher.source, ration=self._policy.ration()), epoch
@@ -706,11 +837,14 @@ class _Coming:
 class _Differing:
     """Answers from what is kept with the log, by epoch and size: it remembers nothing from one question to the next."""
 
-    def __init__(self, datastore: Datastore, heads: _Kept, queues: Queues, bounds: NodeBounds) -> None:
+    def __init__(
+        self, datastore: Datastore, heads: _Heads, queues: Queues, bounds: NodeBounds, hub: Following | None
+    ) -> None:
         self._datastore = datastore
         self._heads = heads
         self._queues = queues
         self._bounds = bounds
+        self._hub = hub
 
     async def answer(self, request: Request) -> Response:
         body = await read_json(request, _QUESTION_BYTES, self._bounds, self._queues)
@@ -720,6 +854,10 @@ class _Differing:
             raise wrong(error.path, str(error)) from None
         client: Client = request.scope["client"]
         head, spelt = await self._heads.told(client)
+        if self._hub is not None and asked.epoch is not None and asked.size is not None:
+            # Of a log as another node may have told it.
+            await self._hub.reach(asked.epoch, asked.size)
+            head = self._hub.latest()
         queue = self._queues.read if difference.is_at_hand(asked, head) else self._queues.search
         try:
             told, data = await queue(client, difference.answer, self._datastore, head, asked)
@@ -739,11 +877,14 @@ class _Reconciling:
     only as far as that takes a small part of the time: asking often cannot make a node sort its log often. What came
     since, a peer reads from the tiles."""
 
-    def __init__(self, datastore: Datastore, heads: _Kept, queues: Queues, bounds: NodeBounds) -> None:
+    def __init__(
+        self, datastore: Datastore, heads: _Heads, queues: Queues, bounds: NodeBounds, hub: Following | None
+    ) -> None:
         self._datastore = datastore
         self._heads = heads
         self._queues = queues
         self._bounds = bounds
+        self._hub = hub
         # The latest one, and the one before, about which somebody may still ask.
         self._kept: list[_Snapshot] = []
         self._making = asyncio.Lock()
@@ -769,6 +910,9 @@ class _Reconciling:
     async def _snapshot(self, client: Client, epoch: str, size: Json) -> _Snapshot:
         """The snapshot that a question is about; a question without a size takes the latest."""
         head = await self._heads.head(client)
+        if self._hub is not None and type(size) is int:
+            await self._hub.reach(epoch, size)
+            head = self._hub.latest()
         if head.epoch != epoch:
             raise _moved()
         if head.size > self._bounds.reconcile_ops:

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 import tui_registry
 from tui_registry.datastore import REASONS, Datastore, StoreError
 from tui_registry.durable import free_bytes
+from tui_registry.node.following import HubSeen
 from tui_registry.node.push_policy import PushPolicy
 from tui_registry.node.shared import Member
 from tui_registry.node.watch import BUCKETS, Counts, Waiting
@@ -34,19 +35,22 @@ def exposition(
     waiting: Mapping[str, Waiting],
     accept: str,
     member: Member | None = None,
+    *,
+    hub: HubSeen | None = None,
 ) -> tuple[bytes, str]:
     """The metrics as text, and its media type.
 
     Args:
         counts: a copy. accept: the header of who asks, as OpenMetrics is answered to who names it.
         member: the worker that is asked, where the node has several.
+        hub: how it stands to its hub, of a node of one.
     """
     registry = CollectorRegistry()
     if member is None:
         ProcessCollector(registry=registry)
     else:
         registry.register(_Processes(member.shared.processes()))
-    registry.register(_Told(datastore, policy, counts, waiting, member))
+    registry.register(_Told(datastore, policy, counts, waiting, member, hub))
     encode, media_type = choose_encoder(accept)
     return encode(registry), media_type
 
@@ -62,8 +66,10 @@ class _Told(Collector):
         counts: Counts,
         waiting: Mapping[str, Waiting],
         member: Member | None,
+        hub: HubSeen | None,
     ) -> None:
         self._member = member
+        self._hub = hub
         self._datastore = datastore
         self._policy = policy
         self._counts = counts
@@ -84,6 +90,8 @@ class _Told(Collector):
         yield _counter("pushed_operations", "Operations that others offered.", "outcome", self._counts.pushed)
         refused = self._counts.refused_pushes
         yield _counter("pushes_refused", "Pushes that were not looked at, by code.", "code", refused)
+        if self._hub is not None:
+            yield from _of_hub(self._hub, self._counts)
         try:
             replica = [*_of_replica(self._datastore)]
         except StoreError:
@@ -168,6 +176,24 @@ def _of_lines(waiting: Mapping[str, Waiting]) -> Iterator[Metric]:
         for code, number in line.refused.items():
             refused.add_metric((name, code), number)
     yield from (waits, refused)
+
+
+def _of_hub(hub: HubSeen, counts: Counts) -> Iterator[Metric]:
+    yield _gauges(
+        "hub_standing", "How the node stands to its hub: 1 of the code that it has now.", "code", {hub.standing: 1}
+    )
+    yield _gauge("hub_ready", "Whether it stands as a node should.", hub.is_ready)
+    if hub.shared_size is not None:
+        yield _gauge(
+            "hub_operations", "Operations in the log that the hub's nodes share, as seen last.", hub.shared_size
+        )
+        behind = max(hub.shared_size - hub.size, 0)
+        yield _gauge("hub_behind_operations", "Those of them that are not here yet.", behind)
+    yield _gauge("hub_away_seconds", "Since when that log cannot be reached; 0 where it can.", hub.away_seconds)
+    yield _counter("hub_turns", "Turns that were taken to write to it, by outcome.", "outcome", counts.turns)
+    took = SummaryMetricFamily(f"{_OURS}_hub_turn_seconds", "How long turns took.")
+    took.add_metric((), sum(counts.turns.values()), counts.turn_seconds)
+    yield took
 
 
 def _of_replica(datastore: Datastore) -> Iterator[Metric]:

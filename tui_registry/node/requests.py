@@ -187,8 +187,8 @@ def is_held(request: Request, etag: str) -> bool:
 
     Compared weakly, as the RFC asks: a proxy that compresses answers makes their tags weak.
     """
-    tags = (tag.removeprefix("W/") for tag in _tags(request.headers.getlist("if-none-match")))
-    return any(tag in (_ANY, etag) for tag in tags)
+    held = (tag.removeprefix("W/") for tag in tags(request.headers.getlist("if-none-match")))
+    return any(tag in (_ANY, etag) for tag in held)
 
 
 def is_stale(if_match: Sequence[str], revision: str) -> bool:
@@ -199,8 +199,8 @@ def is_stale(if_match: Sequence[str], revision: str) -> bool:
     """
     if not if_match:
         return False
-    tags = _tags(if_match)
-    return tags != [_ANY] and all(tag[1:-1].partition(".")[0] != revision for tag in tags)
+    held = tags(if_match)
+    return held != [_ANY] and all(tag[1:-1].partition(".")[0] != revision for tag in held)
 
 
 def wanted_range(request: Request, etag: str, size: int) -> tuple[int, int] | None:
@@ -231,7 +231,7 @@ def wanted_range(request: Request, etag: str, size: int) -> tuple[int, int] | No
     return start, end
 
 
-def _tags(lines: Sequence[str]) -> list[str]:
+def tags(lines: Sequence[str]) -> list[str]:
     """What stands in a header; nothing in one that is malformed or endless, as a guess could delete what its caller
     would keep."""
     text = ",".join(lines)

@@ -17,6 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
@@ -32,12 +33,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.server import ServerState
 
-from tui_registry.datastore import Datastore, Shared
+from tui_registry.datastore import Datastore, Shared, StoreError
 from tui_registry.durable import give_new_name
 from tui_registry.errors import RegistryError, system_reason
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.api import create_app
 from tui_registry.node.doors import Proxies, Whereabouts
+from tui_registry.node.following import Following
 from tui_registry.node.limits import DEFAULT_PORT, PIECE, NodeBounds, place_of
 from tui_registry.node.queues import Queues
 from tui_registry.node.responses import NodeError, of_error, problem
@@ -106,6 +108,7 @@ def serve(
     journal: Journal | None = None,
     uds: Path | None = None,
     tls: Tls | None = None,
+    hub: Following | None = None,
 ) -> None:
     """Serve a replica until SIGINT or SIGTERM; then answer what was begun and return.
 
@@ -125,22 +128,27 @@ def serve(
         uds: the Unix socket to listen on, in place of host and port. Who may reach it, the umask decides; what was left
             of one that ended is replaced.
         tls: for HTTPS. SIGHUP reads its files anew.
+        hub: how the hub is followed whose view the replica is. Its epoch is the hub's, and an older copy of a view
+            harms nobody, as it follows: so nothing is remembered of how far it was given away.
 
     Raises:
         NodeError: `not_loopback`, `port_taken`, `cannot_bind`, `bad_certificate`.
-        StoreError: `bad_token_file`.
+        StoreError: `bad_token_file`; `hub_view`, `hub_key`: as `expect_hub`.
         ValueError: a name, a proxy or a path of the whereabouts is none.
     """
     door = Door(host, port, allow_remote, uds, tls)
     with door.listening() as listener:
         terms = Terms(bounds or NodeBounds(), accept_ops)
-        server = prepared(datastore, door, listener, terms, whereabouts, on_ready, Watch(journal))
+        server = prepared(datastore, door, listener, terms, whereabouts, on_ready, Watch(journal), hub=hub)
         server.reread, server.on_reread = reread, on_reread
         datastore.tokens.all()  # a file that holds no token is told now, not by refusing whoever comes with it
-        shared = datastore.mark.share(new_epoch=new_epoch)
-        if on_shared is not None:
-            on_shared(shared)
-        run(server, listener, journal)
+        expect_hub(datastore, hub)
+        if datastore.hub.id is None:
+            shared = datastore.mark.share(new_epoch=new_epoch)
+            if on_shared is not None:
+                on_shared(shared)
+        with entered(hub, door.address(listener)):
+            run(server, listener, journal)
 
 
 @contextlib.contextmanager
@@ -154,8 +162,12 @@ def running(
     whereabouts: Whereabouts | None = None,
     uds: Path | None = None,
     tls: Tls | None = None,
+    hub: Following | None = None,
 ) -> Iterator[Address]:
     """A node in a thread of its own, ended with the block; for the demo and for tests. Loopback only.
+
+    Args:
+        hub: as `serve`, and entered by the caller.
 
     Raises:
         NodeError: as `serve`.
@@ -171,7 +183,7 @@ def running(
     listener = door.listening()
     try:
         terms = Terms(bounds or NodeBounds(), accept_ops)
-        server = prepared(datastore, door, listener, terms, whereabouts, announce, Watch())
+        server = prepared(datastore, door, listener, terms, whereabouts, announce, Watch(), hub=hub)
         datastore.tokens.all()
     except BaseException:
         listener.close()
@@ -232,6 +244,8 @@ def prepared(
     on_ready: Callable[[Address], None] | None,
     watch: Watch,
     certificate: Certificate | None = None,
+    *,
+    hub: Following | None = None,
 ) -> Server:
     """A server for what comes to that listener; arguments as for `serve`.
 
@@ -254,6 +268,7 @@ def prepared(
             whereabouts=here,
             queues=queues,
             watch=watch,
+            hub=hub,
         )
 
     places, turns = _Places(bounds, Proxies(here), watch), _Turns()
@@ -289,6 +304,40 @@ def prepared(
         config.h11_max_incomplete_event_size = bounds.header_bytes
 
     return Server(config, terms, queues, door.address(listener), on_ready, renew, watch, tls)
+
+
+def entered(hub: Following | None, address: Address) -> AbstractContextManager[object]:
+    """What goes on while a node answers at that address: following its hub, where it is of one."""
+    if hub is None:
+        return contextlib.nullcontext()
+    hub.name = f"{socket.gethostname()}:{address.path or address.port}"
+    return hub
+
+
+def expect_hub(datastore: Datastore, hub: Following | None) -> None:
+    """See to it that a replica can be served as what it is.
+
+    Raises:
+        StoreError: `hub_view`: it is a view of a hub, which would get ever older without the hub; read-only it may be
+            served as it is. `hub_key`: its key is not the one that all nodes of the hub sign with.
+    """
+    if hub is None:
+        if datastore.hub.id is not None and not datastore.why_read_only:
+            raise StoreError(
+                "hub_view",
+                "this folder is a view of a hub's log: serve it with --hub and the hub's address, or with --read-only "
+                "as it is now",
+            )
+        return
+    address, key = datastore.hub.address, datastore.key
+    own = key.identity().address if key.file.exists() else ""  # to look makes no key
+    if own != address:
+        has = f"that of this folder is 0x{own}" if own else "this folder has none yet"
+        raise StoreError(
+            "hub_key",
+            f"all nodes of a hub sign with one key, 0x{address}, and {has}: 'identity export' writes it on another "
+            "node, and 'identity import' takes it in here",
+        )
 
 
 def run(server: Server, listener: Listener, journal: Journal | None) -> None:

@@ -82,6 +82,8 @@ class Counts:
         unreadable: what was refused before it was a request, by code.
         connections: open ones. refused: those that there was no place for. handshakes: of TLS, that failed.
         pushed: operations that others offered, by outcome. refused_pushes: those that were not looked at, by code.
+        turns: of a hub's log that were taken to write, by outcome. turn_seconds: how long they took, together. These
+            two belong to whoever takes turns (`Following`).
     """
 
     def __init__(self) -> None:
@@ -94,6 +96,8 @@ class Counts:
         self.connections = self.refused = self.handshakes = 0
         self.pushed: dict[str, int] = {}
         self.refused_pushes: dict[str, int] = {}
+        self.turns: dict[str, int] = {}
+        self.turn_seconds = 0.0
 
     def include(self, other: Counts) -> None:
         """Count what another worker of the node has counted, too."""
@@ -103,6 +107,7 @@ class Counts:
             (self.unreadable, other.unreadable),
             (self.pushed, other.pushed),
             (self.refused_pushes, other.refused_pushes),
+            (self.turns, other.turns),
         ):
             for key, number in theirs.items():
                 add(mine, key, number)
@@ -116,6 +121,7 @@ class Counts:
         self.connections += other.connections
         self.refused += other.refused
         self.handshakes += other.handshakes
+        self.turn_seconds += other.turn_seconds
 
     def add(self, seen: Seen) -> None:
         """Count a request."""
@@ -134,7 +140,7 @@ class Counts:
         copied.__dict__.update(self.__dict__)
         copied.requests, copied.sent = {**self.requests}, {**self.sent}
         copied.unreadable, copied.pushed = {**self.unreadable}, {**self.pushed}
-        copied.refused_pushes = {**self.refused_pushes}
+        copied.refused_pushes, copied.turns = {**self.refused_pushes}, {**self.turns}
         copied.seconds = {route: ([*many], [*total]) for route, (many, total) in self.seconds.items()}
         return copied
 

@@ -26,8 +26,20 @@ from typing import NoReturn
 from tui_registry.datastore import Datastore, Shared
 from tui_registry.errors import RegistryError, system_reason
 from tui_registry.node.doors import Whereabouts
+from tui_registry.node.following import Following
 from tui_registry.node.responses import NodeError
-from tui_registry.node.server import Address, Certificate, Door, Listener, Terms, has_terminal, prepared, run
+from tui_registry.node.server import (
+    Address,
+    Certificate,
+    Door,
+    Listener,
+    Terms,
+    entered,
+    expect_hub,
+    has_terminal,
+    prepared,
+    run,
+)
 from tui_registry.node.shared import CommonMemory, Member
 from tui_registry.node.watch import Journal, Watch
 from tui_registry.text import plural
@@ -59,7 +71,7 @@ class Telling:
 
 
 def serve_by_workers(
-    opened: Callable[[], Datastore],
+    opened: Callable[[], AbstractContextManager[tuple[Datastore, Following | None]]],
     count: int,
     door: Door,
     telling: Telling,
@@ -76,7 +88,8 @@ def serve_by_workers(
     No thread may run, and no replica be open, in the process that calls this: it forks.
 
     Args:
-        opened: opens the replica. terms: on which they serve together. The other arguments are those of `serve`.
+        opened: opens the replica for a block, and how it follows its hub where it is of one: neither a connection nor a
+            thread outlives that. terms: on which they serve together. The other arguments are those of `serve`.
         beside: what goes on while the node answers and may have threads of its own; the first worker enters it.
 
     Raises:
@@ -86,9 +99,11 @@ def serve_by_workers(
     """
     certificate = None if door.tls is None else Certificate(door.tls)
     with door.listening() as listener:
-        with opened() as datastore:
+        with opened() as (datastore, hub):
             datastore.tokens.all()  # as `serve`
-            telling.shared(datastore.mark.share(new_epoch=new_epoch))
+            expect_hub(datastore, hub)
+            if datastore.hub.id is None:
+                telling.shared(datastore.mark.share(new_epoch=new_epoch))
 
         def part_of(terms: Terms) -> Terms:
             return terms._replace(bounds=terms.bounds.of_one_of(count))
@@ -97,7 +112,10 @@ def serve_by_workers(
             if journal is not None:
                 journal.worker = member.worker + 1
             aside = beside(door.address(listener)) if beside is not None and member.worker == 0 else nullcontext()
-            with opened() as datastore, aside:
+            with ExitStack() as stack:
+                datastore, hub = stack.enter_context(opened())
+                stack.enter_context(entered(hub, door.address(listener)))
+                stack.enter_context(aside)
                 server = prepared(
                     datastore,
                     door,
@@ -107,6 +125,7 @@ def serve_by_workers(
                     lambda _: listens_to(channel),
                     Watch(journal, member),
                     certificate,
+                    hub=hub,
                 )
                 datastore.log.share_cores(count)
                 faults: list[RegistryError | None] = []

@@ -329,6 +329,24 @@ class Tokens:
             if db.execute("DELETE FROM tokens WHERE name = ?", (name,)).rowcount == 0:
                 raise StoreError("not_found", f"there is no token named '{name[:32]}': 'token list' names them")
 
+    def take_over(self, stored: Iterable[tuple[bytes, Token]]) -> None:
+        """Let these be all that there are beside the file's, as the nodes of a hub have one set. Where they are
+        already, nothing is written.
+
+        Args:
+            stored: each as the SHA-256 of the token, and what is known of it.
+        """
+        wanted = {token.name: (digest, token) for digest, token in stored}
+        with self._pool.read() as db:
+            if {token.name: (digest, token) for digest, token in _stored_tokens(db)} == wanted:
+                return
+        with self._pool.write() as db:
+            db.execute("DELETE FROM tokens")
+            db.executemany(
+                "INSERT INTO tokens (name, digest, scopes, created_at) VALUES (?, ?, ?, ?)",
+                [(name, digest, " ".join(token.scopes), token.created_at) for name, (digest, token) in wanted.items()],
+            )
+
     def find(self, given: bytes) -> Token | None:
         """The token that these bytes are, as things stand at this moment: what another process added or revoked
         counts. Takes as long for a near miss as for a far one; quick, and waits for no other reader."""

@@ -1,23 +1,26 @@
-"""Writing a log as files that any static file server, CDN or USB stick serves as a node would."""
+"""Writing a log as files that any static file server, CDN, object store or USB stick serves as a node would."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tui_registry.datastore import Datastore, Head, Shared
 from tui_registry.durable import drafted, make_folder, sweep, sync_folder
 from tui_registry.errors import RegistryError, system_reason
-from tui_registry.sync.bounds import TILE_OPS
+from tui_registry.frozen import NamedTuple
+from tui_registry.sync.bounds import MAX_OP_BYTES, TILE_OPS
 from tui_registry.sync.packed import PackedTiles
 from tui_registry.sync.tiles import (
     HASHES,
     HashSpan,
     LogError,
     Span,
+    Unpacker,
     hash_spans,
     pack,
     parse_head,
@@ -29,23 +32,87 @@ from tui_registry.text import address_short, safe_text
 # What of a log of version 0.1 is to be made, so that its head can be signed, is waited for: of a million operations it
 # takes half a minute, once.
 SETS_SECONDS = 60.0
+HEAD = "sync/head"
 _MOST_SPACE = 64
+_MODULUS = 2**256
+# After so many tiles it is written down how far a publisher came, where that cannot be seen.
+_TOLD_TILES = 256
 
 
 class PublishError(RegistryError):
-    """A log that could not be written: code `foreign_log` or `unwritable`."""
+    """A log that could not be written: code `foreign_log`, `unwritable`, or `overtaken`: somebody else writes there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A static log that is up to date. `tiles` and `bytes` were written now; the rest was there already. `shared`:
-    whether it has another epoch than before, and why."""
+    """A static log that is up to date. `tiles` and `bytes` were written now; the rest was there already. `place`: where
+    it lies, safe to show. `shared`: whether it has another epoch than before, and why."""
 
-    directory: Path
+    place: str
     head: Head
     tiles: int
     bytes: int
     shared: Shared
+
+
+class Wrote(NamedTuple):
+    """Files, and their bytes, that were not there before."""
+
+    files: int = 0
+    bytes: int = 0
+
+
+class Place(Protocol):
+    """Where a static log is written: a folder, or an object store (`hub.publishing`). Paths are those of protocol.md,
+    Sync, such as `sync/head`. Every method may raise `PublishError`, OSError, or an error of the place's own.
+
+    Attributes:
+        keeps_all: what a head told of is there, since nobody but publishers takes files away; else each is looked for.
+    """
+
+    keeps_all: bool
+
+    @property
+    def shown(self) -> str:
+        """Its name, safe to show."""
+
+    def head(self) -> bytes | None:
+        """The head that is there now."""
+
+    def begin(self, epoch: str) -> bytes | None:
+        """Make ready for files of an epoch; a head of how far a publisher came that was ended early, where one said."""
+
+    def came_to(self, head: Head) -> None:
+        """Remember for the next `begin` of this epoch that the tiles of a head are there."""
+
+    def read(self, path: str) -> bytes | None:
+        """What is there; None where nothing is."""
+
+    def holds(self, path: str) -> bool:
+        """Whether a file is known to be there, without asking far."""
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file that never changes, whole or not at all; it may not be there before `settle`.
+
+        Raises:
+            PublishError: `foreign_log`: what is there under that name is of another log.
+        """
+
+    def settle(self) -> Wrote:
+        """Have all that was written there for good; what was new of it since the last time."""
+
+    def write_head(self, data: bytes) -> None:
+        """Let a head take the place of the one that `head` gave last.
+
+        Raises:
+            PublishError: `overtaken`: there is another one by now.
+        """
+
+    def clear(self, epoch: str, heads: Sequence[Head]) -> None:
+        """Take away the tails of an epoch but for those of these heads."""
+
+    def drop(self, epoch: str) -> None:
+        """Take away all tiles of an epoch."""
 
 
 def publish(
@@ -71,122 +138,257 @@ def publish(
     """
     root = Path(directory)
     try:
-        _refuse_foreign(datastore.log.head(), _head_before(root), root)
-        shared = datastore.mark.share(new_epoch=new_epoch)
-        return _publish(datastore, root, progress or _ignore, shared)
+        return publish_to(datastore, _Folder(root), new_epoch=new_epoch, progress=progress)
     except OSError as error:
         raise PublishError("unwritable", f"{safe_text(str(root))} cannot be written: {system_reason(error)}") from None
 
 
-def _publish(datastore: Datastore, root: Path, progress: Callable[[int, int], None], shared: Shared) -> Published:
+def publish_to(
+    datastore: Datastore,
+    place: Place,
+    *,
+    new_epoch: bool = False,
+    is_view: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Published:
+    """As `publish`, into any place.
+
+    Args:
+        is_view: the log is a view of one that others share, and has whole what is to be published of that: it never
+            gets another epoch here, and what does not fit to what is there is refused.
+
+    Raises:
+        PublishError: as `publish`; and what the place raises.
+    """
+    _refuse_foreign(datastore.log.head(), _parsed(place.head()), place)
+    shared = Shared() if is_view else datastore.mark.share(new_epoch=new_epoch)
+    return _publish(datastore, place, progress or _ignore, shared, is_view=is_view)
+
+
+def _publish(
+    datastore: Datastore, place: Place, progress: Callable[[int, int], None], shared: Shared, *, is_view: bool
+) -> Published:
     datastore.log.finish_sets(SETS_SECONDS)
     head = datastore.log.signed_head()
-    before = _head_before(root)
-    _refuse_foreign(head, before, root)
-    if before is not None and before.epoch == head.epoch and not datastore.log.begins_as(before):
-        # A restored backup, or a copy of the one that wrote there: tiles of another log bear this epoch's names, here
-        # and in whoever's cache.
-        datastore.log.renew_epoch(head.epoch)
-        return _publish(datastore, root, progress, shared._replace(renewed=True))
-    entries = _entries(root, head)
-    make_folder(entries, 0o777)
-    for folder in (entries, root / "sync"):
-        sweep(folder)
-    packed = PackedTiles(datastore, limit=0)
-    tiles = size = 0
-    for span in spans(0, head.size, ranges=False):
-        path = entries / span.name
-        if not path.exists():
-            # A node of this replica may have packed it before.
-            found = packed.read(head.epoch, span.tile) if span.is_full else None
-            data = pack(datastore.log.lines(span.start, span.end)) if found is None else found[0]
-            _write(path, data)
-            tiles, size = tiles + 1, size + len(data)
-        progress(span.end, head.size)
-    hashes = _write_hashes(datastore, entries.parent, head)
+    before = _parsed(place.head())
+    _refuse_foreign(head, before, place)
+    here = before if before is not None and before.epoch == head.epoch else None
+    came_to = _parsed(place.begin(head.epoch))
+    for known in (here, came_to):
+        if known is not None and not _begins_as(datastore, place, known):
+            # A restored backup, or a copy of the one that wrote there: tiles of another log bear this epoch's names,
+            # here and in whoever's cache.
+            if is_view:
+                raise _other_log(place)
+            datastore.log.renew_epoch(head.epoch)
+            shared = shared._replace(renewed=True)
+            return _publish(datastore, place, progress, shared, is_view=is_view)
+    wrote = _write_tiles(datastore, place, head, _longer(here, came_to) if place.keeps_all else None, progress)
+    _write_hashes(datastore, place, head, here.size if here is not None and place.keeps_all else 0)
     if datastore.log.head().epoch != head.epoch:
         # The log was rewritten meanwhile: the tiles of the old epoch may hold lines of the new one.
-        _clear_hashes(entries.parent / "hashes", ())
-        _clear(entries, keep=frozenset())
-        return _publish(datastore, root, progress, shared)
-    datastore.mark.note(head)
-    for folder in (entries, hashes, entries.parent, root / "sync", root):
-        sync_folder(folder)
-    _write_head(root / "sync" / "head", spell_head(head, ranges=False, lists=bool(head.set)))
-    sync_folder(root / "sync")
-    _clear(entries, keep=_tails(head) | (_tails(before) if before is not None else frozenset()), tails_only=True)
-    _clear_hashes(hashes, (head, before))
+        place.drop(head.epoch)
+        return _publish(datastore, place, progress, shared, is_view=is_view)
+    if not is_view:
+        datastore.mark.note(head)
+    place.write_head(spell_head(head, ranges=False, lists=bool(head.set)))
+    place.clear(head.epoch, [head] if before is None else [head, before])
     if before is not None and before.epoch != head.epoch:
-        _clear_hashes(_entries(root, before).parent / "hashes", ())
-        _clear(_entries(root, before), keep=frozenset())
-    return Published(root, head, tiles, size, shared)
+        place.drop(before.epoch)
+    return Published(place.shown, head, wrote.files, wrote.bytes, shared)
 
 
-def _write_hashes(datastore: Datastore, folder: Path, head: Head) -> Path:
+def _write_tiles(
+    datastore: Datastore, place: Place, head: Head, known: Head | None, progress: Callable[[int, int], None]
+) -> Wrote:
+    """Write the tiles that are not there.
+
+    Args:
+        known: up to where they are known to be; None to look for each.
+    """
+    packed = PackedTiles(datastore, limit=0)
+    at, total = (0, 0) if known is None else (known.size, int(known.fingerprint, 16))
+    files = size = 0
+    for span in spans(at // TILE_OPS * TILE_OPS, head.size, ranges=False):
+        path = _tile_path(head.epoch, span)
+        if not place.holds(path):
+            # A node of this replica may have packed it before.
+            found = packed.read(head.epoch, span.tile) if span.is_full else None
+            place.write(path, pack(datastore.log.lines(span.start, span.end)) if found is None else found[0])
+        if place.keeps_all:
+            hashes = datastore.log.hashes(max(at, span.start), span.end)
+            total += sum(int.from_bytes(digest, "big") for digest in hashes)
+            if span.is_full and (span.tile + 1) % _TOLD_TILES == 0:
+                wrote = place.settle()
+                files, size = files + wrote.files, size + wrote.bytes
+                place.came_to(Head(head.epoch, span.end, f"{total % _MODULUS:064x}", head.node))
+        progress(span.end, head.size)
+    wrote = place.settle()
+    return Wrote(files + wrote.files, size + wrote.bytes)
+
+
+def _write_hashes(datastore: Datastore, place: Place, head: Head, start: int) -> None:
     """The hashes beside the tiles: with them a reader that has most of the log reads only the tiles that it lacks."""
-    hashes = folder / "hashes"
-    make_folder(hashes, 0o777)
-    sweep(hashes)
     for span in hash_spans(head.size):
-        path = hashes / span.name
-        if not path.exists():
-            _write(path, b"".join(datastore.log.hashes(span.start, span.start + span.count)))
-    return hashes
+        path = _hashes_path(head.epoch, span)
+        if span.start + span.count > start and not place.holds(path):
+            place.write(path, b"".join(datastore.log.hashes(span.start, span.start + span.count)))
+    place.settle()
 
 
-def _clear_hashes(folder: Path, heads: Iterable[Head | None]) -> None:
-    """Remove the tails but for those of these heads; without heads all of it."""
-    sizes = [head.size for head in heads if head is not None]
-    tails = {span.name for size in sizes for span in hash_spans(size)}
-    if not folder.is_dir():
-        return
-    for path in folder.iterdir():
-        span = HashSpan.from_name(path.name)
-        if span is not None and path.name not in tails and not (sizes and span.count == HASHES):
-            path.unlink(missing_ok=True)
-    if not sizes and not any(folder.iterdir()):
-        folder.rmdir()
+def _begins_as(datastore: Datastore, place: Place, known: Head) -> bool:
+    """Whether the log still begins with what lies there. A sum sees no order: what came last is compared."""
+    if not datastore.log.begins_as(known):
+        return False
+    last = known.size - 1
+    for span in spans(last // TILE_OPS * TILE_OPS, known.size, ranges=False) if known.size else ():
+        data = place.read(_tile_path(known.epoch, span))
+        if data is not None and not holds_lines(data, datastore.log.lines(span.start, span.end)):
+            return False
+    return True
 
 
-def _refuse_foreign(head: Head, before: Head | None, root: Path) -> None:
+def holds_lines(data: bytes, lines: Sequence[bytes]) -> bool:
+    """Whether a tile that somebody wrote holds just these lines; its gzip bytes may be another program's."""
+    unpacker = Unpacker(TILE_OPS * (MAX_OP_BYTES + 1))
+    with suppress(LogError):
+        unpacker.feed(data)
+        return unpacker.lines(len(lines)) == list(lines)
+    return False
+
+
+def tails_of(head: Head) -> Iterator[str]:
+    """The paths of the files that a head alone names: what is full is named by all that come after it."""
+    for span in spans(head.size // TILE_OPS * TILE_OPS, head.size, ranges=False):
+        yield _tile_path(head.epoch, span)
+    for hashes in hash_spans(head.size):
+        if hashes.count != HASHES:
+            yield _hashes_path(head.epoch, hashes)
+
+
+def _tile_path(epoch: str, span: Span) -> str:
+    return f"sync/{epoch}/entries/{span.name}"
+
+
+def _hashes_path(epoch: str, span: HashSpan) -> str:
+    return f"sync/{epoch}/hashes/{span.name}"
+
+
+def _refuse_foreign(head: Head, before: Head | None, place: Place) -> None:
     if before is not None and before.node != head.node:
         raise PublishError(
             "foreign_log",
-            f"{safe_text(str(root))} holds the log of {address_short(before.node)}, not of this replica. "
+            f"{place.shown} holds the log of {address_short(before.node)}, not of this replica. "
             "Choose another directory",
         )
+
+
+def _other_log(place: Place) -> PublishError:
+    return PublishError(
+        "foreign_log",
+        f"{place.shown} holds tiles of another log under the epoch of this one, such as of a copy that went its own "
+        "way. Nothing was written over: choose another place",
+    )
+
+
+def _parsed(data: bytes | None) -> Head | None:
+    with suppress(LogError):
+        return None if data is None else parse_head(data).head
+    return None
+
+
+def _longer(one: Head | None, other: Head | None) -> Head | None:
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=lambda head: head.size)
 
 
 def _ignore(done: int, of: int) -> None:
     pass
 
 
-def _entries(root: Path, head: Head) -> Path:
-    return root / "sync" / head.epoch / "entries"
+class _Folder:
+    """A directory, for a web server, a share or a stick."""
+
+    keeps_all = False
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._written: list[int] = []
+        self._folders: tuple[Path, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        return safe_text(str(self._root))
+
+    def head(self) -> bytes | None:
+        return self.read(HEAD)
+
+    def begin(self, epoch: str) -> None:
+        of_epoch = self._root / "sync" / epoch
+        self._folders = (of_epoch / "entries", of_epoch / "hashes")
+        for folder in self._folders:
+            make_folder(folder, 0o777)
+        for folder in (*self._folders, self._root / "sync"):
+            sweep(folder)
+
+    def came_to(self, head: Head) -> None:
+        """Nothing: each file is looked for."""
+
+    def read(self, path: str) -> bytes | None:
+        try:
+            return (self._root / path).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def holds(self, path: str) -> bool:
+        return (self._root / path).exists()
+
+    def write(self, path: str, data: bytes) -> None:
+        _write(self._root / path, data)
+        self._written.append(len(data))
+
+    def settle(self) -> Wrote:
+        for folder in (*self._folders, self._folders[0].parent, self._root / "sync", self._root):
+            sync_folder(folder)
+        wrote = Wrote(len(self._written), sum(self._written))
+        self._written.clear()
+        return wrote
+
+    def write_head(self, data: bytes) -> None:
+        _write_head(self._root / HEAD, data)
+        sync_folder(self._root / "sync")
+
+    def clear(self, epoch: str, heads: Sequence[Head]) -> None:
+        kept = {Path(path).name for head in heads for path in tails_of(head)}
+        of_epoch = self._root / "sync" / epoch
+        for path in (*_files(of_epoch / "entries"), *_files(of_epoch / "hashes")):
+            if path.name not in kept and _is_tail(path.name):
+                path.unlink(missing_ok=True)
+
+    def drop(self, epoch: str) -> None:
+        """Remove what is named like a tile of this epoch, and nothing else."""
+        of_epoch = self._root / "sync" / epoch
+        for folder in (of_epoch / "entries", of_epoch / "hashes"):
+            for path in _files(folder):
+                if Span.from_name(path.name) is not None or HashSpan.from_name(path.name) is not None:
+                    path.unlink(missing_ok=True)
+            _remove_if_empty(folder)
+        _remove_if_empty(of_epoch)
 
 
-def _head_before(root: Path) -> Head | None:
-    try:
-        return parse_head((root / "sync" / "head").read_bytes()).head
-    except (FileNotFoundError, LogError):
-        return None
+def _files(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
 
 
-def _tails(head: Head) -> frozenset[str]:
-    return frozenset(span.name for span in spans(head.size // TILE_OPS * TILE_OPS, head.size, ranges=False))
+def _is_tail(name: str) -> bool:
+    tile, hashes = Span.from_name(name), HashSpan.from_name(name)
+    return (tile is not None and tile.stop != TILE_OPS) or (hashes is not None and hashes.count != HASHES)
 
 
-def _clear(entries: Path, *, keep: frozenset[str], tails_only: bool = False) -> None:
-    """Remove tiles, and nothing that is not named like one."""
-    if not entries.is_dir():
-        return
-    for path in entries.iterdir():
-        span = Span.from_name(path.name)
-        if span is not None and path.name not in keep and not (tails_only and span.stop == TILE_OPS):
-            path.unlink(missing_ok=True)
-    if not tails_only and not any(entries.iterdir()):
-        entries.rmdir()
-        entries.parent.rmdir()
+def _remove_if_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _write(path: Path, data: bytes) -> None:

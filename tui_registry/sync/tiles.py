@@ -64,11 +64,12 @@ class Answered(NamedTuple):
     data: bytes
 
 
-def spell_head(head: Head, *, ranges: bool, lists: bool = False) -> bytes:
+def spell_head(head: Head, *, ranges: bool, lists: bool = False, store: str = "") -> bytes:
     """A head as JSON bytes.
 
     Args:
         ranges: of a node, which answers questions as well. lists: there are hash tiles beside the tiles.
+        store: where the full tiles lie as well; empty for nowhere.
     """
     tree: dict[str, Json] = {
         "epoch": head.epoch,
@@ -88,6 +89,8 @@ def spell_head(head: Head, *, ranges: bool, lists: bool = False) -> bytes:
         tree["difference"] = 1
     if lists:
         tree["hashes"] = True
+    if store:
+        tree["store"] = store
     if head.sig:
         tree["sig"] = head.sig
     return json.dumps(tree, separators=(",", ":")).encode()

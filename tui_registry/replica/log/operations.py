@@ -77,7 +77,8 @@ class Head(NamedTuple):
         rules: the least version of the validity rules that reads all of the log; 0 where it is not told.
         set: the digest of the LtHash of all operations. root: of the tree over them (`crdt.tree`). 64 hex digits; empty
             where it is not told, as long as it is made.
-        signed_at: Unix seconds: when the last operation came there; 0 where that is not known.
+        signed_at: Unix seconds: when the last operation came there, of a view of a hub what that states itself; 0
+            where that is not known.
         sig: the node's signature of what precedes it but for `rules`, 130 hex digits; empty where it bears none.
     """
 
@@ -326,6 +327,17 @@ class Log:
         with self._pool.read() as db:
             return sum_at(db, head.size) == head.fingerprint
 
+    def fingerprint_at(self, size: int) -> str | None:
+        """The fingerprint of the log's first `size` operations, as heads have it; None where it has fewer."""
+        with self._pool.read() as db:
+            return sum_at(db, size)
+
+    def has_all(self, starts: Sequence[bytes]) -> bool:
+        """Whether each of these is what the hash of an operation of the log begins with."""
+        ask = "SELECT EXISTS (SELECT 1 FROM ops WHERE hash BETWEEN ? AND ?)"
+        with self._pool.read() as db:
+            return all(db.execute(ask, (start, start.ljust(32, b"\xff"))).fetchone() == (1,) for start in starts)
+
     def renew_epoch(self, epoch: str | None = None, new: str | None = None) -> None:
         """Give the log another epoch, because others were given another log under this one: they begin anew.
 
@@ -441,6 +453,9 @@ class Log:
         found = self._sets.state(db, head.epoch, None, None)
         last = head.size - 1
         came = first_seen(db, [last])[last].arrived_at if head.size else None
+        if head.size and db.execute("SELECT EXISTS (SELECT 1 FROM hub)").fetchone() == (1,):
+            # When it came differs from one node of a hub to the other, and all of them sign the same head.
+            (came,) = db.execute("SELECT updated_at FROM ops WHERE idx = ?", (last,)).fetchone() or (None,)
         (has_manifests,) = db.execute("SELECT EXISTS (SELECT 1 FROM manifests)").fetchone()
         head = head._replace(rules=MANIFEST_RULES if has_manifests else 1, signed_at=came or 0)
         if found is None or found.root is None:

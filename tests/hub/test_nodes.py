@@ -1,0 +1,257 @@
+"""Nodes of one hub are one node to whoever asks: whichever of them hears the next request. Real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families as read_metrics
+
+from tests.hub.nodes import Node, begun, node_of, written
+from tests.node.conftest import refused
+from tests.sync.logs import ALICE, BOB, T0, bodies, roots
+from tui_registry.datastore import Datastore, Token
+from tui_registry.hub.postgres import StoredToken
+from tui_registry.node.following import SETTLING_SECONDS
+from tui_registry.sync import pull
+
+
+@pytest.fixture(scope="module")
+def nodes(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Node, Node]]:
+    """Two nodes to which a whole module writes."""
+    folder = tmp_path_factory.mktemp("nodes")
+    with begun(postgres) as dsn, ExitStack() as stack:
+        # Their clocks differ by a day: nothing that they tell depends on it.
+        one = stack.enter_context(node_of(dsn, folder / "one"))
+        other = stack.enter_context(node_of(dsn, folder / "other", first_second=T0 + 86_400))
+        yield one, other
+
+
+def told(node: Node, **headers: str) -> httpx.Response:
+    return node.reader.get("/sync/head", headers=headers)
+
+
+def latest(node: Node) -> dict[str, Any]:
+    """The head past caches, which tells all that the hub has."""
+    head: dict[str, Any] = told(node, **{"cache-control": "no-cache"}).json()
+    return head
+
+
+def settle(*nodes: Node) -> None:
+    """Let all that any of them has be settled."""
+    for node in nodes:
+        latest(node)
+    for node in nodes:
+        node.clock.now += SETTLING_SECONDS
+
+
+def test_nodes_tell_one_signed_head_whoever_wrote_and_whenever_they_heard_of_it(nodes: tuple[Node, Node]) -> None:
+    one, other = nodes
+    written(one, "by-one")
+    written(other, "by-other")
+    settle(one, other)
+    first, second = told(one), told(other)
+    assert first.content == second.content
+    assert first.headers["etag"] == second.headers["etag"]
+    assert len(first.json()["sig"]) == 130
+    assert first.json()["node"] == ALICE.address
+
+
+def test_a_head_tells_of_an_operation_once_it_is_old_enough_for_the_other_nodes_to_have_it(
+    nodes: tuple[Node, Node],
+) -> None:
+    one, other = nodes
+    settle(one, other)
+    before = told(one)
+    record = written(one, "young")
+    one.clock.now += SETTLING_SECONDS - 0.1
+    one.following.settled()
+    assert latest(one)["size"] == before.json()["size"] + 1
+    assert told(one).content == before.content
+    assert one.reader.get(f"/models/{record['model_id']}").status_code == 200
+    one.clock.now += SETTLING_SECONDS
+    assert told(one).json()["size"] == before.json()["size"] + 1
+
+
+def test_who_has_more_from_another_node_has_all_that_this_one_tells(nodes: tuple[Node, Node]) -> None:
+    one, other = nodes
+    settle(one, other)
+    written(one, "known-to-one")
+    latest(one)
+    one.clock.now += SETTLING_SECONDS
+    tag = told(one).headers["etag"]
+    assert told(other).headers["etag"] != tag
+    answer = told(other, **{"if-none-match": tag})
+    assert (answer.status_code, answer.headers["etag"], answer.content) == (304, tag, b"")
+    assert told(other, **{"if-none-match": f"W/{tag}"}).status_code == 304
+
+
+def test_a_tag_of_another_log_or_of_more_than_there_is_is_answered_with_the_head(nodes: tuple[Node, Node]) -> None:
+    one, other = nodes
+    settle(one, other)
+    written(one, "told-by-one")
+    head = latest(one)
+    size = head["size"]
+    for tag in (f'"{head["epoch"]}.{size}.{"0" * 16}"', f'"{head["epoch"]}.{size + 9}.{"0" * 16}"', '"x"'):
+        assert told(other, **{"if-none-match": tag}).status_code == 200
+
+
+def test_a_tile_beyond_what_a_node_has_is_followed_to_and_beyond_the_log_is_none(nodes: tuple[Node, Node]) -> None:
+    one, other = nodes
+    written(one, "in-the-next-tile")
+    head = latest(one)
+    path = f"/sync/{head['epoch']}/entries/0.{head['size']}.ndjson.gz"
+    assert other.reader.get(path).status_code == 200
+    refused(other.reader.get(f"/sync/{head['epoch']}/entries/0.{head['size'] + 1}.ndjson.gz"), 404, "no_tile")
+    refused(other.reader.get(f"/sync/{'0' * 32}/entries/0.1.ndjson.gz"), 404, "no_tile")
+
+
+def test_what_was_written_by_one_node_is_changed_by_the_next_at_once(nodes: tuple[Node, Node]) -> None:
+    one, other = nodes
+    for number in range(3):
+        record = written(one, f"passed-on-{number}")
+        path = f"/models/{record['model_id']}"
+        for writer, text in ((other, "by other"), (one, "by one")):
+            answer = writer.writer.patch(path, json={"description": text})
+            assert answer.status_code == 200, answer.text
+        assert other.writer.delete(path).status_code == 204
+        refused(one.writer.patch(path, json={"description": ""}), 404, "not_found")
+
+
+def test_an_idempotency_key_is_one_at_all_nodes(nodes: tuple[Node, Node]) -> None:
+    one, other = nodes
+    before = latest(one)["size"]
+    key = {"idempotency-key": "once-at-all"}
+    first, again = written(one, "once", **key), written(other, "once", **key)
+    assert first == again
+    assert latest(other)["size"] == before + 1
+    body = {"name": "another", "license": "MIT", "parameters": 1, "context_length": 1}
+    refused(other.writer.post("/models", json=body, headers=key), 422, "key_reused")
+    with ThreadPoolExecutor(4) as pool:
+        said = [*pool.map(lambda node: node.writer.post("/models", json=body, headers={"idempotency-key": "race"}),
+                          (one, other, one, other))]  # fmt: skip
+    assert {answer.status_code for answer in said} <= {201, 409}
+    assert len({answer.json()["model_id"] for answer in said if answer.status_code == 201}) == 1
+    assert latest(one)["size"] == before + 2
+
+
+def test_what_one_node_tells_of_differences_and_events_the_next_goes_on_with(nodes: tuple[Node, Node]) -> None:
+    one, other = nodes
+    before = latest(one)
+    record = written(one, "of-differences")
+    head = latest(one)
+    question = {"epoch": head["epoch"], "size": head["size"], "symbols": [0, 4]}
+    said = [node.reader.post("/sync/difference", json=question) for node in (other, one)]
+    assert [answer.status_code for answer in said] == [200, 200]
+    assert said[0].content == said[1].content
+    asked = {"epoch": head["epoch"], "size": head["size"], "ranges": []}
+    assert other.reader.post("/sync/reconcile", json=asked).json()["fingerprint"] == head["fingerprint"]
+    written_hash = record["heads"][0]
+    assert other.reader.post("/sync/ops/get", json={"hashes": [written_hash]}).content.count(b"\n") == 1
+    with other.reader.stream("GET", f"/events?after={before['epoch']}:{before['size']}") as events:
+        for line in events.iter_lines():
+            if line.startswith("data:"):
+                assert written_hash in line
+                break
+    written(one, "behind-it")
+    place = f"{before['epoch']}:{latest(one)['size']}"
+    with other.reader.stream("GET", "/events", headers={"last-event-id": place}) as events:
+        lines = events.iter_lines()
+        assert next(lines) == "retry: 2000"
+        written(one, "after-that")
+        assert "reset" not in [line for line, _ in zip(lines, range(3), strict=False)]
+
+
+def test_tokens_are_those_of_the_hub(nodes: tuple[Node, Node]) -> None:
+    from tests.hub.nodes import digest_of
+
+    one, other = nodes
+    one.shared.tokens.add(StoredToken(digest_of("turt_another"), Token("another", ("write",), T0)))
+    body = {"name": "by-token", "license": "MIT", "parameters": 1, "context_length": 1}
+
+    def statuses() -> set[int]:
+        return {node.reader.post("/models/none/resolve", headers={"authorization": "Bearer turt_another"}).status_code
+                for node in (one, other)}  # fmt: skip
+
+    while statuses() == {401}:
+        pass
+    one.shared.tokens.revoke("another")
+    while statuses() != {401}:
+        pass
+    assert one.writer.post("/models", json=body).status_code == 201
+
+
+def test_a_push_counts_at_all_nodes_and_its_entries_are_told(nodes: tuple[Node, Node]) -> None:
+    one, other = nodes
+    head = latest(one)
+    lines = b"".join(line + b"\n" for line in bodies(roots(BOB, 3, "pushed")))
+    first, again = (
+        one.reader.post("/sync/ops", content=lines).json(),
+        other.reader.post("/sync/ops", content=lines).json(),
+    )
+    assert (first["applied"], again["applied"], again["known"]) == (3, 0, 3)
+    assert first["appended"] == {"epoch": head["epoch"], "ranges": [[head["size"], head["size"] + 3]]}
+
+
+async def test_a_client_that_meets_another_node_each_time_never_begins_anew(
+    nodes: tuple[Node, Node], tmp_path: Path
+) -> None:
+    one, other = nodes
+    settle(one, other)
+    with Datastore.open(tmp_path / "client", clock=lambda: T0) as here:
+        peer = here.peers.add("hub", one.address.url)
+        for number in range(6):
+            ahead, behind = (one, other) if number % 2 else (other, one)
+            ahead.writer.post("/sync/ops", content=bodies(roots(BOB, number + 1, f"met-{number}"))[number] + b"\n")
+            latest(ahead)
+            ahead.clock.now += SETTLING_SECONDS
+            for node in (ahead, behind, ahead):
+                with here._pool.write() as db:
+                    db.execute("UPDATE peers SET address = ? WHERE name = ?", (node.address.url, peer.name))
+                result = await pull(here, "hub")
+                assert (result.ok, result.restarted) == (True, False)
+        assert here.log.head().fingerprint == latest(one)["fingerprint"]
+        assert not here.peers.faces()
+
+
+def test_while_postgresql_is_away_reads_are_answered_and_writes_are_not(nodes: tuple[Node, Node]) -> None:
+    one, other = nodes
+    settle(one, other)
+    before = told(other)
+    other.line.cut()
+    try:
+        body = {"name": "lost", "license": "MIT", "parameters": 1, "context_length": 1}
+        answer = other.writer.post("/models", json=body)
+        assert refused(answer, 503, "hub_away")
+        assert int(answer.headers["retry-after"]) > 0
+        assert told(other).content == before.content
+        assert other.reader.get("/models").status_code == 200
+        ready = other.reader.get("/health/ready")
+        assert (ready.status_code, ready.json()["hub"]["standing"]) == (200, "away")
+        written(one, "while-away")
+        head = latest(one)
+        beyond = f"/sync/{head['epoch']}/entries/0.{head['size']}.ndjson.gz"
+        refused(other.reader.get(beyond), 503, "hub_behind")
+        assert (
+            told(other, **{"if-none-match": f'"{head["epoch"]}.{head["size"]}.{head["fingerprint"][:16]}"'}).status_code
+            == 200
+        )
+    finally:
+        other.line.mend()
+    while other.reader.get(beyond).status_code == 503:
+        pass
+    assert latest(other)["fingerprint"] == latest(one)["fingerprint"]
+    text = other.writer.get("/metrics").text
+    values = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in read_metrics(text)
+        for sample in family.samples
+    }
+    assert values["tui_registry_hub_standing", "follows"] == 1
+    assert values["tui_registry_hub_turns_total", "hub_away"] >= 1
+    assert values["tui_registry_hub_behind_operations",] == 0

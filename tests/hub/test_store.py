@@ -1,0 +1,109 @@
+"""What an object store is asked, and what it says in words: a real one, SeaweedFS."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.hub.stores import BUCKET, Seaweed, as_one, seaweed, store_url
+from tests.sync.conftest import Open, replica
+from tests.sync.logs import ALICE, bodies, roots
+from tui_registry.hub.publishing import publish_to_store
+from tui_registry.hub.store import BucketError, Patience, Version, open_store
+from tui_registry.sync import pull
+
+__all__ = ["replica", "seaweed", "store_url"]
+
+# A store that does not answer is not waited for here.
+HASTY = Patience(connect_seconds=2.0, seconds=5.0, retries=0, retry_seconds=2.0)
+PLAIN = {"Content-Type": "application/json"}
+
+
+def test_a_store_keeps_what_is_there_unless_it_is_told_which_version_to_replace(store_url: str) -> None:
+    store = open_store(store_url)
+    assert store.create("sync/head", b"1", {**PLAIN, "Cache-Control": "public, max-age=10", "before": "x.1"})
+    assert not store.create("sync/head", b"2", PLAIN)
+    found = store.get("sync/head", 10)
+    assert found is not None
+    assert (found.data, found.notes["cache-control"], found.notes["before"]) == (b"1", "public, max-age=10", "x.1")
+    assert store.replace("sync/head", b"3", PLAIN, found.version)
+    assert not store.replace("sync/head", b"4", PLAIN, found.version)
+    assert not store.replace("sync/none", b"4", PLAIN, Version('"0"', None))
+    store.put("sync/e/1", b"5", PLAIN)
+    assert (list(store.names("sync")), store.folders("sync")) == (["sync/e/1", "sync/head"], ["e"])
+    with pytest.raises(BucketError, match="bytes: none is so large"):
+        store.get("sync/e/1", 0)
+    store.remove(["sync/head", "sync/e/1", "sync/none"])
+    assert store.get("sync/head", 10) is None
+
+
+async def test_a_log_in_a_store_is_pulled_like_any_static_log(store_url: str, seaweed: Seaweed, replica: Open) -> None:
+    there, here = replica("there"), replica("here")
+    there.apply(bodies(roots(ALICE, 300)), source="test")
+    done = publish_to_store(there, open_store(store_url))
+    assert (done.tiles, done.head) == (2, there.log.signed_head())
+    here.peers.add("cdn", f"{seaweed.url}/{store_url.removeprefix('s3://')}")
+    result = await pull(here, "cdn")
+    assert (result.error, result.applied) == (None, 300)
+    assert here.peers.get("cdn").identical
+
+
+def test_what_is_wrong_is_said_in_one_sentence_without_a_secret(
+    store_url: str, seaweed: Seaweed, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refused(address: str) -> BucketError:
+        with pytest.raises(BucketError) as caught:
+            open_store(address, HASTY).create("sync/head", b"1", PLAIN)
+        return caught.value
+
+    assert refused("s3://nosuchbucket/log").code == "no_bucket"
+    as_one(monkeypatch, seaweed.reader)
+    assert refused(store_url).code == "no_rights"
+    assert open_store(store_url).get("sync/head", 10) is None
+    as_one(monkeypatch, {**seaweed.writer, "AWS_SECRET_ACCESS_KEY": "Tr0ub4dor"})
+    wrong = refused(store_url)
+    assert (wrong.code, "(SignatureDoesNotMatch)" in wrong.sentence) == ("no_rights", True)
+    as_one(monkeypatch, {**seaweed.writer, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
+    away = refused(store_url)
+    assert (away.code, "cannot be reached" in away.sentence) == ("store_away", True)
+    as_one(monkeypatch, {**seaweed.writer, "AWS_ENDPOINT_URL": "http://store.example"})
+    assert "in the clear" in refused(store_url).sentence
+    as_one(monkeypatch, {"AWS_METADATA_ENDPOINT": "http://127.0.0.1:9"})
+    assert refused(f"s3://{BUCKET}/log").code == "no_rights"
+    said = [*capfd.readouterr(), wrong.sentence, away.sentence, repr(wrong)]
+    assert not any(secret in text for text in said for secret in ("Tr0ub4dor", "secret-of"))
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("ftp://bucket/x", "is no object store"),
+        ("s3://", "is no object store"),
+        ("s3://bucket/../x", "is no object store"),
+        ("https://cdn.example/log", "is no object store"),
+        ("s3://key:Tr0ub4dor@bucket/x", "says more than a place"),
+        ("s3://bucket/x?secret=Tr0ub4dor", "says more than a place"),
+        ("s3://bucket\x1b[2J/x\n", "is no object store"),
+        ("az://container/x", "AZURE_STORAGE_ACCOUNT_NAME"),
+    ],
+)
+def test_an_address_that_is_none_is_refused_and_shows_no_secret(
+    address: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AZURE_")]:
+        monkeypatch.delenv(name)
+    with pytest.raises(BucketError, match=said) as caught:
+        open_store(address)
+    assert caught.value.code == "bad_store"
+    assert "Tr0ub4dor" not in caught.value.sentence
+    assert caught.value.sentence.isprintable()
+
+
+def test_without_obstore_it_is_said_how_to_have_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "obstore.exceptions", None)
+    with pytest.raises(BucketError, match=r"pip install 'tui-registry\[hub\]'"):
+        open_store("s3://bucket/x")
