@@ -372,8 +372,11 @@ class Fleet:
         with ExitStack() as stack:
             stack.callback(shutil.rmtree, self.place)
             first = self._made(stack)
-            begun = ["--from", str(self._from)] if self._from is not None else []
-            self.command(first.folder, "hub", "init", *begun)
+            if self._from is None:
+                self.command(first.folder, "hub", "init")
+            else:
+                first.folder = self._from
+                self.command(None, "hub", "init", "--from", str(self._from))
             self.token = self.command(first.folder, "token", "add", "fleet", "--scope=write", "--scope=push").strip()
             self.nodes = [first, *(self._made(stack) for _ in range(self._count - 1))]
             for node in self.nodes[1:]:
@@ -417,11 +420,11 @@ class Fleet:
                 node.start()
             node.thaw()
 
-    def command(self, folder: Path, *words: str, code: int = 0) -> str:
+    def command(self, folder: Path | None, *words: str, code: int = 0) -> str:
         """A command of the program on a folder; what it prints."""
         done = subprocess.run(
-            [sys.executable, "-m", "tui_registry", "--data-dir", str(folder), *words],
-            env=environment(self.postgres.dsn, self.place / f"mark-of-{folder.name}"),
+            [sys.executable, "-m", "tui_registry", *([] if folder is None else ["--data-dir", str(folder)]), *words],
+            env=environment(self.postgres.dsn, self.place / "mark-of-commands"),
             capture_output=True, text=True, check=False, timeout=10 * PATIENCE,
         )  # fmt: skip
         assert done.returncode == code, (words, done.stdout, done.stderr)

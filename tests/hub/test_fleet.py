@@ -253,7 +253,7 @@ def test_a_backup_that_was_put_back_is_noticed_and_nothing_follows_it(fleet: Fle
     for at in range(len(fleet.nodes)):
         for key in made:
             assert len(found(fleet, at, key)) == 1
-    fleet.command(fleet.nodes[0].folder, "hub", "recover", "--from-view")
+    fleet.command(fleet.nodes[0].folder, "hub", "recover", "--from-view", "--yes")
     assert fleet.shared_size() == size
     for node in fleet.nodes:
         until(node.is_ready, "it does not follow again")
