@@ -15,6 +15,7 @@ from tests.crdt import model
 from tests.hub.fleet import Fleet, Node, until
 from tests.hub.traffic import LONGEST, Traffic
 from tests.replica.replicas import assert_agrees
+from tests.seeds import NOW
 from tui_registry.crdt import parse_op
 from tui_registry.datastore import Datastore, chained
 from tui_registry.sync import pull
@@ -36,12 +37,12 @@ def assert_agreement(fleet: Fleet, traffic: Traffic, place: Path) -> list[bytes]
     state = model.state(lines)
     assert len(state.valid) == len(lines) == len({*lines})
     _assert_kept(traffic, lines)
-    with Datastore.open(place / "alone") as alone:
+    with Datastore.open(place / "alone", clock=lambda: NOW) as alone:
         assert not alone.apply(lines, source="shared log").rejected
         assert_agrees(alone, state, each_entry=False)
     for node in fleet.nodes:
         pulled = place / f"laptop-of-{node.number}"
-        with Datastore.open(pulled) as laptop:
+        with Datastore.open(pulled, clock=lambda: NOW) as laptop:
             laptop.peers.add("node", node.url)
             result = asyncio.run(pull(laptop, "node"))
             assert result.error is None, result.sentence
@@ -59,7 +60,7 @@ def assert_views_agree(fleet: Fleet, lines: list[bytes], place: Path) -> None:
         node.end()
         copy = place / f"view-{node.number}"
         shutil.copytree(node.folder, copy)
-        with Datastore.open(copy) as view:
+        with Datastore.open(copy, clock=lambda: NOW) as view:
             assert view.log.lines(0, len(lines) + 1) == lines
             assert_agrees(view, state, each_entry=False)
 

@@ -66,7 +66,8 @@ def statements_of_a_turn(fleet: Fleet) -> list[Statement]:
 
 
 def assert_once(fleet: Fleet, name: str, made: httpx.Response) -> None:
-    """It is there, once, at every node, and whoever sends it again is told the same."""
+    """It is there, once, at every node."""
+    assert made.status_code == 201, made.text
     for at in range(len(fleet.nodes)):
         (there,) = until(lambda at=at: found(fleet, at, name), f"node {at} does not have it")
         assert there["model_id"] == made.json()["model_id"]
@@ -192,7 +193,7 @@ def test_a_full_disk_of_a_view_loses_nothing(fleet: Fleet) -> None:
             until(node.is_ready, "it does not follow again")
             for key, answer in made.items():
                 assert_once(fleet, key, answer)
-            assert_once(fleet, "roomy again", write(fleet, last, "roomy again"))
+            assert_once(fleet, "roomy-again", write(fleet, last, "roomy-again"))
         finally:
             fleet.nodes.remove(node)
             node.kill()
