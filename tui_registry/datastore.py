@@ -274,14 +274,20 @@ class Datastore:
         self._clock = clock
         self.key = Key(data_dir, pool, clock)
         self.log = Log(pool, self.key)
-        self.hub = HubView(pool, self.log, clock, shared)
-        self._turns = Turns(pool, self.hub)
+        self.hub = HubView(
+            pool,
+            clock,
+            shared,
+            judge=lambda lines: self.log.verifier.judge(lines),
+            signed_head=self.log.signed_head,
+        )
+        self._turns = Turns(pool, self.hub, clock)
         self.names = OwnerNames(pool)
         self.domains = Domains(pool, clock)
         self.searches = Searches(pool, clock)
         self.drafts = Drafts(pool, clock)
         self.tokens = Tokens(data_dir, pool, clock)
-        self.peers = Peers(pool, clock)
+        self.peers = Peers(pool, self._turns, clock)
         self.rations = Rations(pool, clock)
         self.elsewhere = Elsewhere(pool)
         self._catalogue = Catalogue(pool, clock, self.key)
@@ -318,6 +324,8 @@ class Datastore:
         """
         _expect(data_dir, (str, Path, NoneType), "a data directory is a path")
         folder = chosen_dir(data_dir)
+        if hub is not None and not (folder / DATABASE).exists():
+            hub.head()  # before anything is made
         try:
             if not read_only and not (folder / DATABASE).exists():
                 make_folder(folder)
@@ -344,6 +352,12 @@ class Datastore:
             pool.close()
             raise
         registry = cls(folder, pool, clock, hub)
+        if hub is not None:
+            try:
+                registry.hub.join()
+            except BaseException:
+                registry.close()
+                raise
         if not is_whole:
             registry._catch_up(0)
         elif not (is_judged and is_kept):
@@ -718,7 +732,7 @@ class Datastore:
         Raises:
             StoreError: `key_reused`: its key stands for another request.
         """
-        return self._local.done(once)
+        return self._turns.done(once)
 
     def add(
         self, kind: Kind, record: Record, *, manifest: GivenManifest = ABSENT, once: Once | None = None
@@ -758,11 +772,12 @@ class Datastore:
             TypeError, ValueError: an item is no record of a kind; what was given before is on disk then too.
         """
         stream = iter(records)
-        while chunk := list(islice(stream, _ADDED_AT_ONCE)):
+        most = self._turns.at_once(_ADDED_AT_ONCE)
+        while chunk := list(islice(stream, most)):
             for kind, record, *_ in chunk:
                 _expect_record(kind, record)
             whole = [item if len(item) == 3 else (*item, ABSENT) for item in chunk]
-            yield from self._local.add_all(whole, bulk=len(chunk) == _ADDED_AT_ONCE, together=together)
+            yield from self._local.add_all(whole, bulk=len(chunk) == most, together=together)
 
     def take_in(
         self, entries: Iterable[Described], run: ImportRun, *, register: bool = False, update: bool = False
@@ -785,10 +800,9 @@ class Datastore:
         if not (register or update):
             raise ValueError("`register`, `update` or both say what may be signed")
         stream = iter(entries)
-        while chunk := list(islice(stream, _ADDED_AT_ONCE)):
-            yield from self._local.take_in(
-                chunk, run, register=register, update=update, bulk=len(chunk) == _ADDED_AT_ONCE
-            )
+        most = self._turns.at_once(_ADDED_AT_ONCE)
+        while chunk := list(islice(stream, most)):
+            yield from self._local.take_in(chunk, run, register=register, update=update, bulk=len(chunk) == most)
 
     def change_all(
         self, changes: Iterable[RecordChange], *, together: Together, undoes: int | None = None
@@ -804,9 +818,10 @@ class Datastore:
             StoreError: the replica cannot be written, or `bad_key`; what was given before is on disk.
         """
         stream, written = iter(changes), 0
-        while chunk := list(islice(stream, _ADDED_AT_ONCE)):
+        most = self._turns.at_once(_ADDED_AT_ONCE)
+        while chunk := list(islice(stream, most)):
             try:
-                outcomes = self._local.change_all(chunk, bulk=len(chunk) == _ADDED_AT_ONCE, together=together)
+                outcomes = self._local.change_all(chunk, bulk=len(chunk) == most, together=together)
             except StoreError as error:
                 raise error.after(written) from error
             written += sum(not isinstance(outcome, RegistryError) for outcome in outcomes)
@@ -945,7 +960,14 @@ class Datastore:
         lines = map(_line, ops)
         whole = [*lines] if isinstance(ops, Sequence) else lines
         return apply(
-            self._pool, self.log.verifier, whole, source, self._clock, keep_pending=keep_pending, ration=ration
+            self._pool,
+            self._turns,
+            self.log.verifier,
+            whole,
+            source,
+            self._clock,
+            keep_pending=keep_pending,
+            ration=ration,
         )
 
     def release_due(self) -> int:
@@ -955,7 +977,9 @@ class Datastore:
         Raises:
             StoreError: as for every write on a hub.
         """
-        raise NotImplementedError
+        from tui_registry.replica.log.arrivals import release_due
+
+        return release_due(self._pool, self._turns, self._clock, self.hub.released)
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
         """Re-check every stored op, rebuild what is derived, and say what was found. Where nothing can be written, it
@@ -966,7 +990,7 @@ class Datastore:
         """
         from tui_registry.replica.audit import audit
 
-        return audit(self._pool, progress or (lambda *_: None))
+        return audit(self._pool, self.hub, progress or (lambda *_: None))
 
     def plan_purge(self, *, owner: str | None = None, peer: str | None = None) -> PurgeAmounts:
         """What `purge` would take; nothing is written. Arguments and errors as there."""
@@ -1047,7 +1071,7 @@ class Datastore:
         """How far the log was given to others, remembered outside the data directory."""
         from tui_registry.replica.log.mark import Mark
 
-        return Mark(self._pool, self.log, self._clock)
+        return Mark(self._pool, self.log, self.hub, self._clock)
 
     @cached_property
     def _searcher(self) -> Searcher:
@@ -1068,7 +1092,7 @@ class Datastore:
     def _local(self) -> LocalWrites:
         from tui_registry.replica.log.local import LocalWrites
 
-        return LocalWrites(self._pool, self._clock, self.key)
+        return LocalWrites(self._pool, self._turns, self._clock, self.key)
 
     @cached_property
     def manifests(self) -> Manifests:

@@ -61,6 +61,10 @@ class TooLargeError(Exception):
     """A body of more bytes than its bound."""
 
 
+class PrivateError(OSError):
+    """An address of this machine or its network, where only a public one may be asked. Nothing was sent there."""
+
+
 class NoTrustError(OSError):
     """The certificates that the environment names cannot be read: nobody can be trusted. The sentence says which."""
 
@@ -128,13 +132,16 @@ class Origin:
         redirects: int,
         connections: int,
         moved: Callable[[int], None] = _nothing,
+        public: bool = False,
     ) -> None:
         """
         Args:
             url: any of the origin, from `read_url`.
             redirects: followed for one GET. connections: open at once.
             moved: told the bytes of bodies as they move, in either direction.
+            public: somebody else named it: nothing is sent to this machine or its network, whatever the name leads to.
         """
+        self._public = public
         self.received = 0
         self._host = url.host
         self._redirects = redirects
@@ -305,7 +312,7 @@ class Origin:
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         """The beginning of an answer; asked for again where a kept line was let go."""
         if self._hang_ups < _HANG_UPS:
-            line = _Line()
+            line = _Line(public=self._public)
             request.extensions["trace"] = line.trace
             try:
                 response = await self._client.send(request, stream=True)
@@ -319,21 +326,28 @@ class Origin:
                 return response
         if self._fresh is None:
             self._fresh = self._opened(0)
-        request.extensions["trace"] = _Line().trace
+        request.extensions["trace"] = _Line(public=self._public).trace
         return await self._fresh.send(request, stream=True)
 
 
 class _Line:
     """The line that a request goes by: `is_new` where it was made for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, public: bool) -> None:
         self.is_new = False
+        self._public = public
 
     async def trace(self, event: str, info: Mapping[str, object]) -> None:
         """httpcore tells what it does (its extension `trace`)."""
         if event.startswith("connection.connect_tcp."):
             self.is_new = True
             stream = info.get("return_value")
+            if self._public and isinstance(stream, httpcore.AsyncNetworkStream):
+                # Where it really leads: a name may lead somewhere else each time it is asked for.
+                place = stream.get_extra_info("server_addr")
+                if not (isinstance(place, tuple) and is_public(str(place[0]))):
+                    await stream.aclose()
+                    raise PrivateError(errno.EACCES, "a private address")
             if isinstance(stream, httpcore.AsyncNetworkStream) and hasattr(socket, "TCP_NOTSENT_LOWAT"):
                 # The system would take megabytes of a push for a slow line, and nobody see whether they move.
                 raw = stream.get_extra_info("socket")
@@ -399,6 +413,26 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the internet at large: not of this machine, its network, its link, or nobody's.
+    What only wraps an IPv4 address is as that one is. False for what is no address."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address):
+        if found in _TRANSLATED:
+            return is_public(str(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)))
+        wrapped = found.ipv4_mapped or found.sixtofour or (found.teredo and found.teredo[1])
+        if wrapped is not None:
+            return is_public(str(wrapped))
+    return found.is_global and not found.is_multicast
+
+
+# NAT64 (RFC 6052).
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 # How: failures in words

@@ -149,6 +149,7 @@ _ELSEWHERE = {
     "hub status",
     "hub nodes",
     "hub nodes --forget",
+    "hub publish",
     "hub recover",
     "hub fork",
     "hub purge",

@@ -189,6 +189,9 @@ class Near:
     async def stored(self, index: int) -> None:
         return None
 
+    def doubt(self, start: int, stop: int) -> bool:
+        return False
+
     async def missing(self, hashes: Sequence[str]) -> list[bytes]:
         self._asked()
         # One at a time: an answer may be a prefix.

@@ -18,7 +18,7 @@ from psycopg import conninfo
 from tests.hub.conftest import in_schema, new_head
 from tests.node.conftest import client
 from tests.sync.logs import ALICE, T0
-from tui_registry.datastore import TOKEN_SCOPES, Datastore, Token
+from tui_registry.datastore import TOKEN_SCOPES, Datastore, Token, now
 from tui_registry.hub.postgres import PostgresLog, StoredToken, connect
 from tui_registry.node import Address, running
 from tui_registry.node.following import Following
@@ -134,17 +134,17 @@ def with_key(folder: Path) -> Path:
 
 
 @contextmanager
-def node_of(dsn: str, folder: Path, *, accept_ops: bool = True, first_second: int = T0) -> Iterator[Node]:
-    """A node of that hub in a thread."""
+def node_of(dsn: str, folder: Path, *, ahead: int = 0) -> Iterator[Node]:
+    """A node of that hub in a thread, whose clock is so many seconds ahead, and goes on with each look."""
     place = conninfo.conninfo_to_dict(dsn)
     with ExitStack() as stack:
         line = stack.enter_context(closing(Line(str(place["host"]), int(place.get("port", 5432)))))
         by_line = conninfo.make_conninfo(dsn, host="127.0.0.1", port=line.port)
         shared = stack.enter_context(closing(connect(by_line)))
-        seconds, clock = count(first_second), Clock()
+        seconds, clock = count(now() + ahead), Clock()
         store = stack.enter_context(Datastore.open(with_key(folder), clock=lambda: next(seconds), hub=shared))
         following = stack.enter_context(Following(store, shared, clock=clock))
-        address = stack.enter_context(running(store, accept_ops=accept_ops, hub=following))
+        address = stack.enter_context(running(store, accept_ops=True, hub=following))
         reader, writer = stack.enter_context(client(address)), stack.enter_context(client(address))
         writer.headers["authorization"] = f"Bearer {TOKEN}"
         yield Node(store, shared, line, clock, following, address, reader, writer)

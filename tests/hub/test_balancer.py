@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,16 +75,25 @@ def balanced(sockets: list[Path], folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def served(data_dir: Path, *words: str | Path) -> Iterator[dict[str, Any]]:
-    """A node as a process of its own, once it answers; what it says then."""
-    command = [sys.executable, "-m", "tui_registry", "--data-dir", data_dir, "serve", "--json", *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield json.loads(process.stdout.readline())
-        finally:
+def served(*lines: tuple[Path, Sequence[str | Path]]) -> Iterator[list[dict[str, Any]]]:
+    """Nodes as processes of their own, each of a folder and what its command says, once all of them answer; what they
+    say then."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tui_registry", "--data-dir", data_dir, "serve", "--json", *words],
+            stdout=subprocess.PIPE, text=True,
+        )
+        for data_dir, words in lines
+    ]  # fmt: skip
+    try:
+        yield [json.loads(process.stdout.readline()) for process in processes if process.stdout is not None]
+    finally:
+        for process in processes:
             process.send_signal(signal.SIGTERM)
-    assert process.returncode == 0
+        codes = {process.wait() for process in processes}
+        for process in processes:
+            process.communicate()
+    assert codes == {0}
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +102,9 @@ def hub(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
     folder = tmp_path_factory.mktemp("balanced")
     with begun(postgres) as dsn, ExitStack() as stack:
         (folder / "dsn").write_text(f"{dsn}\n")
-        sockets = []
-        for number in range(NODES):
-            data_dir = with_key(folder / f"node-{number}")
-            sockets.append(folder / f"{number}.sock")
-            words = ("--hub-file", folder / "dsn", "--uds", sockets[-1], "--trust-proxy", "unix", "--accept-ops")
-            stack.enter_context(served(data_dir, *words))
+        sockets = [folder / f"{number}.sock" for number in range(NODES)]
+        words = ("--hub-file", folder / "dsn", "--trust-proxy", "unix", "--accept-ops", "--uds")
+        stack.enter_context(served(*((with_key(path.with_suffix("")), (*words, path)) for path in sockets)))
         yield stack.enter_context(balanced(sockets, folder / "nginx"))
 
 
@@ -137,7 +143,7 @@ def test_a_client_pulls_pushes_and_writes_and_its_cursor_is_never_void(
         for number in range(12):
             # Across the ends of tiles, too.
             here.apply(bodies(roots(BOB, 40, f"pushed-{number}")))
-            assert asyncio.run(push(here, "hub")).ok
+            assert asyncio.run(push(here, "hub")).applied == 40
             key = {"idempotency-key": f"key-{number}"}
             body = {"name": f"written-{number}", **BODY}
             first, again = (
@@ -177,6 +183,8 @@ def test_a_client_of_0_1_pulls_from_them(
     # Of that version nothing is promised but that it has all in the end.
     record_property("restarts", restarts)
     total = caller.get("/sync/head", headers={"cache-control": "no-cache"}).json()["size"]
-    while json.loads(run(released, there, "sync", "--json"))["size"] < total:
-        pass
+    (peer,) = map(json.loads, run(released, there, "peer", "list", "--json").splitlines())
+    while peer["read"] < total:
+        run(released, there, "sync")
+        (peer,) = map(json.loads, run(released, there, "peer", "list", "--json").splitlines())
     assert "all is sound" in run(released, there, "verify")

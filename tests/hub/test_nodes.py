@@ -18,7 +18,9 @@ from tests.sync.logs import ALICE, BOB, T0, bodies, roots
 from tui_registry.datastore import Datastore, Token
 from tui_registry.hub.postgres import StoredToken
 from tui_registry.node.following import SETTLING_SECONDS
-from tui_registry.sync import pull
+from tui_registry.sync import pull, push
+from tui_registry.sync.bounds import TILE_OPS
+from tui_registry.sync.tiles import spans
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +28,9 @@ def nodes(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
     """Two nodes to which a whole module writes."""
     folder = tmp_path_factory.mktemp("nodes")
     with begun(postgres) as dsn, ExitStack() as stack:
-        # Their clocks differ by a day: nothing that they tell depends on it.
+        # Their clocks differ: nothing that they tell depends on it.
         one = stack.enter_context(node_of(dsn, folder / "one"))
-        other = stack.enter_context(node_of(dsn, folder / "other", first_second=T0 + 86_400))
+        other = stack.enter_context(node_of(dsn, folder / "other", ahead=3_600))
         yield one, other
 
 
@@ -50,6 +52,18 @@ def settle(*nodes: Node) -> None:
         node.clock.now += SETTLING_SECONDS
 
 
+def last_tile(head: dict[str, Any], more: int = 0) -> str:
+    """The path of what stands at a log's end, or so many operations behind that."""
+    (span,) = spans(head["size"] + more - 1, head["size"] + more, ranges=True)
+    return f"/sync/{head['epoch']}/entries/{span.name}"
+
+
+def meet(here: Datastore, node: Node) -> None:
+    """Let a client's next request to its peer reach that node, as a balancer does."""
+    with here._pool.write() as db:
+        db.execute("UPDATE peers SET address = ?", (node.address.url,))
+
+
 def test_nodes_tell_one_signed_head_whoever_wrote_and_whenever_they_heard_of_it(nodes: tuple[Node, Node]) -> None:
     one, other = nodes
     written(one, "by-one")
@@ -69,7 +83,7 @@ def test_a_head_tells_of_an_operation_once_it_is_old_enough_for_the_other_nodes_
     settle(one, other)
     before = told(one)
     record = written(one, "young")
-    one.clock.now += SETTLING_SECONDS - 0.1
+    one.clock.now += SETTLING_SECONDS - 1
     one.following.settled()
     assert latest(one)["size"] == before.json()["size"] + 1
     assert told(one).content == before.content
@@ -105,9 +119,8 @@ def test_a_tile_beyond_what_a_node_has_is_followed_to_and_beyond_the_log_is_none
     one, other = nodes
     written(one, "in-the-next-tile")
     head = latest(one)
-    path = f"/sync/{head['epoch']}/entries/0.{head['size']}.ndjson.gz"
-    assert other.reader.get(path).status_code == 200
-    refused(other.reader.get(f"/sync/{head['epoch']}/entries/0.{head['size'] + 1}.ndjson.gz"), 404, "no_tile")
+    assert other.reader.get(last_tile(head)).status_code == 200
+    refused(other.reader.get(last_tile(head, more=1)), 404, "no_tile")
     refused(other.reader.get(f"/sync/{'0' * 32}/entries/0.1.ndjson.gz"), 404, "no_tile")
 
 
@@ -204,19 +217,37 @@ async def test_a_client_that_meets_another_node_each_time_never_begins_anew(
     one, other = nodes
     settle(one, other)
     with Datastore.open(tmp_path / "client", clock=lambda: T0) as here:
-        peer = here.peers.add("hub", one.address.url)
+        here.peers.add("hub", one.address.url)
         for number in range(6):
             ahead, behind = (one, other) if number % 2 else (other, one)
             ahead.writer.post("/sync/ops", content=bodies(roots(BOB, number + 1, f"met-{number}"))[number] + b"\n")
             latest(ahead)
             ahead.clock.now += SETTLING_SECONDS
             for node in (ahead, behind, ahead):
-                with here._pool.write() as db:
-                    db.execute("UPDATE peers SET address = ? WHERE name = ?", (node.address.url, peer.name))
+                meet(here, node)
                 result = await pull(here, "hub")
                 assert (result.ok, result.restarted) == (True, False)
         assert here.log.head().fingerprint == latest(one)["fingerprint"]
         assert not here.peers.faces()
+
+
+async def test_who_has_pushed_across_the_end_of_a_tile_does_not_begin_anew_before_that_is_settled(
+    nodes: tuple[Node, Node], tmp_path: Path
+) -> None:
+    one, other = nodes
+    filled = bodies(roots(BOB, (TILE_OPS - 2 - latest(one)["size"]) % TILE_OPS, "filling"))
+    one.reader.post("/sync/ops", content=b"".join(line + b"\n" for line in filled))
+    settle(one, other)
+    with Datastore.open(tmp_path / "client", clock=lambda: T0) as here:
+        here.peers.add("hub", one.address.url)
+        assert (await pull(here, "hub")).ok
+        here.apply(bodies(roots(BOB, 5, "across")))
+        assert (await push(here, "hub")).applied == 5
+        assert here.peers.get("hub").next_index == latest(one)["size"] > told(other).json()["size"]
+        for node in (one, other):
+            meet(here, node)
+            result = await pull(here, "hub")
+            assert (result.ok, result.restarted, result.read) == (True, False, 0)
 
 
 def test_while_postgresql_is_away_reads_are_answered_and_writes_are_not(nodes: tuple[Node, Node]) -> None:
@@ -235,7 +266,7 @@ def test_while_postgresql_is_away_reads_are_answered_and_writes_are_not(nodes: t
         assert (ready.status_code, ready.json()["hub"]["standing"]) == (200, "away")
         written(one, "while-away")
         head = latest(one)
-        beyond = f"/sync/{head['epoch']}/entries/0.{head['size']}.ndjson.gz"
+        beyond = last_tile(head)
         refused(other.reader.get(beyond), 503, "hub_behind")
         assert (
             told(other, **{"if-none-match": f'"{head["epoch"]}.{head["size"]}.{head["fingerprint"][:16]}"'}).status_code

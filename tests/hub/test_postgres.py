@@ -4,13 +4,18 @@ and that no password is ever said."""
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
+import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -170,8 +175,9 @@ class TestTurn:
             turn.append([op(1)], FP, [key, old])
             turn.commit()
         with postgres_log.turn() as turn:
-            assert turn.done(key.key) == key
+            assert turn.done(key.key) == postgres_log.done(key.key) == key
             assert turn.done(old.key) is None
+            assert postgres_log.done(old.key) is None
             assert turn.done(b"x" * 32) is None
             again = key._replace(hash=op(2)[0])
             turn.append([op(2)], FP, [again])
@@ -545,3 +551,63 @@ class TestNews:
                     end_session(pid, admin)
                 write(postgres_log, 1)
                 assert heard.wait(30)
+
+
+@pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="pgbouncer is not here: apt-get install pgbouncer")
+def test_it_works_behind_a_pooler_that_lends_connections_for_a_transaction(postgres: str) -> None:
+    server, name, role = urlsplit(postgres), f"pooled_{token_hex(6)}", f"pooled_{token_hex(6)}"
+    with psycopg.connect(postgres, autocommit=True) as db:
+        db.execute(f"CREATE SCHEMA {name}".encode())
+        db.execute(f"CREATE ROLE {role} SUPERUSER LOGIN PASSWORD 'pooled'".encode())
+        db.execute(f"ALTER ROLE {role} SET search_path = {name}".encode())
+        try:
+            with pooled(server.hostname or "", server.port or 5432, role) as dsn:
+                with closing(connect(f"{dsn}?options=-csearch_path%3Dx")) as log:
+                    refused(log.head, "hub_away", "pooler", "search_path")
+                logs = [connect(dsn) for _ in range(3)]
+                logs[0].migrate()
+                logs[0].begin(new_head())
+                with ThreadPoolExecutor(6) as threads:
+                    list(threads.map(lambda n: write(logs[n % 3], n), range(60)))
+                assert sorted(bodies(logs[1])) == sorted(op(n)[1] for n in range(60))
+                news = threading.Semaphore(0)
+                with logs[2].listen(lambda _: news.release()) as listening:
+                    assert news.acquire(timeout=30)
+                    while listening.hears is None:
+                        pass
+                    assert not listening.hears
+                    write(logs[0], 60)
+                    assert news.acquire(timeout=30)
+                for log in logs:
+                    log.close()
+        finally:
+            db.execute(f"DROP SCHEMA {name} CASCADE".encode())
+            db.execute(f"DROP ROLE {role}".encode())
+
+
+@contextmanager
+def pooled(host: str, port: int, role: str) -> Iterator[str]:
+    """A DSN by which a server is reached through pgbouncer, which gives each transaction some connection of two."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        own = free.getsockname()[1]
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # it does not run as root
+        (folder / "users").write_text(f'"{role}" "pooled"\n')
+        (folder / "ini").write_text(
+            f"[databases]\npostgres = host={host} port={port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+            f"listen_port = {own}\nauth_type = plain\nauth_file = {folder}/users\npool_mode = transaction\n"
+            "default_pool_size = 2\nunix_socket_dir =\n"
+        )
+        user = 65_534 if os.geteuid() == 0 else None
+        process = subprocess.Popen(["pgbouncer", "-q", folder / "ini"], stderr=subprocess.DEVNULL, user=user)
+        try:
+            while True:
+                with suppress(OSError), socket.create_connection(("127.0.0.1", own)):
+                    break
+                assert process.poll() is None
+            yield f"postgresql://{role}:pooled@127.0.0.1:{own}/postgres"
+        finally:
+            process.terminate()
+            process.wait()

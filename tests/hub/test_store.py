@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import MODEL, Cli, cli, data_dir
 from tests.hub.stores import BUCKET, Seaweed, as_one, seaweed, store_url
 from tests.sync.conftest import Open, replica
 from tests.sync.logs import ALICE, bodies, roots
@@ -14,7 +15,7 @@ from tui_registry.hub.publishing import publish_to_store
 from tui_registry.hub.store import BucketError, Patience, Version, open_store
 from tui_registry.sync import pull
 
-__all__ = ["replica", "seaweed", "store_url"]
+__all__ = ["cli", "data_dir", "replica", "seaweed", "store_url"]
 
 # A store that does not answer is not waited for here.
 HASTY = Patience(connect_seconds=2.0, seconds=5.0, retries=0, retry_seconds=2.0)
@@ -48,6 +49,17 @@ async def test_a_log_in_a_store_is_pulled_like_any_static_log(store_url: str, se
     result = await pull(here, "cdn")
     assert (result.error, result.applied) == (None, 300)
     assert here.peers.get("cdn").identical
+
+
+def test_export_writes_into_a_store_and_says_so(cli: Cli, store_url: str) -> None:
+    cli("register", "model", "-", given=MODEL)
+    said = cli("export", "--log", store_url, "--json")
+    assert said.code == 0, said.err
+    assert (said.json["directory"], said.json["operations"], said.json["tiles_written"]) == (store_url, 1, 1)
+    again = cli("export", "--log", store_url)
+    assert again.out == f"{store_url} holds 1 operation: 0 tiles, 0 B written now\n"
+    assert cli("export", "--log", "ftp://x/y").err.startswith("tui-registry: ftp://x/y is no object store")
+    assert cli("export", "--log", "folder", "--alone").code == 2
 
 
 def test_what_is_wrong_is_said_in_one_sentence_without_a_secret(

@@ -169,9 +169,15 @@ def _root_path(typed: str) -> str:
 
 
 def _store_url(typed: str) -> str:
-    from tui_registry.node.doors import store_url
+    from tui_registry.sync.tiles import is_store_url
 
-    return _read_by(store_url, typed)
+    url = words(typed).rstrip("/")
+    if not is_store_url(url):
+        raise ArgumentTypeError(
+            "a store is an address that anybody reads from, such as https://cdn.example/registry: without a name, a "
+            "password or a query"
+        )
+    return url
 
 
 def _read_by(read: Callable[[str], object], typed: str) -> str:
@@ -725,11 +731,8 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--tls-key", type=words, metavar="FILE", help="its key, unless it stands in the same file")
     many = "so many processes that answer on it, and one that begins them; default: 1, which is all ('help operate')"
     parser.add_argument("--workers", type=_workers, default=1, metavar="N", help=many)
-    shared = "be a node of the hub whose log this PostgreSQL keeps; without it $TUI_REGISTRY_HUB, if that is set"
-    parser.add_argument("--hub", type=words, metavar="DSN", help=shared)
-    hidden = "the same, its address being the first line of FILE: no password stands in the list of processes then"
-    parser.add_argument("--hub-file", type=words, metavar="FILE", help=hidden)
-    tiles = "where the hub's tiles are published, as heads tell others; default: where 'hub publish' puts them"
+    _hub_named(parser)
+    tiles = "where full tiles of the hub can be read as well, such as a CDN before its store: heads tell others"
     parser.add_argument("--store-url", type=_store_url, metavar="URL", help=tiles)
     lines = "say each request on stderr: as JSON, as text, or (the default) not at all ('help operate')"
     parser.add_argument("--log-format", choices=("json", "text", "none"), default="none", metavar="FORMAT", help=lines)
@@ -737,6 +740,9 @@ def _serve(parser: ArgumentParser) -> None:
     older = "print the token in the file node.token that version 0.1 made, and end: 'token add NAME' makes others"
     parser.add_argument("--token", action="store_true", help=older)
     _json(parser, "say where it listens as a JSON object")
+
+
+ALONE = "nobody else ever publishes there, so that a store without conditional puts will do"
 
 
 def _hub_named(parser: ArgumentParser) -> None:
@@ -749,7 +755,7 @@ def _hub_named(parser: ArgumentParser) -> None:
 
 def _hub(parser: ArgumentParser) -> None:
     actions = parser.add_subparsers(
-        dest="action", metavar="init|status|nodes|recover|fork|purge|rewrite|upgrade", required=True
+        dest="action", metavar="init|status|nodes|publish|recover|fork|purge|rewrite|upgrade", required=True
     )
     init = actions.add_parser(
         "init",
@@ -816,7 +822,18 @@ def _hub(parser: ArgumentParser) -> None:
             "It is refused while a node of an older version is on the list."
         ),
     )
-    for action in (init, status, nodes, recover, fork, purge, rewrite, upgrade):
+    publish = actions.add_parser(
+        "publish",
+        description=(
+            "Write what is new of the hub's log into an object store, as 'export --log' does, from this view.\n"
+            "One node does so at a time: where another one publishes, nothing is done. The hub remembers the URL, and\n"
+            "new nodes start from there. With --every it goes on until it is told to end."
+        ),
+    )
+    publish.add_argument("url", nargs="?", type=words, metavar="URL", help="s3://BUCKET/PREFIX, gs:// or az://")
+    publish.add_argument("--every", type=_interval, metavar="TIME", help="again and again, such as every 30s")
+    publish.add_argument("--alone", action="store_true", help=ALONE)
+    for action in (init, status, nodes, publish, recover, fork, purge, rewrite, upgrade):
         _hub_named(action)
         _json(action, _LINES if action is nodes else "a JSON object")
     for action in (recover, purge, rewrite, upgrade):
@@ -912,9 +929,6 @@ passphrase, and what 'token add ci --scope push' printed on the node's machine:
 or by the id that the file names (model_id: or agent_id:), which stays when the version changes. 'apply' makes them what
 the file says: such a machine does not remember what the file said before, and 'publish' alone would take what was
 changed since they were registered for edits of yours, and leave it."""
-
-
-ALONE = "nobody else ever publishes there, so that a store without conditional puts will do"
 
 
 def _export(parser: ArgumentParser) -> None:
@@ -1614,6 +1628,7 @@ _TABLE = (
             "tui-registry hub init --hub postgresql://registry@db.example/registry --from ~/.local/share/tui-registry",
             "TUI_REGISTRY_HUB=postgresql://registry@db.example/registry tui-registry hub status",
             "tui-registry hub nodes --hub-file /etc/tui-registry/hub --json",
+            "tui-registry hub publish s3://bucket/registry --every 30s",
             "tui-registry hub recover --from-view --dry-run",
         ),
     ),

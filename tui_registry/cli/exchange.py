@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from tui_registry.datastore import ApplyReport, Datastore, Faces, HubStanding, Peer, Shared
     from tui_registry.errors import Json, RegistryError
+    from tui_registry.hub.postgres import PostgresLog
     from tui_registry.node import Address
     from tui_registry.node.following import Following
     from tui_registry.node.watch import Journal
@@ -187,6 +188,8 @@ def serve(args: Namespace) -> int:
             tell_elsewhere(datastore, before, in_full=False)
         # What they say of the replica is found out now: where others answer, none is open here.
         expect_hub(datastore, following)
+        if following is not None:
+            _catch_up(args, datastore, following.shared)
         who, why_not, unsigned = datastore.address, datastore.why_read_only, datastore.log.why_unsigned()
         if following is not None and args.read_only:
             why_not = "that was asked for"
@@ -294,6 +297,31 @@ def _opened(args: Namespace, dsn: str | None, journal: Journal | None) -> Iterat
 
     with closing(connect(dsn)) as shared, open_registry(args, hub=shared) as datastore:
         yield datastore, Following(datastore, shared, store=args.store_url or "", only_reads=args.read_only, says=says)
+
+
+def _catch_up(args: Namespace, datastore: Datastore, shared: PostgresLog) -> None:
+    """Bring a view to where its hub is before it is served, from the hub's store as far as that goes. What cannot be
+    had now is had later: the node says that it is not ready as long as it is far behind."""
+    from tui_registry.hub.starting import start
+    from tui_registry.hub.store import BucketError, open_store
+
+    if args.hub is not None and shared.names_password:
+        note("warning: others on this machine can see the password on this line: put it into a file (--hub-file)")
+    try:
+        address, store = shared.store, None
+        try:
+            store = open_store(address, to_read=True) if address else None
+        except BucketError as error:
+            note(f"the hub's store is not read: {error.sentence}")
+        with progress_bar("followed") as show:
+            begun = start(datastore, store, progress=show)
+    except StoreError as error:
+        note(error.sentence)
+        return
+    if begun.from_store:
+        note(f"{plural(begun.from_store, 'operation')} came from the hub's store")
+    if begun.why:
+        note(begun.why)
 
 
 @contextmanager

@@ -3,6 +3,9 @@ verb that does."""
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -22,12 +25,14 @@ from tui_registry.cli.output import (
     terminal_width,
 )
 from tui_registry.datastore import DATABASE, Datastore, StoreError
+from tui_registry.errors import RegistryError
 from tui_registry.settings import data_dir
-from tui_registry.text import age, exact, moment_utc, plural, safe_text
+from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_bytes
 
 if TYPE_CHECKING:
     from tui_registry.hub.admin import HubStatus
     from tui_registry.hub.postgres import Node, PostgresLog
+    from tui_registry.sync.publishing import Published
 
 
 def hub(args: Namespace) -> int:
@@ -48,6 +53,8 @@ def hub(args: Namespace) -> int:
                 return _purge(args, log)
             case "rewrite":
                 return _rewrite(args, log)
+            case "publish":
+                return _publish(args, log)
             case _:
                 return _upgrade(args, log)
 
@@ -263,6 +270,66 @@ def _rewrite(args: Namespace, log: PostgresLog) -> int:
     else:
         out(f"the log is sound: {plural(done.head.size, 'operation')} checked, and nothing was changed")
     return 0
+
+
+def _publish(args: Namespace, log: PostgresLog) -> int:
+    """Once, or again and again until told to end: what fails then is said, and tried again."""
+    from tui_registry.hub.publishing import HubPublisher
+    from tui_registry.hub.store import open_store
+
+    address = args.url or log.store
+    if not address:
+        raise UsageError("say where to: the hub was published nowhere yet. Such as 'hub publish s3://BUCKET/PREFIX'")
+    store = open_store(address)
+    holder = f"{socket.gethostname()}/{os.getpid()}"
+    pause = threading.Event()
+    with _view(args, log) as datastore, HubPublisher(datastore, store, log, holder, alone=args.alone) as publisher:
+        while True:
+            try:
+                with progress_bar("written") as show:
+                    done = publisher.publish(show)
+                if done is not None and log.store != address:
+                    # For nodes that begin, and whoever publishes next.
+                    log.store = address
+                if done is not None or args.every is None:
+                    _say_published(args, log, store.shown, done)
+            except RegistryError as error:
+                if args.every is None or error.code in _FOR_GOOD:
+                    raise
+                note(error.sentence)
+            if args.every is None:
+                return 0
+            pause.wait(args.every)
+
+
+# Waiting does not help against these: somebody has to do something.
+_FOR_GOOD = frozenset({"foreign_log", "no_conditions", "no_bucket", "bad_store", "hub_other", "hub_newer", "hub_view"})
+
+
+def _say_published(args: Namespace, log: PostgresLog, place: str, done: Published | None) -> None:
+    if done is None:
+        from tui_registry.hub.publishing import LEASE
+
+        holder = log.holder(LEASE)
+        if args.json:
+            out_json({"store": place, "published": False, "publisher": holder})
+        else:
+            who = "another process" if holder is None else safe_text(holder, 60)
+            out(f"{who} publishes the hub's log: there is nothing to do here")
+    elif args.json:
+        out_json(
+            {
+                "store": place,
+                "published": True,
+                "epoch": done.head.epoch,
+                "operations": done.head.size,
+                "tiles_written": done.tiles,
+                "bytes_written": done.bytes,
+            }
+        )
+    else:
+        now = f"{plural(done.tiles, 'tile')}, {size_bytes(done.bytes)} written now"
+        out(f"{place} holds {plural(done.head.size, 'operation')}: {now}")
 
 
 def _upgrade(args: Namespace, log: PostgresLog) -> int:

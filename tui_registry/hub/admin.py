@@ -29,13 +29,12 @@ from tui_registry.durable import drafted, drafted_folder, sweep, sync_folder
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
 from tui_registry.hub.postgres import Epoch, Node, PostgresLog, StoredToken
+from tui_registry.hub.publishing import LEASE
 from tui_registry.records.schema import RULES_VERSION
 from tui_registry.text import exact, plural, safe_text
 
 # What a node that says nothing for so long is held to have ended, or to be away. Seconds.
 AWAY_SECONDS: Final = 60
-# The lease of whoever publishes the log's tiles.
-PUBLISHER: Final = "publish"
 _CHUNK: Final = 1_000
 # Where the log is checked anew, in the folder of a view.
 _REWRITING: Final = "hub-rewriting"
@@ -164,7 +163,7 @@ def look(log: PostgresLog, datastore: Datastore | None = None) -> HubStatus:
     view = None if datastore is None else view_of(datastore, log, head, {epoch.epoch for epoch in epochs})
     tables = log.version()
     assert tables is not None  # or there were no head
-    return HubStatus(log.name, head, tables, log.store, log.holder(PUBLISHER), epochs, log.nodes.all(), view)
+    return HubStatus(log.name, head, tables, log.store, log.holder(LEASE), epochs, log.nodes.all(), view)
 
 
 def view_of(datastore: Datastore, log: PostgresLog, head: SharedHead, epochs: Collection[str]) -> ViewStatus:

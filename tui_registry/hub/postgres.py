@@ -174,6 +174,10 @@ class PostgresLog:
         """Where those of these operations stand that the log holds, without a lock."""
         return self.ask(lambda db: _places(db, hashes))
 
+    def done(self, key: bytes) -> DoneOnce | None:
+        """What came of a request that was done within a day, without a lock."""
+        return self.ask(lambda db: _done(db, key))
+
     @contextlib.contextmanager
     def turn(self) -> Iterator[PostgresTurn]:
         """Lock the log's end: nobody else appends before the block has ended. What was not committed is rolled back."""
@@ -575,13 +579,9 @@ class PostgresTurn:
             return _places(self._db, hashes)
 
     def done(self, key: bytes) -> DoneOnce | None:
-        """What came of a request that was done within a day."""
+        """As of `SharedLog`."""
         with self._log.saying():
-            rows = self._db.all(
-                f"SELECT key, request, hash, at FROM hub_idempotency WHERE key = %s AND at > {_SECOND} - %s",
-                (key, _KEPT_SECONDS),
-            )
-        return DoneOnce(bytes(rows[0][0]), bytes(rows[0][1]), bytes(rows[0][2]), rows[0][3]) if rows else None
+            return _done(self._db, key)
 
     def append(self, ops: Sequence[tuple[bytes, bytes]], fingerprint: str, done: Sequence[DoneOnce] = ()) -> SharedHead:
         """Write operations at the log's end, and the head behind them.
@@ -948,6 +948,14 @@ _AT_THE_DOOR: Final = (
     ("too many", _FULL),
     ("connection slots", _FULL),
     ("permission denied", _SAYS["42501"]),
+    (
+        "startup parameter",
+        (
+            "hub_away",
+            "{hub} is a pooler that does not know what the hub's address asks for ({reason}): leave that out there; a "
+            "schema is the user's own with ALTER ROLE ... SET search_path",
+        ),
+    ),
     ("database ", _SAYS["3D000"]),
     ("password", _REFUSED),
     ("authentication", _REFUSED),
@@ -1201,6 +1209,14 @@ def _operations(db: _Connection, start: int, stop: int) -> list[SharedOp]:
 def _places(db: _Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:
     rows = db.all("SELECT hash, idx FROM hub_log WHERE hash = ANY(%s)", (list(hashes),))
     return {bytes(digest): place for digest, place in rows}
+
+
+def _done(db: _Connection, key: bytes) -> DoneOnce | None:
+    rows = db.all(
+        f"SELECT key, request, hash, at FROM hub_idempotency WHERE key = %s AND at > {_SECOND} - %s",
+        (key, _KEPT_SECONDS),
+    )
+    return DoneOnce(bytes(rows[0][0]), bytes(rows[0][1]), bytes(rows[0][2]), rows[0][3]) if rows else None
 
 
 def _chain_at(db: _Connection, size: int) -> bytes:

@@ -36,7 +36,6 @@ _ROOT_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+", re.ASCII)
 _HOST = re.compile(
     rb"(?:\[([0-9A-Fa-f:.]{2,45})(?:%[0-9A-Za-z._~-]{1,32})?\]|([0-9A-Za-z._-]{1,255}))(?::([0-9]{0,5}))?"
 )
-_STORE = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+(?:/[A-Za-z0-9._~%!$&'()*+,;=:-]+)*", re.ASCII)
 _ORIGIN = re.compile(rb"(https?)://([^/?#@]+)")
 _PORTS = {b"http": 80, b"https": 443}
 # RFC 7239, section 4: pairs with a token or a quoted string; an element is what stands between commas.
@@ -109,21 +108,6 @@ def root_path(text: str) -> str:
     if path.split("/")[1:2] and path.split("/")[1] in _OWN_PATHS:
         raise ValueError(f"{path} is a path of the node's own: choose another one, such as /registry")
     return path
-
-
-def store_url(text: str) -> str:
-    """The address of an object store that has a log's tiles, as others are told it: without a slash at its end.
-
-    Raises:
-        ValueError: it is none, or has something secret in it.
-    """
-    url = text.rstrip("/")
-    if not _STORE.fullmatch(url):
-        raise ValueError(
-            "a store is an address that anybody can read from, such as https://cdn.example/registry: http or https, "
-            "without a name, a password or a query"
-        )
-    return url
 
 
 class Proxies:

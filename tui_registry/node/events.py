@@ -148,9 +148,8 @@ class Events:
         # Looked at first: what is committed while it is read makes it be read once more.
         changes = self._datastore.changes()
         head = log.head(make_key=False)
-        if self._datastore.hub.id is None:
-            # Before anybody is told: a backup that is put back later must not be served under this epoch.
-            self._datastore.mark.note(head)
+        # Before anybody is told: a backup that is put back later must not be served under this epoch.
+        self._datastore.mark.note(head)
         end = _Place(head.epoch, head.size)
         if place is None:
             # An id without an event: whoever is cut off before the first one comes back with it.

@@ -77,7 +77,7 @@ class Following:
 
     Attributes:
         name: by which the hub's list of nodes has this one; empty as long as it is not to be there.
-        store: the address of an object store that has the full tiles, as heads name it; empty for none.
+        shared: the log that is followed. store: where its full tiles lie as well, as heads tell; empty for nowhere.
         counts: where turns are counted.
     """
 
@@ -94,16 +94,16 @@ class Following:
         """
         Args:
             shared: the log that the Datastore was opened with.
-            store: where the hub's tiles are published; empty for where the hub says.
+            store: where the hub's full tiles lie as well (`is_store_url`); empty for nowhere.
             only_reads: nothing is written to the shared log on behalf of this node.
             says: told when the node's standing has changed; from a thread.
             clock: seconds that only go on, by which operations settle.
         """
         self.name = ""
-        self.store = self._given_store = store
+        self.store = store
         self.counts = Counts()
         self._datastore = datastore
-        self._shared = shared
+        self.shared = shared
         self._only_reads = only_reads
         self._says = says
         self._clock = clock
@@ -123,7 +123,7 @@ class Following:
 
     def __enter__(self) -> Self:
         self._look()  # what the view has can be told at once
-        self._listening = self._shared.listen(self._hears)
+        self._listening = self.shared.listen(self._hears)
         self._thread.start()
         return self
 
@@ -372,13 +372,12 @@ class Following:
 
     def _share(self) -> None:
         """Take over what the nodes have in common beside the log, and say how this one is doing."""
-        self._datastore.tokens.take_over((one.digest, one.token) for one in self._shared.tokens.all())
-        self.store = self._given_store or self._shared.store
+        self._datastore.tokens.take_over((one.digest, one.token) for one in self.shared.tokens.all())
         now = time.monotonic()
         if self.name and now >= self._next_beat:
             self._next_beat = now + _HEARTBEAT_SECONDS
             standing = self._datastore.hub.standing()
-            self._shared.nodes.say(self.name, tui_registry.__version__, RULES_VERSION, standing.size, standing.code)
+            self.shared.nodes.say(self.name, tui_registry.__version__, RULES_VERSION, standing.size, standing.code)
 
 
 class _Waiting:

@@ -239,9 +239,8 @@ class _Of(NamedTuple):
 
 def _read_head(datastore: Datastore) -> _Of:
     head = datastore.log.signed_head()
-    # Before anybody is told: a backup that is put back later must not be served under this epoch. A hub's epoch is not
-    # its nodes' to renew.
-    unmarked = None if datastore.hub.id is not None else datastore.mark.note(head)
+    # Before anybody is told: a backup that is put back later must not be served under this epoch.
+    unmarked = datastore.mark.note(head)
     fields = [(b"cache-control", _SHORTLY)]
     # As long as something of it is being made it is told anew each time: by the tag nobody would hear of the rest.
     etag = etag_of_head(head) if head.set else None

@@ -103,6 +103,8 @@ def arrived_from(source: str) -> str:
     pushed = source.removeprefix("push:")
     if pushed != source:
         return f"pushed from {safe_text(pushed, _LONGEST_NAME)}"
+    if source.startswith("hub:"):
+        return "arrived from another node of the hub"
     return f"arrived from {'a file' if source == 'file' else safe_text(source, _LONGEST_NAME)}"
 
 

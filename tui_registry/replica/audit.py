@@ -35,7 +35,7 @@ from tui_registry.replica.catalogue.derived import (
     learn,
     vocabulary_of,
 )
-from tui_registry.replica.catalogue.judged import is_invalid, judge_anew, judged_from
+from tui_registry.replica.catalogue.judged import is_invalid, judged_from
 from tui_registry.replica.catalogue.manifests import (
     NO_STANDING,
     ManifestRow,
@@ -44,15 +44,16 @@ from tui_registry.replica.catalogue.manifests import (
     stored_row,
     write_manifests,
 )
-from tui_registry.replica.log.append import Batch
+from tui_registry.replica.log.append import Batch, clear_log
 from tui_registry.replica.log.arrivals import Rejection
 from tui_registry.replica.log.elsewhere import restate
 from tui_registry.replica.log.first_seen import FirstSeen
+from tui_registry.replica.log.hub_view import HubView
 from tui_registry.replica.log.judge import Checked, check_bytes
-from tui_registry.replica.log.sets import check_sets, forget_sets
+from tui_registry.replica.log.sets import check_sets
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
 from tui_registry.replica.store.stored import Stored, record_of, unpacked
-from tui_registry.replica.store.tables import drop_words_aside
+from tui_registry.replica.store.tables import drop_words_aside, is_view
 
 _CHUNK = 1_000
 _MOST_FAULTS = 5
@@ -85,11 +86,12 @@ class VerifyReport:
         return not self.invalid and not self.repaired and not self.unrepaired
 
 
-def audit(pool: Pool, progress: Progress) -> VerifyReport:
+def audit(pool: Pool, view: HubView, progress: Progress) -> VerifyReport:
     """Re-check every op, remove what is invalid (with a new epoch), rebuild what is derived, and say what was found.
 
     Where nothing can be written, what is derived is compared with what the log says; the word index is left out, which
-    can only be made anew.
+    can only be made anew. So it is with a view of a hub that was opened without that. Else a view is compared with the
+    shared log as well, and made anew from it where it differs.
 
     Args:
         progress: called with ops done and ops in all.
@@ -100,18 +102,27 @@ def audit(pool: Pool, progress: Progress) -> VerifyReport:
     with pool.read() as db:
         (epoch,) = db.execute("SELECT epoch FROM replica").fetchone()
         report.invalid = list(_check_log(db, report, progress))
+        of_hub = is_view(db)
         if pool.hindrance is not None:
             report.unwritable = pool.hindrance.reason
+        elif of_hub and view.shared is None:
+            report.unwritable = "it is a view of a hub, which was opened without that (--hub)"
+        if report.unwritable:
             if _has_gaps(db):
                 report.unrepaired.append("operations are missing from the log")
             if not report.invalid:  # else some of it cannot be read at all
                 report.unrepaired += _rebuild(db, mend=False)
             report.records = db.execute("SELECT count(*) FROM catalogue").fetchone()[0]
             return report
+    if of_hub and (said := _compare_with_hub(view, progress, is_sound=not report.invalid)):
+        report.invalid.clear()
+        report.repaired.append(said)
+        with pool.read() as db:
+            (epoch,) = db.execute("SELECT epoch FROM replica").fetchone()
     with pool.write() as db:
         if db.execute("SELECT epoch FROM replica").fetchone() != (epoch,):
             raise StoreError("locked", f"{pool.path} was repaired by another process meanwhile: run verify again")
-        if report.invalid or _has_gaps(db):
+        if not of_hub and (report.invalid or _has_gaps(db)):
             _rewrite_log(db, {rejection.place for rejection in report.invalid})
         if report.invalid:
             report.repaired.append(
@@ -123,6 +134,28 @@ def audit(pool: Pool, progress: Progress) -> VerifyReport:
         report.records = db.execute("SELECT count(*) FROM catalogue").fetchone()[0]
         db.execute("UPDATE replica SET rules_version = ?, index_version = ?", (RULES_VERSION, INDEX_VERSION))
     return report
+
+
+def _compare_with_hub(view: HubView, progress: Progress, *, is_sound: bool) -> str:
+    """Compare a view with the shared log by their chains, and make it anew from that where they differ: a sentence for
+    that, empty where they do not.
+
+    Args:
+        is_sound: no operation of it breaks a rule.
+    """
+    fits = False
+    if is_sound and view.standing().code != "other_epoch":
+        try:
+            size = view.follow(0).size
+            fits = view.chain_of_view(size) == view.chain_there(size)
+        except StoreError as error:
+            if error.code != "corrupt":
+                raise
+    if fits:
+        return ""
+    remade = view.remake(progress)
+    gone = f", which has {remade.gone} of its operations no more" if remade.gone else ""
+    return f"this view differed from the hub's log{gone}: it was made anew from that"
 
 
 def quick_check(pool: Pool) -> list[str]:
@@ -256,7 +289,7 @@ def _check_place(batch: Batch, op: Checked, idx: int, bad: set[str]) -> None:
 
 
 def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
-    """The log without some of its ops. The cursors of peers fall too: what was dropped may come again, sound.
+    """The log without some of its ops.
 
     No more than a few thousand ops are in memory at a time, however long the log is.
     """
@@ -270,31 +303,7 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
     state = "(SELECT state FROM elsewhere e WHERE e.idx = o.idx) AS state"
     db.execute(f"CREATE TEMP TABLE survivors AS SELECT idx, body, {seen}, {state} FROM ops o ORDER BY idx")
     db.executemany("DELETE FROM survivors WHERE idx = ?", ((idx,) for idx in invalid))
-    tables = (
-        "ops",
-        "arrivals",
-        "elsewhere",
-        "keys",
-        "owners",
-        "manifests",
-        "sources",
-        "catalogue",
-        "counted",
-        "cursors",
-        "cursor_sums",
-        "spoilt",
-        "left_at",
-    )
-    for table in tables:
-        db.execute(f"DELETE FROM {table}")
-    forget_all_words(db)
-    index_reaches(db, 1)
-    judge_anew(db)
-    forget_sets(db)
-    db.execute(
-        "UPDATE replica SET epoch = ?, size = 0, fingerprint = ?, models = 0, agents = 0, conflicts = 0",
-        (secrets.token_hex(16), "0" * 64),
-    )
+    clear_log(db, secrets.token_hex(16))
     reading = db.execute(f"SELECT body, state, {', '.join(FirstSeen._fields)} FROM survivors ORDER BY idx")
     place = 0
     while rows := reading.fetchmany(_CHUNK):

@@ -234,6 +234,10 @@ class Bundle:
     async def stored(self, index: int) -> None:
         """Nothing: a file is read again as quickly."""
 
+    def doubt(self, start: int, stop: int) -> bool:  # noqa: ARG002 - Transport's interface
+        """False: all comes from the file."""
+        return False
+
     async def missing(self, hashes: Sequence[str]) -> list[bytes]:  # noqa: ARG002 - Transport's interface
         """Nothing: a file answers no questions."""
         return []

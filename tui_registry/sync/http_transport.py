@@ -14,6 +14,7 @@ import math
 import os
 import random
 import re
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
@@ -28,9 +29,9 @@ import httpx
 from tui_registry.crdt.sets import HASH_BYTES
 from tui_registry.datastore import Head
 from tui_registry.errors import Json, RegistryError
-from tui_registry.origin import FAILURES, Origin, TooLargeError, is_hang_up, read_url
+from tui_registry.origin import FAILURES, Origin, TooLargeError, is_hang_up, is_public, read_url
 from tui_registry.present.pulls import SyncError
-from tui_registry.sync.bounds import Bounds
+from tui_registry.sync.bounds import TILE_OPS, Bounds
 from tui_registry.sync.tiles import (
     Answered,
     HashSpan,
@@ -70,6 +71,11 @@ _KEPT = re.compile(r"[0-9a-f]{32}-(.+)", re.ASCII).fullmatch
 # Of the line that a kept tile begins with.
 _LABEL_BYTES = 512
 _ABANDONED_SECONDS = 7 * 86_400
+# Of a store that a peer names: for a connection, and without a byte; bytes a second at least; and tiles in a row that
+# it has not, such as those that are not published yet.
+_STORE_SECONDS = 10.0
+_STORE_RATE = 32_768
+_MOST_LACKING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +121,12 @@ class HttpTransport:
         *,
         if_trusted: str = "add it as a peer",
         next_time: str = "The next sync goes on from here",
+        public: bool = False,
     ) -> None:
         """
         Args:
             incoming: the folder where tiles are kept until they are stored; None to keep them nowhere.
+            public: a peer named it: it must not be on this machine or its network.
             if_trusted: what to do about a redirect to a place that one trusts.
             next_time: what comes of it where the peer is too slow.
         """
@@ -142,20 +150,26 @@ class HttpTransport:
             redirects=bounds.redirects,
             connections=bounds.requests_at_once + 1,
             moved=self._pace.moved,
+            public=public,
         )
+        self._store = _TilesElsewhere(peer, self._base, bounds, self._waits)
 
     @property
     def received(self) -> int:
         """Bytes of message bodies so far."""
-        return self._origin.received
+        return self._origin.received + self._store.received
 
     async def head(self, etag: str | None = None) -> RemoteHead | None:
         """The peer's head; None when it is still the one that `etag` came with."""
-        return await self._again(lambda: self._head(etag))
+        return self._told_where(await self._again(lambda: self._head(etag)))
 
     async def entries(self, epoch: str, span: Span) -> list[bytes]:
         """Exactly the entries of the span. What came of them before the line broke does not travel again."""
         arriving = await asyncio.to_thread(_Arriving, self._incoming, epoch, span, self._bounds.tile_bytes)
+        if span.is_full and not arriving.size and not self.past_caches:
+            stored = await self._store.entries(epoch, span)
+            if stored is not None:
+                return stored
         patience = self._patience()
         if self.past_caches:
             # What was kept of it may have come from one of them.
@@ -188,7 +202,12 @@ class HttpTransport:
 
     async def stored(self, index: int) -> None:
         """All entries before `index` are in this log now: they are not kept any longer."""
+        self._store.stored(index)
         await asyncio.to_thread(self._incoming.sweep, index)
+
+    def doubt(self, start: int, stop: int) -> bool:
+        """Some of these entries break a rule. Where a store gave any of them, that is asked no more."""
+        return self._store.doubt(start, stop)
 
     async def missing(self, hashes: Sequence[str]) -> list[bytes]:
         """Operations by hash, children first; maybe only some of them, and none from a static log. Their own children
@@ -253,6 +272,7 @@ class HttpTransport:
             read = parse_head(json.dumps(told["head"]).encode())
         except LogError as error:
             raise self._fail(error.code, error.reason) from None
+        self._told_where(read)
         # What the head would have come with, had it been asked for by itself.
         return Answered(replace(read, etag=etag_of_head(read.head)), told, rest)
 
@@ -362,12 +382,18 @@ class HttpTransport:
 
     async def __aexit__(self, *details: object) -> None:
         await self._origin.__aexit__(*details)
+        await self._store.close()
         error = details[1]
         # Where there is no room we keep nothing that can be fetched again.
         is_done = error is None or (isinstance(error, RegistryError) and error.code in ("disk_full", "no_room"))
         await asyncio.to_thread(self._incoming.close, is_done=is_done)
 
     # How: one request
+
+    def _told_where(self, read: RemoteHead | None) -> RemoteHead | None:
+        if read is not None:
+            self._store.named(read.store)
+        return read
 
     async def _read_answer(self, response: httpx.Response) -> Answer:
         status, kind = response.status_code, response.headers.get("content-type", "").partition(";")[0].strip()
@@ -555,6 +581,111 @@ class HttpTransport:
 
     def _fail(self, code: str, reason: str) -> SyncError:
         return SyncError(self._peer, code, reason)
+
+
+class _TilesElsewhere:
+    """The store that a peer's head names, from which full tiles are read as well. It is asked once for a tile, within
+    tighter bounds than the peer; and no more after a failure, after a few tiles in a row that it has not, or once some
+    of what came is refused: then all comes from the peer, as if it had named none."""
+
+    def __init__(self, peer: str, base: httpx.URL, bounds: Bounds, waits: Waits) -> None:
+        self._peer = peer
+        self._base = base
+        self._bounds = replace(
+            bounds,
+            connect_seconds=min(bounds.connect_seconds, _STORE_SECONDS),
+            read_seconds=min(bounds.read_seconds, _STORE_SECONDS),
+            least_rate=max(bounds.least_rate, _STORE_RATE),
+            grace_seconds=min(bounds.grace_seconds, _STORE_SECONDS),
+            # Nothing is asked for twice.
+            retries=0,
+            patience_seconds=0,
+        )
+        self._waits = waits
+        self._address = ""
+        self._is_given_up = False
+        self._transport: HttpTransport | None = None
+        self._opening = asyncio.Lock()
+        self._lacking = 0
+        self._received = 0
+        # Tiles that it gave, and that are not stored yet.
+        self._gave: set[int] = set()
+
+    @property
+    def received(self) -> int:
+        """Bytes of message bodies so far."""
+        return self._received + (0 if self._transport is None else self._transport.received)
+
+    def named(self, address: str) -> None:
+        """What the last head names; empty for none."""
+        if self._transport is None:
+            self._address = address
+
+    async def entries(self, epoch: str, span: Span) -> list[bytes] | None:
+        """Exactly the entries of a full tile; None where it does not come from there."""
+        if self._is_given_up or not self._address:
+            return None
+        transport = await self._opened()
+        if transport is None:
+            return None
+        try:
+            lines = await transport.entries(epoch, span)
+        except SyncError as error:
+            self._lacking += 1
+            if error.code != "vanished" or self._lacking >= _MOST_LACKING:
+                self._is_given_up = True
+            return None
+        self._lacking = 0
+        self._gave.add(span.tile)
+        return lines
+
+    def doubt(self, start: int, stop: int) -> bool:
+        """Whether it gave any of these entries: then it is asked no more."""
+        gave = not self._gave.isdisjoint(range(start // TILE_OPS, (stop - 1) // TILE_OPS + 1))
+        self._is_given_up = self._is_given_up or gave
+        return gave
+
+    def stored(self, index: int) -> None:
+        """Entries before `index` are nobody's business any longer."""
+        self._gave = {tile for tile in self._gave if tile >= index // TILE_OPS}
+
+    async def close(self) -> None:
+        """Let go of it."""
+        transport, self._transport = self._transport, None
+        self._is_given_up = True
+        if transport is not None:
+            self._received += transport.received
+            await transport.__aexit__(None, None, None)
+
+    async def _opened(self) -> HttpTransport | None:
+        async with self._opening:
+            if self._transport is None and not self._is_given_up:
+                try:
+                    self._transport = await self._allowed(read_url(self._address))
+                except httpx.InvalidURL:
+                    self._transport = None
+                self._is_given_up = self._transport is None
+        return self._transport
+
+    async def _allowed(self, url: httpx.URL) -> HttpTransport | None:
+        """A transport to it; None where a peer may not send us there: to what is not public, but for its own host, or
+        in the clear where it is not so itself."""
+        is_peers = url.host == self._base.host
+        if url.scheme != "https" and not (is_peers and self._base.scheme == "http"):
+            return None
+        if not is_peers:
+            loop = asyncio.get_running_loop()
+            try:
+                async with asyncio.timeout(_STORE_SECONDS):
+                    found = await loop.getaddrinfo(url.raw_host.decode(), url.port or 443, type=socket.SOCK_STREAM)
+            except (OSError, ValueError):  # and TimeoutError, and what is no name
+                return None
+            # Once more when it is connected to: a name may lead elsewhere by then.
+            if not all(is_public(str(place[0])) for *_, place in found):
+                return None
+        transport = HttpTransport(self._peer, str(url), self._bounds, waits=self._waits, public=not is_peers)
+        await transport.__aenter__()
+        return transport
 
 
 class _PassingError(SyncError):

@@ -586,7 +586,11 @@ class _Pull:
         tiles = fetch_ahead(transport, remote.head.epoch, wanted, self._bounds)
         batches = in_batches(tiles, start, self._bounds)
         async with aclosing(check_ahead(batches, check)) as checked:
-            async for arrivals in checked:
+            async for read in checked:
+                arrivals = read
+                stop = cursor.start + len(read)
+                if any(arrival.error is not None for arrival in read) and transport.doubt(cursor.start, stop):
+                    arrivals = await self._from_itself(transport, remote.head.epoch, cursor.start, stop)
                 report, cursor = await self._store(cursor, arrivals, remote.head)
                 await transport.stored(cursor.start)
                 ours = (await in_thread(self._datastore.log.head)).size
@@ -596,6 +600,14 @@ class _Pull:
                 if why is not None:
                     raise SyncError(self._peer.name, "protocol", why)
         return cursor
+
+    async def _from_itself(self, transport: Transport, epoch: str, start: int, stop: int) -> list[Arrival]:
+        """Entries once more, from the peer itself: those that came from elsewhere break a rule."""
+        lines: list[bytes] = []
+        for span in spans(start, stop, ranges=False):
+            got = await transport.entries(epoch, span)
+            lines += got[max(0, start - span.start) :]
+        return await in_thread(self._datastore.log.check_lines, lines, start)
 
     async def _store(self, cursor: Cursor, arrivals: list[Arrival], head: Head) -> tuple[ApplyReport, Cursor]:
         start = cursor.start

@@ -8,6 +8,7 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from tui_registry.crdt.signed_heads import SIGNATURE_DIGITS, head_signer
 from tui_registry.datastore import Head
@@ -23,6 +24,7 @@ _NAME = re.compile(rf"{_NUMBER}(?:\.{_NUMBER}(?:-{_NUMBER})?)?\.ndjson\.gz", re.
 _HASHES_NAME = re.compile(rf"{_NUMBER}(?:\.{_NUMBER})?\.hashes", re.ASCII)
 # Hashes in a full hash tile: 128 KiB.
 HASHES = 4096
+_MOST_URL = 1024
 _GZIP = 31  # zlib's wbits for one gzip member with its header and checksum
 _LEVEL = 6
 
@@ -47,6 +49,7 @@ class RemoteHead:
     Attributes:
         ranges: it serves parts of a tile that begin in its middle. etag: for the next look.
         differs: it compares logs by their differences, and takes pushes that are packed. lists: there are hash tiles.
+        store: where full tiles lie as well, an http(s) URL; empty where it names none.
     """
 
     head: Head
@@ -54,6 +57,7 @@ class RemoteHead:
     etag: str | None = None
     differs: bool = False
     lists: bool = False
+    store: str = ""
 
 
 class Answered(NamedTuple):
@@ -69,7 +73,7 @@ def spell_head(head: Head, *, ranges: bool, lists: bool = False, store: str = ""
 
     Args:
         ranges: of a node, which answers questions as well. lists: there are hash tiles beside the tiles.
-        store: where the full tiles lie as well; empty for nowhere.
+        store: where full tiles lie as well (`is_store_url`); empty for nowhere.
     """
     tree: dict[str, Json] = {
         "epoch": head.epoch,
@@ -133,7 +137,22 @@ def parse_head(data: bytes) -> RemoteHead:
         tree.get("ranges") is True,
         differs=bool(whole) and type(tree.get("difference")) is int and tree["difference"] == 1,
         lists=bool(whole) and tree.get("hashes") is True,
+        store=store if isinstance(store := tree.get("store"), str) and is_store_url(store) else "",
     )
+
+
+def is_store_url(text: str) -> bool:
+    """Whether a head may name this as the place where full tiles lie: a plain web address, below which the paths of
+    protocol.md, Sync are."""
+    if not 0 < len(text) <= _MOST_URL or not text.isascii() or not text.isprintable() or " " in text:
+        return False
+    try:
+        url = urlsplit(text)
+        _ = url.port
+    except ValueError:
+        return False
+    bare = url.username is None and url.password is None and not url.query and not url.fragment
+    return url.scheme in ("https", "http") and bool(url.hostname) and bare and "\\" not in text
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,10 @@ class Transport(Protocol):
     async def stored(self, index: int) -> None:
         """Told once all entries before `index` are in this log: nothing need be kept of them for after a kill."""
 
+    def doubt(self, start: int, stop: int) -> bool:
+        """Whether any of these entries, some of which break a rule, came from another place than the peer itself: that
+        is asked no more, and they may be asked for again."""
+
     async def missing(self, hashes: Sequence[str]) -> list[bytes]:
         """Operations by hash, children first; maybe only some of them."""
 
@@ -126,6 +130,10 @@ class DirTransport:
 
     async def stored(self, index: int) -> None:
         """Nothing: a directory is read again as quickly."""
+
+    def doubt(self, start: int, stop: int) -> bool:  # noqa: ARG002 - Transport's interface
+        """False: all comes from the directory."""
+        return False
 
     async def missing(self, hashes: Sequence[str]) -> list[bytes]:  # noqa: ARG002 - Transport's interface
         """Nothing: a directory answers no questions."""

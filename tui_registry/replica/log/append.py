@@ -20,12 +20,15 @@ from tui_registry.replica.catalogue.derived import (
     count_values,
     counted_values,
     derive,
+    forget_all_words,
     forget_words,
+    index_reaches,
     index_words,
     indexed_from,
     learn,
     vocabulary_of,
 )
+from tui_registry.replica.catalogue.judged import judge_anew
 from tui_registry.replica.catalogue.manifests import (
     NO_STANDING,
     ManifestColumns,
@@ -39,8 +42,8 @@ from tui_registry.replica.catalogue.manifests import (
 from tui_registry.replica.log.elsewhere import note_elsewhere
 from tui_registry.replica.log.first_seen import FirstSeen, write_first_seen
 from tui_registry.replica.log.judge import Checked
-from tui_registry.replica.log.left_out import OVERHEAD_BYTES, count_source
-from tui_registry.replica.log.sets import keep
+from tui_registry.replica.log.left_out import OF_HUB, OVERHEAD_BYTES, count_source
+from tui_registry.replica.log.sets import forget_sets, keep
 from tui_registry.replica.store.stored import Stored, chunks, marks, packed, read_heads, read_record, stored_id
 
 _MODULUS = 2**256
@@ -207,8 +210,8 @@ class Batch:
 
         This is the one place where an operation gets its index, and it is final when the transaction commits: no other
         writer can take it, for the batch lives inside one immediate transaction, and what `replica.size` said at its
-        beginning holds until its end. A replica alone is its own sequencer. Where several replicas share one log, the
-        one that orders their operations is to be asked here, and told in `flush` what was appended.
+        beginning holds until its end. Where several replicas share one log, the transaction is part of a turn
+        (`log.turns`): the shared log is locked, and ends where this one does.
         """
         index = self._size
         self._size += 1
@@ -266,14 +269,14 @@ class Batch:
         count_source(
             db,
             (
-                (new.seen.source, len(body) + OVERHEAD_BYTES)
+                (new.seen.source or "", len(body) + OVERHEAD_BYTES)
                 for new, body in zip(self._new, bodies, strict=True)
-                if new.seen.source is not None
+                if _is_from_source(new.seen)
             ),
         )
         if self._own in per_owner:
             ours = (new for new in self._new if new.ancestor.owner == self._own)
-            places = [new.idx for new in ours if new.seen.source is not None]
+            places = [new.idx for new in ours if _is_from_source(new.seen)]
             note_elsewhere(db, places)
             self.elsewhere += len(places)
 
@@ -397,6 +400,44 @@ class Batch:
             self.came_into_conflict.add(rid)
         elif was_in and not is_in:
             self.settled.add(rid)
+
+
+# Of the tables that are made of the log, or name places of it.
+_OF_THE_LOG = (
+    "ops",
+    "arrivals",
+    "elsewhere",
+    "keys",
+    "owners",
+    "manifests",
+    "sources",
+    "catalogue",
+    "counted",
+    "cursors",
+    "cursor_sums",
+    "spoilt",
+    "left_at",
+)
+
+
+def clear_log(db: sqlite3.Connection, epoch: str) -> None:
+    """Begin the log anew, under another epoch. Cursors of peers fall too: what was dropped may come again, sound."""
+    for table in _OF_THE_LOG:
+        db.execute(f"DELETE FROM {table}")
+    forget_all_words(db)
+    index_reaches(db, 1)
+    judge_anew(db)
+    forget_sets(db)
+    db.execute(
+        "UPDATE replica SET epoch = ?, size = 0, fingerprint = ?, models = 0, agents = 0, conflicts = 0",
+        (epoch, "0" * 64),
+    )
+
+
+def _is_from_source(seen: FirstSeen) -> bool:
+    """Whether it came from somebody whose ration counts it, and who may have had it from who has this replica's key:
+    nodes of a hub sign with one key."""
+    return seen.source is not None and not seen.source.startswith(OF_HUB)
 
 
 def _state(heads: Sequence[Stored]) -> tuple[Stored | None, int]:

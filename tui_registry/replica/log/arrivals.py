@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 from tui_registry.crdt.op import OpError, claimed_hash, digest_of
 from tui_registry.frozen import NamedTuple
@@ -30,9 +32,12 @@ from tui_registry.replica.log.left_out import (
     note_held_left,
     reason_of,
 )
+from tui_registry.replica.log.turns import Room, Turns
 from tui_registry.replica.log.verifier import Verifier
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.stored import chunks, marks, unpacked
+
+T = TypeVar("T")
 
 # The word index writes a segment for each transaction: large ones are quicker by a third.
 _APPLIED_AT_ONCE = 8_192
@@ -43,6 +48,9 @@ MAX_PENDING = 20_000
 MAX_PENDING_BYTES = 64 * 2**20
 MAX_REJECTED = 10_000
 _START = 1_024
+_ANY = 2**62
+# It is looked so often what waits for so many operations.
+_RELEASED_AT_ONCE = 256
 # The rules that a relay or a disk breaks by changing bytes. What breaks a later one was signed as it stands: no other
 # bytes of it would do better.
 _BY_BYTES = frozenset(("malformed", "limit", "key", "hash", "signature", "actor"))
@@ -198,6 +206,7 @@ class Outcome:
 
 def apply(
     pool: Pool,
+    turns: Turns,
     verifier: Verifier,
     lines: Iterable[bytes],
     source: str,
@@ -206,7 +215,7 @@ def apply(
     keep_pending: bool = True,
     ration: Ration | None = None,
 ) -> ApplyReport:
-    """Take operations that belong to no peer's log, in batches, each in one transaction.
+    """Take operations that belong to no peer's log, in batches, each in one transaction; on a hub in several turns.
 
     Args:
         lines: each without a line end; a children-first order is quickest, any order works.
@@ -220,21 +229,44 @@ def apply(
     def following() -> list[Arrival]:
         return check_lines(pool, verifier, list(islice(stream, _APPLIED_AT_ONCE)))
 
+    def put(part: Sequence[Arrival], db: sqlite3.Connection) -> Outcome:
+        return store(db, part, source, clock(), keep_pending=keep_pending, ration=ration, room=turns.room)
+
     # The next batch is judged while this one is stored.
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(following)
         while arrivals := coming.result():
             coming = ahead.submit(following)
-            # Less than a full batch is the last one: stored as an ordinary write, it gives back what a bulk held.
-            try:
-                with storing(pool, arrivals, bulk=len(arrivals) == _APPLIED_AT_ONCE) as db:
-                    outcome = store(db, arrivals, source, clock(), keep_pending=keep_pending, ration=ration)
-            except StoreError as error:
-                raise error.after(total.applied) from error
-            total.add(outcome.report)
-            total.rejected += [item._replace(place=item.place + offset) for item in outcome.report.rejected]
-            offset += len(arrivals)
+            for part in parts_of_turns(turns, arrivals):
+                # Less than a full batch is the last one: stored as an ordinary write, it gives back what a bulk held.
+                try:
+                    outcome = in_turn(turns, part, partial(put, part), bulk=len(arrivals) == _APPLIED_AT_ONCE)
+                except StoreError as error:
+                    raise error.after(total.applied) from error
+                total.add(outcome.report)
+                total.rejected += [item._replace(place=item.place + offset) for item in outcome.report.rejected]
+                offset += len(part)
     return total
+
+
+def release_due(pool: Pool, turns: Turns, clock: Callable[[], int], looks: Callable[[], None]) -> int:
+    """Take in what waits for operations that are here by now, as following a hub released none of it; how many came in.
+
+    Args:
+        clock: gives Unix seconds.
+        looks: called before it is looked for such.
+    """
+
+    def some(db: sqlite3.Connection) -> int:
+        return store(db, (), "", clock(), room=turns.room, due=_due(db)).report.applied
+
+    applied = 0
+    while True:
+        looks()
+        with pool.read() as db:
+            if not _due(db):
+                return applied
+        applied += turns.run(some)
 
 
 def check_lines(
@@ -273,15 +305,35 @@ def why_not_here(db: sqlite3.Connection, peer: str, epoch: str, arrival: Arrival
     return "unread" if cursor is None or (arrival.entry or 0) >= cursor[0] else "passed"
 
 
-@contextmanager
-def storing(pool: Pool, arrivals: Sequence[Arrival], *, bulk: bool | None = None) -> Iterator[sqlite3.Connection]:
-    """A write transaction for so many operations.
+def in_turn(
+    turns: Turns, arrivals: Sequence[Arrival], deed: Callable[[sqlite3.Connection], T], *, bulk: bool | None = None
+) -> T:
+    """Do what stores so many operations.
 
     Args:
         bulk: others are likely to follow; None to decide by the number of operations.
     """
-    with _calm(len(arrivals)), pool.write(bulk=len(arrivals) >= _BULK if bulk is None else bulk) as db:
-        yield db
+    with _calm(len(arrivals)):
+        return turns.run(deed, bulk=len(arrivals) >= _BULK if bulk is None else bulk)
+
+
+def parts_of_turns(turns: Turns, arrivals: Sequence[Arrival]) -> Iterator[Sequence[Arrival]]:
+    """The operations as one transaction takes them: all of them, or on a hub as many as a turn may append. Each has its
+    index within its part then."""
+    room = turns.room
+    if room is None:
+        yield arrivals
+        return
+    part: list[Arrival] = []
+    taken = 0
+    for arrival in arrivals:
+        taken += len(arrival.body)
+        if part and (len(part) == room.ops or taken > room.bytes):
+            yield part
+            part, taken = [], len(arrival.body)
+        arrival.index = len(part)
+        part.append(arrival)
+    yield part
 
 
 def store(
@@ -293,6 +345,8 @@ def store(
     epoch: str | None = None,
     keep_pending: bool = True,
     ration: Ration | None = None,
+    room: Room | None = None,
+    due: Sequence[str] = (),
 ) -> Outcome:
     """Append what is valid and not left out, keep what must wait, remember what was refused; inside the caller's
     transaction.
@@ -304,6 +358,8 @@ def store(
         epoch: of the peer's log, where the arrivals are its entries.
         keep_pending: whether ops that miss a child are kept for later.
         ration: one that they have to fit besides those of this replica.
+        room: no more is released of what waits than fits it; the rest waits on. None for as much as there is.
+        due: operations that are here, for which others may wait.
     """
     outcome = Outcome()
     report = outcome.report
@@ -319,6 +375,7 @@ def store(
     left: list[tuple[Arrival, str, str]] = []
     come: set[str] = set()
     settled: list[str] = []  # the hashes of those that are no longer left out, should they have been
+    left_ops, left_bytes = _left_in(room, arrivals)
 
     def leave_out(arrival: Arrival, digest: str, owner: str, reason: Reason) -> None:
         admission.leave_out(digest, owner, reason, arrival.body, arrival.held_by)
@@ -331,13 +388,18 @@ def store(
 
     def release(digest: str) -> None:
         """Look again at what waited for it since before; once, however often it came."""
-        if any_pending and digest not in come:
+        nonlocal left_ops, left_bytes
+        if any_pending and digest not in come and left_ops > 0 and left_bytes > 0:
             come.add(digest)
-            freed = _release(db, digest)
+            freed = _release(db, digest, left_ops, left_bytes)
+            left_ops -= len(freed)
+            left_bytes -= sum(len(free.body) for free in freed)
             batch.load(free.op for free in freed if free.op is not None)
             released.extend(freed)
             queue.extend(freed)
 
+    for child in due:
+        release(child)
     while queue:
         arrival = queue.popleft()
         if arrival.is_unjudged:
@@ -406,6 +468,13 @@ def store(
     return outcome
 
 
+def _left_in(room: Room | None, arrivals: Sequence[Arrival]) -> tuple[int, int]:
+    """How much may be released beside these operations."""
+    if room is None:
+        return _ANY, _ANY
+    return room.ops - len(arrivals), room.bytes - sum(len(arrival.body) for arrival in arrivals)
+
+
 def _since(arrival: Arrival) -> FirstSeen:
     """Where an op came from that waited here."""
     return FirstSeen(arrival.held_since, arrival.held_by)
@@ -455,13 +524,32 @@ def _keep(
     )
 
 
-def _release(db: sqlite3.Connection, child: str) -> list[Arrival]:
-    """The pending ops that waited for this child first, each once however many sources hold it."""
+def _due(db: sqlite3.Connection) -> list[str]:
+    """Operations that are here and that others wait for; some of them."""
     rows = db.execute(
-        "SELECT min(seq), source, received_at, body FROM pending WHERE child = ? GROUP BY digest ORDER BY 1",
-        (bytes.fromhex(child),),
-    ).fetchall()
-    freed = [Arrival(-1, body, held_by=source, held_since=since) for _, source, since, body in rows]
+        "SELECT DISTINCT lower(hex(p.child)) FROM pending p JOIN ops o ON o.hash = p.child LIMIT ?",
+        (_RELEASED_AT_ONCE,),
+    )
+    return [child for (child,) in rows]
+
+
+def _release(db: sqlite3.Connection, child: str, ops: int, size: int) -> list[Arrival]:
+    """The pending ops that waited for this child first, each once however many sources hold it.
+
+    Args:
+        ops: so many at most, and `size` bytes of them: of more, the first.
+    """
+    rows = db.execute(
+        "SELECT min(seq), source, received_at, body FROM pending WHERE child = ? GROUP BY digest ORDER BY 1 LIMIT ?",
+        (bytes.fromhex(child), ops),
+    )
+    freed: list[Arrival] = []
+    for _, source, since, body in rows:
+        size -= len(body)
+        if size < 0 and freed:
+            break
+        freed.append(Arrival(-1, body, held_by=source, held_since=since))
+    rows.close()
     for arrival, verdict in zip(freed, judge([item.body for item in freed]), strict=True):
         arrival.take(verdict)
     return freed

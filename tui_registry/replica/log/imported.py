@@ -240,6 +240,15 @@ class ImportRun:
         """Keep that an entry is a record: no other entry of this import is."""
         self._claims[identifier] = (entry.source, entry.entry)
 
+    def claims(self) -> int:
+        """How many records are claimed; for `give_up`."""
+        return len(self._claims)
+
+    def give_up(self, claims: int) -> None:
+        """Claim no more than the first so many: what claimed the others was rolled back."""
+        while len(self._claims) > claims:
+            self._claims.popitem()
+
     def may_be(self, entry: Described, identifier: str) -> bool:
         """Whether no other entry of this import is that record."""
         key = (entry.source, entry.entry)

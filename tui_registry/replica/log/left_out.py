@@ -33,6 +33,9 @@ DEFERRED: Final[frozenset[Reason]] = frozenset(("owner_full", "source_full"))
 # Rations for all sources together with each one's own, and for everything that is pushed. No peer's name has a colon.
 EVERYBODY = ""
 PUSHES = "push:"
+# The source of operations that a hub's log brought (`log.hub_view`) begins so, and its id goes on. They come from the
+# other nodes, which have taken them in: no source's ration is meant.
+OF_HUB = "hub:"
 
 # So many operations that were left out are remembered by hash: some 30 MB. Of more it is only known how many there are.
 MAX_LEFT_OUT = 200_000
@@ -976,6 +979,7 @@ def recount(db: sqlite3.Connection) -> None:
     db.execute(
         "INSERT INTO sources (source, ops, bytes) SELECT a.source, count(*), sum(length(o.body)) + count(*) * ? FROM "
         "(SELECT idx, source, lead(idx, 1, (SELECT size FROM replica)) OVER (ORDER BY idx) AS stop FROM arrivals) a "
-        "JOIN ops o ON o.idx >= a.idx AND o.idx < a.stop WHERE a.source IS NOT NULL GROUP BY a.source",
-        (OVERHEAD_BYTES,),
+        "JOIN ops o ON o.idx >= a.idx AND o.idx < a.stop WHERE a.source IS NOT NULL AND a.source NOT GLOB ? "
+        "GROUP BY a.source",
+        (OVERHEAD_BYTES, OF_HUB + "*"),
     )

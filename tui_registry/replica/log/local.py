@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from tui_registry.crdt.keys import Identity
 from tui_registry.crdt.op import AnyOp
@@ -20,13 +21,16 @@ from tui_registry.replica.log.batches import BESIDE, RecordChange, Together, mar
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.imported import Comparison, Described, ImportRun, checked, compare, remember, told_apart
 from tui_registry.replica.log.judge import check
-from tui_registry.replica.log.retries import Once, note_done, what_came_of
+from tui_registry.replica.log.retries import Once
+from tui_registry.replica.log.turns import Turns
 from tui_registry.replica.log.versions import same_content
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.stored import record_of, stored_id
 
 Write = AnyOp
+T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 class TakenIn(NamedTuple):
@@ -46,19 +50,11 @@ class TakenIn(NamedTuple):
 class LocalWrites:
     """Registering, editing, deleting. Every write is signed by this replica's key, and durable when a call returns."""
 
-    def __init__(self, pool: Pool, clock: Callable[[], int], key: Key) -> None:
+    def __init__(self, pool: Pool, turns: Turns, clock: Callable[[], int], key: Key) -> None:
         self._pool = pool
+        self._turns = turns
         self._clock = clock
         self._key = key
-
-    def done(self, once: Once) -> Write | None:
-        """What came of a request that was asked for before, None where nothing did.
-
-        Raises:
-            StoreError: `key_reused`.
-        """
-        with self._pool.read() as db:
-            return what_came_of(db, once, self._clock())
 
     def add(self, kind: Kind, record: Record, once: Once | None = None, *, manifest: GivenManifest = ABSENT) -> Write:
         """Register a record, and what stands behind it: ids, owner and times are set here. Gives the record's
@@ -70,8 +66,7 @@ class LocalWrites:
         Raises:
             StoreError: `already_registered`, `not_owner`, `changed`, `bad_key`, `key_reused`.
         """
-        with self._turn() as turn:
-            return turn.once(once, lambda: turn.add(kind, record, manifest))
+        return self._write_once(once, lambda turn: turn.add(kind, record, manifest))
 
     def would_add(self, kind: Kind, record: Record) -> Record:
         """The record that `add` would sign just now, with its id, owner and times. Nothing is written.
@@ -93,8 +88,7 @@ class LocalWrites:
             bulk: others are likely to follow.
             together: the writes that they are part of.
         """
-        with self._turn(bulk=bulk, together=together) as turn:
-            return [turn.add_or_refuse(kind, record, manifest) for kind, record, manifest in records]
+        return self._write_all(records, lambda turn, item: turn.add_or_refuse(*item), bulk=bulk, together=together)
 
     def change_all(
         self, changes: Sequence[RecordChange], *, bulk: bool, together: Together
@@ -105,8 +99,9 @@ class LocalWrites:
             changes: no record twice.
             bulk: others are likely to follow.
         """
-        with self._turn(bulk=bulk, together=together) as turn:
-            return [turn.change_or_refuse(change) for change in changes]
+        return self._write_all(
+            changes, lambda turn, change: turn.change_or_refuse(change), bulk=bulk, together=together
+        )
 
     def take_in(
         self, entries: Sequence[Described], run: ImportRun, *, register: bool, update: bool, bulk: bool
@@ -126,15 +121,18 @@ class LocalWrites:
                 if not _signs(db, named, found, wanted):
                     return [_left(db, entry, comparison) for entry, comparison in zip(named, found, strict=True)]
         identity = self._key.identity()
-        with self._pool.write(bulk=bulk) as db:
-            entries = told_apart(db, run, entries)
-            found = compare(db, identity.address, run, entries)
+        claims = run.claims()
+
+        def write(db: sqlite3.Connection, some: Sequence[Described]) -> tuple[list[TakenIn], int | None]:
+            run.give_up(claims)
+            named = told_apart(db, run, some)
+            found = compare(db, identity.address, run, named)
             number = run.together.number
-            if number is None and run.together.label and _signs(db, entries, found, wanted):
+            if number is None and run.together.label and _signs(db, named, found, wanted):
                 number = _new_batch(db, run.together.label)
             turn = _Turn(db, identity, self._clock, number)
             taken: list[TakenIn] = []
-            for entry, comparison in zip(entries, found, strict=True):
+            for entry, comparison in zip(named, found, strict=True):
                 outcome = TakenIn(comparison)
                 if comparison.found in wanted:
                     outcome = turn.take_in(entry, comparison)
@@ -148,8 +146,16 @@ class LocalWrites:
                     remember(db, entry, identifier, self._clock())
                 taken.append(outcome)
             turn.flush()
-        run.together.number = number
-        return taken
+            return taken, number
+
+        every: list[TakenIn] = []
+        try:
+            for given, number in self._turns.in_parts(entries, write, bulk=bulk):
+                every += given
+                claims, run.together.number = run.claims(), number
+        except StoreError as error:
+            raise error.after(sum(one.op is not None for one in every)) from error
+        return every
 
     def mark_undone(self, batch: int) -> None:
         """Note that a batch was taken back."""
@@ -183,8 +189,7 @@ class LocalWrites:
             known = turn.existing(kind, identifier, seen)
             return turn.write_both(known, record, manifest, manifest_seen)
 
-        with self._turn() as turn:
-            return turn.once(once, lambda: write(turn))
+        return self._write_once(once, write)
 
     def delete(self, kind: Kind, identifier: str, seen: Collection[str], once: Once | None = None) -> Write:
         """Remove what the caller was shown, and the manifest of the record with it.
@@ -195,8 +200,7 @@ class LocalWrites:
         Raises:
             StoreError: `not_found`, `not_owner`, `conflict`, `changed`, `bad_key`, `key_reused`.
         """
-        with self._turn() as turn:
-            return turn.once(once, lambda: turn.delete(turn.existing(kind, identifier, seen)))
+        return self._write_once(once, lambda turn: turn.delete(turn.existing(kind, identifier, seen)))
 
     def resolve(
         self, kind: Kind, identifier: str, record: Record | None, seen: Collection[str], once: Once | None = None
@@ -209,8 +213,7 @@ class LocalWrites:
         Raises:
             StoreError: `not_found`, `not_owner`, `changed`, `no_conflict`, `bad_key`, `key_reused`.
         """
-        with self._turn() as turn:
-            return turn.once(once, lambda: turn.settle(turn.in_conflict(kind, identifier, seen), record))
+        return self._write_once(once, lambda turn: turn.settle(turn.in_conflict(kind, identifier, seen), record))
 
     def set_manifest(self, record_id: str, manifest: Record, seen: Collection[str], once: Once | None = None) -> Write:
         """Write what stands behind a record of this key's: ids, owner, the record's kind and first name, and times are
@@ -223,31 +226,53 @@ class LocalWrites:
         Raises:
             StoreError: `not_found`, `not_owner`, `conflict`, `changed`, `bad_key`, `key_reused`.
         """
-        with self._turn() as turn:
-            return turn.once(once, lambda: turn.set_manifest(record_id, manifest, seen))
+        return self._write_once(once, lambda turn: turn.set_manifest(record_id, manifest, seen))
 
     def delete_manifest(self, record_id: str, seen: Collection[str], once: Once | None = None) -> Write:
         """Remove the manifest of a record; arguments and errors as for `set_manifest`."""
-        with self._turn() as turn:
-            return turn.once(once, lambda: turn.remove(turn.existing("manifest", derive_manifest_id(record_id), seen)))
+        return self._write_once(
+            once, lambda turn: turn.remove(turn.existing("manifest", derive_manifest_id(record_id), seen))
+        )
 
     def resolve_manifest(
         self, record_id: str, manifest: Record | None, seen: Collection[str], once: Once | None = None
     ) -> Write:
         """Settle the live versions of a manifest, as `resolve` does those of a record."""
-        with self._turn() as turn:
-            return turn.once(once, lambda: turn.settle_manifest(record_id, manifest, seen))
+        return self._write_once(once, lambda turn: turn.settle_manifest(record_id, manifest, seen))
 
-    @contextmanager
-    def _turn(self, *, bulk: bool = False, together: Together | None = None) -> Iterator[_Turn]:
+    def _write_all(
+        self, items: Sequence[Item], deed: Callable[[_Turn, Item], T], *, bulk: bool, together: Together | None
+    ) -> list[T]:
         identity = self._key.identity()
-        with self._pool.write(bulk=bulk) as db:
+
+        def write(db: sqlite3.Connection, some: Sequence[Item]) -> tuple[list[T], int | None]:
             number = None if together is None else together.number or _new_batch(db, together.label)
-            turn = _Turn(db, identity, self._clock, number)
-            yield turn
-            turn.flush()
-        if together is not None:
-            together.number = number
+            return self._in_turn(db, identity, number, lambda turn: [deed(turn, item) for item in some]), number
+
+        outcomes: list[T] = []
+        try:
+            for given, number in self._turns.in_parts(items, write, bulk=bulk):
+                outcomes += given
+                if together is not None:
+                    together.number = number
+        except StoreError as error:
+            raise error.after(sum(not isinstance(outcome, RegistryError) for outcome in outcomes)) from error
+        return outcomes
+
+    def _write_once(self, once: Once | None, deed: Callable[[_Turn], Write]) -> Write:
+        """Do a deed, and remember of which request it came; where that was done before, give what came of it."""
+        identity = self._key.identity()
+
+        def write(db: sqlite3.Connection) -> Write:
+            return self._in_turn(db, identity, None, deed)
+
+        return self._turns.run(write) if once is None else self._turns.run_once(once, write)
+
+    def _in_turn(self, db: sqlite3.Connection, identity: Identity, batch: int | None, deed: Callable[[_Turn], T]) -> T:
+        turn = _Turn(db, identity, self._clock, batch)
+        outcome = deed(turn)
+        turn.flush()
+        return outcome
 
 
 # How
@@ -337,16 +362,6 @@ class _Turn:
     def flush(self) -> None:
         """Write what was taken."""
         self._batch.flush()
-
-    def once(self, once: Once | None, deed: Callable[[], Write]) -> Write:
-        """Do a deed, and remember of which request it came; where that was done before, give what came of it."""
-        if once is None:
-            return deed()
-        op = what_came_of(self._db, once, self._clock())
-        if op is None:
-            op = deed()
-            note_done(self._db, once, op, self._clock())
-        return op
 
     def existing(self, kind: OpKind, identifier: str, seen: Collection[str]) -> _Known:
         """A record of this key's that is as the caller was shown it, in one version.

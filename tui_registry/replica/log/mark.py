@@ -24,12 +24,14 @@ from tui_registry.durable import drafted, in_turn, make_folder, sweep, sync_fold
 from tui_registry.errors import system_reason
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.log.first_seen import first_seen
+from tui_registry.replica.log.hub_view import HubView
 from tui_registry.replica.log.operations import Log, sum_at
 from tui_registry.replica.store.connection import Pool, StoreError
+from tui_registry.replica.store.tables import is_view, view_error
 from tui_registry.settings import state_dir
 
 if TYPE_CHECKING:
-    from tui_registry.replica.log.operations import Head
+    from tui_registry.replica.log.shared_log import Head
 
 _FOLDER = "marks"
 _NAME = re.compile(r"[0-9a-f]{32}\.json").fullmatch
@@ -69,9 +71,10 @@ class Shared(NamedTuple):
 class Mark:
     """The mark of one replica; see above."""
 
-    def __init__(self, pool: Pool, log: Log, clock: Callable[[], int]) -> None:
+    def __init__(self, pool: Pool, log: Log, view: HubView, clock: Callable[[], int]) -> None:
         self._pool = pool
         self._log = log
+        self._view = view
         self._clock = clock
         self._turn = threading.Lock()
         self._noted: tuple[str, int] | None = None
@@ -80,9 +83,12 @@ class Mark:
         """Whether this replica was put back to an older copy of itself, as far as can be known: None where it was not,
         or was never given to others from this machine. It stays so until `forget`, also once the epoch was renewed.
 
-        It reads one small file, and the hashes of what came since the log was given to others last.
+        It reads one small file, and the hashes of what came since the log was given to others last. Of a view of a hub
+        the hub tells (`HubView.standing`).
         """
         with self._pool.read() as db:
+            if is_view(db):
+                return None
             epoch, size = db.execute("SELECT epoch, size FROM replica").fetchone()
             written = _read(epoch)
             if written is None:
@@ -107,8 +113,14 @@ class Mark:
             new_epoch: renew it in any case.
 
         Raises:
-            StoreError: the replica cannot be written.
+            StoreError: the replica cannot be written. `hub_view`: it is a view of a hub, which was opened without that,
+                or is to have another epoch.
         """
+        if self._view.id is not None:
+            if self._view.shared is None or new_epoch:
+                raise view_error("give it to others as a node of that hub, under its epoch")
+            # However long it was away, what it gives to others is the hub's log, by its chain.
+            return Shared()
         # Read first: of two that find this at once, such as `serve` and `export`, one renews it.
         epoch = self._log.head().epoch
         restored = self._differs()
@@ -138,13 +150,17 @@ class Mark:
         Returns:
             Why it could not be written, None where all is well.
         """
-        return None if (head.epoch, head.size) == self._noted else self._note(head, None)
+        if (head.epoch, head.size) == self._noted or self._view.id is not None:
+            return None
+        return self._note(head, None)
 
     # How
 
     def _differs(self) -> Restored | None:
         """What the epoch has to be renewed for."""
         with self._pool.read() as db:
+            if is_view(db):
+                return None
             epoch, size = db.execute("SELECT epoch, size FROM replica").fetchone()
             written = _read(epoch)
             return None if written is None or _fits(db, written) else Restored(size, written.size, written.at)

@@ -24,6 +24,7 @@ from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, OP_KINDS_BY_CO
 from tui_registry.replica.log.batches import Reverse, WriteBatch, batch_of, read_batches, read_reverse
 from tui_registry.replica.log.first_seen import Came, first_seen, pushed_since
 from tui_registry.replica.log.left_out import hashes_left_out, left_among
+from tui_registry.replica.log.shared_log import Head as Head
 from tui_registry.replica.log.versions import (
     Child,
     Deed,
@@ -49,6 +50,7 @@ from tui_registry.replica.store.stored import (
     stored_id,
     unpacked,
 )
+from tui_registry.replica.store.tables import expect_own, is_view
 
 if TYPE_CHECKING:
     from tui_registry.replica.log.arrivals import Arrival
@@ -66,47 +68,6 @@ _MOST_DELETED = 20_000
 _MOST_WRITES = 100
 _HEX: Final = re.compile(r"[0-9a-f]{6,64}").fullmatch
 _SHORT_ADDRESS: Final = re.compile(r"(?:0x)?([0-9a-f]{1,40})(?:(?:\.\.|…)([0-9a-f]{0,40}))?").fullmatch
-
-
-class Head(NamedTuple):
-    """What a log holds: 32 hex digits, a number of ops, 64 hex digits, and the address of the node's key.
-
-    What follows is not in the head of a program of 0.1, and of this replica's only where it is given to others.
-
-    Attributes:
-        rules: the least version of the validity rules that reads all of the log; 0 where it is not told.
-        set: the digest of the LtHash of all operations. root: of the tree over them (`crdt.tree`). 64 hex digits; empty
-            where it is not told, as long as it is made.
-        signed_at: Unix seconds: when the last operation came there, of a view of a hub what that states itself; 0
-            where that is not known.
-        sig: the node's signature of what precedes it but for `rules`, 130 hex digits; empty where it bears none.
-    """
-
-    epoch: str
-    size: int
-    fingerprint: str
-    node: str
-    rules: int = 0
-    set: str = ""
-    root: str = ""
-    signed_at: int = 0
-    sig: str = ""
-
-    @property
-    def digest(self) -> bytes | None:
-        """What its signature is of; None where it does not say enough to be signed."""
-        if not self.set or not self.root:
-            return None
-        from tui_registry.crdt.signed_heads import head_digest
-
-        return head_digest(
-            epoch=self.epoch,
-            size=self.size,
-            fingerprint=self.fingerprint,
-            set_hash=self.set,
-            root=self.root,
-            signed_at=self.signed_at,
-        )
 
 
 class Operation(NamedTuple):
@@ -213,6 +174,8 @@ class Log:
         self._processes = 1
         self._signed: tuple[Head, str] | None = None
         self._kept_sets: Sets | None = None
+        # What heads of earlier sizes are told by.
+        self._earlier_sets: Sets | None = None
 
     # As other replicas copy it
 
@@ -226,15 +189,18 @@ class Log:
         with self._pool.read() as db:
             head = _read_head(db)
             if make_key:
-                head = self._with_set(db, head)
+                head = self._with_set(db, head, self._sets.state(db, head.epoch, None, None))
         return head._replace(node=self._key.address) if make_key and not head.node else head
 
-    def signed_head(self) -> Head:
+    def signed_head(self, size: int | None = None) -> Head:
         """The head as others are given it: signed, where there is a key that can be read and the head says enough.
 
         One head is signed once, however often it is asked for.
+
+        Args:
+            size: as it was when the log had so many operations; no fewer than when that was asked last. None for now.
         """
-        head = self.head()
+        head = self.head() if size is None else self._head_at(size)
         held = self._signed
         if held is not None and held[0] == head:
             return head._replace(sig=held[1])
@@ -344,8 +310,12 @@ class Log:
         Args:
             epoch: the one to be renewed: where another process has done it already, nothing changes.
             new: the other one, 32 hex digits; None for a random one.
+
+        Raises:
+            StoreError: `hub_view`: the log is a hub's.
         """
         with self._pool.write() as db:
+            expect_own(db, "its epoch is the hub's")
             db.execute(
                 "UPDATE replica SET epoch = :new WHERE epoch = coalesce(:old, epoch)",
                 {"new": new or os.urandom(16).hex(), "old": epoch},
@@ -382,7 +352,8 @@ class Log:
         """
         keys = bytearray()
         with self._pool.read() as db:
-            head = self._with_set(db, _read_head(db))
+            head = _read_head(db)
+            head = self._with_set(db, head, self._sets.state(db, head.epoch, None, None))
             rows = db.execute(
                 "SELECT updated_at, hash FROM ops WHERE idx < ? ORDER BY updated_at, hash",
                 (head.size if size is None else size,),
@@ -449,11 +420,24 @@ class Log:
             self._kept_sets = Sets()
         return self._kept_sets
 
-    def _with_set(self, db: sqlite3.Connection, head: Head) -> Head:
-        found = self._sets.state(db, head.epoch, None, None)
+    def _head_at(self, size: int) -> Head:
+        from tui_registry.replica.log.sets import Sets
+
+        with self._pool.read() as db:
+            now = _read_head(db)
+            fingerprint = sum_at(db, size)
+            if fingerprint is None or size == now.size:
+                size, fingerprint = now.size, now.fingerprint
+            head = now._replace(size=size, fingerprint=fingerprint)
+            if self._earlier_sets is None:
+                self._earlier_sets = Sets()
+            head = self._with_set(db, head, self._earlier_sets.state_on(db, head.epoch, size, int(fingerprint, 16)))
+        return head if head.node else head._replace(node=self._key.address)
+
+    def _with_set(self, db: sqlite3.Connection, head: Head, found: SetState | None) -> Head:
         last = head.size - 1
         came = first_seen(db, [last])[last].arrived_at if head.size else None
-        if head.size and db.execute("SELECT EXISTS (SELECT 1 FROM hub)").fetchone() == (1,):
+        if head.size and is_view(db):
             # When it came differs from one node of a hub to the other, and all of them sign the same head.
             (came,) = db.execute("SELECT updated_at FROM ops WHERE idx = ?", (last,)).fetchone() or (None,)
         (has_manifests,) = db.execute("SELECT EXISTS (SELECT 1 FROM manifests)").fetchone()

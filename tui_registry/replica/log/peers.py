@@ -8,6 +8,7 @@ import sqlite3
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -32,7 +33,8 @@ from tui_registry.replica.store.stored import chunks, marks
 if TYPE_CHECKING:
     from tui_registry.crdt.tree import RightEdge
     from tui_registry.replica.log.arrivals import ApplyReport, Arrival, Outcome
-    from tui_registry.replica.log.operations import Head
+    from tui_registry.replica.log.shared_log import Head
+    from tui_registry.replica.log.turns import Turns
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}").fullmatch
 _HOST = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?", re.ASCII).fullmatch
@@ -170,8 +172,9 @@ class Spoilt(NamedTuple):
 class Peers:
     """The peers, by name."""
 
-    def __init__(self, pool: Pool, clock: Callable[[], int]) -> None:
+    def __init__(self, pool: Pool, turns: Turns, clock: Callable[[], int]) -> None:
         self._pool = pool
+        self._turns = turns
         self._clock = clock
 
     def all(self) -> list[Peer]:
@@ -354,36 +357,55 @@ class Peers:
         return Cursor(head.epoch, start, next_index, running_sum, void, off_by)
 
     def store_entries(self, name: str, cursor: Cursor, arrivals: Sequence[Arrival]) -> tuple[ApplyReport, Cursor]:
-        """Store checked entries of a peer's log and move its cursor, in one transaction.
+        """Store checked entries of a peer's log and move its cursor, in one transaction; on a hub in several, each of
+        which moves it so far.
 
         Args:
             cursor: from `begin_pull`, or from the call before this one.
             arrivals: from `Log.check_lines`, beginning at `cursor.start`.
         """
-        from tui_registry.replica.log.arrivals import store, storing
+        from tui_registry.replica.log.arrivals import ApplyReport, in_turn, parts_of_turns
+
+        total, offset = ApplyReport(), 0
+        for part in parts_of_turns(self._turns, arrivals):
+            write = partial(self._store_part, name, cursor, part)
+            try:
+                report, cursor = in_turn(self._turns, part, write)
+            except StoreError as error:
+                raise error.after(total.applied) from error
+            if len(part) == len(arrivals):
+                return report, cursor
+            total.add(report)
+            total.rejected += [item._replace(place=item.place + offset) for item in report.rejected]
+            offset += len(part)
+        return total, cursor
+
+    def _store_part(
+        self, name: str, cursor: Cursor, arrivals: Sequence[Arrival], db: sqlite3.Connection
+    ) -> tuple[ApplyReport, Cursor]:
+        from tui_registry.replica.log.arrivals import store
 
         start, stop, now = cursor.start, cursor.start + len(arrivals), self._clock()
-        with storing(self._pool, arrivals) as db:
-            # Before storing, which may find anew that an entry cannot be kept.
-            db.execute(
-                "UPDATE cursors SET again_index = CASE WHEN :stop < next_index THEN :stop END "
-                "WHERE peer = :peer AND epoch = :epoch AND again_index BETWEEN :start AND :stop",
-                {"start": start, "stop": stop, "peer": name, "epoch": cursor.epoch},
-            )
-            outcome = store(db, arrivals, name, now, epoch=cursor.epoch)
-            total = _write_sums(db, name, cursor, arrivals)
-            moved = cursor._replace(start=stop, next_index=max(stop, cursor.next_index), running_sum=total)
-            _grow_edge(db, name, cursor, arrivals, outcome)
-            _move_cursor(db, name, moved, now)
-            _mark_spoilt(db, name, cursor, arrivals, outcome.report)
-            note_left(db, name, cursor.epoch, stop, outcome.left)
-            if outcome.unread:
-                _mark_unsupported(db, name, cursor.epoch, min(outcome.unread))
-            report = outcome.report
-            db.execute(
-                "UPDATE peers SET rejected = rejected + ?, unsupported = unsupported + ? WHERE name = ?",
-                (len(report.rejected), report.unsupported, name),
-            )
+        # Before storing, which may find anew that an entry cannot be kept.
+        db.execute(
+            "UPDATE cursors SET again_index = CASE WHEN :stop < next_index THEN :stop END "
+            "WHERE peer = :peer AND epoch = :epoch AND again_index BETWEEN :start AND :stop",
+            {"start": start, "stop": stop, "peer": name, "epoch": cursor.epoch},
+        )
+        outcome = store(db, arrivals, name, now, epoch=cursor.epoch, room=self._turns.room)
+        total = _write_sums(db, name, cursor, arrivals)
+        moved = cursor._replace(start=stop, next_index=max(stop, cursor.next_index), running_sum=total)
+        _grow_edge(db, name, cursor, arrivals, outcome)
+        _move_cursor(db, name, moved, now)
+        _mark_spoilt(db, name, cursor, arrivals, outcome.report)
+        note_left(db, name, cursor.epoch, stop, outcome.left)
+        if outcome.unread:
+            _mark_unsupported(db, name, cursor.epoch, min(outcome.unread))
+        report = outcome.report
+        db.execute(
+            "UPDATE peers SET rejected = rejected + ?, unsupported = unsupported + ? WHERE name = ?",
+            (len(report.rejected), report.unsupported, name),
+        )
         return report, moved
 
     def may_differ(self, name: str, epoch: str) -> bool:
@@ -519,24 +541,32 @@ class Peers:
         Args:
             arrivals: of `spoilt` entries, checked, with their indexes.
         """
-        from tui_registry.replica.log.arrivals import store, storing
+        from tui_registry.replica.log.arrivals import ApplyReport, in_turn, parts_of_turns
 
-        with storing(self._pool, arrivals) as db:
-            outcome = store(db, arrivals, name, self._clock(), epoch=epoch)
-            report = outcome.report
-            if outcome.unread:
-                _mark_unsupported(db, name, epoch, min(outcome.unread))
-            still = {rejection.place for rejection in report.rejected if rejection.is_spoilt}
-            for arrival in arrivals:
-                assert arrival.entry is not None
-                if arrival.index in still:
-                    db.execute(
-                        "UPDATE spoilt SET tries = tries + 1 WHERE peer = ? AND epoch = ? AND entry = ?",
-                        (name, epoch, arrival.entry),
-                    )
-                else:
-                    _count_otherwise(db, name, epoch, arrival.entry, arrival.claimed)
-        report.rejected.clear()
+        total = ApplyReport()
+        for part in parts_of_turns(self._turns, arrivals):
+            total.add(in_turn(self._turns, part, partial(self._store_part_again, name, epoch, part)))
+        return total
+
+    def _store_part_again(
+        self, name: str, epoch: str, arrivals: Sequence[Arrival], db: sqlite3.Connection
+    ) -> ApplyReport:
+        from tui_registry.replica.log.arrivals import store
+
+        outcome = store(db, arrivals, name, self._clock(), epoch=epoch, room=self._turns.room)
+        report = outcome.report
+        if outcome.unread:
+            _mark_unsupported(db, name, epoch, min(outcome.unread))
+        still = {rejection.place for rejection in report.rejected if rejection.is_spoilt}
+        for arrival in arrivals:
+            assert arrival.entry is not None
+            if arrival.index in still:
+                db.execute(
+                    "UPDATE spoilt SET tries = tries + 1 WHERE peer = ? AND epoch = ? AND entry = ?",
+                    (name, epoch, arrival.entry),
+                )
+            else:
+                _count_otherwise(db, name, epoch, arrival.entry, arrival.claimed)
         return report
 
     def finish_pull(
@@ -777,7 +807,7 @@ def _shown(head: Head) -> str:
 
 
 def _read_shown(kept: str) -> Head | None:
-    from tui_registry.replica.log.operations import Head
+    from tui_registry.replica.log.shared_log import Head
 
     try:
         return Head(**json.loads(kept))

@@ -45,6 +45,7 @@ from tui_registry.replica.log.peers import read_peers
 from tui_registry.replica.log.sets import take_out
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
 from tui_registry.replica.store.stored import record_of
+from tui_registry.replica.store.tables import expect_own
 
 _CHUNK = 1_000
 _MODULUS = 2**256
@@ -116,9 +117,10 @@ def purge(pool: Pool, now: int, *, owner: str | None = None, peer: str | None = 
         now: Unix seconds.
 
     Raises:
-        StoreError: `bad_owner`, `own_key`: nothing was done.
+        StoreError: `bad_owner`, `own_key`, `hub_view`: nothing was done.
     """
     with pool.write(bulk=True) as db:
+        expect_own(db, "only `tui-registry hub purge` takes operations out of that")
         if owner is not None:
             address = foreign(db, owner)
             block(db, address, now)

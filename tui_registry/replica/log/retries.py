@@ -11,6 +11,7 @@ import sqlite3
 
 from tui_registry.crdt.op import AnyOp, parse_op
 from tui_registry.frozen import NamedTuple
+from tui_registry.replica.log.shared_log import DoneOnce
 from tui_registry.replica.store.connection import StoreError
 from tui_registry.replica.store.stored import unpacked
 
@@ -41,30 +42,41 @@ def what_came_of(db: sqlite3.Connection, once: Once, now: int) -> AnyOp | None:
         StoreError: `key_reused`: the key stands for another request.
     """
     row = db.execute(
-        "SELECT r.request, o.body FROM retries r JOIN ops o ON o.hash = r.hash WHERE r.key = ? AND r.at > ?",
-        (_key(once), now - KEPT_SECONDS),
+        "SELECT key, request, hash, at FROM retries WHERE key = ? AND at > ?", (key_of(once), now - KEPT_SECONDS)
     ).fetchone()
+    return None if row is None else what_was_done(db, once, DoneOnce(*row))
+
+
+def what_was_done(db: sqlite3.Connection, once: Once, done: DoneOnce) -> AnyOp | None:
+    """The operation that came of a request by what is kept of it; None where it is not in the log.
+
+    Raises:
+        StoreError: `key_reused`.
+    """
+    row = db.execute("SELECT body FROM ops WHERE hash = ?", (done.hash,)).fetchone()
     if row is None:
         return None
-    request, body = row
-    if request != _digest(once.request):
+    if done.request != _digest(once.request):
         raise StoreError(
             "key_reused", "this idempotency key stands for another request, which was done: take another key"
         )
-    return parse_op(unpacked(body))
+    return parse_op(unpacked(row[0]))
 
 
-def note_done(db: sqlite3.Connection, once: Once, op: AnyOp, now: int) -> None:
-    """Note what came of the request, and forget what is old."""
+def done_once(once: Once, op: AnyOp, now: int) -> DoneOnce:
+    """What is kept of a request that was done."""
+    return DoneOnce(key_of(once), _digest(once.request), bytes.fromhex(op.hash), now)
+
+
+def note_done(db: sqlite3.Connection, done: DoneOnce, now: int) -> None:
+    """Note what came of a request, and forget what is old."""
     db.execute("DELETE FROM retries WHERE at <= ?", (now - KEPT_SECONDS,))
-    db.execute(
-        "INSERT INTO retries (key, request, hash, at) VALUES (?, ?, ?, ?)",
-        (_key(once), _digest(once.request), bytes.fromhex(op.hash), now),
-    )
+    db.execute("INSERT OR REPLACE INTO retries (key, request, hash, at) VALUES (?, ?, ?, ?)", done)
     db.execute("DELETE FROM retries WHERE seq <= (SELECT max(seq) FROM retries) - ?", (MAX_KEYS,))
 
 
-def _key(once: Once) -> bytes:
+def key_of(once: Once) -> bytes:
+    """What a request is kept under."""
     return _digest(f"{once.caller}\0{once.route}\0{once.key}".encode())
 
 

@@ -21,7 +21,7 @@ from tui_registry.crdt.sets import LANES_BYTES, SYMBOL_BYTES, SYMBOLS, LtHash, S
 from tui_registry.crdt.tree import RightEdge
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.store.connection import Pool
-from tui_registry.replica.store.tables import MOST_BEHIND
+from tui_registry.replica.store.tables import MOST_BEHIND, is_view
 
 _AT_ONCE = 4_096
 _PATIENCE_SECONDS = 0.5
@@ -141,7 +141,7 @@ def keep_some(pool: Pool) -> bool:
 def check_sets(db: sqlite3.Connection, *, mend: bool) -> bool:
     """Whether what is kept differs from what the log says; with `mend` it is set right, and made to its end. Where a
     head that was signed may have said something wrong, the log has another epoch then: else the head that is right
-    would be taken for another face of the same key."""
+    would be taken for another face of the same key. The epoch of a view of a hub is the hub's."""
     (kept,) = db.execute("SELECT kept FROM replica").fetchone()
     (size,) = db.execute("SELECT count(*) FROM ops").fetchone()
     if not kept and size <= MOST_BEHIND:
@@ -154,7 +154,12 @@ def check_sets(db: sqlite3.Connection, *, mend: bool) -> bool:
             right.add(hashes)
     was_right = right.values()
     is_wrong = stored != was_right
-    if mend and stored is not None and (stored.lanes, stored.edge) != (was_right.lanes, was_right.edge):
+    if (
+        mend
+        and stored is not None
+        and not is_view(db)
+        and (stored.lanes, stored.edge) != (was_right.lanes, was_right.edge)
+    ):
         db.execute("UPDATE replica SET epoch = ?", (secrets.token_hex(16),))
     if mend and (is_wrong or size - kept > MOST_BEHIND):
         for hashes in _hashes(db, right.size, size):
@@ -194,6 +199,29 @@ class Sets:
         for hashes in _hashes(db, way.start, way.stop):
             lanes.take_all(hashes)
         return SetState(epoch, size, lanes.digest(), lanes, None)
+
+    def state_on(self, db: sqlite3.Connection, epoch: str, size: int, total: int) -> SetState | None:
+        """What the first operations of the log are, with their tree, for who asks for ever larger sizes: it goes on
+        from the one before. To be asked of an instance that tells nothing else.
+
+        Args:
+            total: what their hashes sum up to, modulo 2^256.
+
+        Returns:
+            None where more would have to be looked at than `MOST_BEHIND`, and while what is kept is being made.
+        """
+        last, values = self._last.get(False), None
+        if last is not None and last[0] == epoch and size - MOST_BEHIND <= last[1].size <= size:
+            values = _followed(db, last[1], size, total)
+        (kept,) = db.execute("SELECT kept FROM replica").fetchone()
+        if values is None and 0 <= size - kept <= MOST_BEHIND:
+            values = _read(db, kept, with_symbols=False)
+            values = None if values is None else _followed(db, values, size, total)
+        if values is None:
+            return None
+        self._last[False] = epoch, values
+        lanes = LtHash.from_bytes(values.lanes)
+        return SetState(epoch, size, lanes.digest(), lanes, values.edge.root())
 
     def symbols(
         self, db: sqlite3.Connection, epoch: str, size: int, start: int, stop: int, most: int | None

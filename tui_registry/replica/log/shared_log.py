@@ -32,6 +32,47 @@ def chained(chain: bytes, body: bytes) -> bytes:
     return hashlib.sha256(chain + hashlib.sha256(body).digest()).digest()
 
 
+class Head(NamedTuple):
+    """What a log holds: 32 hex digits, a number of ops, 64 hex digits, and the address of the node's key.
+
+    What follows is not in the head of a program of 0.1, and of this replica's only where it is given to others.
+
+    Attributes:
+        rules: the least version of the validity rules that reads all of the log; 0 where it is not told.
+        set: the digest of the LtHash of all operations. root: of the tree over them (`crdt.tree`). 64 hex digits; empty
+            where it is not told, as long as it is made.
+        signed_at: Unix seconds: when the last operation came there, of a view of a hub what that states itself; 0
+            where that is not known.
+        sig: the node's signature of what precedes it but for `rules`, 130 hex digits; empty where it bears none.
+    """
+
+    epoch: str
+    size: int
+    fingerprint: str
+    node: str
+    rules: int = 0
+    set: str = ""
+    root: str = ""
+    signed_at: int = 0
+    sig: str = ""
+
+    @property
+    def digest(self) -> bytes | None:
+        """What its signature is of; None where it does not say enough to be signed."""
+        if not self.set or not self.root:
+            return None
+        from tui_registry.crdt.signed_heads import head_digest
+
+        return head_digest(
+            epoch=self.epoch,
+            size=self.size,
+            fingerprint=self.fingerprint,
+            set_hash=self.set,
+            root=self.root,
+            signed_at=self.signed_at,
+        )
+
+
 class SharedHead(NamedTuple):
     """How far the shared log is.
 
@@ -93,6 +134,9 @@ class SharedLog(Protocol):
     def chain_at(self, size: int) -> bytes | None:
         """The chain of the first `size` operations; None where there are not so many."""
 
+    def done(self, key: bytes) -> DoneOnce | None:
+        """What came of a request that was done within a day, without a lock."""
+
     def turn(self) -> AbstractContextManager[SharedTurn]:
         """Lock the log's end: nobody else appends before the block has ended. What was not committed is rolled back."""
 
@@ -115,7 +159,7 @@ class SharedTurn(Protocol):
         """Where those of these operations stand that the log holds."""
 
     def done(self, key: bytes) -> DoneOnce | None:
-        """What came of a request that was done within a day."""
+        """As of `SharedLog`."""
 
     def append(self, ops: Sequence[tuple[bytes, bytes]], fingerprint: str, done: Sequence[DoneOnce] = ()) -> SharedHead:
         """Write operations at the log's end, and the head behind them.

@@ -175,6 +175,35 @@ def drop_words_aside(connection: sqlite3.Connection) -> bool:
     return is_more
 
 
+# Whose log it is
+
+
+def is_view(db: sqlite3.Connection) -> bool:
+    """Whether the folder is a view of a hub's log."""
+    return db.execute("SELECT 1 FROM hub").fetchone() is not None
+
+
+def expect_own(db: sqlite3.Connection, what: str | None = None) -> None:
+    """See to it that the folder is a replica of its own.
+
+    Args:
+        what: is to be done instead.
+
+    Raises:
+        StoreError: `hub_view`.
+    """
+    if is_view(db):
+        raise view_error() if what is None else view_error(what)
+
+
+def view_error(what: str = "write through one of its nodes, or open it with --hub") -> StoreError:
+    """
+    Args:
+        what: is to be done instead.
+    """
+    return StoreError("hub_view", f"this folder is a view of a hub's log, and holds no more than that: {what}")
+
+
 # The tables
 
 _WORD_TABLES = ("words", "names")
