@@ -96,7 +96,7 @@ class PostgresServer:
             self.port = self.port or _free_port()
             settings = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
             where = [f"-p{self.port}", "-clisten_addresses=127.0.0.1", "-cunix_socket_directories="]
-            command = [self._binaries / "postgres", "-D", self._data, *where, *settings]
+            command: list[str | Path] = [self._binaries / "postgres", "-D", self._data, *where, *settings]
             with (self._folder / "log").open("ab") as log:
                 self._process = subprocess.Popen(
                     command,
@@ -150,7 +150,7 @@ class PostgresServer:
             return False
 
     def _run(self, program: str, *words: str) -> None:
-        command = [self._binaries / program, "-D", self._data, *words]
+        command: list[str | Path] = [self._binaries / program, "-D", self._data, *words]
         done = subprocess.run(
             command,
             capture_output=True,
