@@ -209,7 +209,7 @@ def _write_tiles(
     packed = PackedTiles(datastore, limit=0)
     at, total = (0, 0) if known is None else (known.size, int(known.fingerprint, 16))
     files = size = 0
-    for span in spans(at // TILE_OPS * TILE_OPS, head.size, ranges=False):
+    for span in spans(at // TILE_OPS * TILE_OPS, head.size, ranges=False) if at < head.size else ():
         path = _tile_path(head.epoch, span)
         if not place.holds(path):
             # A node of this replica may have packed it before.
