@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from itertools import count, cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -28,6 +28,8 @@ import pytest
 from tests.hub.postgres_server import MISSING, PostgresServer, is_installed
 from tests.hub.proxy import PATIENCE, Proxy
 from tests.replica.replicas import PLACE
+from tui_registry.hub.admin import add_token
+from tui_registry.hub.postgres import connect
 from tui_registry.replica.store.key import KEY_FILE
 from tui_registry.settings import STATE_DIR_VARIABLE
 
@@ -377,7 +379,8 @@ class Fleet:
             else:
                 first.folder = self._from
                 self.command(None, "hub", "init", "--from", str(self._from))
-            self.token = self.command(first.folder, "token", "add", "fleet", "--scope=write", "--scope=push").strip()
+            with closing(connect(self.postgres.dsn)) as log:
+                self.token = add_token(log, "fleet", ("write", "push"))
             self.nodes = [first, *(self._made(stack) for _ in range(self._count - 1))]
             for node in self.nodes[1:]:
                 self._give_key(node)
