@@ -168,7 +168,8 @@ def put_back(
                 datastore.key.replace(identity)
             # Before it is verified, which may rewrite it: what this machine remembers of the log, it remembers by the
             # epoch that the backup has.
-            shared = datastore.mark.share(new_epoch=True)
+            # The log of a hub's view is the hub's, and goes on where it ended.
+            shared = Shared() if datastore.hub.id is not None else datastore.mark.share(new_epoch=True)
             report = datastore.verify(progress)
             counts, address = datastore.stats(), datastore.key.known
             tokens = len(datastore.tokens.all())

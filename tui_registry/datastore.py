@@ -165,9 +165,6 @@ else:
     )[0]
 
 __all__ = [
-    "MOST_BYTES",
-    "MOST_OPS",
-    "NO_CHAIN",
     "ApplyReport",
     "Arrival",
     "Beside",

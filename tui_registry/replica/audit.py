@@ -144,13 +144,12 @@ def _compare_with_hub(view: HubView, progress: Progress, *, is_sound: bool) -> s
         is_sound: no operation of it breaks a rule.
     """
     fits = False
-    if is_sound and view.standing().code != "other_epoch":
-        try:
-            size = view.follow(0).size
-            fits = view.chain_of_view(size) == view.chain_there(size)
-        except StoreError as error:
-            if error.code != "corrupt":
-                raise
+    try:
+        size = view.follow(0).size
+        fits = is_sound and view.chain_of_view(size) == view.chain_there(size)
+    except StoreError as error:
+        if error.code != "corrupt" and view.standing().code != "other_epoch":
+            raise
     if fits:
         return ""
     remade = view.remake(progress)

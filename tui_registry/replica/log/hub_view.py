@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Asked of the shared log, and stored, at a time.
-_AT_ONCE: Final = 1_024
+# Asked of the shared log at a time, and stored in one transaction: large ones are quicker (`arrivals`).
+_ASKED: Final = 1_024
+_AT_ONCE: Final = 8_192
+_MOST_BYTES: Final = 32 * 2**20
 # A view that misses more is not what others expect.
 _FAR: Final = 256
 # What was seen of the shared log is believed for so long: those that poll ask every two seconds.
@@ -255,9 +257,11 @@ class HubView:
                     left = min(left, until - row.size)
                 if left <= 0:
                     break
-                ops = self._asked(lambda: shared.operations(max(0, row.size - 1), row.size + left))  # noqa: B023
-                ops = self._expect_on(row, ops, left, shared)
-                appended += self._append(ops, self._judged(ops, row), bulk=head.size - row.size > _AT_ONCE)
+                ops = self._next_of(shared, row, left)
+                appended += self._append(ops, self._judged(ops, row), bulk=head.size - row.size > _ASKED)
+            if row.address != head.address:
+                with self._pool.write() as db:
+                    db.execute("UPDATE hub SET address = ?", (head.address,))
             if row.size >= head.size:
                 self._is_behind = False
             self._note_follows(row.size, head.size)
@@ -360,7 +364,7 @@ class HubView:
                     f"operations {start} to {stop} from elsewhere are not those of the hub's log: they were not taken. "
                     "Follow the hub itself",
                 )
-            appended = self._append(ops, [self._unsigned(row, op) for op in ops], bulk=len(ops) > _AT_ONCE)
+            appended = self._append(ops, [self._unsigned(row, op) for op in ops], bulk=len(ops) > _ASKED)
             self._note_follows(row.size + appended, head.size)
         return Followed(appended, row.size + appended, head.size)
 
@@ -557,6 +561,19 @@ class HubView:
         self._note(standing._replace(is_ready=False, code="restored", sentence=sentence, seen_at=self._clock()))
         raise StoreError("hub_other", sentence)
 
+    def _next_of(self, shared: SharedLog, row: ViewRow, count: int) -> list[SharedOp]:
+        """So many operations that go on from the view, or fewer where they are long."""
+        ops: list[SharedOp] = []
+        size = 0
+        while len(ops) < count and size < _MOST_BYTES:
+            at = row.size + len(ops)
+            more = min(_ASKED, count - len(ops))
+            some = self._asked(lambda: shared.operations(max(0, at - 1), at + more))  # noqa: B023
+            before = row._replace(size=at, chain=ops[-1].chain) if ops else row
+            ops += self._expect_on(before, some, more, shared)
+            size += sum(len(op.body) for op in some)
+        return ops
+
     def _judged(self, ops: Sequence[SharedOp], row: ViewRow) -> list[Checked]:
         """The operations, which pass rules 1 to 5."""
         from tui_registry.replica.log.judge import Checked
@@ -674,7 +691,7 @@ class HubView:
         row = ViewRow(head.hub, head.address, head.epoch, 0, NO_CHAIN)
         kept = 0
         while row.size < head.size:
-            ops = shared.operations(row.size, min(row.size + _AT_ONCE, head.size))
+            ops = shared.operations(row.size, min(row.size + _ASKED, head.size))
             chain = row.chain
             former: list[tuple[FirstSeen, int | None] | None] = []
             for place, op in enumerate(ops, row.size):

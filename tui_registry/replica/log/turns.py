@@ -203,8 +203,13 @@ class Turns:
     def _in_turn(self, deed: _Deed[T]) -> T:
         with self._changed:
             self._waiting.append(deed)
-            while self._is_led and not deed.is_over:
-                self._changed.wait()
+            try:
+                while self._is_led and not deed.is_over:
+                    self._changed.wait()
+            except BaseException:
+                if deed in self._waiting:
+                    self._waiting.remove(deed)
+                raise
             is_leading = not deed.is_over
             if is_leading:
                 self._is_led = True
@@ -277,12 +282,13 @@ class Turns:
     def _interrupted(self, turn: _Turn) -> None:
         """This thread is to end: what it was about is for another one, but for what may have been written."""
         if turn.is_acknowledged:
+            self._view.fell_behind(_busy("the program was ended"))
             turn.succeed()
         elif turn.is_committing:
             self._give_up(turn, _busy("the program was ended"))
         self._put_back(turn)
 
-    def _give_up(self, turn: _Turn, error: StoreError) -> None:
+    def _give_up(self, turn: _Turn, error: Exception) -> None:
         """It may be written, or not."""
         for deed in turn.deeds:
             deed.fail(_unknown(deed.hashes) if deed.hashes else deed.error or error)
@@ -427,7 +433,9 @@ class Turns:
                 with shared.turn() as locked:
                     self._settle(locked, turn, written)
                 return
-            except StoreError as error:
+            except (_AgainError, _ElsewhereError):
+                raise
+            except Exception as error:
                 if turn.is_acknowledged:
                     return
                 if not turn.is_committing:
