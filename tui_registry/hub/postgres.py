@@ -56,7 +56,6 @@ POLL_SECONDS: Final = 2.0
 _CALM_SECONDS: Final = 15.0
 # Of a process: a turn, a follow, and what a person asks.
 MOST_CONNECTIONS: Final = 4
-_KEPT_SECONDS: Final = 86_400
 _IN_A_CHUNK: Final = 1_000
 _BATCH_BYTES: Final = 8 * 2**20
 
@@ -601,14 +600,15 @@ class PostgresTurn:
                 rows = ", ".join([f"(%s, %s, %s, %s, {_NOW})"] * len(ops))
                 db.run(f"INSERT INTO hub_log (idx, hash, body, chain, added_at) VALUES {rows}", values)
             if done:
-                rows = ", ".join(["(%s, %s, %s, %s)"] * len(done))
+                rows = ", ".join([f"(%s, %s, %s, %s, {_NOW})"] * len(done))
                 # A key that was forgotten may come again.
                 db.run(
-                    f"INSERT INTO hub_idempotency (key, request, hash, at) VALUES {rows} ON CONFLICT (key) DO UPDATE "
-                    "SET request = excluded.request, hash = excluded.hash, at = excluded.at",
+                    f"INSERT INTO hub_idempotency (key, request, hash, at, added_at) VALUES {rows} "
+                    "ON CONFLICT (key) DO UPDATE SET request = excluded.request, hash = excluded.hash, "
+                    "at = excluded.at, added_at = excluded.added_at",
                     [value for one in done for value in one],
                 )
-                db.run(f"DELETE FROM hub_idempotency WHERE at <= {_SECOND} - %s", (_KEPT_SECONDS,))
+                db.run(f"DELETE FROM hub_idempotency WHERE added_at <= {_NOW} - {_KEPT}")
             changed = db.run(
                 "UPDATE hub_head SET size = %s, fingerprint = %s, chain = %s WHERE epoch = %s AND size = %s",
                 (place, fingerprint, end, head.epoch, head.size),
@@ -847,10 +847,11 @@ _STEPS: Final = (
             key bytea PRIMARY KEY,
             request bytea NOT NULL,
             hash bytea NOT NULL,
-            at bigint NOT NULL
+            at bigint NOT NULL,
+            added_at timestamptz NOT NULL
         )
         """,
-        "CREATE INDEX hub_idempotency_at ON hub_idempotency (at)",
+        "CREATE INDEX hub_idempotency_added ON hub_idempotency (added_at)",
         """
         CREATE TABLE hub_tokens (
             name text PRIMARY KEY,
@@ -875,7 +876,8 @@ _VERSION: Final = len(_STEPS)
 _TRIES: Final = 3
 # The clock of whoever keeps the log, as it goes: `now()` stands still within a transaction, which may have waited.
 _NOW: Final = "statement_timestamp()"
-_SECOND: Final = f"CAST(extract(epoch FROM {_NOW}) AS bigint)"
+# How long a request is known again: by that clock as well, which all nodes have alike.
+_KEPT: Final = "interval '1 day'"
 _BOUNDED: Final = (
     f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'; SET LOCAL statement_timeout = '{LOCK_SECONDS}s'; "
     f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
@@ -1213,8 +1215,7 @@ def _places(db: _Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:
 
 def _done(db: _Connection, key: bytes) -> DoneOnce | None:
     rows = db.all(
-        f"SELECT key, request, hash, at FROM hub_idempotency WHERE key = %s AND at > {_SECOND} - %s",
-        (key, _KEPT_SECONDS),
+        f"SELECT key, request, hash, at FROM hub_idempotency WHERE key = %s AND added_at > {_NOW} - {_KEPT}", (key,)
     )
     return DoneOnce(bytes(rows[0][0]), bytes(rows[0][1]), bytes(rows[0][2]), rows[0][3]) if rows else None
 
