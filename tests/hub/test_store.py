@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,10 @@ from tests.cli.conftest import MODEL, Cli, cli, data_dir
 from tests.hub.stores import BUCKET, Seaweed, as_one, seaweed, store_url
 from tests.sync.conftest import Open, replica
 from tests.sync.logs import ALICE, bodies, roots
-from tui_registry.hub.publishing import publish_to_store
+from tui_registry.datastore import Datastore
+from tui_registry.hub.postgres import connect
+from tui_registry.hub.publishing import LEASE, publish_to_store
+from tui_registry.hub.starting import start
 from tui_registry.hub.store import BucketError, Patience, Version, open_store
 from tui_registry.sync import pull
 
@@ -60,6 +67,43 @@ def test_export_writes_into_a_store_and_says_so(cli: Cli, store_url: str) -> Non
     assert again.out == f"{store_url} holds 1 operation: 0 tiles, 0 B written now\n"
     assert cli("export", "--log", "ftp://x/y").err.startswith("tui-registry: ftp://x/y is no object store")
     assert cli("export", "--log", "folder", "--alone").code == 2
+
+
+# Begins, and is killed once it has a tile.
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tui_registry.datastore import Datastore
+from tui_registry.hub import postgres, starting, store
+starting._GROUP_OPS = 256
+log = postgres.connect(os.environ["TUI_REGISTRY_HUB"])
+with Datastore.open(Path(sys.argv[1]), hub=log) as view:
+    starting.start(view, store.open_store(sys.argv[2]), progress=lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
+def test_a_hub_is_published_and_another_node_begins_from_there(
+    cli: Cli, data_dir: Path, postgres_schema: str, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it real: PostgreSQL, the store, the command line."""
+    monkeypatch.setenv("TUI_REGISTRY_HUB", postgres_schema)
+    with Datastore.open(data_dir) as datastore:
+        datastore.apply(bodies(roots(ALICE, 600)), source="test")
+    assert cli("hub", "init", "--from", str(data_dir)).code == 0
+    assert cli("hub", "publish").code == 2  # published nowhere yet
+    done = cli("hub", "publish", store_url, "--json")
+    assert (done.code, done.json["operations"], done.json["tiles_written"]) == (0, 600, 3)
+    with closing(connect(postgres_schema)) as log:
+        assert (log.store, log.holder(LEASE)) == (store_url, None)
+        assert log.lease(LEASE, "another node", 60)
+        said = cli("hub", "publish")
+        assert (said.code, said.out) == (0, "another node publishes the hub's log: there is nothing to do here\n")
+        killed = subprocess.run([sys.executable, "-c", _KILLED, tmp_path / "second", store_url], check=False)
+        assert killed.returncode == -signal.SIGKILL
+        with Datastore.open(tmp_path / "second", hub=log) as second:
+            begun = start(second, open_store(log.store))
+            assert (begun.size, begun.from_store, begun.why) == (600, 256, "")
+            assert second.hub.chain_of_view() == log.head().chain
 
 
 def test_what_is_wrong_is_said_in_one_sentence_without_a_secret(
@@ -114,8 +158,6 @@ def test_an_address_that_is_none_is_refused_and_shows_no_secret(
 
 
 def test_without_obstore_it_is_said_how_to_have_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "obstore.exceptions", None)
     with pytest.raises(BucketError, match=r"pip install 'tui-registry\[hub\]'"):
         open_store("s3://bucket/x")

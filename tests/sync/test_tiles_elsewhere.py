@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 
+import httpx
 import pytest
 
 from tests.sync.hostile import Answer, Ask, Peer, Reply, always, honest, hostile
 from tests.sync.logs import ALICE, BOB, FakeLog, roots
 from tui_registry.crdt.op import Op
 from tui_registry.datastore import Datastore, Head
-from tui_registry.origin import is_public
+from tui_registry.origin import Origin, PrivateError, is_public, read_url
 from tui_registry.sync import Bounds, PullResult, pull
 from tui_registry.sync.tiles import is_store_url, parse_head, spell_head
 
@@ -120,27 +121,15 @@ async def test_a_store_that_a_peer_may_not_send_us_to_is_not_asked(here: Datasto
         assert len(tiles(node)) == 3
 
 
-async def test_a_name_that_leads_elsewhere_once_it_is_asked_is_found_out(
-    here: Datastore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first answer is public; where it is connected to is this machine."""
-    loop = asyncio.get_running_loop()
-    real = loop.getaddrinfo
-
-    async def led(host, port, **more):  # type: ignore[no-untyped-def]
-        if host == b"store.example" or host == "store.example":
-            if led_to:
-                return await real(led_to.pop(0), port, **more)
-            return await real("127.0.0.1", port, **more)
-        return await real(host, port, **more)
-
-    led_to = ["1.1.1.1"]
-    monkeypatch.setattr(loop, "getaddrinfo", led)
-    async with hostile(always(404)) as store:
-        port = store.url.rpartition(":")[2]
-        async with pulled(here, always(404), address=f"https://store.example:{port}") as (result, _, _):
-            expect_whole(result, here)
-        assert (store.asks, led_to) == ([], [])
+async def test_a_name_that_leads_to_this_machine_once_it_is_connected_to_is_sent_nothing() -> None:
+    """Whatever it led to when it was looked up."""
+    async with hostile(always(200)) as peer:
+        url = read_url(peer.url)
+        async with Origin(url, httpx.Timeout(5), redirects=0, connections=1, public=True) as origin:
+            with pytest.raises(PrivateError):
+                async with origin.get(url):
+                    pass
+        assert peer.asks == []
 
 
 @pytest.mark.parametrize(

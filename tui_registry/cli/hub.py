@@ -281,8 +281,9 @@ def _publish(args: Namespace, log: PostgresLog) -> int:
     if not address:
         raise UsageError("say where to: the hub was published nowhere yet. Such as 'hub publish s3://BUCKET/PREFIX'")
     store = open_store(address)
-    holder = f"{socket.gethostname()}/{os.getpid()}"
-    pause = threading.Event()
+    # Containers may have one name and one number of a process.
+    holder = f"{socket.gethostname()}/{os.getpid()}/{os.urandom(4).hex()}"
+    pause, said = threading.Event(), ""
     with _view(args, log) as datastore, HubPublisher(datastore, store, log, holder, alone=args.alone) as publisher:
         while True:
             try:
@@ -293,17 +294,20 @@ def _publish(args: Namespace, log: PostgresLog) -> int:
                     log.store = address
                 if done is not None or args.every is None:
                     _say_published(args, log, store.shown, done)
+                said = ""
             except RegistryError as error:
                 if args.every is None or error.code in _FOR_GOOD:
                     raise
-                note(error.sentence)
+                if error.sentence != said:
+                    note(error.sentence)
+                said = error.sentence
             if args.every is None:
                 return 0
             pause.wait(args.every)
 
 
-# Waiting does not help against these: somebody has to do something.
-_FOR_GOOD = frozenset({"foreign_log", "no_conditions", "no_bucket", "bad_store", "hub_other", "hub_newer", "hub_view"})
+# Waiting does not help against these: somebody has to do something about this very command.
+_FOR_GOOD = frozenset({"foreign_log", "no_conditions", "no_bucket", "no_extra", "bad_store", "hub_newer", "hub_view"})
 
 
 def _say_published(args: Namespace, log: PostgresLog, place: str, done: Published | None) -> None:

@@ -278,8 +278,7 @@ def _refuse_foreign(head: Head, before: Head | None, place: Place) -> None:
     if before is not None and before.node != head.node:
         raise PublishError(
             "foreign_log",
-            f"{place.shown} holds the log of {address_short(before.node)}, not of this replica. "
-            "Choose another directory",
+            f"{place.shown} holds the log of {address_short(before.node)}, not of this replica. Choose another place",
         )
 
 
