@@ -7,11 +7,13 @@ import json
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Protocol
 
 from tui_registry import crdt
 from tui_registry.cli.commands import KEEP_A_COPY, WHO_HAS_THE_KEY
@@ -30,13 +32,16 @@ from tui_registry.cli.output import (
     terminal_width,
 )
 from tui_registry.cli.registry import open_registry, read_lines, read_text, shown_name
-from tui_registry.datastore import TOKEN_SCOPES, Datastore, StoreError, Token, TokenScope
+from tui_registry.datastore import TOKEN_FILE, TOKEN_SCOPES, Datastore, StoreError, Token, TokenScope
 from tui_registry.durable import drafted, give_new_name, sync_folder
 from tui_registry.errors import Json, OpKind, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.pulls import rejection_json
 from tui_registry.records.schema import MAX_OP_BYTES
 from tui_registry.text import exact, moment_utc, plural, safe_text
+
+if TYPE_CHECKING:
+    from tui_registry.hub.postgres import PostgresLog
 
 
 def verify(args: Namespace) -> int:
@@ -97,13 +102,13 @@ def identity(args: Namespace) -> int:
 
 
 def token(args: Namespace) -> int:
-    """Make, list or revoke tokens of the node."""
-    with open_registry(args) as datastore:
+    """Make, list or revoke tokens of the node, or of all nodes of the hub whose view the folder is."""
+    with open_registry(args) as datastore, _tokens_of(args, datastore) as tokens:
         match args.action:
             case "add":
                 asked: list[TokenScope] = args.scope or ["write"]
                 scopes = [scope for scope in TOKEN_SCOPES if scope in asked]
-                made = datastore.tokens.add(args.name, scopes)
+                made = tokens.add(args.name, scopes)
                 try:
                     if args.json:
                         out_json({"name": args.name, "scopes": [*scopes], "token": made})
@@ -111,12 +116,12 @@ def token(args: Namespace) -> int:
                         out(made)
                     sys.stdout.flush()
                 except OSError:  # nobody has seen it, and its name is free again
-                    datastore.tokens.revoke(args.name)
+                    tokens.revoke(args.name)
                     raise
                 if not args.json:
                     note(f"this is the token '{args.name}': keep it now, it is not shown again")
             case "revoke":
-                datastore.tokens.revoke(args.name)
+                tokens.revoke(args.name)
                 if args.json:
                     out_json({"name": args.name, "revoked": True})
                 else:
@@ -124,6 +129,59 @@ def token(args: Namespace) -> int:
             case _:
                 _list_tokens(datastore.tokens.all(), as_json=args.json)
     return 0
+
+
+class _Tokens(Protocol):
+    """Where tokens are made and revoked."""
+
+    def add(self, name: str, scopes: Iterable[TokenScope]) -> str: ...
+
+    def revoke(self, name: str) -> None: ...
+
+
+class _TokensOfHub:
+    """The tokens that all nodes of a hub take; the folder here knows them at once, the other nodes a moment later."""
+
+    def __init__(self, datastore: Datastore, log: PostgresLog) -> None:
+        self._datastore = datastore
+        self._log = log
+
+    def add(self, name: str, scopes: Iterable[TokenScope]) -> str:
+        from tui_registry.hub.admin import add_token
+
+        made = add_token(self._log, name, scopes)
+        self._take_over()
+        return made
+
+    def revoke(self, name: str) -> None:
+        if name == TOKEN_FILE:  # which is this folder's own
+            self._datastore.tokens.revoke(name)
+            return
+        self._log.tokens.revoke(name)
+        self._take_over()
+
+    def _take_over(self) -> None:
+        self._datastore.tokens.take_over((one.digest, one.token) for one in self._log.tokens.all())
+
+
+@contextmanager
+def _tokens_of(args: Namespace, datastore: Datastore) -> Iterator[_Tokens]:
+    """
+    Raises:
+        StoreError: of a view: `no_hub`: it is not said which hub; `hub_other`: it is another one.
+    """
+    if args.action == "list" or datastore.hub.id is None:
+        yield datastore.tokens
+        return
+    from tui_registry.cli.hub import hub_log
+
+    with hub_log(args) as log:
+        if log.head().hub != datastore.hub.id:
+            raise StoreError(
+                "hub_other",
+                f"this folder is a view of hub {datastore.hub.id[:8]}, and another one was named: name that",
+            )
+        yield _TokensOfHub(datastore, log)
 
 
 _TOKENS = (Column("TOKEN", 12, grows=True, most=32), Column("FOR", 20), Column("MADE", 23, spare=1))

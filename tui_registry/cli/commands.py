@@ -1036,6 +1036,8 @@ def _token(parser: ArgumentParser) -> None:
     lists = actions.add_parser("list", description="List the tokens, without what they are.")
     revoke = actions.add_parser("revoke", description="Let a token open nothing any more, at once.")
     revoke.add_argument("name", type=words, metavar="NAME", help="as in 'token list'")
+    for action in (add, revoke):
+        _hub_named(action)
     for action in (add, lists, revoke):
         _json(action, "JSON, one object a line")
 

@@ -38,8 +38,8 @@ from tui_registry.cli.registry import (
     write_bytes,
     write_file,
 )
-from tui_registry.datastore import StoreError
-from tui_registry.settings import load_settings
+from tui_registry.datastore import DATABASE, StoreError
+from tui_registry.settings import data_dir, load_settings
 from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_bytes
 
 if TYPE_CHECKING:
@@ -153,6 +153,8 @@ def serve(args: Namespace) -> int:
     journal = None if args.log_format == "none" else Journal(args.log_format, sys.stderr)
     opened = partial(_opened, args, dsn, journal)
     with ExitStack() as stack:
+        if dsn is not None:
+            _expect_key(args, dsn)
         # What is open here ends before other processes begin.
         alone = stack.enter_context(ExitStack())
         datastore, following = alone.enter_context(opened())
@@ -297,6 +299,24 @@ def _opened(args: Namespace, dsn: str | None, journal: Journal | None) -> Iterat
 
     with closing(connect(dsn)) as shared, open_registry(args, hub=shared) as datastore:
         yield datastore, Following(datastore, shared, store=args.store_url or "", only_reads=args.read_only, says=says)
+
+
+def _expect_key(args: Namespace, dsn: str) -> None:
+    """See to it that a folder has the hub's key before it becomes a view of that: it could not be served, and would be
+    a replica of its own no more.
+
+    Raises:
+        StoreError: `hub_key`; `hub_away`: the hub cannot be asked; `hub_other`: there is none.
+    """
+    from tui_registry.hub.postgres import connect
+    from tui_registry.node.server import expect_key
+
+    with closing(connect(dsn)) as shared:
+        if not (data_dir(args.data_dir) / DATABASE).exists():
+            shared.head()  # before anything is made
+        with open_registry(args) as datastore:
+            if datastore.hub.id is None and not datastore.log.head(make_key=False).size:
+                expect_key(datastore, shared.head().address)
 
 
 def _catch_up(args: Namespace, datastore: Datastore, shared: PostgresLog) -> None:

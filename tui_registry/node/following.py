@@ -108,6 +108,8 @@ class Following:
         self._says = says
         self._clock = clock
         self._guard = threading.Lock()
+        self._looking = threading.Lock()
+        self._looks = 0
         self._wake = threading.Event()
         self._closing = False
         self._waiting: list[_Waiting] = []
@@ -117,7 +119,7 @@ class Following:
         self._said: str | None = None
         self._failures = 0
         self._away_since: float | None = None
-        self._is_told = False
+        self._is_told = self._is_listed = False
         self._next_poll = self._next_share = self._next_beat = self._next_forced = 0.0
         self._thread = threading.Thread(target=self._run, name="following", daemon=True)
 
@@ -132,6 +134,10 @@ class Following:
         self._wake.set()
         self._thread.join()
         self._listening.close()
+        if self._is_listed and not self._failures:
+            # Whoever looks at the hub need not wonder where it is. Where the hub is away it stands there as silent.
+            with suppress(StoreError):
+                self.shared.nodes.forget(self.name)
 
     # What is known. Quick, and may be asked in the event loop
 
@@ -211,10 +217,16 @@ class Following:
     def follow_before_writing(self) -> None:
         """Have what other nodes wrote before this: who asks in order is answered in order, whichever nodes hear it.
 
+        Those that write at once share a look.
+
         Raises:
             StoreError: as `Datastore.hub.follow`.
         """
-        self._datastore.hub.follow()
+        before = self._looks
+        with self._looking:
+            if self._looks == before:  # else one began after this was asked for, and has ended
+                self._looks += 1
+                self._datastore.hub.follow()
 
     # How
 
@@ -356,6 +368,9 @@ class Following:
         with suppress(Exception):
             self._look()
         self._say()
+        if isinstance(error, StoreError) and error.code in ("hub_other", "hub_newer"):
+            with suppress(StoreError):
+                self._beat()
 
     @staticmethod
     def _settle(waiting: list[_Waiting], found: bool | None) -> None:
@@ -373,10 +388,14 @@ class Following:
     def _share(self) -> None:
         """Take over what the nodes have in common beside the log, and say how this one is doing."""
         self._datastore.tokens.take_over((one.digest, one.token) for one in self.shared.tokens.all())
+        self._beat()
+
+    def _beat(self) -> None:
         now = time.monotonic()
         if self.name and now >= self._next_beat:
             self._next_beat = now + _HEARTBEAT_SECONDS
             standing = self._datastore.hub.standing()
+            self._is_listed = True
             self.shared.nodes.say(self.name, tui_registry.__version__, RULES_VERSION, standing.size, standing.code)
 
 

@@ -436,7 +436,8 @@ class _Readiness:
             if share < 1:
                 found.append(_Hindrance("index", f"the word index is made to {share:.0%}: searches find what is in it"))
         if self._hub is not None and not (standing := self._datastore.hub.standing()).is_ready:
-            found.append(_Hindrance(standing.code, standing.sentence))
+            # Its sentence is in the node's own output: it may name machines.
+            found.append(_Hindrance(standing.code, f"the node does not follow its hub ({standing.code})"))
         room = free_bytes(self._datastore.data_dir) or 0
         if room < _SPARE and not self._datastore.why_read_only:
             found.append(_Hindrance("disk", f"the disk has {size_bytes(room)} left"))

@@ -89,11 +89,22 @@ _KEPT_BACK = "the node cannot do this now. Its operator finds the reason in the 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 # Seconds: the longest time that anybody is sent away for.
 _LATEST = 30
-_OPERATORS = frozenset(("locked", "disk_full", "read_only"))
-# For what an operator may mean to be so.
+_OPERATORS = frozenset(
+    ("locked", "disk_full", "read_only", "hub_away", "hub_busy", "hub_newer", "hub_other", "hub_view")
+)
+# For what an operator may mean to be so, and for what passes. Their own sentences may name machines.
 _KEPT_BACK_OF = {
     "read_only": "this node's replica can only be read, and nothing can be written to it. Its operator finds the "
-    "reason in the node's own output"
+    "reason in the node's own output",
+    "hub_away": "the log that this node shares with others cannot be reached just now: nothing was written, and what "
+    "is here can be read. Try again later",
+    "hub_busy": "others write to the log that this node shares with them: nothing was written. Try again",
+    "hub_newer": "a later version of the program writes the log that this node shares with others: nothing was "
+    "written. Ask another node, or try again later",
+    "hub_other": "this node does not follow the log that it shares with others any more: nothing was written. Its "
+    "operator finds the reason in the node's own output",
+    "hub_view": "this node's replica is a view of a log that it was started without: nothing was written. Its operator "
+    "finds the reason in the node's own output",
 }
 
 
@@ -191,7 +202,8 @@ def of_error(error: RegistryError) -> Response:
         status, told, more = error.status or status, error.told, error.headers
     if status is None or error.code in _OPERATORS:
         _log.error("%s: %s", error.code, error.sentence)
-        return problem(status or 500, error.code, _KEPT_BACK_OF.get(error.code, _KEPT_BACK))
+        again = {"retry-after": "5"} if status == 503 else {}
+        return problem(status or 500, error.code, _KEPT_BACK_OF.get(error.code, _KEPT_BACK), headers=again)
     headers = {"www-authenticate": "Bearer"} if status == 401 else {"retry-after": "5"} if status == 503 else {}
     found = error.problems if isinstance(error, InvalidRecord) else ()
     return problem(status, error.code, error.sentence, found, {**headers, **more}, told)

@@ -258,7 +258,7 @@ def prepared(
     bounds = terms.bounds
     # Who asks over a Unix socket names any host, and most say localhost.
     here = replace(whereabouts or Whereabouts(), host="localhost" if door.uds else door.host)
-    queues = Queues(bounds)
+    queues = Queues(_with_turns(bounds, hub))
 
     def make(terms: Terms) -> Watched:
         return create_app(
@@ -296,7 +296,7 @@ def prepared(
     def renew(terms: Terms) -> None:
         """What comes from now on is held to these terms; of a connection that is open, its next request."""
         bounds = terms.bounds
-        queues.renew(bounds)
+        queues.renew(_with_turns(bounds, hub))
         current.app = make(terms)
         places.bounds = bounds
         config.http_protocol_class = _protocol(bounds, current, places, turns, watch, tls)
@@ -329,7 +329,16 @@ def expect_hub(datastore: Datastore, hub: Following | None) -> None:
                 "as it is now",
             )
         return
-    address, key = datastore.hub.address, datastore.key
+    expect_key(datastore, datastore.hub.address)
+
+
+def expect_key(datastore: Datastore, address: str | None) -> None:
+    """See to it that a replica signs as the nodes of a hub do.
+
+    Raises:
+        StoreError: `hub_key`.
+    """
+    key = datastore.key
     own = key.identity().address if key.file.exists() else ""  # to look makes no key
     if own != address:
         has = f"that of this folder is 0x{own}" if own else "this folder has none yet"
@@ -338,6 +347,16 @@ def expect_hub(datastore: Datastore, hub: Following | None) -> None:
             f"all nodes of a hub sign with one key, 0x{address}, and {has}: 'identity export' writes it on another "
             "node, and 'identity import' takes it in here",
         )
+
+
+def _with_turns(bounds: NodeBounds, hub: Following | None) -> NodeBounds:
+    """The bounds of a node's threads: of those of a hub more may write, as those that wait for PostgreSQL share a turn
+    and take no time of the processor."""
+    return bounds if hub is None else replace(bounds, write_threads=max(bounds.write_threads, _WRITERS))
+
+
+# Half of them for one client.
+_WRITERS = 32
 
 
 def run(server: Server, listener: Listener, journal: Journal | None) -> None:
