@@ -59,6 +59,7 @@ class Traffic:
         self.codes: dict[str, int] = {}
         self.longest = 0.0
         self.stop = threading.Event()
+        self._is_given_up = False
         self._lock = threading.Lock()
 
     @contextmanager
@@ -69,6 +70,9 @@ class Traffic:
             thread.start()
         try:
             yield
+        except BaseException:
+            self._is_given_up = True
+            raise
         finally:
             self.stop.set()
             for thread in threads:
@@ -189,7 +193,7 @@ class Traffic:
         headers = {} if key is None else {"idempotency-key": key.replace(" ", "-")}
         end = time.monotonic() + 4 * LONGEST
         while True:
-            assert time.monotonic() < end, f"{method} {path} is not answered: {self.codes}"
+            assert time.monotonic() < end and not self._is_given_up, f"{method} {path} is not answered: {self.codes}"
             began = time.monotonic()
             try:
                 answer = client.request(method, path, headers=headers, **body)
