@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as read_metrics
 
 from tests.hub.nodes import Node, begun, node_of, written
 from tests.node.conftest import refused
 from tests.sync.logs import ALICE, BOB, T0, bodies, roots
-from tui_registry.datastore import Datastore, Token
+from tui_registry.datastore import Datastore, StoreError, Token
 from tui_registry.hub.postgres import StoredToken
 from tui_registry.node.following import SETTLING_SECONDS
+from tui_registry.node.responses import of_error
 from tui_registry.sync import pull, push
 from tui_registry.sync.bounds import TILE_OPS
 from tui_registry.sync.tiles import spans
@@ -286,3 +288,34 @@ def test_while_postgresql_is_away_reads_are_answered_and_writes_are_not(nodes: t
     assert values["tui_registry_hub_standing", "follows"] == 1
     assert values["tui_registry_hub_turns_total", "hub_away"] >= 1
     assert values["tui_registry_hub_behind_operations",] == 0
+
+
+def test_a_node_whose_hub_was_put_back_is_not_ready_and_says_no_more_than_that(postgres: str, tmp_path: Path) -> None:
+    """And follows again once the hub is what it was."""
+    with begun(postgres) as dsn, node_of(dsn, tmp_path / "node") as node, psycopg.connect(dsn, autocommit=True) as db:
+        for name in ("first", "second"):
+            written(node, name)
+        before = db.execute("SELECT size, chain FROM hub_head").fetchone()
+        chain = node.shared.chain_at(1)
+        db.execute("UPDATE hub_head SET size = 1, chain = %s", (chain,))
+        while (ready := node.reader.get("/health/ready")).status_code == 200:
+            pass
+        (reason,) = refused(ready, 503, "not_ready")["reasons"]
+        assert reason == {"code": "restored", "sentence": "the node does not follow its hub (restored)"}
+        body = {"name": "third", "license": "MIT", "parameters": 1, "context_length": 1}
+        answer = node.writer.post("/models", json=body)
+        refused(answer, 503, "hub_other")
+        assert "retry-after" in answer.headers
+        assert str(tmp_path) not in answer.text
+        assert len(node.reader.get("/models").json()["items"]) == 2
+        assert latest(node)["size"] == 2
+        db.execute("UPDATE hub_head SET size = %s, chain = %s", before)
+        while node.reader.get("/health/ready").status_code == 503:
+            pass
+        written(node, "third")
+
+
+def test_an_outcome_that_nobody_knows_is_answered_with_its_hash_and_when_to_ask_again() -> None:
+    answer = of_error(StoreError("outcome_unknown", f"it is not known whether operation {'ab' * 32} was written"))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "ab" * 32 in bytes(answer.body).decode()
