@@ -193,7 +193,8 @@ class Traffic:
         headers = {} if key is None else {"idempotency-key": key.replace(" ", "-")}
         end = time.monotonic() + 4 * LONGEST
         while True:
-            assert time.monotonic() < end and not self._is_given_up, f"{method} {path} is not answered: {self.codes}"
+            is_given_up = self._is_given_up or time.monotonic() > end
+            assert not is_given_up, f"{method} {path} is not answered: {self.codes}"
             began = time.monotonic()
             try:
                 answer = client.request(method, path, headers=headers, **body)

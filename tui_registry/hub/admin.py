@@ -266,7 +266,7 @@ def recover_by_epoch(
             draft.replace(kept)
         sync_folder(datastore.data_dir)
     epoch = token_hex(16)
-    log.renew_epoch(head, epoch, "recovered")
+    log.renew_epoch(head, epoch, "recovered", lost=own.epoch)
     try:
         datastore.hub.remake(progress)
         if lost:

@@ -275,6 +275,8 @@ class PostgresLog:
         operations: Iterable[tuple[bytes, bytes]],
         fingerprint: str,
         progress: Callable[[int], None] | None = None,
+        *,
+        lost: str = "",
     ) -> SharedHead:
         """Put other operations in the place of those behind the first `keep`, under another epoch, all in one
         transaction. Nobody takes a turn meanwhile.
@@ -283,6 +285,7 @@ class PostgresLog:
             expected: the head that this is about.
             why: for those who look at the hub's epochs.
             fingerprint: of the log as it is then.
+            lost: an epoch that the log had, if it knows nothing of it: it is taken for one before this, too.
 
         Raises:
             StoreError: `hub_busy`: the log has another head by now; nothing was written.
@@ -297,6 +300,8 @@ class PostgresLog:
                 db.run("DELETE FROM hub_log WHERE idx >= %s", (keep,))
                 size, end = _copy(db, keep, start, operations, progress)
                 _set_head(db, epoch, size, fingerprint, end)
+                if lost and not db.all("SELECT 1 FROM hub_epochs WHERE epoch = %s", (lost,)):
+                    _note_epoch(db, lost, "lost", size)
                 _note_epoch(db, epoch, why, size)
                 self._notify(db, head.hub, size)
             self._commit(db)
@@ -345,9 +350,9 @@ class PostgresLog:
             self._commit(db)
             return head._replace(hub=hub, epoch=epoch)
 
-    def renew_epoch(self, expected: SharedHead, epoch: str, why: str) -> SharedHead:
-        """Give the log another epoch as it is. Errors as of `rewrite`."""
-        return self.rewrite(expected, epoch, why, expected.size, (), expected.fingerprint)
+    def renew_epoch(self, expected: SharedHead, epoch: str, why: str, *, lost: str = "") -> SharedHead:
+        """Give the log another epoch as it is. Arguments and errors as of `rewrite`."""
+        return self.rewrite(expected, epoch, why, expected.size, (), expected.fingerprint, lost=lost)
 
     def raise_rules(self, rules: int) -> SharedHead:
         """Let only programs follow that know these rules."""
@@ -376,6 +381,10 @@ class PostgresLog:
     @store.setter
     def store(self, url: str) -> None:
         self.ask(lambda db: db.run("UPDATE hub_head SET store = %s", (url,)), begin=_BEGIN)
+
+    def had_epoch(self, epoch: str) -> bool:
+        """Whether the log is of that epoch, or was before it was rewritten."""
+        return bool(self.ask(lambda db: db.all("SELECT 1 FROM hub_epochs WHERE epoch = %s", (epoch,))))
 
     # Leases
 

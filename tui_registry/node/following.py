@@ -319,7 +319,14 @@ class Following:
         """
         hub = self._datastore.hub
         while not self._closing:
-            followed = hub.follow()
+            try:
+                followed = hub.follow()
+            except StoreError:
+                if hub.standing().code != "other_epoch":
+                    raise
+                # What the hub's operators decided, and what clients do who find another epoch.
+                hub.remake(whole=False)
+                continue
             if followed.appended or self._changes is None:
                 self._look()
             is_at_end = followed.size >= followed.shared_size
