@@ -91,6 +91,16 @@ class TestInit:
         with Datastore.open(other) as datastore:
             assert datastore.hub.id is None
 
+    def test_what_ended_halfway_is_gone_on_with(self, log: PostgresLog, cli: Cli, data_dir: Path) -> None:
+        before = log.head()
+        with Datastore.open(data_dir, hub=log) as datastore:
+            datastore.hub.release()
+            datastore.log.renew_epoch(new=before.epoch)
+        assert cli("hub", "status", "--json").json["view"]["code"] == "alone"
+        assert cli("hub", "init", "--from", str(data_dir)).code == 0
+        assert log.head() == before
+        assert cli("hub", "status", "--json").json["view"]["code"] == "follows"
+
     def test_a_replica_that_is_not_empty_is_taken_when_that_is_said(
         self, empty: PostgresLog, cli: Cli, own: str
     ) -> None:

@@ -214,7 +214,10 @@ def _fork(args: Namespace, log: PostgresLog) -> int:
         out_json({"hub": forked.hub, "epoch": forked.epoch, "size": forked.size, "store": args.store or None})
     else:
         out(f"{log.name} is a hub of its own now, {forked.hub[:8]}, with {plural(forked.size, 'operation')}")
-        note("its nodes begin in empty folders: those of the other hub stay that one's")
+        note(
+            "its nodes begin in empty folders, as those of the other hub stay that one's; they sign with the same key, "
+            "and take the tokens that were made there"
+        )
     return 0
 
 

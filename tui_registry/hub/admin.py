@@ -142,6 +142,12 @@ def begin(
             "or name an empty folder with --data-dir",
         )
     log.migrate()
+    if keep and log.has_log():
+        there = log.head()
+        # Begun before, by a run that ended before the folder was a view.
+        if there[1:4] == head[:3] and there.chain == chain_of(datastore, head.size):
+            datastore.hub.bind(there)
+            return there
     shared = SharedHead(token_hex(16), head.epoch, 0, head.fingerprint, b"", RULES_VERSION, datastore.address)
 
     def all_of_it() -> Iterator[tuple[bytes, bytes]]:

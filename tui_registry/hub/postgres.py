@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import selectors
 import socket
 import threading
@@ -32,6 +33,7 @@ try:
     from psycopg import conninfo
     from psycopg.pq import TransactionStatus
     from psycopg.rows import TupleRow
+    from psycopg.waiting import Ready, Wait
 except ImportError:
     # Whoever asks for a hub imports this, and nobody else does.
     raise StoreError("no_hub", "the hub needs more packages: pip install 'tui-registry[hub]'") from None
@@ -57,7 +59,8 @@ _CALM_SECONDS: Final = 15.0
 # Of a process: a turn, a follow, and what a person asks.
 MOST_CONNECTIONS: Final = 4
 _IN_A_CHUNK: Final = 1_000
-_BATCH_BYTES: Final = 8 * 2**20
+# So few that the longest operations come over a slow line within the time of a statement.
+_READ_AT_ONCE: Final = 256
 
 
 def connect(dsn: str) -> PostgresLog:
@@ -553,7 +556,10 @@ class PostgresLog:
         """An error of PostgreSQL, in words."""
         state = error.sqlstate
         if state is None:
-            return self._connections.unreachable(error)
+            reason = self._connections.shown(str(error))
+            if isinstance(error, _NoAnswer):
+                return StoreError("hub_away", f"{self.name} does not answer ({reason}): try again")
+            return StoreError(_LOST[0], _LOST[1].format(hub=self.name, reason=reason))
         primary = error.diag.message_primary
         reason = self._connections.shown(primary or str(error))
         known = _SAYS.get(state) or _SAYS.get(state[:2])
@@ -918,7 +924,10 @@ _REFUSED: Final = (
 )
 _SAYS: Final = {
     "08": _LOST,
-    "0A": ("hub_away", "{hub} lacks what a hub needs ({reason}): use PostgreSQL 12 or later"),
+    "0A": (
+        "hub_away",
+        "{hub} cannot do what a hub needs ({reason}): name a PostgreSQL 12 or later that is written to, no standby",
+    ),
     "22": _TABLES_OF_OTHERS,
     "23505": _AGAIN,
     "25006": ("hub_away", "{hub} can only be read, as a standby ({reason}): name the server that is written to"),
@@ -989,15 +998,27 @@ class _Connection(psycopg.Connection[TupleRow]):
     _is_mute = False
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        """As of psycopg, but not longer than `seconds`."""
+        """As of psycopg, but not longer than `seconds`. Its own waiting has no end that holds in all its versions."""
         if timeout is not None:  # for news, which may not come
             return super().wait(gen, interval, timeout)
+        end, poll = time.monotonic() + self.seconds, select.poll()
         try:
-            return super().wait(_at_most(gen, self.seconds), interval)
-        except _NoAnswer:
-            self._is_mute = True
-            self.pgconn.finish()
-            raise
+            state = next(gen)
+            while True:
+                events = (select.POLLIN if state & Wait.R else 0) | (select.POLLOUT if state & Wait.W else 0)
+                poll.register(self.pgconn.socket, events)
+                came = poll.poll(max(0.0, end - time.monotonic()) * 1000)
+                if not came:
+                    self._is_mute = True
+                    self.pgconn.finish()
+                    raise _NoAnswer(f"no answer within {self.seconds:.0f} s")
+                # An error is told by reading, or by writing.
+                ready = came[0][1] & events or events
+                reads = Ready.R if ready & select.POLLIN else Ready.NONE
+                state = gen.send(Ready(reads | (Ready.W if ready & select.POLLOUT else Ready.NONE)))
+        except StopIteration as ended:
+            done: T = ended.value
+            return done
 
     @property
     def is_lost(self) -> bool:
@@ -1028,23 +1049,6 @@ class _Connection(psycopg.Connection[TupleRow]):
         while cursor.nextset():
             results.append(cursor.fetchall() if cursor.description else [])
         return results[-1 - back]
-
-
-def _at_most(gen: PQGen[T], seconds: float) -> PQGen[T]:
-    """The same conversation, given up after so long without its end."""
-    end = time.monotonic() + seconds
-
-    try:
-        state = next(gen)
-        while True:
-            ready = yield state
-            if not ready and time.monotonic() > end:
-                gen.close()
-                raise _NoAnswer(f"no answer within {seconds:.0f} s")
-            state = gen.send(ready)
-    except StopIteration as ended:
-        result: T = ended.value
-        return result
 
 
 class _Connections:
@@ -1209,12 +1213,17 @@ class _Connections:
 
 
 def _operations(db: _Connection, start: int, stop: int) -> list[SharedOp]:
-    rows = db.all(
-        "SELECT idx, hash, body, chain, CAST(extract(epoch FROM added_at) AS bigint) FROM hub_log "
-        "WHERE idx >= %s AND idx < %s ORDER BY idx",
-        (start, stop),
-    )
-    return [SharedOp(place, bytes(digest), bytes(body), bytes(end), at) for place, digest, body, end, at in rows]
+    found: list[SharedOp] = []
+    for first in range(start, stop, _READ_AT_ONCE):
+        rows = db.all(
+            "SELECT idx, hash, body, chain, CAST(extract(epoch FROM added_at) AS bigint) FROM hub_log "
+            "WHERE idx >= %s AND idx < %s ORDER BY idx",
+            (first, min(stop, first + _READ_AT_ONCE)),
+        )
+        found += (SharedOp(place, bytes(digest), bytes(body), bytes(end), at) for place, digest, body, end, at in rows)
+        if len(rows) < _READ_AT_ONCE:
+            break
+    return found
 
 
 def _places(db: _Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:

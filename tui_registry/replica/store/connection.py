@@ -49,7 +49,7 @@ class StoreError(RegistryError):
     `bad_address`, `corrupt`, `not_a_replica`, `newer_schema`, `read_only`, `disk_full`, `locked`, `unusable`,
     `bad_key`, `interrupted`, `conflict`, `no_conflict`, `differs`, `deleted`, `twice`, `bad_token_name`,
     `bad_backup`, `token_exists`, `bad_token_file`, `key_reused`, `bad_owner`, `own_key`, `bad_ration`,
-    `no_room`; of a hub: `hub_view`, `hub_away`, `hub_busy`, `hub_other`, `hub_newer`, `hub_differs`,
+    `no_room`; of a hub: `no_hub`, `hub_view`, `hub_away`, `hub_busy`, `hub_other`, `hub_newer`, `hub_differs`,
     `outcome_unknown`."""
 
     def after(self, written: int) -> StoreError:
