@@ -8,9 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import obstore
 import pytest
-from obstore.store import MemoryStore
 
 from tests.sync.conftest import Open, replica
 from tests.sync.logs import ALICE, BOB, bodies, roots
@@ -22,9 +20,11 @@ from tui_registry.sync import publish, publishing, pull
 from tui_registry.sync.publishing import PublishError
 
 __all__ = ["replica"]
+obstore = pytest.importorskip("obstore", reason="needs obstore: pip install -e '.[hub]'")
+stores = pytest.importorskip("obstore.store")
 
 
-class Watched(MemoryStore):
+class Watched(stores.MemoryStore):
     """Counts what is asked of it, and may fail or forget conditions.
 
     Attributes:
@@ -61,7 +61,7 @@ def lines() -> list[bytes]:
     return bodies(roots(ALICE, 700))
 
 
-def held(store: MemoryStore) -> set[str]:
+def held(store: Watched) -> set[str]:
     return {found["path"] for page in obstore.list(store) for found in page}
 
 

@@ -276,6 +276,17 @@ def test_a_replica_that_became_a_hub_goes_on_where_it_published(hub: Hub, tmp_pa
     other.close()
 
 
+def test_a_hub_does_not_take_the_place_of_a_replicas_log_that_it_did_not_begin_with(hub: Hub) -> None:
+    hub.view.store.hub.release()
+    publish_to_store(hub.view.store, hub.store)
+    before = held(hub.memory)
+    hub.log.rewrite("c" * 32, [(op.hash, op.body) for op in hub.log.ops])
+    hub.view.store.hub.bind(hub.log.head())
+    with pytest.raises(PublishError, match="holds the log of another replica"):
+        hub.publish()
+    assert held(hub.memory) == before
+
+
 def test_tiles_of_another_log_under_the_hubs_epoch_stop_the_publisher(hub: Hub, tmp_path: Path) -> None:
     hub.memory.put(hub.tile(0), pack([b"x"] * 256))
     with pytest.raises(PublishError, match="of another log"):

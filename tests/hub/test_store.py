@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -14,15 +15,16 @@ import pytest
 from tests.cli.conftest import MODEL, Cli, cli, data_dir
 from tests.hub.stores import BUCKET, Seaweed, as_one, seaweed, store_url
 from tests.sync.conftest import Open, replica
+from tests.sync.hostile import always, hostile
 from tests.sync.logs import ALICE, bodies, roots
 from tui_registry.datastore import Datastore
-from tui_registry.hub.postgres import connect
 from tui_registry.hub.publishing import LEASE, publish_to_store
 from tui_registry.hub.starting import start
 from tui_registry.hub.store import BucketError, Patience, Version, open_store
 from tui_registry.sync import pull
 
 __all__ = ["cli", "data_dir", "replica", "seaweed", "store_url"]
+pytest.importorskip("obstore", reason="needs obstore: pip install -e '.[hub]'")
 
 # A store that does not answer is not waited for here.
 HASTY = Patience(connect_seconds=2.0, seconds=5.0, retries=0, retry_seconds=2.0)
@@ -86,6 +88,8 @@ def test_a_hub_is_published_and_another_node_begins_from_there(
     cli: Cli, data_dir: Path, postgres_schema: str, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of it real: PostgreSQL, the store, the command line."""
+    from tui_registry.hub.postgres import connect
+
     monkeypatch.setenv("TUI_REGISTRY_HUB", postgres_schema)
     with Datastore.open(data_dir) as datastore:
         datastore.apply(bodies(roots(ALICE, 600)), source="test")
@@ -130,6 +134,29 @@ def test_what_is_wrong_is_said_in_one_sentence_without_a_secret(
     assert refused(f"s3://{BUCKET}/log").code == "no_rights"
     said = [*capfd.readouterr(), wrong.sentence, away.sentence, repr(wrong)]
     assert not any(secret in text for text in said for secret in ("Tr0ub4dor", "secret-of"))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "said"),
+    [
+        (501, b"<Error><Code>NotImplemented</Code></Error>", "no_conditions", "no conditional puts"),
+        (503, b"<Error><Code>SlowDown</Code></Error>", "store_away", r"status 503 \(SlowDown\)"),
+        (400, b"<Error><Code>\x1b[2J</Code></Error>", "store_away", "status 400. Try"),
+        (302, b"", "store_away", "302|cannot be reached"),
+    ],
+)
+async def test_what_a_store_answers_is_said_by_its_code(
+    monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, code: str, said: str
+) -> None:
+    async with hostile(always(status, body)) as peer:
+        keys = {"AWS_ACCESS_KEY_ID": "writer", "AWS_SECRET_ACCESS_KEY": "secret-of-writer"}
+        as_one(monkeypatch, {**keys, "AWS_ENDPOINT_URL": peer.url})
+        store = open_store("s3://bucket/x", HASTY)
+        with pytest.raises(BucketError, match=said) as caught:
+            await asyncio.to_thread(store.create, "sync/head", b"1", PLAIN)
+    assert caught.value.code == code
+    assert caught.value.sentence.isprintable()
+    assert "secret" not in caught.value.sentence
 
 
 @pytest.mark.parametrize(

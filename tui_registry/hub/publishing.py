@@ -75,7 +75,7 @@ def publish_to_store(
     """
     if datastore.hub.id is not None:
         raise StoreError("hub_view", "this folder is a view of a hub's log: 'hub publish' publishes that")
-    with _opened(store, hub="", node=datastore.log.head().node, alone=alone) as bucket:
+    with _opened(store, hub="", head=datastore.log.head(), alone=alone) as bucket:
         return publish_to(datastore, bucket, new_epoch=new_epoch, progress=progress)
 
 
@@ -143,7 +143,7 @@ class HubPublisher:
 
         try:
             if self._bucket is None:
-                opened = _opened(self._store, hub=hub, node=head.node, alone=self._alone)
+                opened = _opened(self._store, hub=hub, head=head, alone=self._alone)
                 self._bucket = self._open.enter_context(opened)
             done = publish_to(self._datastore, self._bucket, is_view=True, progress=show)
         except BaseException:
@@ -180,10 +180,10 @@ class HubPublisher:
 
 
 @contextmanager
-def _opened(store: Store, *, hub: str, node: str, alone: bool) -> Iterator[_Bucket]:
+def _opened(store: Store, *, hub: str, head: Head, alone: bool) -> Iterator[_Bucket]:
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="puts") as pool:
         bucket = _Bucket(store, pool, alone=alone)
-        bucket.claim(hub, node)
+        bucket.claim(hub, head)
         try:
             yield bucket
         finally:
@@ -211,14 +211,14 @@ class _Bucket:
     def shown(self) -> str:
         return self._store.shown
 
-    def claim(self, hub: str, node: str) -> None:
-        """See to it that the place is of this hub (empty: of a replica alone), and the store one that can keep two
-        publishers apart.
+    def claim(self, hub: str, head: Head) -> None:
+        """See to it that the place is of this hub (empty: of a replica alone) and its log, and the store one that can
+        keep two publishers apart.
 
         Raises:
             PublishError: `foreign_log`. BucketError: `no_conditions`; nothing was left there.
         """
-        ours = json.dumps({"hub": hub, "node": node}).encode()
+        ours = json.dumps({"hub": hub, "node": head.node}).encode()
         if self._alone:
             if self._store.get(_PUBLISHER, _MOST_HEAD) is None:
                 self._store.put(_PUBLISHER, ours, _OURS)
@@ -229,8 +229,8 @@ class _Bucket:
         if found is None or found.data == ours:
             return
         theirs = _members(found.data)
-        if theirs == {"hub": "", "node": node}:
-            # A replica that became a hub: whether it is the same log, its head tells.
+        if theirs == {"hub": "", "node": head.node} and _members(self.head() or b"").get("epoch") in (head.epoch, None):
+            # A replica that became this hub, with its log.
             self._store.put(_PUBLISHER, ours, _OURS)
             return
         whose = "the log of a hub" if theirs.get("hub") else "the log of another replica"
