@@ -324,7 +324,8 @@ class Proxy:
         assert task is not None
         self._tasks[task] = connection
         try:
-            with suppress(OSError, asyncio.IncompleteReadError, _Lost):
+            # Cancelled at the end alone: whoever began this task for a stream would tell of that as of an error.
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError, _Lost):
                 await connection.live(reader, writer)
         finally:
             connection.cut()

@@ -26,7 +26,7 @@ from tests.hub.fleet import Fleet, Postgres, until
 from tests.hub.proxy import Fate, Statement, same, transaction_of
 from tests.hub.traffic import LONGEST, Traffic
 from tests.released.test_released_0_1 import WHEEL, run
-from tests.sync.logs import ALICE, BOB
+from tests.sync.logs import ALICE, BOB, MALLORY, bodies, roots
 
 LOCKS = "FOR UPDATE"
 _RECORD = {"license": "MIT", "parameters": 1, "context_length": 1}
@@ -265,6 +265,22 @@ def test_a_backup_that_was_put_back_is_noticed_and_nothing_follows_it(fleet: Fle
 
 def not_away(answer: httpx.Response) -> httpx.Response | None:
     return None if answer.status_code == 503 and answer.json()["code"] in {"hub_away", "hub_busy"} else answer
+
+
+def test_a_log_that_was_purged_is_followed_by_every_node(fleet: Fleet) -> None:
+    lines = b"".join(line + b"\n" for line in bodies(roots(MALLORY, 3, "spam")))
+    told = httpx.post(
+        f"{fleet.nodes[1].url}/sync/ops", content=lines, headers={"authorization": f"Bearer {fleet.token}"}
+    )
+    assert told.json()["applied"] == 3
+    before = fleet.nodes[0].head()["epoch"]
+    fleet.command(fleet.nodes[0].folder, "hub", "purge", MALLORY.address, "--yes")
+    for node in fleet.nodes:
+        until(lambda node=node: node.head()["epoch"] != before, "it stays with the former epoch")
+        until(node.is_ready, "it does not follow")
+        assert httpx.get(f"{node.url}/models", params={"q": "name:spam"}).json()["items"] == []
+    for at in range(len(fleet.nodes)):
+        assert_once(fleet, key := f"purged-{next(_names)}", write(fleet, at, key))
 
 
 def test_a_client_of_0_1_pulls_through_the_balancer(fleet: Fleet, tmp_path: Path) -> None:
