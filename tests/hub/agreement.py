@@ -29,7 +29,7 @@ def assert_agreement(fleet: Fleet, traffic: Traffic, place: Path) -> list[bytes]
     Args:
         place: an empty folder.
     """
-    lines = _shared(fleet)
+    lines = until(lambda: _shared(fleet, {*traffic.pushed}), "what was pushed does not come in")
     for node in fleet.nodes:
         until(lambda node=node: node.head()["size"] == len(lines), f"node {node.number} does not follow")
     assert len({json.dumps({**node.head(), "signed_at": 0, "sig": ""}, sort_keys=True) for node in fleet.nodes}) == 1
@@ -75,10 +75,15 @@ def _assert_as_the_oracle(replica: Datastore, state: model.State) -> None:
         assert_agrees(replica, state, each_entry=False)
 
 
-def _shared(fleet: Fleet) -> list[bytes]:
-    """The log as PostgreSQL has it, which fits its head."""
-    ((epoch, size, fingerprint, chain),) = fleet.postgres.ask("SELECT epoch, size, fingerprint, chain FROM hub_head")
-    rows = fleet.postgres.ask("SELECT idx, hash, body, chain FROM hub_log ORDER BY idx")
+def _shared(fleet: Fleet, pushed: set[bytes]) -> list[bytes] | None:
+    """The log as PostgreSQL has it, which fits its head; None as long as something waits at a node for what it builds
+    on."""
+    asked = "SELECT epoch, size, fingerprint, head.chain, idx, hash, body, log.chain FROM hub_head head, hub_log log"
+    found = fleet.postgres.ask(f"{asked} ORDER BY idx")
+    ((epoch, size, fingerprint, chain),) = {row[:4] for row in found}
+    rows = [row[4:] for row in found]
+    if not pushed <= {bytes(row[2]) for row in rows}:
+        return None
     assert [row[0] for row in rows] == [*range(size)]
     assert sum(int(bytes(row[1]).hex(), 16) for row in rows) % 2**256 == int(fingerprint, 16)
     made = bytes(32)

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from itertools import count, cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -28,8 +28,6 @@ import pytest
 from tests.hub.postgres_server import MISSING, PostgresServer, is_installed
 from tests.hub.proxy import PATIENCE, Proxy
 from tests.replica.replicas import PLACE
-from tui_registry.hub.admin import add_token
-from tui_registry.hub.postgres import connect
 from tui_registry.replica.store.key import KEY_FILE
 from tui_registry.settings import STATE_DIR_VARIABLE
 
@@ -199,6 +197,11 @@ class Node:
 
     def start(self, *words: str) -> None:
         """Begin a process, and wait until it listens."""
+        self.begin(*words)
+        self.wait()
+
+    def begin(self, *words: str) -> None:
+        """Begin a process."""
         assert self.process is None
         command = [sys.executable, "-m", "tui_registry", "--data-dir", str(self.folder), "serve", "--json"]
         self.process = subprocess.Popen(
@@ -208,6 +211,10 @@ class Node:
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, args=(self.process,))
         self._reader.start()
+
+    def wait(self) -> None:
+        """Until it listens."""
+        assert self.process is not None
         assert self.process.stdout is not None
         if not self.process.stdout.readline():
             self._ended(signal.SIGKILL)
@@ -388,14 +395,15 @@ class Fleet:
             else:
                 first.folder = self._from
                 self.command(None, "hub", "init", "--from", str(self._from))
-            with closing(connect(self.postgres.dsn)) as log:
-                self.token = add_token(log, "fleet", ("write", "push"))
+            self.token = self.command(first.folder, "token", "add", "fleet", "--scope=write", "--scope=push").strip()
             self.nodes = [first, *(self._made(stack) for _ in range(self._count - 1))]
             for node in self.nodes[1:]:
                 self._give_key(node)
             stack.callback(self._end)
             for node in self.nodes:
-                node.start()
+                node.begin()
+            for node in self.nodes:
+                node.wait()
             for node in self.nodes:
                 until(node.is_ready, f"node {node.number} is not ready")
             self.balancer = stack.enter_context(Balancer([node.port for node in self.nodes]))
