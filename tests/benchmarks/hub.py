@@ -24,19 +24,25 @@ import statistics
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import count
 from pathlib import Path
 from typing import Final
 
 import psycopg
+from obstore.store import LocalStore
 
 from tests.benchmarks import floors
 from tests.benchmarks.data import op_lines
-from tests.benchmarks.spent import spent
-from tests.hub.fleet import Fleet, Postgres, until
+from tests.benchmarks.spent import Spent, spent
+from tests.hub.fleet import Fleet, Postgres
 from tests.sync.lines import line_to
 from tui_registry.datastore import DATABASE, Datastore
+from tui_registry.hub.admin import begin
+from tui_registry.hub.postgres import connect
+from tui_registry.hub.publishing import HubPublisher
+from tui_registry.hub.starting import start
+from tui_registry.hub.store import Store
 from tui_registry.node import running
 from tui_registry.settings import STATE_DIR_VARIABLE
 from tui_registry.sync import pull
@@ -243,8 +249,6 @@ def _asked_for_reads(fleet: Fleet, times: int = 3_000) -> None:
 
 
 def _views(size: int, work: Path) -> None:
-    from tui_registry.hub.postgres import connect
-
     lines = op_lines(size)
     raw = sum(map(len, lines))
     _table(
@@ -256,42 +260,28 @@ def _views(size: int, work: Path) -> None:
             applied = spent(lambda: source.apply(lines, source="bench"))
         batches = floors.rows_of(place / "source")
         floor = spent(lambda: floors.plain_insert(batches, place / "floor"))
-        for what, figure in (("the same rows into plain SQLite (the floor)", floor), ("apply: verified", applied)):
-            _row(
-                what, f"{size / figure.seconds:,.0f}", f"{figure.cpu / size * 1e6:.0f}", f"{figure.cpu / floor.cpu:.2f}"
-            )
-        with Postgres() as postgres, Fleet(1, postgres, begin_from=place / "source") as fleet:
-            shared = connect(postgres.dsn)
+
+        def report(what: str, figure: Spent) -> None:
+            each = figure.cpu / size * 1e6
+            _row(what, f"{size / figure.seconds:,.0f}", f"{each:,.0f}", f"{figure.cpu / floor.cpu:.2f}")
+
+        report("the same rows and indexes into plain SQLite (the floor)", floor)
+        report("apply by a replica alone: verified, durable, searchable", applied)
+        with Postgres() as postgres, closing(connect(postgres.dsn)) as shared:
+            with Datastore.open(place / "source") as source:
+                begin(source, shared, keep=True)
             with Datastore.open(place / "view", hub=shared) as view:
-                head = shared.head()
-                view.hub.bind(head)
-
-                def follow() -> None:
-                    while view.hub.follow().size < head.size:
-                        pass
-
-                followed = spent(follow)
-                figure = followed
-                _row(
-                    "follow",
-                    f"{size / figure.seconds:,.0f}",
-                    f"{figure.cpu / size * 1e6:.0f}",
-                    f"{figure.cpu / floor.cpu:.2f}",
+                report("follow: from PostgreSQL, verified, durable, searchable", spent(lambda: start(view, None)))
+                tiles = LocalStore(prefix=place / "store", mkdir=True)
+                with HubPublisher(view, Store(tiles, "tiles"), shared, "bench") as publisher:
+                    report("publish: full tiles into a folder", spent(publisher.publish))
+            with Datastore.open(place / "new", hub=shared) as new:
+                report(
+                    "start: from tiles, which the shared log confirms", spent(lambda: start(new, Store(tiles, "tiles")))
                 )
-            shared.close()
-            (kept,) = postgres.ask("SELECT pg_total_relation_size('hub_log')")
+            ((kept,),) = postgres.ask("SELECT pg_total_relation_size('hub_log')")
             view_bytes = sum(path.stat().st_size for path in (place / "view").glob(f"{DATABASE}*"))
-            print(f"\nPostgreSQL keeps {kept[0] / size:,.0f} bytes an operation, a view {view_bytes / size:,.0f}")
-            began = time.perf_counter()
-            node = fleet.another()
-            until(node.is_ready, "a new node is not ready", 3_600)
-            print(f"A new node is ready after {time.perf_counter() - began:.1f} s, from PostgreSQL")
-            static = place / "static"
-            fleet.command(fleet.nodes[0].folder, "export", "--log", str(static), "--json")
-            began = time.perf_counter()
-            node = fleet.another(f"--start-from={static}")
-            until(node.is_ready, "a new node is not ready", 3_600)
-            print(f"A new node is ready after {time.perf_counter() - began:.1f} s, from tiles")
+            print(f"\nPostgreSQL keeps {kept / size:,.0f} bytes an operation, a view {view_bytes / size:,.0f}")
     finally:
         shutil.rmtree(place)
 
