@@ -19,6 +19,7 @@ from tui_registry.cli.commands import PAGES
 from tui_registry.cli.parser import build_parser
 from tui_registry.node.limits import DEFAULT_PORT
 from tui_registry.node.responses import status_of
+from tui_registry.replica.log.turns import UNKNOWN_SECONDS
 from tui_registry.replica.store.key import KEY_FILE
 
 PAGE = Path(tui_registry.__file__).with_name(PAGES["hubs"]).read_text("utf-8")
@@ -47,8 +48,12 @@ def test_the_commands_of_the_page_are_commands() -> None:
     said += re.findall(r"`((?:hub|serve|export) [^`]*)`", PAGE)
     assert len(said) > 12
     for line in said:
-        if line not in {"identity export", "identity import"}:  # named without their files
-            taken(shlex.split(line.replace("s3://...", "s3://bucket/prefix")))
+        words = shlex.split(line.replace("s3://...", "s3://bucket/prefix"))
+        if len(words) == 2:  # named without what it is to do
+            with pytest.raises(SystemExit, match="0"):
+                taken([*words, "--help"])
+        else:
+            taken(words)
 
 
 def test_each_answer_that_the_page_names_is_one_to_come_again_by() -> None:
@@ -56,6 +61,16 @@ def test_each_answer_that_the_page_names_is_one_to_come_again_by() -> None:
     assert named == {"hub_away", "hub_busy", "outcome_unknown"}
     for code in named:
         assert status_of(code) == 503
+
+
+def test_the_times_of_the_page_are_those_of_the_program() -> None:
+    pytest.importorskip("psycopg", reason="needs psycopg: pip install -e '.[hub]'")
+    from tui_registry.hub import postgres
+
+    assert f"writes wait {postgres.LOCK_SECONDS} s for their turn" in PAGE
+    assert f"loses its turn after {postgres.IDLE_SECONDS} s" in PAGE
+    assert f"cannot find out in {UNKNOWN_SECONDS:.0f} s" in PAGE
+    assert f"{postgres.POLL_SECONDS:.0f} s later at most" in PAGE
 
 
 # Examples
@@ -81,28 +96,36 @@ def test_compose_begins_a_hub_and_then_its_nodes() -> None:
             assert other in services
     views = [volume for node in nodes for volume in node["volumes"] if volume.endswith(f":{DATA}")]
     assert len({*views}) == len(nodes), "each node has a view of its own"
-    for service in (*nodes, services["hub-init"]):
+    for service in (*nodes, services["publisher"]):
         shell, flag, script = service["entrypoint"]
         assert (shell, flag) == ("sh", "-c")
         assert f"$$TUI_REGISTRY_DATA_DIR/{KEY_FILE}" in script
         taken(service["command"])
 
 
-def test_a_node_in_compose_is_given_the_key_and_then_its_words(tmp_path: Path) -> None:
-    """The script is run as compose runs it, with a program of our own in the place of ours."""
-    service = compose()["services"]["node-1"]
+@pytest.mark.parametrize("there_is", [True, False])
+@pytest.mark.parametrize("name", ["node-1", "hub-init"])
+def test_what_compose_runs_puts_the_key_into_its_place_first(tmp_path: Path, name: str, *, there_is: bool) -> None:
+    """The scripts are run as compose runs them, with a program of our own in the place of ours."""
+    service = compose()["services"][name]
     program = tmp_path / "bin" / "tui-registry"
     program.parent.mkdir()
-    program.write_text('#!/bin/sh\nfor word in "$@"; do echo "$word"; done\n')
+    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/said\ntest "$2" != status || {str(there_is).lower()}\n')
     program.chmod(0o755)
     (tmp_path / "key").write_text("secret")
     script = service["entrypoint"][2].replace("$$", "$").replace("/run/secrets/hub-key", str(tmp_path / "key"))
-    done = subprocess.run(
+    subprocess.run(
         ["sh", "-c", script, *service["command"]],
         env={"PATH": f"{program.parent}:/usr/bin:/bin", "TUI_REGISTRY_DATA_DIR": str(tmp_path)},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stdout.splitlines() == service["command"]
+        check=True,
+    )
+    said = [line.split() for line in (tmp_path / "said").read_text().splitlines()]
+    if name == "node-1":
+        assert said == [service["command"]]
+    else:
+        assert [words[:2] for words in said] == [["hub", "status"], *([] if there_is else [["hub", "init"]])]
+    for words in said:
+        taken(words)
     key = tmp_path / KEY_FILE
     assert (key.read_text(), key.stat().st_mode & 0o777) == ("secret", 0o600)
 
@@ -120,8 +143,9 @@ def test_kubernetes_begins_nodes_with_views_of_their_own() -> None:
             assert found[kind, name]["spec"]["selector"] == labels
     volumes = {volume["name"] for volume in pod["volumes"]}
     volumes |= {claim["metadata"]["name"] for claim in nodes["volumeClaimTemplates"]}
-    (node,) = pod["containers"]
-    for container in (*pod["initContainers"], node):
+    node, publisher = pod["containers"]
+    taken(publisher["args"])
+    for container in (*pod["initContainers"], node, publisher):
         assert {mount["name"] for mount in container["volumeMounts"]} <= volumes
     assert pod["initContainers"][0]["command"][-1] == f"{DATA}/{KEY_FILE}"
     taken(node["args"])
