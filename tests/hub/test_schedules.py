@@ -141,7 +141,9 @@ class _Game:
                     lines = [STRANGERS[place] for place in act.pushed]
                     report = view.store.apply(lines, source="push:10.0.0.1")
                     assert not report.rejected
-                    self._pushed.update(act.pushed)
+                    # What waits is this view's own: where it could not write, whoever pushes next brings it again.
+                    if view.store.hub.standing().code != "behind":
+                        self._pushed.update(act.pushed)
                 case "follow":
                     view.store.hub.follow()
                 case "release":

@@ -290,6 +290,57 @@ def test_an_error_of_one_takes_back_what_it_did_and_nothing_of_others(begin: Cal
     assert view.store.stats().models == 1
 
 
+def test_a_view_whose_disk_is_full_adds_nothing_to_the_hub_and_follows_once_there_is_room(
+    begin: Callable[[], View], shared: SharedLog
+) -> None:
+    view, other = begin(), begin()
+    view.store.add("model", make_record("model", "tiny"))
+    writer = view.store._pool._writer
+    assert writer is not None
+    (pages,) = writer.execute("PRAGMA page_count").fetchone()
+    writer.execute(f"PRAGMA max_page_count = {pages}")
+    long = [signed(owner("x"), "model", f"m{n}", description="long " * 1_000).to_json() for n in range(60)]
+    with pytest.raises(StoreError) as raised:
+        view.store.apply(long, source="push:10.0.0.1")
+    assert raised.value.code == "disk_full"
+    assert shared.head().size == 1
+    other.store.apply(long, source="push:10.0.0.1")
+    for deed in (view.store.hub.follow, lambda: view.store.add("model", make_record("model", "more"))):
+        with pytest.raises(StoreError) as raised:
+            deed()
+        assert raised.value.code == "disk_full"
+    assert view.store.log.head().size == 1
+    writer.execute("PRAGMA max_page_count = 1000000")
+    view.store.add("model", make_record("model", "more"))
+    assert len(same_everywhere([view, other], shared)) == 62
+
+
+def test_a_thread_that_is_interrupted_leaves_what_others_wait_for_to_another(
+    begin: Callable[[], View], shared: SharedLog
+) -> None:
+    view = begin()
+    go, held = threading.Event(), threading.Event()
+
+    def interrupted(db: sqlite3.Connection) -> None:
+        db.execute("UPDATE replica SET models = 77")
+        held.set()
+        go.wait(30)
+        raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(4) as threads:
+        first = threads.submit(view.store._turns.run, interrupted)
+        held.wait(30)
+        others = [threads.submit(view.store.add, "model", make_record("model", f"m{n}")) for n in range(3)]
+        while len(view.store._turns._waiting) < 3:
+            threading.Event().wait(0.001)
+        go.set()
+        with pytest.raises(KeyboardInterrupt):
+            first.result()
+        assert len({one.result().hash for one in others}) == 3
+    assert len(same_everywhere([view], shared)) == 3
+    assert view.store.stats().models == 3
+
+
 # ---- idempotency keys ----------------------------------------------------------------------------------------------
 
 

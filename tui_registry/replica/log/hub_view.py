@@ -250,7 +250,7 @@ class HubView:
             while True:
                 # Before the shared log is looked at: what the view has, that has too.
                 row = self._expect_row()
-                head = self._asked(shared.head)
+                head = self.asked(shared.head)
                 self._expect_fit(row, head)
                 left = min(most - appended, _AT_ONCE, head.size - row.size)
                 if until is not None:
@@ -297,7 +297,7 @@ class HubView:
             return NO_CHAIN
         if head is not None and head.size == size:
             return head.chain
-        return self._asked(lambda: self._expect_shared().chain_at(size))
+        return self.asked(lambda: self._expect_shared().chain_at(size))
 
     def remake(self, progress: Callable[[int, int], None] | None = None, *, whole: bool = True) -> Remade:
         """Make the view anew from the shared log, in one transaction: after that was rewritten under a new epoch, or
@@ -312,7 +312,7 @@ class HubView:
             StoreError: as `follow`; nothing was changed.
         """
         shared = self._expect_shared()
-        head = self._asked(shared.head)
+        head = self.asked(shared.head)
         with self._pool.read() as db:
             found = db.execute("SELECT id FROM hub").fetchone()
         if found is None or found[0] != head.hub:
@@ -351,7 +351,7 @@ class HubView:
         self._expect_shared()
         with self._following:
             row = self._expect_row()
-            head = self._asked(self._expect_shared().head)
+            head = self.asked(self._expect_shared().head)
             self._expect_fit(row, head)
             stop = start + len(lines)
             ops, chain = [], row.chain
@@ -483,7 +483,8 @@ class HubView:
             raise StoreError("hub_other", f"{self._pool.path.parent} is no view of a hub any more: open it again")
         return row
 
-    def _asked(self, ask: Callable[[], T]) -> T:
+    def asked(self, ask: Callable[[], T]) -> T:
+        """What the shared log answers; an error of it is noted."""
         try:
             return ask()
         except StoreError as error:
@@ -575,7 +576,7 @@ class HubView:
         while len(ops) < count and size < _MOST_BYTES:
             at = row.size + len(ops)
             more = min(_ASKED, count - len(ops))
-            some = self._asked(lambda: shared.operations(max(0, at - 1), at + more))  # noqa: B023
+            some = self.asked(lambda: shared.operations(max(0, at - 1), at + more))  # noqa: B023
             before = row._replace(size=at, chain=ops[-1].chain) if ops else row
             ops += self._expect_on(before, some, more, shared)
             size += sum(len(op.body) for op in some)

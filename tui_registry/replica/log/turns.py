@@ -170,7 +170,7 @@ class Turns:
         shared = self._view.shared
         if op is not None or shared is None:
             return op
-        before = shared.done(key_of(once))
+        before = self._view.asked(lambda: shared.done(key_of(once)))
         if before is None:
             return None
         self._view.follow()  # another node has done it, perhaps just now
