@@ -12,7 +12,7 @@ from tests.crdt import model
 from tests.crdt.histories import OWNERS, START
 from tests.crdt.model import State
 from tests.replica.replicas import fresh_replica
-from tui_registry.datastore import DATABASE, ApplyReport, Cursor, Datastore
+from tui_registry.datastore import DATABASE, ApplyReport, Cursor, Datastore, SharedLog
 from tui_registry.errors import Json
 from tui_registry.present.pulls import SyncError
 from tui_registry.replica.log.peers import Peers
@@ -30,7 +30,7 @@ class WatchedPeers(Peers):
     """The part of a `Watched` that stores what is pulled."""
 
     def __init__(self, store: Watched, pool: Pool, clock: Callable[[], int]) -> None:
-        super().__init__(pool, clock)
+        super().__init__(pool, store._turns, clock)
         self._store = store
 
     def store_entries(self, name: str, cursor: Cursor, arrivals: Sequence[Arrival]) -> tuple[ApplyReport, Cursor]:
@@ -44,8 +44,8 @@ class Watched(Datastore):
 
     held: set[bytes]
 
-    def __init__(self, data_dir: Path, pool: Pool, clock: Callable[[], int]) -> None:
-        super().__init__(data_dir, pool, clock)
+    def __init__(self, data_dir: Path, pool: Pool, clock: Callable[[], int], shared: SharedLog | None = None) -> None:
+        super().__init__(data_dir, pool, clock, shared)
         self.peers = WatchedPeers(self, pool, clock)
 
     def apply(self, ops: Iterable[bytes | Op], *, source: str = "", keep_pending: bool = True) -> ApplyReport:

@@ -166,6 +166,38 @@ class TestStatus:
         assert is_one_sentence(cli("hub", "nodes", "--forget", "a"), "no node named 'a'")
 
 
+class TestVerify:
+    def test_a_view_of_a_former_epoch_is_made_anew(
+        self, log: PostgresLog, cli: Cli, data_dir: Path, postgres_schema: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = log.head()
+        log.rewrite(before, "ab" * 16, "test", before.size - 1, [], "0" * 64)
+        monkeypatch.delenv(VARIABLE)
+        assert cli("verify").code == 0  # by itself it is sound
+        assert cli("verify", "--hub", postgres_schema, "--json").json["repaired"]
+        assert shared_lines(log) == lines(data_dir)
+        monkeypatch.setenv(VARIABLE, postgres_schema)
+        assert cli("verify", "--json").json["repaired"] == []
+        assert cli("hub", "status").code == 0
+
+    def test_none_is_made_of_a_postgresql_that_was_put_back(
+        self, log: PostgresLog, cli: Cli, data_dir: Path, postgres_schema: str
+    ) -> None:
+        had = lines(data_dir)
+        former = log.head()
+        log.rewrite(former, "ab" * 16, "test", former.size - 1, [], "0" * 64)
+        assert cli("verify").code == 1  # it says what it did
+        now = lines(data_dir)
+        # To before the rewriting: it knows nothing of the epoch of this view.
+        with psycopg.connect(postgres_schema, autocommit=True) as db:
+            db.execute("DELETE FROM hub_epochs WHERE epoch = %s", ("ab" * 16,))
+        log.rewrite(log.head(), former.epoch, "test", 0, [(b"%032d" % n, line) for n, line in enumerate(had)], "0" * 64)
+        assert is_one_sentence(cli("verify"), "knows nothing of this view's epoch", "hub recover")
+        assert lines(data_dir) == now
+        put_back(log, postgres_schema, 2)
+        assert is_one_sentence(cli("verify"), "put back")
+
+
 class TestRecover:
     def test_what_postgresql_lost_comes_back_from_a_view(
         self, log: PostgresLog, cli: Cli, postgres_schema: str
@@ -206,6 +238,8 @@ class TestRecover:
         assert shared_lines(log) == lines(data_dir)
         assert cli("hub", "status").code == 0
         assert not [*data_dir.glob("hub-recovered*")]
+        # It is no news that the hub's key signed what this view had.
+        assert cli("history", "--elsewhere", "--json").out == ""
 
     def test_a_folder_that_is_no_view_recovers_nothing(
         self, log: PostgresLog, cli: Cli, tmp_path: Path, data_dir: Path

@@ -347,6 +347,16 @@ class TestRefused:
         tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema()"
         assert admin.execute(tables).fetchone() == (1,)
 
+    @pytest.mark.parametrize(
+        "broken", ["epoch = '../../etc'", "hub = E'\\x1b[31m'", "size = -1", "chain = 'x'", "address = ''"]
+    )
+    def test_a_head_that_nobody_of_us_wrote(
+        self, postgres_log: PostgresLog, admin: psycopg.Connection[Any], broken: str
+    ) -> None:
+        admin.execute(f"UPDATE hub_head SET {broken}".encode())
+        for what in (postgres_log.head, lambda: write(postgres_log, 1)):
+            refused(what, "hub_other", "did not write")
+
     def test_tables_of_a_later_version(self, postgres_log: PostgresLog, admin: psycopg.Connection[Any]) -> None:
         admin.execute("UPDATE hub_schema SET version = 99")
         assert postgres_log.version() == 99  # which only added something
@@ -456,6 +466,7 @@ class TestWhole:
         assert bodies(postgres_log) == [op(1)[1], op(3)[1]]
         assert postgres_log.chain_at(2) == after.chain == chained(chained(NO_CHAIN, op(1)[1]), op(3)[1])
         assert [epoch.epoch for epoch in postgres_log.epochs()] == [before.epoch, after.epoch]
+        assert [postgres_log.had_epoch(epoch) for epoch in (before.epoch, after.epoch, "0" * 32)] == [True, True, False]
         refused(lambda: postgres_log.rewrite(before, "cd" * 16, "purge", 0, [], FP), "hub_busy", "meanwhile")
         assert postgres_log.head() == after
 

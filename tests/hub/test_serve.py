@@ -3,8 +3,11 @@ processes and PostgreSQL."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -15,9 +18,13 @@ from tests.hub.nodes import TOKEN, begun, with_key
 from tests.hub.test_balancer import BODY, served
 from tests.node.conftest import refused
 from tests.seeds import make_record
-from tests.sync.logs import ALICE, BOB
+from tests.sync.logs import ALICE, BOB, bodies, roots
+from tui_registry.cli.exchange import _catch_up, _opened
+from tui_registry.cli.parser import build_parser
 from tui_registry.datastore import Datastore
 from tui_registry.hub.postgres import connect
+from tui_registry.sync import publish
+from tui_registry.sync.bounds import TILE_OPS
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +128,28 @@ def test_a_token_of_a_views_folder_is_one_of_the_hub(cli: Cli, folder: Path, fil
         assert cli("--data-dir", str(folder), "token", "revoke", "new", *named).code == 0
         assert "new" not in {one.token.name for one in log.tokens.all()}
         assert view.tokens.find(made.out.strip().encode()) is None
+
+
+def test_a_node_begins_with_the_tiles_of_the_hubs_store(
+    postgres: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with begun(postgres) as dsn, ExitStack() as stack:
+        log = stack.enter_context(closing(connect(dsn)))
+        with Datastore.open(with_key(tmp_path / "first"), hub=log) as first:
+            first.apply(bodies(roots(BOB, TILE_OPS + 3)))
+            publish(first, tmp_path / "store")
+        serve_files = partial(SimpleHTTPRequestHandler, directory=tmp_path / "store")
+        server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), serve_files))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        stack.callback(server.shutdown)
+        log.store = f"http://127.0.0.1:{server.server_port}"
+        line = ["--data-dir", str(with_key(tmp_path / "second")), "serve", "--hub", dsn]
+        args = build_parser(line).parse_args(line)
+        second, following = stack.enter_context(_opened(args, dsn, None))
+        assert following is not None
+        _catch_up(args, second, following.shared)
+        assert second.log.head().size == TILE_OPS + 3
+        assert f"{TILE_OPS} operations came from the hub's store" in capfd.readouterr().err
 
 
 def test_what_does_not_go_together_is_said(cli: Cli, file: Path, tmp_path: Path) -> None:

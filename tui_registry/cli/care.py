@@ -52,7 +52,9 @@ def verify(args: Namespace) -> int:
         return _verify_faces(args.faces, as_json=args.json)
     if args.ops is not None:
         return _verify_file(args.ops, as_json=args.json)
-    with open_registry(args) as datastore, progress_bar("checked") as show:
+    from tui_registry.cli.hub import open_with_hub
+
+    with open_with_hub(args) as datastore, progress_bar("checked") as show:
         found = datastore.verify(show)
     if args.json:
         out_json(

@@ -963,6 +963,7 @@ def _verify(parser: ArgumentParser) -> None:
     parser.add_argument("--ops", metavar="FILE", help=ops)
     faces = "check a file of proofs that a key has two faces, or - for stdin; no replica is needed"
     parser.add_argument("--faces", metavar="FILE", help=faces)
+    _hub_named(parser)
     _json(parser, "print what was found as a JSON object")
 
 
@@ -1712,6 +1713,8 @@ _TABLE = (
         description=(
             "Check every stored operation again, signature and rules, and rebuild what is derived from them: the\n"
             "current records and the search index. What does not pass is taken out of the log.\n"
+            "The view of a hub is compared with the hub's log instead, where that is named, and made anew from it\n"
+            "where they differ.\n"
             "\n"
             "With --ops it checks a file that 'export --ops' wrote, without a replica: spelling, hashes, signatures,\n"
             "and that each operation builds on those before it. That proves who wrote it and that nothing was\n"

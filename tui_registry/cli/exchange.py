@@ -39,6 +39,7 @@ from tui_registry.cli.registry import (
     write_file,
 )
 from tui_registry.datastore import DATABASE, StoreError
+from tui_registry.errors import RegistryError
 from tui_registry.settings import data_dir, load_settings
 from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_bytes
 
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from tui_registry.datastore import ApplyReport, Datastore, Faces, HubStanding, Peer, Shared
-    from tui_registry.errors import Json, RegistryError
+    from tui_registry.errors import Json
     from tui_registry.hub.postgres import PostgresLog
     from tui_registry.node import Address
     from tui_registry.node.following import Following
@@ -190,7 +191,7 @@ def serve(args: Namespace) -> int:
             tell_elsewhere(datastore, before, in_full=False)
         # What they say of the replica is found out now: where others answer, none is open here.
         expect_hub(datastore, following)
-        if following is not None:
+        if following is not None and args.workers == 1:
             _catch_up(args, datastore, following.shared)
         who, why_not, unsigned = datastore.address, datastore.why_read_only, datastore.log.why_unsigned()
         if following is not None and args.read_only:
@@ -221,6 +222,8 @@ def serve(args: Namespace) -> int:
 
         if args.workers > 1:
             alone.close()
+            if dsn is not None:
+                _catch_up_aside(args, dsn)
             serve_by_workers(
                 opened,
                 args.workers,
@@ -342,6 +345,23 @@ def _catch_up(args: Namespace, datastore: Datastore, shared: PostgresLog) -> Non
         note(f"{plural(begun.from_store, 'operation')} came from the hub's store")
     if begun.why:
         note(begun.why)
+
+
+def _catch_up_aside(args: Namespace, dsn: str) -> None:
+    """`_catch_up` in a process of its own: what reads a store has threads that nothing ends, and this process is to
+    begin others."""
+    from multiprocessing import get_context
+
+    def work() -> None:
+        with suppress(RegistryError), _opened(args, dsn, None) as (datastore, following):
+            if following is not None:
+                _catch_up(args, datastore, following.shared)
+
+    sys.stdout.flush()
+    sys.stderr.flush()
+    process = get_context("fork").Process(target=work, daemon=True)
+    process.start()
+    process.join()
 
 
 @contextmanager

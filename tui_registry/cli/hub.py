@@ -24,6 +24,7 @@ from tui_registry.cli.output import (
     progress_bar,
     terminal_width,
 )
+from tui_registry.cli.registry import open_registry
 from tui_registry.datastore import DATABASE, Datastore, StoreError
 from tui_registry.errors import RegistryError
 from tui_registry.settings import data_dir
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from tui_registry.hub.admin import HubStatus
     from tui_registry.hub.postgres import Node, PostgresLog
     from tui_registry.sync.publishing import Published
+
+
+HUB_VARIABLE = "TUI_REGISTRY_HUB"
 
 
 def hub(args: Namespace) -> int:
@@ -78,6 +82,34 @@ def hub_log(args: Namespace) -> Iterator[PostgresLog]:
         if args.hub is not None and log.names_password:
             note("warning: others on this machine can see the password on this line: put it into a file (--hub-file)")
         yield log
+
+
+@contextmanager
+def open_with_hub(args: Namespace) -> Iterator[Datastore]:
+    """The replica that a line means; with its hub where it is a view, and a hub is named.
+
+    Raises:
+        StoreError: `hub_other`: what is named is not the hub whose view it is, or PostgreSQL was put back to an older
+            copy, which no view is made of before somebody says so; as of `hub_log`.
+    """
+    datastore = open_registry(args)
+    if datastore.hub.id is None or not is_named(args):
+        with datastore:
+            yield datastore
+        return
+    with closing(datastore), hub_log(args) as log:
+        from tui_registry.hub.admin import view_of
+
+        stands = view_of(datastore, log, log.head())
+    if stands.code in ("restored", "other"):
+        raise StoreError("hub_other", stands.sentence)
+    with hub_log(args) as log, Datastore.open(args.data_dir, hub=log) as datastore:
+        yield datastore
+
+
+def is_named(args: Namespace) -> bool:
+    """Whether a line says which hub is meant."""
+    return args.hub is not None or args.hub_file is not None or bool(os.environ.get(HUB_VARIABLE, "").strip())
 
 
 # The verbs

@@ -7,7 +7,7 @@ new epoch: views are made anew then, and whoever pulls reads the log anew.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
@@ -165,19 +165,14 @@ def begin(
 def look(log: PostgresLog, datastore: Datastore | None = None) -> HubStatus:
     """How a hub is, and a folder that may be its view. Nothing is written."""
     head = log.head()
-    epochs = log.epochs()
-    view = None if datastore is None else view_of(datastore, log, head, {epoch.epoch for epoch in epochs})
+    view = None if datastore is None else view_of(datastore, log, head)
     tables = log.version()
     assert tables is not None  # or there were no head
-    return HubStatus(log.name, head, tables, log.store, log.holder(LEASE), epochs, log.nodes.all(), view)
+    return HubStatus(log.name, head, tables, log.store, log.holder(LEASE), log.epochs(), log.nodes.all(), view)
 
 
-def view_of(datastore: Datastore, log: PostgresLog, head: SharedHead, epochs: Collection[str]) -> ViewStatus:
-    """How a folder stands to a hub, by its end: whether all of it is the same, `chain_of_view` tells.
-
-    Args:
-        epochs: that the shared log has, and had.
-    """
+def view_of(datastore: Datastore, log: PostgresLog, head: SharedHead) -> ViewStatus:
+    """How a folder stands to a hub, by its end: whether all of it is the same, `chain_of_view` tells."""
     known, own = datastore.hub.id, datastore.log.head(make_key=False)
 
     def told(code: str, sentence: str = "") -> ViewStatus:
@@ -188,7 +183,7 @@ def view_of(datastore: Datastore, log: PostgresLog, head: SharedHead, epochs: Co
     if known != head.hub:
         return told("other", f"this folder is a view of another hub ({known[:8]}): name that one, or another folder")
     if own.epoch != head.epoch:
-        if own.epoch in epochs:
+        if log.had_epoch(own.epoch):
             return told(
                 "other_epoch", "the hub's log was rewritten since: 'verify' makes this view anew from the shared log"
             )
@@ -275,8 +270,11 @@ def recover_by_epoch(
     log.renew_epoch(head, epoch, "recovered", lost=own.epoch)
     try:
         datastore.hub.remake(progress)
+        unknown = datastore.elsewhere.count()
         if lost:
             datastore.apply(lost, source="recovered")
+        if not unknown:
+            datastore.elsewhere.acknowledge()  # the hub's own nodes signed them
     except StoreError as error:
         if lost:
             shown = safe_text(str(kept), 200)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import selectors
 import socket
@@ -366,14 +367,18 @@ class PostgresLog:
             return head._replace(rules=rules)
 
     def epochs(self) -> list[Epoch]:
-        """The epochs that the log had, the last one last. A view of one that is not among them is another log's, or of
-        a time that PostgreSQL, put back to an older copy, knows nothing of."""
+        """The epochs that the log had, the last one last."""
         rows = self.ask(
             lambda db: db.all(
                 "SELECT epoch, CAST(extract(epoch FROM began_at) AS bigint), why, size FROM hub_epochs ORDER BY number"
             )
         )
         return [Epoch(*row) for row in rows]
+
+    def had_epoch(self, epoch: str) -> bool:
+        """Whether the log had that epoch. A view of one that it had can be made anew: the log was rewritten since. One
+        that it had not is of a time that PostgreSQL, put back to an older copy, knows nothing of, or of another log."""
+        return bool(self.ask(lambda db: db.all("SELECT 1 FROM hub_epochs WHERE epoch = %s", (epoch,))))
 
     @property
     def store(self) -> str:
@@ -550,7 +555,14 @@ class PostgresLog:
     def _head_of(self, row: TupleRow) -> SharedHead:
         hub, epoch, size, fingerprint, end, rules, address, least = row
         self._expect_known(least)
-        return SharedHead(hub, epoch, size, fingerprint, bytes(end), rules, address)
+        head = SharedHead(hub, epoch, size, fingerprint, bytes(end), rules, address)
+        # An epoch becomes a part of files' names.
+        spelt = f"{hub} {epoch} {fingerprint} {address} {head.chain.hex()}"
+        if not _HEAD_SPELT(spelt) or size < 0:
+            raise StoreError(
+                "hub_other", f"{self.name} has a hub_head that this program did not write: look at it there"
+            )
+        return head
 
     def _said(self, error: psycopg.Error) -> StoreError:
         """An error of PostgreSQL, in words."""
@@ -900,6 +912,7 @@ _BOUNDED: Final = (
 _BEGIN: Final = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_BOUNDED}"
 _BEGIN_READING: Final = f"BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; {_BOUNDED}"
 _BEGIN_BULK: Final = f"{_BEGIN}; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = '60s'"
+_HEAD_SPELT: Final = re.compile(r"[0-9a-f]{32} [0-9a-f]{32} [0-9a-f]{64} [0-9a-f]{40} [0-9a-f]{64}").fullmatch
 _HEAD: Final = (
     "SELECT h.hub, h.epoch, h.size, h.fingerprint, h.chain, h.rules, h.address, s.least "
     f"FROM hub_head h JOIN hub_schema s ON s.product = '{_PRODUCT}'"

@@ -438,6 +438,8 @@ class _Readiness:
         if self._hub is not None and not (standing := self._datastore.hub.standing()).is_ready:
             # Its sentence is in the node's own output: it may name machines.
             found.append(_Hindrance(standing.code, f"the node does not follow its hub ({standing.code})"))
+        if self._hub is not None and self._datastore.key.known != self._datastore.hub.address:
+            found.append(_Hindrance("hub_key", "the node signs with another key than the other nodes of its hub"))
         room = free_bytes(self._datastore.data_dir) or 0
         if room < _SPARE and not self._datastore.why_read_only:
             found.append(_Hindrance("disk", f"the disk has {size_bytes(room)} left"))
