@@ -334,7 +334,7 @@ def test_a_node_makes_its_view_anew_where_the_log_was_rewritten_and_not_where_it
         while (ready := node.reader.get("/health/ready")).status_code == 200:
             pass
         (reason,) = refused(ready, 503, "not_ready")["reasons"]
-        assert reason["code"] == "other_epoch"
+        assert reason["code"] == "restored"
         assert latest(node)["epoch"] == "ab" * 16
 
 

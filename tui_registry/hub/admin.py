@@ -264,7 +264,7 @@ def recover_by_epoch(
     if dry_run:
         return Recovered(head, 0, len(lost), "")
     epoch = token_hex(16)
-    log.renew_epoch(head, epoch, _RECOVERED)
+    log.renew_epoch(head, epoch, _RECOVERED, lost=own.epoch)
     _make_anew(datastore, lost, progress)
     return Recovered(log.head(), 0, len(lost), epoch)
 
