@@ -132,10 +132,10 @@ def begin(
             product's, or the replica has operations that nobody said are to be kept. As of `PostgresLog`. Nothing was
             written.
     """
-    datastore.expect_writable()
     known = datastore.hub.id
     if known is not None:
         raise StoreError("hub_view", f"this folder is a view of the hub {known[:8]} already: name another one")
+    datastore.expect_writable()
     head = datastore.log.head()
     if head.size and not keep:
         raise StoreError(
