@@ -156,31 +156,29 @@ class Following:
 
     # What is waited for, in the event loop
 
-    async def reach(self, epoch: str, size: int, *, patiently: bool = True) -> bool:
+    async def reach(self, epoch: str, size: int) -> bool:
         """Follow until so many operations are here, for 2 s at most; whether they are. False where the shared log has
         not so many, or is of another epoch.
 
-        Args:
-            patiently: who asks has to come back where that cannot be found out; False: it is as if there were none.
-
         Raises:
-            NodeError: `hub_behind` (503).
+            NodeError: `hub_behind` (503): that could not be found out.
         """
-        wanted = Place(epoch, size)
-        found = await self._followed(wanted)
+        found = await self._followed(Place(epoch, size))
         if found is None:
-            if not patiently:
-                return False
-            raise NodeError(
-                "hub_behind",
-                "another node of this hub may have told of this, which is not here yet, and the log that they share "
-                "could not be followed just now: try again in 2 s",
-                headers={"retry-after": "2"},
-            )
+            raise _behind()
         return found
 
-    async def renewed(self) -> None:
-        """Follow to the end of the shared log as it is now, for 2 s at most, and as far as it can be reached."""
+    async def reach_end(self) -> None:
+        """Follow to the end of the shared log as it is now, for 2 s at most.
+
+        Raises:
+            NodeError: `hub_behind` (503): it was not reached.
+        """
+        if not await self._followed(None):
+            raise _behind()
+
+    async def follow_once(self) -> None:
+        """Follow, as far as that goes."""
         await self._followed(None)
 
     def seen(self) -> HubSeen:
@@ -415,6 +413,15 @@ class Following:
             standing = self._datastore.hub.standing()
             self._is_listed = True
             self.shared.nodes.say(self.name, tui_registry.__version__, RULES_VERSION, standing.size, standing.code)
+
+
+def _behind() -> NodeError:
+    return NodeError(
+        "hub_behind",
+        "another node of this hub may have told of more than is here, and the log that they share could not be "
+        "followed just now: try again in 2 s",
+        headers={"retry-after": "2"},
+    )
 
 
 class _Waiting:
