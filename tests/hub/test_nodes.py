@@ -348,7 +348,7 @@ def test_a_node_makes_its_view_anew_where_the_log_was_rewritten_and_not_where_it
             pass
         (reason,) = refused(ready, 503, "not_ready")["reasons"]
         assert reason["code"] == "restored"
-        assert latest(node)["epoch"] == "ab" * 16
+        assert told(node).json()["epoch"] == "ab" * 16
 
 
 def test_an_outcome_that_nobody_knows_is_answered_with_its_hash_and_when_to_ask_again() -> None:
