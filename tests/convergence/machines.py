@@ -72,6 +72,18 @@ class Shown(NamedTuple):
         return cls(heads, listed, state.pending)
 
 
+def shown_by(store: Datastore) -> Shown:
+    """What a replica makes of what was stored in it."""
+    with store._pool.read() as db:
+        heads = {digest.hex() for (digest,) in db.execute("SELECT hash FROM ops WHERE is_head = 1")}
+        found = db.execute(
+            "SELECT c.id, o.hash, c.live_heads FROM catalogue c JOIN ops o USING (idx) UNION ALL "
+            "SELECT k.id, o.hash, m.live_heads FROM manifests m JOIN keys k USING (rid) JOIN ops o USING (idx)"
+        )
+        listed = {key.hex(): (digest.hex(), live) for key, digest, live in found}
+        return Shown(heads, listed, {body for (body,) in db.execute("SELECT body FROM pending")})
+
+
 class Machine:
     """One replica, and the clock beside it."""
 
@@ -109,14 +121,7 @@ class Machine:
 
     def shown(self) -> Shown:
         """What the replica makes of what was stored in it."""
-        with self.store._pool.read() as db:
-            heads = {digest.hex() for (digest,) in db.execute("SELECT hash FROM ops WHERE is_head = 1")}
-            found = db.execute(
-                "SELECT c.id, o.hash, c.live_heads FROM catalogue c JOIN ops o USING (idx) UNION ALL "
-                "SELECT k.id, o.hash, m.live_heads FROM manifests m JOIN keys k USING (rid) JOIN ops o USING (idx)"
-            )
-            listed = {key.hex(): (digest.hex(), live) for key, digest, live in found}
-            return Shown(heads, listed, {body for (body,) in db.execute("SELECT body FROM pending")})
+        return shown_by(self.store)
 
     def restart(self) -> None:
         image, held = self._closed()

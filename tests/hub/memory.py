@@ -33,6 +33,7 @@ class MemoryLog:
         self._patience = patience
         self._lock = threading.Lock()
         self.head_now = SharedHead(hub, epoch, 0, "0" * 64, NO_CHAIN, 1, HUB_KEY.address)
+        self.epochs = {epoch}
         self.ops: list[SharedOp] = []
         self.done_once: dict[bytes, DoneOnce] = {}
 
@@ -46,6 +47,9 @@ class MemoryLog:
         if size == 0:
             return NO_CHAIN
         return self.ops[size - 1].chain if size <= len(self.ops) else None
+
+    def had_epoch(self, epoch: str) -> bool:
+        return epoch in self.epochs
 
     def done(self, key: bytes) -> DoneOnce | None:
         return self.done_once.get(key)
@@ -75,6 +79,7 @@ class MemoryLog:
         """Keep other operations, under another epoch."""
         self.put_back(0)
         self.head_now = self.head_now._replace(epoch=epoch)
+        self.epochs.add(epoch)
         total = sum(int.from_bytes(digest, "big") for digest, _ in bodies) % 2**256
         self.write(bodies, f"{total:064x}", ())
 
@@ -150,6 +155,10 @@ class Shaky:
     def chain_at(self, size: int) -> bytes | None:
         self._come("operations")
         return self.inner.chain_at(size)
+
+    def had_epoch(self, epoch: str) -> bool:
+        self._come("operations")
+        return self.inner.had_epoch(epoch)
 
     def done(self, key: bytes) -> DoneOnce | None:
         self._come("operations")

@@ -97,6 +97,20 @@ def test_a_log_rewritten_under_another_epoch_is_followed_once_the_view_is_made_a
     assert view.store.verify().sound
 
 
+def test_a_log_put_back_to_before_it_was_rewritten_takes_nothing_of_a_view(view: View, shared: MemoryLog) -> None:
+    """It is of the epoch before, as is a log that was rewritten since: only that one knows what it was called."""
+    before, ops = shared.head_now.epoch, [(op.hash, op.body) for op in shared.ops]
+    shared.rewrite("c" * 32, ops)
+    view.store.hub.remake()
+    view.store.add("model", make_record("model", "since"))
+    shared.rewrite(before, ops)
+    shared.epochs = {before}
+    assert refused(view.store.hub.follow) == "hub_other"
+    assert view.store.hub.standing().code == "restored"
+    assert refused(view.store.verify) == "hub_other"
+    assert view.store.log.head().size == len(ops) + 1
+
+
 def test_another_epoch_that_begins_as_the_view_does_needs_no_making_anew(view: View, shared: MemoryLog) -> None:
     shared.rewrite("c" * 32, [(op.hash, op.body) for op in shared.ops])
     assert refused(view.store.hub.follow) == "hub_other"
@@ -232,6 +246,7 @@ def test_a_replica_becomes_a_hub_by_its_chain_and_one_of_its_own_again(tmp_path:
         ops = operations(own)
         shared.rewrite(head.epoch, ops)
         assert own.hub.chain_of_view() == shared.head().chain
+        assert refused(own.hub.follow) == refused(own.hub.remake) == "no_hub"
         assert refused(lambda: own.hub.bind(shared.head()._replace(chain=b"\0" * 32))) == "hub_other"
         assert own.hub.id is None
         own.hub.bind(shared.head())

@@ -328,6 +328,29 @@ def test_a_node_whose_hub_was_put_back_is_not_ready_and_says_no_more_than_that(p
         assert (latest(node)["epoch"], told(node).json()["epoch"]) == (epoch, epoch)
 
 
+def test_a_node_makes_its_view_anew_where_the_log_was_rewritten_and_not_where_it_was_put_back(
+    postgres: str, tmp_path: Path
+) -> None:
+    with begun(postgres) as dsn, node_of(dsn, tmp_path / "node") as node, psycopg.connect(dsn, autocommit=True) as db:
+        for name in ("first", "second"):
+            written(node, name)
+        before = node.shared.head()
+        first, second = node.shared.operations(0, 2)
+        node.shared.rewrite(before, "ab" * 16, "test", 1, [], first.hash.hex())
+        while node.reader.get("/health/ready").status_code == 503 or latest(node)["epoch"] == before.epoch:
+            pass
+        assert (latest(node)["epoch"], latest(node)["size"]) == ("ab" * 16, 1)
+        written(node, "third")
+        # As a copy of before the rewriting is: it knows nothing of that epoch.
+        db.execute("DELETE FROM hub_epochs WHERE epoch = %s", ("ab" * 16,))
+        node.shared.rewrite(node.shared.head(), before.epoch, "test", 1, [second[1:3]], before.fingerprint)
+        while (ready := node.reader.get("/health/ready")).status_code == 200:
+            pass
+        (reason,) = refused(ready, 503, "not_ready")["reasons"]
+        assert reason["code"] == "restored"
+        assert told(node).json()["epoch"] == "ab" * 16
+
+
 def test_an_outcome_that_nobody_knows_is_answered_with_its_hash_and_when_to_ask_again() -> None:
     answer = of_error(StoreError("outcome_unknown", f"it is not known whether operation {'ab' * 32} was written"))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")

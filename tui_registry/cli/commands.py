@@ -22,7 +22,7 @@ REFUSED_SHOWN = 200
 SHELLS = ("bash", "zsh", "fish")
 
 # What `help` prints beside the help of commands: the topic, and the page of the package.
-PAGES = {"json": "json.md", "operate": "operate.md", "protocol": "protocol.md", "trust": "trust.md"}
+PAGES = {"hubs": "hub.md", "json": "json.md", "operate": "operate.md", "protocol": "protocol.md", "trust": "trust.md"}
 
 
 class Command(NamedTuple):

@@ -279,6 +279,8 @@ class PostgresLog:
         operations: Iterable[tuple[bytes, bytes]],
         fingerprint: str,
         progress: Callable[[int], None] | None = None,
+        *,
+        lost: str = "",
     ) -> SharedHead:
         """Put other operations in the place of those behind the first `keep`, under another epoch, all in one
         transaction. Nobody takes a turn meanwhile.
@@ -287,6 +289,7 @@ class PostgresLog:
             expected: the head that this is about.
             why: for those who look at the hub's epochs.
             fingerprint: of the log as it is then.
+            lost: an epoch that the log had, if it knows nothing of it: it is taken for one before this, too.
 
         Raises:
             StoreError: `hub_busy`: the log has another head by now; nothing was written.
@@ -301,6 +304,8 @@ class PostgresLog:
                 db.run("DELETE FROM hub_log WHERE idx >= %s", (keep,))
                 size, end = _copy(db, keep, start, operations, progress)
                 _set_head(db, epoch, size, fingerprint, end)
+                if lost and not db.all("SELECT 1 FROM hub_epochs WHERE epoch = %s", (lost,)):
+                    _note_epoch(db, lost, "lost", size)
                 _note_epoch(db, epoch, why, size)
                 self._notify(db, head.hub, size)
             self._commit(db)
@@ -349,9 +354,9 @@ class PostgresLog:
             self._commit(db)
             return head._replace(hub=hub, epoch=epoch)
 
-    def renew_epoch(self, expected: SharedHead, epoch: str, why: str) -> SharedHead:
-        """Give the log another epoch as it is. Errors as of `rewrite`."""
-        return self.rewrite(expected, epoch, why, expected.size, (), expected.fingerprint)
+    def renew_epoch(self, expected: SharedHead, epoch: str, why: str, *, lost: str = "") -> SharedHead:
+        """Give the log another epoch as it is. Arguments and errors as of `rewrite`."""
+        return self.rewrite(expected, epoch, why, expected.size, (), expected.fingerprint, lost=lost)
 
     def raise_rules(self, rules: int) -> SharedHead:
         """Let only programs follow that know these rules."""

@@ -28,7 +28,7 @@ from tui_registry.node.watch import Counts, add
 from tui_registry.records.schema import RULES_VERSION
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import HubStanding
+    from tui_registry.datastore import Followed, HubStanding
     from tui_registry.hub.postgres import PostgresLog
 
 _log = logging.getLogger("tui_registry.node")
@@ -315,9 +315,8 @@ class Following:
         Args:
             waiting: who began to wait before.
         """
-        hub = self._datastore.hub
         while not self._closing:
-            followed = hub.follow()
+            followed = self._come_on()
             if followed.appended or self._changes is None:
                 self._look()
             is_at_end = followed.size >= followed.shared_size
@@ -330,6 +329,25 @@ class Following:
             if is_at_end or not followed.appended:
                 break
         self._look()
+
+    def _come_on(self) -> Followed:
+        """Follow; from the beginning where the hub's log was rewritten since (`hub purge`, `hub rewrite`). Where
+        PostgreSQL knows nothing of this view's epoch, it was put back to before that, and nobody follows it there.
+
+        Raises:
+            StoreError: as `Datastore.hub.follow`.
+        """
+        hub = self._datastore.hub
+        try:
+            return hub.follow()
+        except StoreError:
+            if hub.standing().code != "other_epoch":
+                raise
+            from tui_registry.hub.admin import rejoin
+
+            if not rejoin(self._datastore, self.shared, offers=not self._only_reads):
+                raise
+        return hub.follow()
 
     def _look(self) -> None:
         """See what the view has, whoever wrote it."""

@@ -472,6 +472,8 @@ class HubView:
 
     def _expect_shared(self) -> SharedLog:
         if self.shared is None:
+            if self.id is None:
+                raise StoreError("no_hub", f"{self._pool.path.parent} is a replica of its own, and follows no hub")
             raise view_error("open it with --hub for that")
         return self.shared
 
@@ -512,6 +514,13 @@ class HubView:
         if head.rules > RULES_VERSION:
             return self._refused("newer", self._newer(head), row, head)
         if row.epoch != head.epoch:
+            try:
+                is_known = self._expect_shared().had_epoch(row.epoch)
+            except StoreError as error:
+                self.noted(error)
+                return error
+            if not is_known:
+                return self._restored(row, head, "knows nothing of the epoch that this view is of")
             sentence = (
                 "the hub's log was written anew, under another epoch, and this view is of the one before: "
                 "`tui-registry verify` makes it anew"

@@ -134,6 +134,10 @@ class SharedLog(Protocol):
     def chain_at(self, size: int) -> bytes | None:
         """The chain of the first `size` operations; None where there are not so many."""
 
+    def had_epoch(self, epoch: str) -> bool:
+        """Whether the log is of that epoch, or was before it was rewritten. Whoever keeps it knows nothing of one that
+        began after the copy was made which was put back."""
+
     def done(self, key: bytes) -> DoneOnce | None:
         """What came of a request that was done within a day, without a lock."""
 
