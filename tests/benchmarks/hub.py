@@ -195,8 +195,8 @@ def _pushed(fleet: Fleet, each: int = 512, pushes: int = 8) -> None:
     lines = op_lines(each * pushes)
     caller = http.client.HTTPConnection("127.0.0.1", fleet.nodes[0].port, timeout=60)
     began = time.perf_counter()
-    for start in range(0, len(lines), each):
-        content = b"".join(line + b"\n" for line in lines[start : start + each])
+    for first in range(0, len(lines), each):
+        content = b"".join(line + b"\n" for line in lines[first : first + each])
         caller.request("POST", "/sync/ops", content, {"authorization": f"Bearer {fleet.token}"})
         answer = caller.getresponse()
         assert json.loads(answer.read())["applied"] == each
