@@ -83,7 +83,7 @@ from tui_registry.replica.log.versions import (
 )
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
-from tui_registry.replica.store.tables import prepare
+from tui_registry.replica.store.tables import expect_own, prepare
 from tui_registry.replica.unshared import (
     TOKEN_FILE as TOKEN_FILE,
     TOKEN_SCOPES as TOKEN_SCOPES,
@@ -428,9 +428,12 @@ class Datastore:
         """See to it that the replica can be written, before something is asked or fetched that would be lost.
 
         Raises:
-            StoreError: `read_only` or `disk_full`: why it cannot be, and what to do.
+            StoreError: `read_only`, `disk_full` or `hub_view`: why it cannot be, and what to do.
         """
         self._pool.expect_writable()
+        if self.hub.shared is None:
+            with self._pool.read() as db:
+                expect_own(db)
 
     def now(self) -> int:
         """Unix seconds, by the clock that this replica was opened with."""

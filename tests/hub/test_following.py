@@ -170,6 +170,7 @@ def test_a_folder_that_bears_a_hubs_id_is_read_without_the_hub_and_nothing_else(
             lambda: alone.purge(owner=owner("stranger").address),
             lambda: alone.purge(peer="push:10.0.0.1"),
             alone.log.renew_epoch,
+            alone.expect_writable,
             alone.mark.share,
             lambda: publish(alone, tmp_path / "published"),
             alone.hub.follow,
@@ -245,6 +246,7 @@ def test_a_replica_becomes_a_hub_by_its_chain_and_one_of_its_own_again(tmp_path:
         ops = operations(own)
         shared.rewrite(head.epoch, ops)
         assert own.hub.chain_of_view() == shared.head().chain
+        assert refused(own.hub.follow) == refused(own.hub.remake) == "no_hub"
         assert refused(lambda: own.hub.bind(shared.head()._replace(chain=b"\0" * 32))) == "hub_other"
         assert own.hub.id is None
         own.hub.bind(shared.head())

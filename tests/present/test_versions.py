@@ -57,6 +57,10 @@ def test_versions_are_called_by_letters(place: int, called: str) -> None:
         (Origin(actor="a" * 40), "written 3 d ago by the lab, arrived from hub 2 d ago"),
         (Origin(mine=True, source="file"), "written 3 d ago by you, arrived from a file 2 d ago"),
         (
+            Origin(mine=True, source="hub:1f2e3d4c"),
+            "written 3 d ago by you, arrived from another node of the hub 2 d ago",
+        ),
+        (
             Origin(mine=True, source="push:192.0.2.7"),
             "written 3 d ago by you, pushed from 192.0.2.7 2 d ago",
         ),

@@ -17,7 +17,8 @@ class FirstSeen(NamedTuple):
 
     Attributes:
         arrived_at: Unix seconds; None for operations of before version 0.2.
-        source: a peer's name, `file`, or `push:` and an address; None for what was written here.
+        source: a peer's name, `file`, `push:` and an address, or `hub:` and how a hub's id begins for what its log
+            brought; None for what was written here.
         batch: the writes of this replica that belong together have one number; None for all others.
     """
 

@@ -315,8 +315,10 @@ class HubView:
         head = self.asked(shared.head)
         with self._pool.read() as db:
             found = db.execute("SELECT id FROM hub").fetchone()
-        if found is None or found[0] != head.hub:
-            raise _other_hub("no hub" if found is None else found[0], head.hub)
+        if found is None:
+            raise self._no_view()
+        if found[0] != head.hub:
+            raise _other_hub(found[0], head.hub)
         if head.rules > RULES_VERSION:
             raise self._newer(head)
         if not whole and (row := self._expect_row()).chain == self.chain_there(row.size, head):
@@ -397,7 +399,11 @@ class HubView:
             while len(sizes) > 1 and sizes[1][0] <= until:
                 sizes.popleft()
             size = sizes[0][1]
-        return self._signed_head(size)
+        head = self._signed_head(size)
+        if head.size < size:  # another process has made the view anew
+            with self._guard:
+                self._sizes = deque([(float("-inf"), head.size)])
+        return head
 
     # For turns, inside their transactions
 
@@ -466,6 +472,8 @@ class HubView:
 
     def _expect_shared(self) -> SharedLog:
         if self.shared is None:
+            if self.id is None:
+                raise StoreError("no_hub", f"{self._pool.path.parent} is a replica of its own, and follows no hub")
             raise view_error("open it with --hub for that")
         return self.shared
 
@@ -480,8 +488,11 @@ class HubView:
     def _row(self, db: sqlite3.Connection) -> ViewRow:
         row = read_row(db)
         if row is None:
-            raise StoreError("hub_other", f"{self._pool.path.parent} is no view of a hub any more: open it again")
+            raise self._no_view()
         return row
+
+    def _no_view(self) -> StoreError:
+        return StoreError("hub_other", f"{self._pool.path.parent} is no view of a hub any more: open it again")
 
     def asked(self, ask: Callable[[], T]) -> T:
         """What the shared log answers; an error of it is noted."""

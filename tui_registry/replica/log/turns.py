@@ -277,7 +277,8 @@ class Turns:
                 self._waiting.clear()
         for deed in turn.deeds:
             if not deed.is_over:
-                deed.fail(error)
+                # Each raises its own, in its own thread.
+                deed.fail(StoreError(error.code, error.sentence) if type(error) is StoreError else error)
 
     def _interrupted(self, turn: _Turn) -> None:
         """This thread is to end: what it was about is for another one, but for what may have been written."""
