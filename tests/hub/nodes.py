@@ -90,13 +90,15 @@ class Clock:
 
 @dataclass(frozen=True)
 class Node:
-    """A node of the hub: its view, its line to PostgreSQL, its clock, and clients without a token and with one."""
+    """A node of the hub: its view, its line to PostgreSQL, its clock, the standings that it said it has, and clients
+    without a token and with one."""
 
     store: Datastore
     shared: PostgresLog
     line: Line
     clock: Clock
     following: Following
+    said: list[str]
     address: Address
     reader: httpx.Client
     writer: httpx.Client
@@ -143,11 +145,13 @@ def node_of(dsn: str, folder: Path, *, ahead: int = 0) -> Iterator[Node]:
         shared = stack.enter_context(closing(connect(by_line)))
         seconds, clock = count(now() + ahead), Clock()
         store = stack.enter_context(Datastore.open(with_key(folder), clock=lambda: next(seconds), hub=shared))
-        following = stack.enter_context(Following(store, shared, clock=clock))
+        said: list[str] = []
+        following = Following(store, shared, clock=clock, says=lambda standing: said.append(standing.code))
+        stack.enter_context(following)
         address = stack.enter_context(running(store, accept_ops=True, hub=following))
         reader, writer = stack.enter_context(client(address)), stack.enter_context(client(address))
         writer.headers["authorization"] = f"Bearer {TOKEN}"
-        yield Node(store, shared, line, clock, following, address, reader, writer)
+        yield Node(store, shared, line, clock, following, said, address, reader, writer)
 
 
 def written(node: Node, name: str, **headers: str) -> dict[str, Any]:

@@ -174,7 +174,10 @@ class TestVerify:
         log.rewrite(before, "ab" * 16, "test", before.size - 1, [], "0" * 64)
         monkeypatch.delenv(VARIABLE)
         assert cli("verify").code == 0  # by itself it is sound
-        assert cli("verify", "--hub", postgres_schema, "--json").json["repaired"]
+        assert cli("hub", "status", "--hub", postgres_schema, "--json").json["view"]["code"] == "other_epoch"
+        said = cli("verify", "--hub", postgres_schema)
+        assert said.code == 0
+        assert "made anew" in said.err
         assert shared_lines(log) == lines(data_dir)
         monkeypatch.setenv(VARIABLE, postgres_schema)
         assert cli("verify", "--json").json["repaired"] == []
@@ -186,7 +189,7 @@ class TestVerify:
         had = lines(data_dir)
         former = log.head()
         log.rewrite(former, "ab" * 16, "test", former.size - 1, [], "0" * 64)
-        assert cli("verify").code == 1  # it says what it did
+        assert "made anew" in cli("verify").err
         now = lines(data_dir)
         # To before the rewriting: it knows nothing of the epoch of this view.
         with psycopg.connect(postgres_schema, autocommit=True) as db:
@@ -240,6 +243,28 @@ class TestRecover:
         assert not [*data_dir.glob("hub-recovered*")]
         # It is no news that the hub's key signed what this view had.
         assert cli("history", "--elsewhere", "--json").out == ""
+
+    def test_the_other_views_offer_what_they_alone_have_but_nothing_that_was_purged(
+        self, log: PostgresLog, cli: Cli, postgres_schema: str, data_dir: Path, tmp_path: Path
+    ) -> None:
+        all_of_it, size, lagging = lines(data_dir), log.head().size, tmp_path / "lagging"
+        with Datastore.open(lagging, hub=log) as datastore:
+            datastore.hub.follow(until=size - 2)
+        put_back(log, postgres_schema, size - 4)
+        done = cli("--data-dir", str(lagging), "hub", "recover", "--new-epoch", "--yes", "--json").json
+        assert (done["offered"], done["size"]) == (2, size - 2)
+        with Datastore.open(data_dir, hub=log) as datastore:
+            assert admin.rejoin(datastore, log)
+        assert sorted(shared_lines(log)) == sorted(all_of_it)
+        assert shared_lines(log) == lines(data_dir)
+        kept = log.rewrite(log.head(), "ab" * 16, "purged", 3, [], "0" * 64)
+        with Datastore.open(data_dir, hub=log) as datastore:
+            assert admin.rejoin(datastore, log)
+            datastore.hub.release()
+        assert log.head() == kept
+        with Datastore.open(lagging, hub=log) as datastore, psycopg.connect(postgres_schema, autocommit=True) as db:
+            db.execute("DELETE FROM hub_epochs")
+            assert not admin.rejoin(datastore, log)
 
     def test_a_folder_that_is_no_view_recovers_nothing(
         self, log: PostgresLog, cli: Cli, tmp_path: Path, data_dir: Path

@@ -3,6 +3,8 @@ processes and PostgreSQL."""
 
 from __future__ import annotations
 
+import io
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -11,6 +13,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from tests.cli.conftest import Cli, cli as cli, data_dir as data_dir
@@ -23,6 +26,7 @@ from tui_registry.cli.exchange import _catch_up, _opened
 from tui_registry.cli.parser import build_parser
 from tui_registry.datastore import Datastore
 from tui_registry.hub.postgres import connect
+from tui_registry.node.watch import Journal
 from tui_registry.sync import publish
 from tui_registry.sync.bounds import TILE_OPS
 
@@ -130,7 +134,7 @@ def test_a_token_of_a_views_folder_is_one_of_the_hub(cli: Cli, folder: Path, fil
         assert view.tokens.find(made.out.strip().encode()) is None
 
 
-def test_a_node_begins_with_the_tiles_of_the_hubs_store(
+def test_a_node_begins_with_the_tiles_of_the_hubs_store_and_says_when_it_follows_no_more(
     postgres: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with begun(postgres) as dsn, ExitStack() as stack:
@@ -145,11 +149,20 @@ def test_a_node_begins_with_the_tiles_of_the_hubs_store(
         log.store = f"http://127.0.0.1:{server.server_port}"
         line = ["--data-dir", str(with_key(tmp_path / "second")), "serve", "--hub", dsn]
         args = build_parser(line).parse_args(line)
-        second, following = stack.enter_context(_opened(args, dsn, None))
+        written = io.StringIO()
+        second, following = stack.enter_context(_opened(args, dsn, Journal("json", written)))
         assert following is not None
         _catch_up(args, second, following.shared)
         assert second.log.head().size == TILE_OPS + 3
         assert f"{TILE_OPS} operations came from the hub's store" in capfd.readouterr().err
+        with following, psycopg.connect(dsn, autocommit=True) as db:
+            db.execute("UPDATE hub_head SET size = 1, chain = %s", (log.chain_at(1),))
+            while not written.getvalue().endswith("\n"):
+                pass
+        (line,) = map(json.loads, written.getvalue().splitlines())
+        told = {"level": "warning", "event": "hub", "code": "restored", "size": TILE_OPS + 3, "shared_size": 1}
+        assert told.items() <= line.items()
+        assert "hub recover" in line["message"]
 
 
 def test_what_does_not_go_together_is_said(cli: Cli, file: Path, tmp_path: Path) -> None:

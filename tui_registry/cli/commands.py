@@ -1604,7 +1604,8 @@ _TABLE = (
             "anew; a key or a token that other commands change is followed at once.\n\n"
             "It answers who asks by its address or by a name that it is known by, and no page of another site, so\n"
             "that no page in a browser on this machine reads or writes what is here. 'help operate' says how it is\n"
-            "watched, and run behind a proxy, as a service or in a container."
+            "watched, and run behind a proxy, as a service or in a container.\n\n"
+            "With --hub it is one of several nodes that share one log ('hub'): an empty folder becomes a view of that."
         ),
         examples=(
             "tui-registry serve",

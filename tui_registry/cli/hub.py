@@ -98,12 +98,14 @@ def open_with_hub(args: Namespace) -> Iterator[Datastore]:
             yield datastore
         return
     with closing(datastore), hub_log(args) as log:
-        from tui_registry.hub.admin import view_of
+        from tui_registry.hub.admin import rejoin, view_of
 
         stands = view_of(datastore, log, log.head())
     if stands.code in ("restored", "other"):
         raise StoreError("hub_other", stands.sentence)
-    with hub_log(args) as log, Datastore.open(args.data_dir, hub=log) as datastore:
+    with hub_log(args) as log, open_registry(args, hub=log) as datastore:
+        if stands.code == "other_epoch" and rejoin(datastore, log):
+            note("the hub's log was rewritten since: this view was made anew from it")
         yield datastore
 
 

@@ -39,6 +39,8 @@ _CHUNK: Final = 1_000
 # Where the log is checked anew, in the folder of a view.
 _REWRITING: Final = "hub-rewriting"
 _MODULUS: Final = 2**256
+# Why the log has another epoch, where PostgreSQL was put back: what it lost is offered to it again.
+_RECOVERED: Final = "recovered"
 # How often a change of the whole log begins again because somebody wrote meanwhile.
 _TRIES: Final = 5
 
@@ -130,10 +132,10 @@ def begin(
             product's, or the replica has operations that nobody said are to be kept. As of `PostgresLog`. Nothing was
             written.
     """
-    datastore.expect_writable()
     known = datastore.hub.id
     if known is not None:
         raise StoreError("hub_view", f"this folder is a view of the hub {known[:8]} already: name another one")
+    datastore.expect_writable()
     head = datastore.log.head()
     if head.size and not keep:
         raise StoreError(
@@ -185,7 +187,7 @@ def view_of(datastore: Datastore, log: PostgresLog, head: SharedHead) -> ViewSta
     if own.epoch != head.epoch:
         if log.had_epoch(own.epoch):
             return told(
-                "other_epoch", "the hub's log was rewritten since: 'verify' makes this view anew from the shared log"
+                "other_epoch", "the hub's log was rewritten since: its node makes this view anew, or 'verify' does"
             )
         return told("restored", f"PostgreSQL knows nothing of this view's epoch: it was put back to before. {_RECOVER}")
     if own.size > head.size:
@@ -261,28 +263,34 @@ def recover_by_epoch(
     lost = [*_not_shared(datastore, log, own.size)]
     if dry_run:
         return Recovered(head, 0, len(lost), "")
-    kept = datastore.data_dir / f"hub-recovered-{token_hex(4)}.ndjson"
-    if lost:
-        with drafted(kept, (line + b"\n" for line in lost)) as draft:
-            draft.replace(kept)
-        sync_folder(datastore.data_dir)
     epoch = token_hex(16)
-    log.renew_epoch(head, epoch, "recovered", lost=own.epoch)
-    try:
-        datastore.hub.remake(progress)
-        unknown = datastore.elsewhere.count()
-        if lost:
-            datastore.apply(lost, source="recovered")
-        if not unknown:
-            datastore.elsewhere.acknowledge()  # the hub's own nodes signed them
-    except StoreError as error:
-        if lost:
-            shown = safe_text(str(kept), 200)
-            told = f"{error.sentence}. What the hub has lost is in {shown}: 'import --register' offers it again"
-            raise StoreError(error.code, told) from error
-        raise
-    kept.unlink(missing_ok=True)
+    log.renew_epoch(head, epoch, _RECOVERED, lost=own.epoch)
+    _make_anew(datastore, lost, progress)
     return Recovered(log.head(), 0, len(lost), epoch)
+
+
+def rejoin(datastore: Datastore, log: PostgresLog, *, offers: bool = True) -> bool:
+    """Make a view anew whose hub's log has another epoch since, if that is what was done to the log. What the view has
+    and the log lost when PostgreSQL was put back is offered to it again; not what was purged.
+
+    Args:
+        offers: False for a view that writes nothing to the log.
+
+    Returns:
+        Whether that is so. Else PostgreSQL knows nothing of the view's epoch: it was put back to before that, and
+        nobody follows it there unasked.
+
+    Raises:
+        StoreError: as of `recover_by_epoch`.
+    """
+    _, own = _of_one_hub(datastore, log)
+    epochs = log.epochs()
+    since = [place for place, epoch in enumerate(epochs) if epoch.epoch == own.epoch]
+    if not since:
+        return False
+    is_lost = offers and all(epoch.why == _RECOVERED for epoch in epochs[since[-1] + 1 :])
+    _make_anew(datastore, [*_not_shared(datastore, log, own.size)] if is_lost else [], None)
+    return True
 
 
 def fork(log: PostgresLog, store: str = "") -> SharedHead:
@@ -544,6 +552,32 @@ def _caught_up(datastore: Datastore, log: PostgresLog) -> SharedHead:
         followed = datastore.hub.follow()
         if not followed.appended or followed.size >= head.size:
             return log.head()
+
+
+def _make_anew(datastore: Datastore, lost: Sequence[bytes], progress: Callable[[int, int], None] | None) -> None:
+    """Make a view anew, and offer operations to the hub again that it had."""
+    kept = datastore.data_dir / f"hub-recovered-{token_hex(4)}.ndjson"
+    if lost:
+        with drafted(kept, (line + b"\n" for line in lost)) as draft:
+            draft.replace(kept)
+        sync_folder(datastore.data_dir)
+    try:
+        datastore.hub.remake(progress)
+        unknown = datastore.elsewhere.count()
+        if lost:
+            datastore.apply(lost, source=_RECOVERED)
+        if not unknown:
+            datastore.elsewhere.acknowledge()  # the hub's own nodes signed them
+    except StoreError as error:
+        if lost:
+            shown = safe_text(str(kept), 200)
+            told = (
+                f"{error.sentence}. What the hub has lost is in {shown}: 'import --register' brings it into another "
+                "replica, and 'sync --push' from there to the hub"
+            )
+            raise StoreError(error.code, told) from error
+        raise
+    kept.unlink(missing_ok=True)
 
 
 def _not_shared(datastore: Datastore, log: PostgresLog, size: int) -> Iterator[bytes]:

@@ -390,10 +390,6 @@ class PostgresLog:
     def store(self, url: str) -> None:
         self.ask(lambda db: db.run("UPDATE hub_head SET store = %s", (url,)), begin=_BEGIN)
 
-    def had_epoch(self, epoch: str) -> bool:
-        """Whether the log is of that epoch, or was before it was rewritten."""
-        return bool(self.ask(lambda db: db.all("SELECT 1 FROM hub_epochs WHERE epoch = %s", (epoch,))))
-
     # Leases
 
     def lease(self, name: str, holder: str, seconds: float) -> bool:

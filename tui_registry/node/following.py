@@ -28,7 +28,7 @@ from tui_registry.node.watch import Counts, add
 from tui_registry.records.schema import RULES_VERSION
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import HubStanding
+    from tui_registry.datastore import Followed, HubStanding
     from tui_registry.hub.postgres import PostgresLog
 
 _log = logging.getLogger("tui_registry.node")
@@ -156,31 +156,29 @@ class Following:
 
     # What is waited for, in the event loop
 
-    async def reach(self, epoch: str, size: int, *, patiently: bool = True) -> bool:
+    async def reach(self, epoch: str, size: int) -> bool:
         """Follow until so many operations are here, for 2 s at most; whether they are. False where the shared log has
         not so many, or is of another epoch.
 
-        Args:
-            patiently: who asks has to come back where that cannot be found out; False: it is as if there were none.
-
         Raises:
-            NodeError: `hub_behind` (503).
+            NodeError: `hub_behind` (503): that could not be found out.
         """
-        wanted = Place(epoch, size)
-        found = await self._followed(wanted)
+        found = await self._followed(Place(epoch, size))
         if found is None:
-            if not patiently:
-                return False
-            raise NodeError(
-                "hub_behind",
-                "another node of this hub may have told of this, which is not here yet, and the log that they share "
-                "could not be followed just now: try again in 2 s",
-                headers={"retry-after": "2"},
-            )
+            raise _behind()
         return found
 
-    async def renewed(self) -> None:
-        """Follow to the end of the shared log as it is now, for 2 s at most, and as far as it can be reached."""
+    async def reach_end(self) -> None:
+        """Follow to the end of the shared log as it is now, for 2 s at most.
+
+        Raises:
+            NodeError: `hub_behind` (503): it was not reached.
+        """
+        if not await self._followed(None):
+            raise _behind()
+
+    async def follow_once(self) -> None:
+        """Follow, as far as that goes."""
         await self._followed(None)
 
     def seen(self) -> HubSeen:
@@ -317,16 +315,8 @@ class Following:
         Args:
             waiting: who began to wait before.
         """
-        hub = self._datastore.hub
         while not self._closing:
-            try:
-                followed = hub.follow()
-            except StoreError:
-                if hub.standing().code != "other_epoch":
-                    raise
-                # What the hub's operators decided, and what clients do who find another epoch.
-                hub.remake(whole=False)
-                continue
+            followed = self._come_on()
             if followed.appended or self._changes is None:
                 self._look()
             is_at_end = followed.size >= followed.shared_size
@@ -339,6 +329,25 @@ class Following:
             if is_at_end or not followed.appended:
                 break
         self._look()
+
+    def _come_on(self) -> Followed:
+        """Follow; from the beginning where the hub's log was rewritten since (`hub purge`, `hub rewrite`). Where
+        PostgreSQL knows nothing of this view's epoch, it was put back to before that, and nobody follows it there.
+
+        Raises:
+            StoreError: as `Datastore.hub.follow`.
+        """
+        hub = self._datastore.hub
+        try:
+            return hub.follow()
+        except StoreError:
+            if hub.standing().code != "other_epoch":
+                raise
+            from tui_registry.hub.admin import rejoin
+
+            if not rejoin(self._datastore, self.shared, offers=not self._only_reads):
+                raise
+        return hub.follow()
 
     def _look(self) -> None:
         """See what the view has, whoever wrote it."""
@@ -404,6 +413,15 @@ class Following:
             standing = self._datastore.hub.standing()
             self._is_listed = True
             self.shared.nodes.say(self.name, tui_registry.__version__, RULES_VERSION, standing.size, standing.code)
+
+
+def _behind() -> NodeError:
+    return NodeError(
+        "hub_behind",
+        "another node of this hub may have told of more than is here, and the log that they share could not be "
+        "followed just now: try again in 2 s",
+        headers={"retry-after": "2"},
+    )
 
 
 class _Waiting:

@@ -327,13 +327,14 @@ class _Settled:
     async def answer(self, scope: Scope) -> ASGIApp:
         client: Client = scope["client"]
         if _looks_past_caches(scope):
-            await self._hub.renewed()
+            await self._hub.reach_end()
             return _as_asked(scope, self._spelt(self._hub.latest()).known)
         now = self._now()
         held = self._held(scope, now.head)
         if held is not None:
             tag, size, digits = held
-            is_here = await self._hub.reach(now.head.epoch, size, patiently=False)
+            # An older head would be taken for that of a log that was put back, where it cannot be told whether it is.
+            is_here = await self._hub.reach(now.head.epoch, size)
             if is_here and await self._queues.read(client, self._begins, size, digits):
                 return Response(status_code=304, headers={"etag": tag, "cache-control": _SHORTLY.decode()})
             now = self._now()
@@ -667,7 +668,7 @@ class _ByHash:
         if self._hub is not None and not await self._queues.read(
             request.scope["client"], self._datastore.log.has_all, starts
         ):
-            await self._hub.renewed()
+            await self._hub.follow_once()
 
     def _packed(self, starts: list[bytes]) -> bytes:
         return pack(self._datastore.log.beginning(starts, self._bounds.answer_bytes))
