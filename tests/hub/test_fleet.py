@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.hub.agreement import assert_agreement, assert_views_agree
+from tests.hub.agreement import assert_agreement
 from tests.hub.fleet import Fleet, Postgres, until
 from tests.hub.proxy import Fate, Statement, same, transaction_of
 from tests.hub.traffic import LONGEST, Traffic
@@ -390,20 +390,23 @@ _ALL = (
 
 
 def test_what_was_acknowledged_is_there_once_whatever_was_killed(fleet: Fleet, tmp_path: Path) -> None:
-    play(fleet, tmp_path, 8, _QUICK, seed=15)
+    try:
+        play(fleet, tmp_path, 5, _QUICK, seed=15)
+    finally:
+        fleet.mend()
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2])
 def test_ten_minutes_of_it(postgres: Postgres, tmp_path: Path, seed: int) -> None:
     with Fleet(3, postgres) as fleet:
-        play(fleet, tmp_path, 300, _ALL, seed)
+        play(fleet, tmp_path, 300, _ALL, seed, laptops=True)
 
 
 Deed = Callable[[Fleet, random.Random], None]
 
 
-def play(fleet: Fleet, place: Path, seconds: float, deeds: Sequence[Deed], seed: int) -> None:
+def play(fleet: Fleet, place: Path, seconds: float, deeds: Sequence[Deed], seed: int, *, laptops: bool = False) -> None:
     """Let clients ask, and things go wrong one after the other; then all must be well."""
     chance = random.Random(seed)
     traffic = Traffic(fleet.balancer.url, fleet.token)
@@ -418,8 +421,5 @@ def play(fleet: Fleet, place: Path, seconds: float, deeds: Sequence[Deed], seed:
             deed(fleet, chance)
         fleet.mend()
     print(dict(done), traffic.codes, f"{traffic.longest:.1f} s", traffic.pulls)  # noqa: T201 - told where it fails
-    lines = assert_agreement(fleet, traffic, place)
     assert traffic.read == sorted(traffic.read), "a cursor was void"
-    assert_views_agree(fleet, lines, place)
-    for node in fleet.nodes:
-        node.start()
+    assert_agreement(fleet, traffic, place, laptops=laptops)
