@@ -415,7 +415,7 @@ class Fleet:
         return int(size)
 
     def another(self, *words: str, folder: Path | None = None) -> Node:
-        """A node with an empty folder and the hub's key, begun and listening."""
+        """A node with the hub's key in an empty folder, or in one that is there, begun and listening."""
         node = self._made(self._stack, *words)
         if folder is not None:
             node.folder = folder
@@ -454,7 +454,7 @@ class Fleet:
         return Node(next(self._numbers), self.place, dsn, "--accept-ops=token", *words)
 
     def _give_key(self, node: Node) -> None:
-        node.folder.mkdir(mode=0o700)
+        node.folder.mkdir(mode=0o700, exist_ok=True)
         shutil.copy(self.nodes[0].folder / KEY_FILE, node.folder / KEY_FILE)
 
     def _end(self) -> None:
