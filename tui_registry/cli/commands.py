@@ -1688,7 +1688,8 @@ _TABLE = (
         description=(
             "A hub is several nodes that share one log, which PostgreSQL keeps. Each node holds a view of it, an\n"
             "ordinary replica, and answers all reads from that; 'serve --hub' runs one. Needs the extra:\n"
-            "pip install 'tui-registry[hub]'."
+            "pip install 'tui-registry[hub]'. 'help hubs' says how one is laid out, what it costs, and what to do when\n"
+            "something fails."
         ),
         examples=(
             "tui-registry hub init --hub postgresql://registry@db.example/registry --from ~/.local/share/tui-registry",
@@ -1938,7 +1939,8 @@ _TABLE = (
             "trust'\n"
             "how replicas exchange records, what is believed, and what to do when a backup was put back or a key is\n"
             "elsewhere; 'help json' says in which shape --json prints, for scripts; 'help operate' how a node is run\n"
-            "that others rely on; 'help protocol' prints what replicas agree on: enough to write another one."
+            "that others rely on, and 'help hubs' several that share one log; 'help protocol' prints what replicas\n"
+            "agree on: enough to write another one."
         ),
         examples=(
             "tui-registry help register",
@@ -1947,6 +1949,7 @@ _TABLE = (
             "tui-registry help json",
             "tui-registry help protocol",
             "tui-registry help operate",
+            "tui-registry help hubs",
         ),
     ),
 )

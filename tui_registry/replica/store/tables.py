@@ -196,7 +196,7 @@ def expect_own(db: sqlite3.Connection, what: str | None = None) -> None:
         raise view_error() if what is None else view_error(what)
 
 
-def view_error(what: str = "write through one of its nodes, or open it with --hub") -> StoreError:
+def view_error(what: str = "write through one of its nodes, by --node or over REST") -> StoreError:
     """
     Args:
         what: is to be done instead.
