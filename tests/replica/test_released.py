@@ -20,6 +20,9 @@ from tui_registry.replica.catalogue.derived import INDEX_VERSION
 from tui_registry.replica.log.peers import READER_VERSION
 from tui_registry.replica.store.tables import SCHEMA_VERSION, VERSIONS
 
+# Not copies of one: how they are made is what is tested.
+MAKES_REPLICAS = True
+
 RELEASED = range(1, SCHEMA_VERSION + 1)
 
 
