@@ -1688,8 +1688,8 @@ _TABLE = (
         description=(
             "A hub is several nodes that share one log, which PostgreSQL keeps. Each node holds a view of it, an\n"
             "ordinary replica, and answers all reads from that; 'serve --hub' runs one. Needs the extra:\n"
-            "pip install 'tui-registry[hub]'. 'help hubs' says how one is laid out, what it costs, and what to do when\n"
-            "something fails."
+            "pip install 'tui-registry[hub]'. 'help hubs' says how one is laid out, what it costs, and what to do\n"
+            "when something fails."
         ),
         examples=(
             "tui-registry hub init --hub postgresql://registry@db.example/registry --from ~/.local/share/tui-registry",
