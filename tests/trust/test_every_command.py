@@ -134,6 +134,8 @@ ANSWERS: dict[str, list[Words]] = {
     "conflicts": [("conflicts",)],
     "diff": [("diff", OPS["model", "clipboard"].key), ("diff", FORKED)],
     "fit": [("fit", OPS["model", "clipboard"].key), ("fit", OPS["agent", "clipboard"].key, "--machine", "ram=8gb")],
+    "use": [("use", OPS["model", "clipboard"].key), ("use", OPS["model", "clipboard"].key, "--for", "ollama")],
+    "verify-file": [("verify-file", "x"), ("verify-file", OPS["model", "clipboard"].key, "x")],
     "compare": [("compare", OPS["model", "clipboard"].key, OPS["model", "colour"].key)],
     "register": [("register", "model", "-")],
     "import": [("import", ".")],
