@@ -72,6 +72,12 @@ def test_a_gguf_file_on_the_hub_is_for_every_tool_that_reads_one() -> None:
         ("https://huggingface.co/org/name/resolve/main/model.safetensors?download=true", "vllm", ["vllm serve org/name"]),
         ("https://huggingface.co/org/name/resolve/v2/model.safetensors", "vllm", ["vllm serve org/name --revision=v2"]),
         ("hf://org/name/adapter_model.safetensors", "vllm", []),
+        (
+            "https://huggingface.co/org/name/resolve/main/a%20b.bin",
+            "curl",
+            ["curl --globoff --fail --location --no-clobber --output ./a_20b.bin "
+             "https://huggingface.co/org/name/resolve/main/a%20b.bin"],
+        ),
         ("hf://org/name/adapter_model.safetensors", "hf", ["hf download org/name"]),
         ("ollama://llama3.2:1b", "ollama", ["ollama run llama3.2:1b", "ollama pull llama3.2:1b"]),
         ("oci://docker.io/ai/smollm2:latest", "docker", [

@@ -96,7 +96,7 @@ def _files(names: Sequence[str]) -> Iterator[Path | tuple[str, str]]:
         try:
             yield from files_in(Path(name))
         except OSError as error:
-            yield name, f"cannot be read ({error.strerror or 'no reason given'})"
+            yield str(error.filename or name), f"cannot be read ({error.strerror or 'no reason given'})"
         except ValueError:  # a NUL
             yield name, "is no name of a file"
 
@@ -150,7 +150,7 @@ def _verify_one(
 
 
 def _unread(name: str, sentence: str, *, as_json: bool) -> bool:
-    shown = safe_text(name, 200)
+    shown = safe_text(name, 300)
     said = sentence if sentence.startswith(shown) else f"{shown} {sentence}"
     note(said)
     if as_json:

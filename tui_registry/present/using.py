@@ -202,9 +202,15 @@ def _file(uri: str, repository: str) -> _File | str:
         found = _File(name, oci=rest)
     elif scheme == "ipfs" and _CID.fullmatch(rest.partition("/")[0]) and _PATH.fullmatch(rest) and ".." not in rest:
         found = _File(name, ipfs=f"/ipfs/{rest}")
-    elif scheme in ("http", "https") and _is_web(uri) and _split(uri)[0] not in (*_HUB_HOSTS, *_PAGES):
+    elif scheme in ("http", "https") and _is_web(uri) and not _is_page(uri):
         found = _File(name, web=uri)
     return found or _UNREAD
+
+
+def _is_page(uri: str) -> bool:
+    """Whether an address is known to be no file's: a page about a package, or a page of the Hub."""
+    host, path = _split(uri)
+    return host in _PAGES or (host in _HUB_HOSTS and "/resolve/" not in path)
 
 
 def _within(path: str, repository: str) -> _File | str:
@@ -235,7 +241,7 @@ def _hub(uri: str) -> _Hub | None:
         words = [word for word in urlsplit(uri).path.split("/") if word]
         kind = _HUB_TYPES.get(words[0], "model") if words else "model"
         words = words[1:] if kind != "model" else words
-        repo, below = "/".join(words[:2]), words[2:]
+        repo, below = "/".join(words[:2]).removesuffix(".git"), words[2:]
         if below and (below[0] not in ("resolve", "blob", "raw", "tree") or len(below) < 2):
             return None
         revision, path = (below[1], "/".join(below[2:])) if below else ("", "")
