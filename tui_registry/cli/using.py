@@ -137,7 +137,7 @@ def _verify_one(
                 "size_bytes": size,
                 "named_by": [verifying.claim_json(claim) for claim in verdict.claims],
                 "more": verdict.more,
-                "sentence": verdict.sentence,
+                "sentence": f"{shown} {verdict.sentence}",
             }
         )
         return verdict.state == "is_one"
