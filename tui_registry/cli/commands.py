@@ -303,6 +303,22 @@ def _fit(parser: ArgumentParser) -> None:
     _json(parser)
 
 
+def _use(parser: ArgumentParser) -> None:
+    from tui_registry.present.using import TOOLS
+
+    _id(parser)
+    only = f"only the lines for one tool, by themselves: {', '.join(TOOLS)}"
+    parser.add_argument("--for", dest="tool", choices=[*TOOLS], metavar="TOOL", help=only)
+    _json(parser)
+
+
+def _verify_file(parser: ArgumentParser) -> None:
+    parser.usage = "tui-registry verify-file [options] [ID] FILE..."
+    named = "files, or folders of them; before them the id of the record whose files they should be"
+    parser.add_argument("words", nargs="+", metavar="FILE", help=named)
+    _json(parser, _LINES)
+
+
 def _compare(parser: ArgumentParser) -> None:
     parser.add_argument("ids", nargs="+", metavar="ID", help="2 to 4 ids of records, or beginnings that only they have")
     parser.add_argument("--differing", action="store_true", help="only the fields that differ")
@@ -1265,6 +1281,48 @@ _TABLE = (
             "tui-registry fit 3fa9c1 --context 32k --cache q8_0",
             "tui-registry fit 3fa9c1 --machine 'gpu=2x24gb ram=128gb'",
             "tui-registry fit 3fa9c1 --machine big --json | jq -r .verdict",
+        ),
+        asks_nodes=True,
+    ),
+    Command(
+        "use",
+        "Look",
+        "the line for a tool that can read a record's files or interfaces",
+        _use,
+        "using.use",
+        description=(
+            "Print what to give a tool that can read what stands behind a record: ollama, llama.cpp, docker, vllm,\n"
+            "hf, git, curl, ipfs, the configuration of an MCP client, the address of an agent's card, a question to\n"
+            "an OpenAI-compatible endpoint. Nothing is run or fetched: read a line before you run it, as what stands\n"
+            "in it is what the record's owner says. Only addresses that may be followed are in one, and each word is\n"
+            "quoted; what no tool known here reads is said.\n"
+            "\n"
+            "Exits with 1 where there is no line."
+        ),
+        examples=(
+            "tui-registry use 3fa9c1",
+            "tui-registry use 3fa9c1 --for llama.cpp",
+            "tui-registry use 3fa9c1 --json | jq -c '.lines[] | {tool, argv}'",
+        ),
+        asks_nodes=True,
+    ),
+    Command(
+        "verify-file",
+        "Look",
+        "whose file something on this machine is, by its SHA-256",
+        _verify_file,
+        "using.verify_file",
+        description=(
+            "Read a file, and say which file of the record it is by the SHA-256 that the record's manifest states, or\n"
+            "that it is none of it. Without an ID every record here is looked for that states the digest. A digest is\n"
+            "a claim of the record's owner, who is named: of a key that you gave no name you know nothing else.\n"
+            "\n"
+            "Exits with 0 only when all of the files are what they should be."
+        ),
+        examples=(
+            "tui-registry verify-file 3fa9c1 model-Q4_K_M.gguf",
+            "tui-registry verify-file ~/models/*.gguf",
+            "tui-registry verify-file model.safetensors --json | jq -r '.named_by[].name'",
         ),
         asks_nodes=True,
     ),
