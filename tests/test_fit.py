@@ -244,6 +244,25 @@ def test_without_an_architecture_the_records_own_least_stands_in() -> None:
     assert (need.is_known, need.remarks) == (False, ("nothing",))
 
 
+def test_what_stands_in_for_what_is_said_as_it_is() -> None:
+    gpu: Record = {"requires_gpu": True, "min_vram_gb": 7}
+    # An architecture is stated, and nothing of the weights
+    (need,) = fit.needs(_model(parameters=0, needs=gpu), _manifest())
+    assert (need.remarks, need.total) == (("stated_weights",), 6_500_000_000)
+    (need,) = fit.needs(_model(parameters=0, needs=gpu), None)
+    assert need.remarks == ("stated_all",)
+    # A least that is no more than the weights leaves nothing for a cache
+    (need,) = fit.needs(_model(needs=gpu), None)
+    assert (need.remarks, need.stated, need.total) == (("no_cache",), 0, 16_800_000_000)
+
+
+def test_windows_that_are_longer_than_the_context_are_told() -> None:
+    manifest = _manifest(architecture={**_ARCHITECTURE, "kv_token_bytes": 4096, "kv_constant_bytes": 2**30})
+    for tokens, remarks in ((1024, ("short",)), (16_384, ())):
+        (need,) = fit.needs(_model(), manifest, tokens)
+        assert need.remarks == remarks
+
+
 def test_what_keeps_no_cache_needs_none_and_a_short_context_is_not_made_longer() -> None:
     (need,) = fit.needs(_model(model_type="Embedding"), None)
     assert (need.cache.source, need.cache.size, need.remarks) == ("none", 0, ())

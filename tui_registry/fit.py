@@ -286,6 +286,12 @@ class Cache(NamedTuple):
     head_dim: int = 0
     width: str = "f16"
 
+    @property
+    def plain(self) -> int:
+        """What the plain formula says of layers and heads; 0 where they are not stated."""
+        scale = width_of(self.width) or 2.0
+        return round(2 * self.layers * self.kv_heads * self.head_dim * scale * self.tokens)
+
 
 def width_of(name: str) -> float | None:
     """The bytes of a value of a cache of that type, on average over keys and values; None for a type that there is
@@ -472,11 +478,20 @@ def _need(record: Record, build: Build | None, cache: Cache, is_capped: bool) ->
     overhead = max(OVERHEAD_LEAST, round(weights * OVERHEAD_SHARE)) if weights else 0
     counted = weights + cache.size + overhead if weights else 0
     stated, stated_in = 0, ""
-    if cache.source == "unknown" or not weights:
+    if not weights:
         stated, stated_in = _stated(kept)
-        remarks.append("stated" if stated else "no_cache" if cache.source == "unknown" and weights else "nothing")
+        code = "stated_all" if cache.source == "unknown" else "stated_weights"
+        remarks.append(code if stated else "nothing")
+    elif cache.source == "unknown":
+        stated, stated_in = _stated(kept)
+        if stated <= counted:
+            # No more than what is counted already: it leaves nothing for a cache
+            stated, stated_in = 0, ""
+        remarks.append("stated" if stated else "no_cache")
     elif cache.source == "formula":
         remarks.append("bound")
+    elif 0 < cache.plain < cache.size:
+        remarks.append("short")
     return Need(
         quantization=said,
         weights=weights,
