@@ -243,6 +243,14 @@ def test_all_of_a_machine_is_put_together(tmp_path: Path) -> None:
     assert (mac.ram, mac.unified, mac.gpus) == (68719476736, True, ())
 
 
+def test_a_tool_that_prints_much_nonsense_is_told_in_few_words(tmp_path: Path) -> None:
+    nonsense = Said("what?\n" * 40_000 + "A100, 40960, 40000\n" * 65)
+    found = detect(root=tmp_path, ask=lambda words: nonsense if words[0] == "nvidia-smi" else None, system="Linux")
+    assert len(found.gpus) == 64
+    assert len(found.notes) == 8
+    assert found.notes[-1] == "and 39,995 more of the kind"
+
+
 # ---- tools that misbehave, really run
 
 

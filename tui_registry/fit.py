@@ -827,6 +827,8 @@ def parse_size(text: str) -> int:
     if match is None:
         raise ValueError("a size is a number and its unit, such as 24gb (10^9 bytes) or 24gib (2^30)")
     size = round(float(match[1]) * _FACTORS[match[2].lower()])
-    if not 0 < size < 2**62:
+    if not size:
+        raise ValueError("no machine has nothing: write more than 0")
+    if size >= 2**62:
         raise ValueError("no machine has so much")
     return size

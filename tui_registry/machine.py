@@ -24,7 +24,7 @@ from typing import Final
 from tui_registry.errors import RegistryError
 from tui_registry.fit import GB, MIB, Gpu, Machine, parse_size
 from tui_registry.frozen import NamedTuple
-from tui_registry.text import nearest, safe_text
+from tui_registry.text import exact, nearest, safe_text
 
 # A driver that sleeps takes some seconds to answer; a hanging one is left behind after so many.
 SECONDS: Final = 5.0
@@ -33,6 +33,8 @@ SECONDS: Final = 5.0
 _LEAST, _MOST = 64 * MIB, 64 * 10**12
 _MOST_OF_CARD: Final = 4 * 10**12
 _MOST_CARDS: Final = 64
+# A tool that prints nonsense prints much of it.
+_MOST_NOTES: Final = 8
 _MOST_OUTPUT: Final = 256 * 1024
 
 
@@ -160,6 +162,8 @@ def detect(folder: Path | None = None, *, root: Path = Path("/"), ask: Ask | Non
     gpus = [*_nvidia(ask, root, notes), *_amd(ask, root, notes)]
     if len(gpus) > _MOST_CARDS:
         notes.append(f"{len(gpus)} cards were told, and {_MOST_CARDS} are counted")
+    if len(notes) > _MOST_NOTES:
+        notes[_MOST_NOTES - 1 :] = [f"and {exact(len(notes) - _MOST_NOTES + 1)} more of the kind"]
     return Machine("this machine", tuple(gpus[:_MOST_CARDS]), ram, free, cores, disk, False, tuple(notes))
 
 
