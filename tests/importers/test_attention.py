@@ -208,6 +208,19 @@ _PLAIN = (None, None)
             (4, 256),
             (5 * 4096, 29 * 1024 * 4096),
         ),
+        # GPT-Neo
+        ({"num_layers": 24, "num_heads": 16, "hidden_size": 2048}, (16, 128), _PLAIN),
+        # LongCat-Flash attends twice in each layer; Hunyuan-Large has a cache to two layers
+        (
+            {
+                "model_type": "longcat_flash", "num_layers": 28, "num_attention_heads": 64, "kv_lora_rank": 512,
+                "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "hidden_size": 6144,
+            },
+            (64, 192),
+            (56 * 576 * 2, None),
+        ),
+        (config(64, 8, 128, use_cla=True, cla_share_factor=2), (8, 128), (32 * 4096, None)),
+        (config(32, 8, 128, use_cla=False, cla_share_factor=2), (8, 128), _PLAIN),
         # MiniCPM3 has latent attention, and its loaders keep all
         (
             {

@@ -62,6 +62,8 @@ _LONGEST_PATTERN: Final = 4096
 # Families of which every layer has both, and those that have a state alone.
 _ALL_BOTH: Final = frozenset(("falcon_h1",))
 _ALL_STATE: Final = frozenset(("mamba", "mamba2", "falcon_mamba"))
+# Those whose layers have two attentions each.
+_TWICE: Final = frozenset(("longcat_flash",))
 
 
 def kinds_in(config: Mapping[str, Json], layers: int) -> list[str] | None:
@@ -91,6 +93,12 @@ def _said(config: Mapping[str, Json], layers: int) -> list[str] | None:
 
     if text_at(config, "model_type") in _ALL_BOTH:
         return [BOTH] * layers
+    if text_at(config, "model_type") in _TWICE:
+        return [FULL] * (2 * layers)
+    every = number("cla_share_factor")
+    if config.get("use_cla") is True and every > 1:
+        # Hunyuan: so many layers look into one cache
+        return [NOTHING if place % every else FULL for place in range(layers)]
     listed = config.get("attn_type_list")
     if isinstance(listed, list) and len(listed) == layers and all(one in (0, 1) for one in listed):
         # MiniMax: 0 is linear attention

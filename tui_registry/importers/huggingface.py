@@ -574,7 +574,7 @@ _UNSAID: Mapping[str, Mapping[str, Json]] = {
 # Latent attention whose loaders keep all of the keys and values all the same (`build_minicpm3` of llama.cpp).
 _EXPANDED = frozenset(("minicpm3",))
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_transformer_layers")
-_HEADS = ("num_attention_heads", "n_head", "n_heads")
+_HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
 _SHARED_HEADS = ("num_key_value_heads", "num_kv_heads", "multi_query_group_num", "n_head_kv")
 _SIZES = ("head_dim", "attention_head_dim", "kv_channels")
 _WIDTHS = ("hidden_size", "n_embd", "d_model")
