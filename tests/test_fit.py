@@ -13,6 +13,7 @@ from tui_registry import fit
 from tui_registry.errors import Json, Record
 from tui_registry.importers.gguf import architecture_in as of_header
 from tui_registry.importers.huggingface import architecture_in as of_config
+from tui_registry.present import fit as words
 from tui_registry.records.schema import defaults
 
 _FACTS: Final = Path(__file__).parent / "fit_facts.json"
@@ -254,6 +255,8 @@ def test_what_stands_in_for_what_is_said_as_it_is() -> None:
     # A least that is no more than the weights leaves nothing for a cache
     (need,) = fit.needs(_model(needs=gpu), None)
     assert (need.remarks, need.stated, need.total) == (("no_cache",), 0, 16_800_000_000)
+    said = words.sentence(fit.judge(need, _machine(24)))
+    assert said == "runs on one GPU, as far as is stated: needs at least 16.8 GB, 23.5 GB are there"
 
 
 def test_windows_that_are_longer_than_the_context_are_told() -> None:

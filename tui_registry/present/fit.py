@@ -45,7 +45,9 @@ def sentence(verdict: Verdict) -> str:
                 return f"does not run: its owner says that it needs a GPU, and there is none (needs {total(need)})"
             return f"does not run: {size(verdict.short)} are missing (needs {total(need)}, {_has(room)})"
     assert room is not None
-    return f"runs {where(room)}: needs {total(need)}, {size(room.size)} are there"
+    # A need without its cache is only the least that it can be
+    known = ", as far as is stated" if "no_cache" in need.remarks else ""
+    return f"runs {where(room)}{known}: needs {total(need)}, {size(room.size)} are there"
 
 
 def total(need: Need) -> str:
