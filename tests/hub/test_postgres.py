@@ -394,7 +394,17 @@ class TestRefused:
 
     @pytest.mark.parametrize(
         "dsn",
-        ["x", "http://u:hunter2@h/d", "postgresql://u:hunter2@h:port/d", "postgresql://u:hunter2@h/d?nosuch=1"],
+        [
+            "x",
+            "http://u:hunter2@h/d",
+            "postgresql://u:hunter2@h:port/d",
+            "postgresql://u:hunter2@h/d?nosuch=1",
+            # Not quoted, so that a piece of it stands where a host, a port or a database does.
+            "postgresql://u:hunter2/x@h/d",
+            "postgres://u:1/hunter2@h/d?sslmode=prefer",
+            "postgresql://u:x@hunter2@h/d",
+            "postgresql://u:x?@hunter2@h",
+        ],
     )
     def test_what_is_no_address(self, dsn: str) -> None:
         sentence = refused(lambda: connect(dsn).head(), "hub_away")
@@ -415,6 +425,30 @@ def test_no_password_is_ever_said(postgres: str, secret: str, monkeypatch: pytes
             assert quote(secret, safe="") not in f"{error}"
             error = error.__cause__
     assert secret not in connect(url).name
+
+
+@pytest.mark.parametrize("dsn", ["postgresql://", "postgresql://u@h?application_name=a@b", "postgresql://%40socket/d"])
+def test_an_address_may_leave_much_to_libpq_and_quote_an_at(dsn: str) -> None:
+    assert connect(dsn).name.startswith("postgresql://")
+
+
+def test_a_database_of_no_encoding_and_letters_of_another_hold_a_hub(postgres: str) -> None:
+    name = f"ascii_{token_hex(4)}"
+    where = changed(postgres, dbname=name, client_encoding="LATIN1")
+    with psycopg.connect(postgres, autocommit=True) as db:
+        db.execute(
+            f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0".encode()
+        )
+        try:
+            for dsn in (changed(postgres, dbname=name), where):
+                with closing(connect(dsn)) as log:
+                    if log.migrate():
+                        log.begin(new_head())
+                    log.nodes.say("\N{GREEK SMALL LETTER ALPHA}", "0.2", 2, 0, "follows")
+                    assert [node.name for node in log.nodes.all()] == ["\N{GREEK SMALL LETTER ALPHA}"]
+                    assert write(log, log.head().size) == log.head()
+        finally:
+            db.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 class TestWhich:
