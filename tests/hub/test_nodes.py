@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -14,12 +14,12 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as read_metrics
 
-from tests.hub.nodes import Node, begun, node_of, written
+from tests.hub.nodes import TOKEN, Node, begun, node_of, written
 from tests.node.conftest import refused
 from tests.sync.logs import ALICE, BOB, T0, bodies, roots
 from tui_registry.datastore import Datastore, StoreError, Token
-from tui_registry.hub.postgres import StoredToken
-from tui_registry.node.following import SETTLING_SECONDS
+from tui_registry.hub.postgres import StoredToken, connect
+from tui_registry.node.following import SETTLING_SECONDS, Following
 from tui_registry.node.responses import of_error
 from tui_registry.sync import pull, push
 from tui_registry.sync.bounds import TILE_OPS
@@ -93,6 +93,25 @@ def test_a_head_tells_of_an_operation_once_it_is_old_enough_for_the_other_nodes_
     assert one.reader.get(f"/models/{record['model_id']}").status_code == 200
     one.clock.now += SETTLING_SECONDS
     assert told(one).json()["size"] == before.json()["size"] + 1
+
+
+def test_a_new_node_knows_the_tokens_before_it_answers_anybody(postgres: str, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        shared = stack.enter_context(closing(connect(stack.enter_context(begun(postgres)))))
+        store = stack.enter_context(Datastore.open(tmp_path / "new", hub=shared))
+        stack.enter_context(Following(store, shared))
+        assert store.tokens.find(TOKEN.encode()) is not None
+
+
+def test_heads_that_nobody_asked_for_are_forgotten(nodes: tuple[Node, Node]) -> None:
+    one, _ = nodes
+    for number in range(5):
+        before = one.following.latest()
+        written(one, f"unseen-{number}")
+        while one.following.latest() == before:
+            pass
+        one.clock.now += SETTLING_SECONDS
+    assert len(one.following._heads) <= 2
 
 
 def test_who_has_more_from_another_node_has_all_that_this_one_tells(nodes: tuple[Node, Node]) -> None:

@@ -125,6 +125,9 @@ class Following:
 
     def __enter__(self) -> Self:
         self._look()  # what the view has can be told at once
+        with suppress(StoreError):
+            # Or the first of those that have a token would be told that it is none.
+            self._take_tokens()
         self._listening = self.shared.listen(self._hears)
         self._thread.start()
         return self
@@ -143,11 +146,8 @@ class Following:
 
     def settled(self) -> Head:
         """The head that others are told: the same one as long as it is that."""
-        before = self._clock() - SETTLING_SECONDS
         with self._guard:
-            while len(self._heads) > 1 and self._heads[1][0] <= before:
-                self._heads.popleft()
-            return self._heads[0][1]
+            return self._settled(self._clock())
 
     def latest(self) -> Head:
         """The head of the view, as it was looked at last: everything that it counts is here."""
@@ -367,8 +367,15 @@ class Following:
                     self._heads[-1] = (self._heads[-1][0], head)
             else:
                 self._heads.append((now, head))
+            self._settled(now)  # perhaps nobody asks for it
         # As it was before it was read: what was committed meanwhile makes it be read once more.
         self._changes = changes
+
+    def _settled(self, now: float) -> Head:
+        """The newest head that is old enough; those before it are forgotten. Under the guard."""
+        while len(self._heads) > 1 and self._heads[1][0] <= now - SETTLING_SECONDS:
+            self._heads.popleft()
+        return self._heads[0][1]
 
     def _fails(self, error: Exception) -> None:
         pause = _BACK_OFF[min(self._failures, len(_BACK_OFF) - 1)]
@@ -403,8 +410,11 @@ class Following:
 
     def _share(self) -> None:
         """Take over what the nodes have in common beside the log, and say how this one is doing."""
-        self._datastore.tokens.take_over((one.digest, one.token) for one in self.shared.tokens.all())
+        self._take_tokens()
         self._beat()
+
+    def _take_tokens(self) -> None:
+        self._datastore.tokens.take_over((one.digest, one.token) for one in self.shared.tokens.all())
 
     def _beat(self) -> None:
         now = time.monotonic()
