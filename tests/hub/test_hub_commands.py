@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests.cli.conftest import MODEL, Cli, cli as cli, data_dir as data_dir, is_one_sentence, own as own
-from tests.seeds import owner as stranger, seed
+from tests.seeds import make_record, owner as stranger, seed
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.hub import admin
 from tui_registry.hub.postgres import VARIABLE, PostgresLog, connect
@@ -52,6 +52,14 @@ def put_back(log: PostgresLog, dsn: str, size: int) -> None:
     with psycopg.connect(dsn, autocommit=True) as db:
         db.execute("DELETE FROM hub_log WHERE idx >= %s", (size,))
         db.execute("UPDATE hub_head SET size = %s, chain = %s", (size, log.chain_at(size)))
+
+
+def test_a_view_whose_node_writes_while_it_is_looked_at_was_not_put_back(log: PostgresLog, data_dir: Path) -> None:
+    with Datastore.open(data_dir, hub=log) as view:
+        head = log.head()
+        view.add("model", make_record("model", "more"))
+        stands = admin.view_of(view, log, head)
+    assert (stands.code, stands.size) == ("follows", head.size + 1)
 
 
 class TestInit:

@@ -176,6 +176,8 @@ def look(log: PostgresLog, datastore: Datastore | None = None) -> HubStatus:
 def view_of(datastore: Datastore, log: PostgresLog, head: SharedHead) -> ViewStatus:
     """How a folder stands to a hub, by its end: whether all of it is the same, `chain_of_view` tells."""
     known, own = datastore.hub.id, datastore.log.head(make_key=False)
+    if (own.epoch, own.size) != (head.epoch, head.size):
+        head = log.head()  # a node that runs on this folder may have come on since that was read
 
     def told(code: str, sentence: str = "") -> ViewStatus:
         return ViewStatus(datastore.data_dir, known, own.epoch, own.size, code, sentence)
@@ -536,12 +538,14 @@ def _of_one_hub(datastore: Datastore, log: PostgresLog) -> tuple[SharedHead, Hea
     Raises:
         StoreError: `hub_other`.
     """
-    head, known = log.head(), datastore.hub.id
+    # In this order: a node that runs on this folder goes on meanwhile, and is no further than the log.
+    known, own = datastore.hub.id, datastore.log.head(make_key=False)
+    head = log.head()
     if known is None:
         raise StoreError("hub_other", "this folder is no view of a hub: name the folder of a node with --data-dir")
     if known != head.hub:
         raise StoreError("hub_other", f"this folder is a view of another hub ({known[:8]}): name that one")
-    return head, datastore.log.head(make_key=False)
+    return head, own
 
 
 def _caught_up(datastore: Datastore, log: PostgresLog) -> SharedHead:
