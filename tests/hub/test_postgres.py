@@ -23,7 +23,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from psycopg import conninfo
 
-from tests.hub.conftest import new_head
+from tests.hub.conftest import in_schema, new_head
 from tui_registry.datastore import NO_CHAIN, DoneOnce, SharedHead, StoreError, Token, chained
 from tui_registry.hub import postgres as hub_postgres
 from tui_registry.hub.postgres import IDLE_SECONDS, LOCK_SECONDS, VARIABLE, PostgresLog, StoredToken, connect, dsn_from
@@ -539,6 +539,24 @@ class TestWhole:
     def test_rules_are_raised(self, postgres_log: PostgresLog) -> None:
         assert postgres_log.raise_rules(7) == postgres_log.head()
         assert postgres_log.head().rules == 7
+
+
+def test_a_hub_behind_another_schema_of_the_path_is_that_hub(
+    postgres: str, postgres_schema: str, postgres_log: PostgresLog, admin: psycopg.Connection[Any]
+) -> None:
+    """Such as the schema of the user's own name, which stands before `public` unasked."""
+    head = write(postgres_log, 1)
+    (theirs,) = admin.execute("SELECT current_schema()").fetchone() or ("",)
+    mine = f"mine_{token_hex(8)}"
+    admin.execute(f"CREATE SCHEMA {mine}".encode())
+    try:
+        with closing(connect(in_schema(postgres, f"{mine},{theirs}"))) as log:
+            assert log.head() == head
+            assert log.version() == postgres_log.version()
+            assert not log.migrate()
+            assert log.head() == head
+    finally:
+        admin.execute(f"DROP SCHEMA {mine} CASCADE".encode())
 
 
 def test_a_lease_has_one_holder(postgres_log: PostgresLog) -> None:

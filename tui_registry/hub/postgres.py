@@ -513,20 +513,19 @@ class PostgresLog:
         Raises:
             StoreError: `hub_other`, `hub_newer`.
         """
-        found = {
-            row[0]
-            for row in db.all(
-                "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() "
-                "AND table_name = ANY(%s)",
-                ([_SCHEMA_TABLE, *_TABLES],),
-            )
-        }
-        if _SCHEMA_TABLE in found:
-            rows = db.all("SELECT version, least FROM hub_schema WHERE product = %s", (_PRODUCT,))
-            if rows:
-                ((version, least),) = rows
+        rows = db.all(
+            "SELECT table_name, table_schema = current_schema() FROM information_schema.tables "
+            "WHERE table_schema = ANY(current_schemas(false)) AND table_name = ANY(%s)",
+            ([_SCHEMA_TABLE, *_TABLES],),
+        )
+        # What stands in a schema further down the path is what statements mean, as long as none before it has one.
+        if any(name == _SCHEMA_TABLE for name, _ in rows):
+            ours = db.all("SELECT version, least FROM hub_schema WHERE product = %s", (_PRODUCT,))
+            if ours:
+                ((version, least),) = ours
                 self._expect_known(least)
                 return int(version)
+        found = {name for name, is_first in rows if is_first}
         if found:
             raise StoreError(
                 "hub_other",
