@@ -12,7 +12,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
-from tui_registry import __version__
 from tui_registry.datastore import (
     NO_CHAIN,
     Datastore,
@@ -431,15 +430,6 @@ def add_token(log: PostgresLog, name: str, scopes: Iterable[TokenScope]) -> str:
     token, digest, allowed = new_token(name, scopes)
     log.tokens.add(StoredToken(digest, Token(name, allowed, int(time.time()))))
     return token
-
-
-def say_node(log: PostgresLog, name: str, size: int, state: str) -> None:
-    """Say that a node of this program is there.
-
-    Args:
-        name: of the node, which no other has. size: of its view. state: how the view stands.
-    """
-    log.nodes.say(name, __version__, RULES_VERSION, size, state)
 
 
 def operations_of(datastore: Datastore, start: int, stop: int) -> Iterator[tuple[bytes, bytes]]:
