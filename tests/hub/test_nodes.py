@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -14,10 +15,11 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as read_metrics
 
-from tests.hub.nodes import TOKEN, Node, begun, node_of, written
+from tests.hub.nodes import TOKEN, Node, begun, node_of, with_key, written
 from tests.node.conftest import refused
+from tests.seeds import make_record
 from tests.sync.logs import ALICE, BOB, T0, bodies, roots
-from tui_registry.datastore import Datastore, StoreError, Token
+from tui_registry.datastore import NO_CHAIN, Datastore, HubStanding, StoreError, Token
 from tui_registry.hub.postgres import StoredToken, connect
 from tui_registry.node.following import SETTLING_SECONDS, Following
 from tui_registry.node.responses import of_error
@@ -101,6 +103,27 @@ def test_a_new_node_knows_the_tokens_before_it_answers_anybody(postgres: str, tm
         store = stack.enter_context(Datastore.open(tmp_path / "new", hub=shared))
         stack.enter_context(Following(store, shared))
         assert store.tokens.find(TOKEN.encode()) is not None
+
+
+def test_a_node_follows_on_where_nobody_can_be_told_how_it_stands(postgres: str, tmp_path: Path) -> None:
+    def gone(_: HubStanding) -> None:
+        raise BrokenPipeError
+
+    with ExitStack() as stack:
+        dsn = stack.enter_context(begun(postgres))
+        db = stack.enter_context(psycopg.connect(dsn, autocommit=True))
+        shared = stack.enter_context(closing(connect(dsn)))
+        store = stack.enter_context(Datastore.open(with_key(tmp_path / "view"), hub=shared))
+        store.add("model", make_record("model", "tiny"))
+        before = db.execute("SELECT size, chain FROM hub_head").fetchone()
+        db.execute("UPDATE hub_head SET size = 0, chain = %s", (NO_CHAIN,))
+        following = stack.enter_context(Following(store, shared, says=gone))
+        while following.seen().standing != "restored":
+            pass
+        db.execute("UPDATE hub_head SET size = %s, chain = %s", before)
+        while following.seen().standing != "follows" and following._thread.is_alive():
+            pass
+        assert following._thread.is_alive()
 
 
 def test_heads_that_nobody_asked_for_are_forgotten(nodes: tuple[Node, Node]) -> None:
@@ -309,6 +332,38 @@ def test_while_postgresql_is_away_reads_are_answered_and_writes_are_not(nodes: t
     assert values["tui_registry_hub_standing", "follows"] == 1
     assert values["tui_registry_hub_turns_total", "hub_away"] >= 1
     assert values["tui_registry_hub_behind_operations",] == 0
+
+
+def test_of_those_that_write_at_once_none_takes_a_look_that_failed_for_its_own(
+    nodes: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    following = nodes[1].following
+    came = threading.Semaphore(0)
+
+    class Told:
+        """The lock, which tells who comes."""
+
+        lock = threading.Lock()
+
+        def __enter__(self) -> None:
+            came.release()
+            self.lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self.lock.release()
+
+    monkeypatch.setattr(following, "_looking", Told())
+    nodes[1].line.cut()
+    try:
+        with ThreadPoolExecutor(3) as threads:
+            with Told.lock:
+                asked = [threads.submit(following.follow_before_writing) for _ in range(3)]
+                for _ in asked:
+                    came.acquire()
+            errors = [one.exception() for one in asked]
+    finally:
+        nodes[1].line.mend()
+    assert [error.code if isinstance(error, StoreError) else error for error in errors] == ["hub_away"] * 3
 
 
 def test_a_node_whose_hub_was_put_back_is_not_ready_and_says_no_more_than_that(postgres: str, tmp_path: Path) -> None:

@@ -110,6 +110,7 @@ class Following:
         self._guard = threading.Lock()
         self._looking = threading.Lock()
         self._looks = 0
+        self._is_looked = False
         self._wake = threading.Event()
         self._closing = False
         self._waiting: list[_Waiting] = []
@@ -222,9 +223,12 @@ class Following:
         """
         before = self._looks
         with self._looking:
-            if self._looks == before:  # else one began after this was asked for, and has ended
+            # Else one began after this was asked for, and ended well.
+            if self._looks == before or not self._is_looked:
                 self._looks += 1
+                self._is_looked = False
                 self._datastore.hub.follow()
+                self._is_looked = True
 
     # How
 
@@ -406,7 +410,9 @@ class Following:
             return
         is_first, self._said = self._said is None, standing.code
         if self._says is not None and not (is_first and standing.code == "follows"):
-            self._says(standing)
+            # A line that nobody takes any more, such as a closed pipe, is no reason to follow no more.
+            with suppress(Exception):
+                self._says(standing)
 
     def _share(self) -> None:
         """Take over what the nodes have in common beside the log, and say how this one is doing."""
