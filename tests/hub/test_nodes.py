@@ -317,6 +317,8 @@ def test_while_postgresql_is_away_reads_are_answered_and_writes_are_not(nodes: t
         tag = f'"{head["epoch"]}.{head["size"]}.{head["fingerprint"][:16]}"'
         refused(told(other, **{"if-none-match": tag}), 503, "hub_behind")
         refused(told(other, **{"cache-control": "no-cache"}), 503, "hub_behind")
+        while not other.said:
+            pass  # the thread that says so finds out by its own look
     finally:
         other.line.mend()
     while other.reader.get(beyond).status_code == 503:
