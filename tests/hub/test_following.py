@@ -95,6 +95,13 @@ def test_a_log_rewritten_under_another_epoch_is_followed_once_the_view_is_made_a
     assert view.store.verify().sound
 
 
+def test_what_is_damaged_in_a_view_is_not_said_to_be_lost_by_the_hub(view: View, shared: MemoryLog) -> None:
+    with view.store._pool.write() as db:
+        db.execute("UPDATE ops SET body = x'00' WHERE idx = 2")
+    assert view.store.verify().repaired == ["this view differed from the hub's log: it was made anew from that"]
+    same_everywhere([view], shared)
+
+
 def test_a_log_put_back_to_before_it_was_rewritten_takes_nothing_of_a_view(view: View, shared: MemoryLog) -> None:
     """It is of the epoch before, as is a log that was rewritten since: only that one knows what it was called."""
     before, ops = shared.head_now.epoch, [(op.hash, op.body) for op in shared.ops]

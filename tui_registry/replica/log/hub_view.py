@@ -665,6 +665,7 @@ class HubView:
                 found = db.execute(
                     f"SELECT body, state, {', '.join(FirstSeen._fields)} FROM former WHERE hash = ?", (op.hash,)
                 ).fetchone()
+                kept += found is not None
                 same = found is not None and _holds(found[0], op.body)
                 former.append((FirstSeen(*found[2:]), found[1]) if same else None)
             if not ops or len(former) != len(ops):
@@ -679,7 +680,6 @@ class HubView:
             ]
             self._take(db, row, ops, checked, came)
             restate(db, ((op.place, one[1]) for op, one in zip(ops, former, strict=True) if one is not None))
-            kept += sum(one is not None for one in former)
             row = row._replace(size=row.size + len(ops), chain=chain)
             progress(row.size, head.size)
         db.execute("DROP TABLE former")
