@@ -373,7 +373,8 @@ class TestRefused:
         try:
             with closing(connect(changed(postgres_schema, user=role, password="reads"))) as log:
                 refused(log.head, "hub_other", "holds no hub")  # it sees no such schema
-                admin.execute(f'GRANT USAGE ON SCHEMA "{schema[0]}" TO {role}'.encode())
+                admin.execute(f'GRANT USAGE, CREATE ON SCHEMA "{schema[0]}" TO {role}'.encode())
+                refused(log.migrate, "hub_away", "permission denied", "grant")  # and makes no tables over those
                 refused(log.head, "hub_away", "may not do that", "permission denied", "grant")
                 admin.execute(f'GRANT SELECT ON ALL TABLES IN SCHEMA "{schema[0]}" TO {role}'.encode())
                 assert log.head().size == 0

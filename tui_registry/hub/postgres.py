@@ -514,8 +514,10 @@ class PostgresLog:
             StoreError: `hub_other`, `hub_newer`.
         """
         rows = db.all(
-            "SELECT table_name, table_schema = current_schema() FROM information_schema.tables "
-            "WHERE table_schema = ANY(current_schemas(false)) AND table_name = ANY(%s)",
+            # Not of information_schema, which is silent on tables that this user may not touch.
+            "SELECT CAST(c.relname AS text), n.nspname = current_schema() FROM pg_catalog.pg_class c "
+            "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE n.nspname = ANY(current_schemas(false)) AND c.relname = ANY(%s)",
             ([_SCHEMA_TABLE, *_TABLES],),
         )
         # What stands in a schema further down the path is what statements mean, as long as none before it has one.
