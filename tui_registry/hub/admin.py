@@ -21,7 +21,6 @@ from tui_registry.datastore import (
     StoreError,
     Token,
     TokenScope,
-    chained,
     new_token,
 )
 from tui_registry.durable import drafted, drafted_folder, sweep, sync_folder
@@ -146,7 +145,7 @@ def begin(
     if keep and log.has_log():
         there = log.head()
         # Begun before, by a run that ended before the folder was a view.
-        if there[1:4] == head[:3] and there.chain == chain_of(datastore, head.size):
+        if there[1:4] == head[:3] and there.chain == datastore.hub.chain_of_view(head.size):
             datastore.hub.bind(there)
             return there
     shared = SharedHead(token_hex(16), head.epoch, 0, head.fingerprint, b"", RULES_VERSION, datastore.address)
@@ -225,7 +224,7 @@ def recover_from_view(
         raise StoreError(
             "hub_differs", f"this view has less than the shared log, and adds nothing to it: {_OTHER_VIEW}, or {parted}"
         )
-    if chain_of(datastore, head.size) != head.chain:
+    if datastore.hub.chain_of_view(head.size) != head.chain:
         raise StoreError(
             "hub_differs",
             f"this view has other operations than the shared log among the first {exact(head.size)}: {_OTHER_VIEW}, or "
@@ -378,7 +377,7 @@ def rewrite(
                 if progress is not None:
                     progress(min(start + _CHUNK, head.size), head.size)
             done, sound = head.size, checked.log.head(make_key=False)
-            end = chain_of(checked, sound.size)
+            end = checked.hub.chain_of_view(sound.size)
             if end == head.chain or dry_run:
                 return Rewritten(head, head.size - sound.size, False)
             try:
@@ -437,14 +436,6 @@ def operations_of(datastore: Datastore, start: int, stop: int) -> Iterator[tuple
     for first in range(start, stop, _CHUNK):
         last = min(first + _CHUNK, stop)
         yield from zip(datastore.log.hashes(first, last), datastore.log.lines(first, last), strict=True)
-
-
-def chain_of(datastore: Datastore, size: int) -> bytes:
-    """The chain of the first operations of a replica, made of their bytes: it reads them all."""
-    end = NO_CHAIN
-    for _, body in operations_of(datastore, 0, size):
-        end = chained(end, body)
-    return end
 
 
 # As JSON

@@ -96,7 +96,8 @@ class ViewRow(NamedTuple):
 
 
 class HubView:
-    """How this replica follows a hub. Of a replica alone `id` is None, and nothing else is to be called."""
+    """How this replica follows a hub. Of a replica alone `id` is None, and no more is to be called than `bind` and
+    `chain_of_view`, by whoever makes a hub of it."""
 
     def __init__(
         self,
