@@ -2,7 +2,7 @@
 
 needed = weights + cache of the context + overhead, all in bytes. It is an estimate but for sizes of files, which are
 what they are. Every number that it is made of is kept, so that it can be shown. GB is 10^9 bytes, GiB is 2^30, and
-neither stands for the other; the registry's own `min_memory_mb` and `min_vram_gb` count in MiB and GiB.
+neither stands for the other.
 
 No I/O: what machine this one is tells `machine`, and the sentences stand in `present.fit`.
 """
@@ -308,7 +308,8 @@ class Need(NamedTuple):
         parameters, bits: what the estimate of the weights is made of.
         cache: of the context.
         overhead: bytes.
-        stated: bytes of the record's own least VRAM or memory, where these stand in for an architecture; else 0.
+        stated: bytes that the record's own least VRAM or memory leaves to a run, where these stand in for an
+            architecture; else 0.
         stated_in: the field that says so.
         needs_gpu: the record's owner says that it does not run without.
         total: bytes.
@@ -370,7 +371,7 @@ def least(found: Iterable[Need]) -> Need | None:
 
 
 # A record's part in the least need at the usual context, whatever stands behind it: bytes of weights by parameters x
-# bits, bytes of the record's own least VRAM or memory, whether it keeps a cache where nothing says what it takes, and
+# bits, bytes that its own least VRAM or memory leaves, whether it keeps a cache where nothing says what it takes, and
 # tokens. A plain tuple, as it is kept with what else is derived of a record.
 Asked: TypeAlias = tuple[int, int, bool, int]
 
@@ -484,13 +485,18 @@ def _bits_in(record: Record) -> Bits | None:
 
 
 def _stated(kept: Mapping[str, Json]) -> tuple[int, str]:
-    """The bytes of the least VRAM or memory that a record states, and the field; 0 where it has the usual default,
-    which is what everybody has who said nothing."""
+    """What the least VRAM or memory that a record states leaves to a run, in bytes, and the field; 0 where it has the
+    usual default, which is what everybody has who said nothing.
+
+    Who states 24 GB means a card that is sold as one of 24 GB, which has 24 x 10^9 bytes and more, or such a machine:
+    with it the record runs, so that what is left to the system there is no part of its need.
+    """
     vram, memory = kept.get("min_vram_gb"), kept.get("min_memory_mb")
     if kept.get("requires_gpu") is True and isinstance(vram, int) and vram > 0:
-        return vram * GIB, "min_vram_gb"
+        return vram * GB - GPU_RESERVE, "min_vram_gb"
     if isinstance(memory, int) and memory > 0 and memory != _DEFAULT_MEMORY_MB:
-        return memory * MIB, "min_memory_mb"
+        size = memory * GB // 1024
+        return max(size - _ram_reserve(size), size // 2), "min_memory_mb"
     return 0, ""
 
 
@@ -549,7 +555,11 @@ def ram_room(machine: Machine) -> int:
     """What memory can give a run on the CPU; 0 where it is not known."""
     if machine.ram is None:
         return 0
-    return max(0, machine.ram - max(RAM_RESERVE_LEAST, round(machine.ram * RAM_RESERVE_SHARE)))
+    return max(0, machine.ram - _ram_reserve(machine.ram))
+
+
+def _ram_reserve(size: int) -> int:
+    return max(RAM_RESERVE_LEAST, int(size * RAM_RESERVE_SHARE))
 
 
 def unified_room(machine: Machine) -> int:

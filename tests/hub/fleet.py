@@ -182,14 +182,14 @@ class Node:
     """One `serve --hub`, a process.
 
     Attributes:
-        folder: its view. url: the same for each of its processes. lines: of its journal, of all its processes.
+        folder: its view. url: the same after each start. lines: of its journal, of all its processes.
     """
 
     def __init__(self, number: int, place: Path, dsn: str, *words: str) -> None:
         self.number = number
         self.folder = place / f"node-{number}"
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        # A free one at its first start, the same ever after.
+        self.port = 0
         self.lines: list[dict[str, Any]] = []
         self._place, self._dsn, self._words = place, dsn, words
         self._reader: threading.Thread | None = None
@@ -216,7 +216,10 @@ class Node:
         """Until it listens."""
         assert self.process is not None
         assert self.process.stdout is not None
-        if not self.process.stdout.readline():
+        told = self.process.stdout.readline()
+        if told:
+            self.port = int(json.loads(told)["url"].rpartition(":")[2])
+        else:
             self._ended(signal.SIGKILL)
             raise AssertionError(f"node {self.number} does not start: {self.lines[-5:]}")
 
@@ -224,6 +227,10 @@ class Node:
         assert process.stderr is not None
         for line in process.stderr:
             self.lines.append(json.loads(line) if line.startswith("{") else {"event": "text", "message": line})
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -371,13 +378,13 @@ class Fleet:
         token: for writing and pushing, known to all nodes. balancer: over all nodes.
     """
 
-    def __init__(self, nodes: int, postgres: Postgres, begin_from: Path | None = None) -> None:
+    def __init__(self, nodes: int, postgres: Postgres, *, proxied: bool = True) -> None:
         """
         Args:
-            begin_from: a replica whose log is to be the hub's.
+            proxied: each node reaches PostgreSQL through a proxy of its own.
         """
         self.postgres = postgres
-        self._count, self._from = nodes, begin_from
+        self._count, self._proxied = nodes, proxied
         self._stack = ExitStack()
         self._numbers = count()
         self.nodes: list[Node] = []
@@ -390,11 +397,7 @@ class Fleet:
         with ExitStack() as stack:
             stack.callback(shutil.rmtree, self.place)
             first = self._made(stack)
-            if self._from is None:
-                self.command(first.folder, "hub", "init")
-            else:
-                first.folder = self._from
-                self.command(None, "hub", "init", "--from", str(self._from))
+            self.command(first.folder, "hub", "init")
             self.token = self.command(first.folder, "token", "add", "fleet", "--scope=write", "--scope=push").strip()
             self.nodes = [first, *(self._made(stack) for _ in range(self._count - 1))]
             for node in self.nodes[1:]:
@@ -419,7 +422,7 @@ class Fleet:
         return int(size)
 
     def another(self, *words: str, folder: Path | None = None) -> Node:
-        """A node with an empty folder and the hub's key, begun and listening."""
+        """A node with the hub's key in an empty folder, or in one that is there, begun and listening."""
         node = self._made(self._stack, *words)
         if folder is not None:
             node.folder = folder
@@ -440,10 +443,10 @@ class Fleet:
                 node.start()
             node.thaw()
 
-    def command(self, folder: Path | None, *words: str, code: int = 0) -> str:
+    def command(self, folder: Path, *words: str, code: int = 0) -> str:
         """A command of the program on a folder; what it prints."""
         done = subprocess.run(
-            [sys.executable, "-m", "tui_registry", *([] if folder is None else ["--data-dir", str(folder)]), *words],
+            [sys.executable, "-m", "tui_registry", "--data-dir", str(folder), *words],
             env=environment(self.postgres.dsn, self.place / "mark-of-commands"),
             capture_output=True, text=True, check=False, timeout=10 * PATIENCE,
         )  # fmt: skip
@@ -451,12 +454,14 @@ class Fleet:
         return done.stdout if code == 0 else done.stderr
 
     def _made(self, stack: ExitStack, *words: str) -> Node:
-        proxy = stack.enter_context(Proxy(self.postgres.dsn))
-        self.proxies.append(proxy)
-        return Node(next(self._numbers), self.place, proxy.dsn, "--accept-ops=token", *words)
+        dsn = self.postgres.dsn
+        if self._proxied:
+            self.proxies.append(stack.enter_context(Proxy(dsn)))
+            dsn = self.proxies[-1].dsn
+        return Node(next(self._numbers), self.place, dsn, "--accept-ops=token", *words)
 
     def _give_key(self, node: Node) -> None:
-        node.folder.mkdir(mode=0o700)
+        node.folder.mkdir(mode=0o700, exist_ok=True)
         shutil.copy(self.nodes[0].folder / KEY_FILE, node.folder / KEY_FILE)
 
     def _end(self) -> None:

@@ -97,14 +97,6 @@ def test_a_head_tells_of_an_operation_once_it_is_old_enough_for_the_other_nodes_
     assert told(one).json()["size"] == before.json()["size"] + 1
 
 
-def test_a_new_node_knows_the_tokens_before_it_answers_anybody(postgres: str, tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        shared = stack.enter_context(closing(connect(stack.enter_context(begun(postgres)))))
-        store = stack.enter_context(Datastore.open(tmp_path / "new", hub=shared))
-        stack.enter_context(Following(store, shared))
-        assert store.tokens.find(TOKEN.encode()) is not None
-
-
 def test_a_node_follows_on_where_nobody_can_be_told_how_it_stands(postgres: str, tmp_path: Path) -> None:
     def gone(_: HubStanding) -> None:
         raise BrokenPipeError
@@ -413,9 +405,11 @@ def test_a_node_makes_its_view_anew_where_the_log_was_rewritten_and_not_where_it
         before = node.shared.head()
         first, second = node.shared.operations(0, 2)
         node.shared.rewrite(before, "ab" * 16, "test", 1, [], first.hash.hex())
-        while node.reader.get("/health/ready").status_code == 503 or latest(node)["epoch"] == before.epoch:
+        while (head := told(node).json())["epoch"] == before.epoch:
             pass
-        assert (latest(node)["epoch"], latest(node)["size"]) == ("ab" * 16, 1)
+        assert (head["epoch"], head["size"]) == ("ab" * 16, 1)
+        while node.reader.get("/health/ready").status_code == 503:
+            pass
         written(node, "third")
         # As a copy of before the rewriting is: it knows nothing of that epoch.
         db.execute("DELETE FROM hub_epochs WHERE epoch = %s", ("ab" * 16,))
@@ -431,3 +425,11 @@ def test_an_outcome_that_nobody_knows_is_answered_with_its_hash_and_when_to_ask_
     answer = of_error(StoreError("outcome_unknown", f"it is not known whether operation {'ab' * 32} was written"))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "ab" * 32 in bytes(answer.body).decode()
+
+
+def test_a_token_of_the_hub_opens_a_node_from_its_first_answer_on(
+    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Following, "_run", lambda self: None)  # whatever its thread has not come to yet
+    with begun(postgres) as dsn, node_of(dsn, tmp_path / "node") as node:
+        assert node.store.tokens.find(TOKEN.encode()) is not None

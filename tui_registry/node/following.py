@@ -127,8 +127,7 @@ class Following:
     def __enter__(self) -> Self:
         self._look()  # what the view has can be told at once
         with suppress(StoreError):
-            # Or the first of those that have a token would be told that it is none.
-            self._take_tokens()
+            self._take_tokens()  # who has one is known from the first answer on; where the hub is away, those of before
         self._listening = self.shared.listen(self._hears)
         self._thread.start()
         return self

@@ -110,7 +110,8 @@ def parts(need: Need) -> list[Part]:
     rest = need.total - sum(part.size for part in found)
     if rest > 0:
         field = "least VRAM" if need.stated_in == "min_vram_gb" else "least memory"
-        found.append(Part("Up to what is stated", rest, f"its owner states {size(need.stated)} as its {field}"))
+        how = f"up to what its owner states as its {field}, less what is left to the system: {size(need.stated)}"
+        found.append(Part("Stated", rest, how))
     return found
 
 

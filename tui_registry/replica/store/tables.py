@@ -196,7 +196,7 @@ def expect_own(db: sqlite3.Connection, what: str | None = None) -> None:
         raise view_error() if what is None else view_error(what)
 
 
-def view_error(what: str = "write through one of its nodes, or open it with --hub") -> StoreError:
+def view_error(what: str = "write through one of its nodes, by --node or over REST") -> StoreError:
     """
     Args:
         what: is to be done instead.
@@ -712,6 +712,17 @@ _VERSION_2 = (
     "ALTER TABLE manifests ADD COLUMN weights INTEGER",
     "ALTER TABLE manifests ADD COLUMN cache_token INTEGER",
     "ALTER TABLE manifests ADD COLUMN cache_constant INTEGER",
+    # Derived: the digests that current manifests state of files, by manifest. The owner is in the key, so that what
+    # one's own key and named ones state is found whatever strangers state of the same file.
+    """
+    CREATE TABLE digests (
+        sha256 BLOB NOT NULL,
+        owner BLOB NOT NULL,
+        rid INTEGER NOT NULL,
+        PRIMARY KEY (sha256, owner, rid)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX digests_of_manifest ON digests (rid)",
 )
 
 # Version n is reached from n-1 by the n-th group of statements.
