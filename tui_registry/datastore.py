@@ -272,13 +272,7 @@ class Datastore:
         self._clock = clock
         self.key = Key(data_dir, pool, clock)
         self.log = Log(pool, self.key)
-        self.hub = HubView(
-            pool,
-            clock,
-            shared,
-            judge=lambda lines: self.log.verifier.judge(lines),
-            signed_head=self.log.signed_head,
-        )
+        self.hub = HubView(pool, clock, shared, judge=lambda lines: self.log.verifier.judge(lines))
         self._turns = Turns(pool, self.hub, clock)
         self.names = OwnerNames(pool)
         self.domains = Domains(pool, clock)

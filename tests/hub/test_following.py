@@ -12,9 +12,7 @@ from tests.hub.views import View, bodies, catalogue, same_everywhere
 from tests.seeds import NOW, make_record, owner, signed, stranger_ops
 from tui_registry.backup import back_up, put_back
 from tui_registry.crdt import parse_op
-from tui_registry.crdt.signed_heads import head_signer
 from tui_registry.datastore import Datastore, StoreError
-from tui_registry.replica.log import hub_view
 from tui_registry.sync import publish
 
 
@@ -95,6 +93,13 @@ def test_a_log_rewritten_under_another_epoch_is_followed_once_the_view_is_made_a
     assert catalogue(view.store) == catalogue(other.store)
     assert view.store.add("model", make_record("model", "more")).hash
     assert view.store.verify().sound
+
+
+def test_what_is_damaged_in_a_view_is_not_said_to_be_lost_by_the_hub(view: View, shared: MemoryLog) -> None:
+    with view.store._pool.write() as db:
+        db.execute("UPDATE ops SET body = x'00' WHERE idx = 2")
+    assert view.store.verify().repaired == ["this view differed from the hub's log: it was made anew from that"]
+    same_everywhere([view], shared)
 
 
 def test_a_log_put_back_to_before_it_was_rewritten_takes_nothing_of_a_view(view: View, shared: MemoryLog) -> None:
@@ -324,41 +329,6 @@ def test_a_far_view_follows_before_it_locks_the_hub(
     assert late.shaky.turns == 3
     same_everywhere([view, late], shared)
     late.close()
-
-
-# ---- the head that others are told ---------------------------------------------------------------------------------
-
-
-def test_a_head_tells_what_the_view_had_three_seconds_ago_and_is_signed(
-    view: View, shared: MemoryLog, tmp_path: Path
-) -> None:
-    now = [100.0]
-    late = View(tmp_path / "late", shared)
-    late.store.hub._monotonic = lambda: now[0]
-    late.store.hub.follow()
-    settled = late.store.hub.settled_head
-    assert settled().size == 0  # it was opened empty
-    now[0] += hub_view.SETTLED_SECONDS
-    five = settled()
-    assert five == late.store.log.signed_head()
-    late.store.add("model", make_record("model", "more"))
-    now[0] += 2
-    late.store.add("model", make_record("model", "and more"))
-    assert settled() == five
-    now[0] += 1
-    six = settled()
-    assert (six.size, six.epoch) == (6, five.epoch)
-    assert late.store.log.begins_as(six)
-    digest = six.digest
-    assert digest is not None
-    assert head_signer(digest, six.sig) == six.node == HUB_KEY.address
-    now[0] += 60
-    assert settled().size == 7
-    # A node that begins tells what it has.
-    late.close()
-    again = View(late.store.data_dir, shared)
-    assert again.store.hub.settled_head().size == 7
-    again.close()
 
 
 def operations(store: Datastore) -> list[tuple[bytes, bytes]]:

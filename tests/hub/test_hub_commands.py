@@ -12,7 +12,8 @@ import psycopg
 import pytest
 
 from tests.cli.conftest import MODEL, Cli, cli as cli, data_dir as data_dir, is_one_sentence, own as own
-from tests.seeds import owner as stranger, seed
+from tests.seeds import make_record, owner as stranger, seed
+from tui_registry import __version__
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.hub import admin
 from tui_registry.hub.postgres import VARIABLE, PostgresLog, connect
@@ -52,6 +53,14 @@ def put_back(log: PostgresLog, dsn: str, size: int) -> None:
     with psycopg.connect(dsn, autocommit=True) as db:
         db.execute("DELETE FROM hub_log WHERE idx >= %s", (size,))
         db.execute("UPDATE hub_head SET size = %s, chain = %s", (size, log.chain_at(size)))
+
+
+def test_a_view_whose_node_writes_while_it_is_looked_at_was_not_put_back(log: PostgresLog, data_dir: Path) -> None:
+    with Datastore.open(data_dir, hub=log) as view:
+        head = log.head()
+        view.add("model", make_record("model", "more"))
+        stands = admin.view_of(view, log, head)
+    assert (stands.code, stands.size) == ("follows", head.size + 1)
 
 
 class TestInit:
@@ -117,7 +126,7 @@ class TestInit:
 
 class TestStatus:
     def test_it_is_told_to_people_as_well(self, log: PostgresLog, cli: Cli, data_dir: Path) -> None:
-        admin.say_node(log, "node-\x1b[31m", 3, "follows")
+        log.nodes.say("node-\x1b[31m", __version__, RULES_VERSION, 3, "follows")
         said = cli("hub", "status")
         assert said.code == 0
         for part in (log.head().hub, log.head().epoch, log.head().chain.hex(), "fits", "published nowhere", "follows"):
@@ -156,8 +165,8 @@ class TestStatus:
 
     def test_nodes_are_listed_and_forgotten(self, log: PostgresLog, cli: Cli) -> None:
         assert cli("hub", "nodes").out == ""
-        admin.say_node(log, "a", log.head().size - 1, "follows")
-        admin.say_node(log, "b", log.head().size, "follows")
+        log.nodes.say("a", __version__, RULES_VERSION, log.head().size - 1, "follows")
+        log.nodes.say("b", __version__, RULES_VERSION, log.head().size, "follows")
         first, second = cli("hub", "nodes", "--json").lines
         assert (first["name"], first["behind"], first["away"]) == ("a", 1, False)
         assert (second["name"], second["behind"], second["rules"]) == ("b", 0, RULES_VERSION)
@@ -350,7 +359,7 @@ class TestUpgrade:
         with psycopg.connect(postgres_schema, autocommit=True) as db:
             db.execute("UPDATE hub_head SET rules = %s", (RULES_VERSION - 1,))
         log.nodes.say("old", "0.1", RULES_VERSION - 1, 1, "follows")
-        admin.say_node(log, "new", 1, "follows")
+        log.nodes.say("new", __version__, RULES_VERSION, 1, "follows")
         said = cli("hub", "upgrade")
         assert is_one_sentence(said, "old (0.1)", "--forget")
         assert "new" not in said.err

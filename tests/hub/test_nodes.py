@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -14,11 +15,12 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as read_metrics
 
-from tests.hub.nodes import TOKEN, Node, begun, node_of, written
+from tests.hub.nodes import TOKEN, Node, begun, node_of, with_key, written
 from tests.node.conftest import refused
+from tests.seeds import make_record
 from tests.sync.logs import ALICE, BOB, T0, bodies, roots
-from tui_registry.datastore import Datastore, StoreError, Token
-from tui_registry.hub.postgres import StoredToken
+from tui_registry.datastore import NO_CHAIN, Datastore, HubStanding, StoreError, Token
+from tui_registry.hub.postgres import StoredToken, connect
 from tui_registry.node.following import SETTLING_SECONDS, Following
 from tui_registry.node.responses import of_error
 from tui_registry.sync import pull, push
@@ -93,6 +95,38 @@ def test_a_head_tells_of_an_operation_once_it_is_old_enough_for_the_other_nodes_
     assert one.reader.get(f"/models/{record['model_id']}").status_code == 200
     one.clock.now += SETTLING_SECONDS
     assert told(one).json()["size"] == before.json()["size"] + 1
+
+
+def test_a_node_follows_on_where_nobody_can_be_told_how_it_stands(postgres: str, tmp_path: Path) -> None:
+    def gone(_: HubStanding) -> None:
+        raise BrokenPipeError
+
+    with ExitStack() as stack:
+        dsn = stack.enter_context(begun(postgres))
+        db = stack.enter_context(psycopg.connect(dsn, autocommit=True))
+        shared = stack.enter_context(closing(connect(dsn)))
+        store = stack.enter_context(Datastore.open(with_key(tmp_path / "view"), hub=shared))
+        store.add("model", make_record("model", "tiny"))
+        before = db.execute("SELECT size, chain FROM hub_head").fetchone()
+        db.execute("UPDATE hub_head SET size = 0, chain = %s", (NO_CHAIN,))
+        following = stack.enter_context(Following(store, shared, says=gone))
+        while following.seen().standing != "restored":
+            pass
+        db.execute("UPDATE hub_head SET size = %s, chain = %s", before)
+        while following.seen().standing != "follows" and following._thread.is_alive():
+            pass
+        assert following._thread.is_alive()
+
+
+def test_heads_that_nobody_asked_for_are_forgotten(nodes: tuple[Node, Node]) -> None:
+    one, _ = nodes
+    for number in range(5):
+        before = one.following.latest()
+        written(one, f"unseen-{number}")
+        while one.following.latest() == before:
+            pass
+        one.clock.now += SETTLING_SECONDS
+    assert len(one.following._heads) <= 2
 
 
 def test_who_has_more_from_another_node_has_all_that_this_one_tells(nodes: tuple[Node, Node]) -> None:
@@ -275,6 +309,8 @@ def test_while_postgresql_is_away_reads_are_answered_and_writes_are_not(nodes: t
         tag = f'"{head["epoch"]}.{head["size"]}.{head["fingerprint"][:16]}"'
         refused(told(other, **{"if-none-match": tag}), 503, "hub_behind")
         refused(told(other, **{"cache-control": "no-cache"}), 503, "hub_behind")
+        while not other.said:
+            pass  # the thread that says so finds out by its own look
     finally:
         other.line.mend()
     while other.reader.get(beyond).status_code == 503:
@@ -290,6 +326,38 @@ def test_while_postgresql_is_away_reads_are_answered_and_writes_are_not(nodes: t
     assert values["tui_registry_hub_standing", "follows"] == 1
     assert values["tui_registry_hub_turns_total", "hub_away"] >= 1
     assert values["tui_registry_hub_behind_operations",] == 0
+
+
+def test_of_those_that_write_at_once_none_takes_a_look_that_failed_for_its_own(
+    nodes: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    following = nodes[1].following
+    came = threading.Semaphore(0)
+
+    class Told:
+        """The lock, which tells who comes."""
+
+        lock = threading.Lock()
+
+        def __enter__(self) -> None:
+            came.release()
+            self.lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self.lock.release()
+
+    monkeypatch.setattr(following, "_looking", Told())
+    nodes[1].line.cut()
+    try:
+        with ThreadPoolExecutor(3) as threads:
+            with Told.lock:
+                asked = [threads.submit(following.follow_before_writing) for _ in range(3)]
+                for _ in asked:
+                    came.acquire()
+            errors = [one.exception() for one in asked]
+    finally:
+        nodes[1].line.mend()
+    assert [error.code if isinstance(error, StoreError) else error for error in errors] == ["hub_away"] * 3
 
 
 def test_a_node_whose_hub_was_put_back_is_not_ready_and_says_no_more_than_that(postgres: str, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from psycopg import conninfo
 
-from tests.hub.conftest import new_head
+from tests.hub.conftest import in_schema, new_head
 from tui_registry.datastore import NO_CHAIN, DoneOnce, SharedHead, StoreError, Token, chained
 from tui_registry.hub import postgres as hub_postgres
 from tui_registry.hub.postgres import IDLE_SECONDS, LOCK_SECONDS, VARIABLE, PostgresLog, StoredToken, connect, dsn_from
@@ -373,7 +373,8 @@ class TestRefused:
         try:
             with closing(connect(changed(postgres_schema, user=role, password="reads"))) as log:
                 refused(log.head, "hub_other", "holds no hub")  # it sees no such schema
-                admin.execute(f'GRANT USAGE ON SCHEMA "{schema[0]}" TO {role}'.encode())
+                admin.execute(f'GRANT USAGE, CREATE ON SCHEMA "{schema[0]}" TO {role}'.encode())
+                refused(log.migrate, "hub_away", "permission denied", "grant")  # and makes no tables over those
                 refused(log.head, "hub_away", "may not do that", "permission denied", "grant")
                 admin.execute(f'GRANT SELECT ON ALL TABLES IN SCHEMA "{schema[0]}" TO {role}'.encode())
                 assert log.head().size == 0
@@ -394,7 +395,17 @@ class TestRefused:
 
     @pytest.mark.parametrize(
         "dsn",
-        ["x", "http://u:hunter2@h/d", "postgresql://u:hunter2@h:port/d", "postgresql://u:hunter2@h/d?nosuch=1"],
+        [
+            "x",
+            "http://u:hunter2@h/d",
+            "postgresql://u:hunter2@h:port/d",
+            "postgresql://u:hunter2@h/d?nosuch=1",
+            # Not quoted, so that a piece of it stands where a host, a port or a database does.
+            "postgresql://u:hunter2/x@h/d",
+            "postgres://u:1/hunter2@h/d?sslmode=prefer",
+            "postgresql://u:x@hunter2@h/d",
+            "postgresql://u:x?@hunter2@h",
+        ],
     )
     def test_what_is_no_address(self, dsn: str) -> None:
         sentence = refused(lambda: connect(dsn).head(), "hub_away")
@@ -415,6 +426,30 @@ def test_no_password_is_ever_said(postgres: str, secret: str, monkeypatch: pytes
             assert quote(secret, safe="") not in f"{error}"
             error = error.__cause__
     assert secret not in connect(url).name
+
+
+@pytest.mark.parametrize("dsn", ["postgresql://", "postgresql://u@h?application_name=a@b", "postgresql://%40socket/d"])
+def test_an_address_may_leave_much_to_libpq_and_quote_an_at(dsn: str) -> None:
+    assert connect(dsn).name.startswith("postgresql://")
+
+
+def test_a_database_of_no_encoding_and_letters_of_another_hold_a_hub(postgres: str) -> None:
+    name = f"ascii_{token_hex(4)}"
+    where = changed(postgres, dbname=name, client_encoding="LATIN1")
+    with psycopg.connect(postgres, autocommit=True) as db:
+        db.execute(
+            f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0".encode()
+        )
+        try:
+            for dsn in (changed(postgres, dbname=name), where):
+                with closing(connect(dsn)) as log:
+                    if log.migrate():
+                        log.begin(new_head())
+                    log.nodes.say("\N{GREEK SMALL LETTER ALPHA}", "0.2", 2, 0, "follows")
+                    assert [node.name for node in log.nodes.all()] == ["\N{GREEK SMALL LETTER ALPHA}"]
+                    assert write(log, log.head().size) == log.head()
+        finally:
+            db.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 class TestWhich:
@@ -505,6 +540,24 @@ class TestWhole:
     def test_rules_are_raised(self, postgres_log: PostgresLog) -> None:
         assert postgres_log.raise_rules(7) == postgres_log.head()
         assert postgres_log.head().rules == 7
+
+
+def test_a_hub_behind_another_schema_of_the_path_is_that_hub(
+    postgres: str, postgres_schema: str, postgres_log: PostgresLog, admin: psycopg.Connection[Any]
+) -> None:
+    """Such as the schema of the user's own name, which stands before `public` unasked."""
+    head = write(postgres_log, 1)
+    (theirs,) = admin.execute("SELECT current_schema()").fetchone() or ("",)
+    mine = f"mine_{token_hex(8)}"
+    admin.execute(f"CREATE SCHEMA {mine}".encode())
+    try:
+        with closing(connect(in_schema(postgres, f"{mine},{theirs}"))) as log:
+            assert log.head() == head
+            assert log.version() == postgres_log.version()
+            assert not log.migrate()
+            assert log.head() == head
+    finally:
+        admin.execute(f"DROP SCHEMA {mine} CASCADE".encode())
 
 
 def test_a_lease_has_one_holder(postgres_log: PostgresLog) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
-from tui_registry import __version__
 from tui_registry.datastore import (
     NO_CHAIN,
     Datastore,
@@ -22,7 +21,6 @@ from tui_registry.datastore import (
     StoreError,
     Token,
     TokenScope,
-    chained,
     new_token,
 )
 from tui_registry.durable import drafted, drafted_folder, sweep, sync_folder
@@ -147,7 +145,7 @@ def begin(
     if keep and log.has_log():
         there = log.head()
         # Begun before, by a run that ended before the folder was a view.
-        if there[1:4] == head[:3] and there.chain == chain_of(datastore, head.size):
+        if there[1:4] == head[:3] and there.chain == datastore.hub.chain_of_view(head.size):
             datastore.hub.bind(there)
             return there
     shared = SharedHead(token_hex(16), head.epoch, 0, head.fingerprint, b"", RULES_VERSION, datastore.address)
@@ -176,6 +174,8 @@ def look(log: PostgresLog, datastore: Datastore | None = None) -> HubStatus:
 def view_of(datastore: Datastore, log: PostgresLog, head: SharedHead) -> ViewStatus:
     """How a folder stands to a hub, by its end: whether all of it is the same, `chain_of_view` tells."""
     known, own = datastore.hub.id, datastore.log.head(make_key=False)
+    if (own.epoch, own.size) != (head.epoch, head.size):
+        head = log.head()  # a node that runs on this folder may have come on since that was read
 
     def told(code: str, sentence: str = "") -> ViewStatus:
         return ViewStatus(datastore.data_dir, known, own.epoch, own.size, code, sentence)
@@ -224,7 +224,7 @@ def recover_from_view(
         raise StoreError(
             "hub_differs", f"this view has less than the shared log, and adds nothing to it: {_OTHER_VIEW}, or {parted}"
         )
-    if chain_of(datastore, head.size) != head.chain:
+    if datastore.hub.chain_of_view(head.size) != head.chain:
         raise StoreError(
             "hub_differs",
             f"this view has other operations than the shared log among the first {exact(head.size)}: {_OTHER_VIEW}, or "
@@ -377,7 +377,7 @@ def rewrite(
                 if progress is not None:
                     progress(min(start + _CHUNK, head.size), head.size)
             done, sound = head.size, checked.log.head(make_key=False)
-            end = chain_of(checked, sound.size)
+            end = checked.hub.chain_of_view(sound.size)
             if end == head.chain or dry_run:
                 return Rewritten(head, head.size - sound.size, False)
             try:
@@ -431,28 +431,11 @@ def add_token(log: PostgresLog, name: str, scopes: Iterable[TokenScope]) -> str:
     return token
 
 
-def say_node(log: PostgresLog, name: str, size: int, state: str) -> None:
-    """Say that a node of this program is there.
-
-    Args:
-        name: of the node, which no other has. size: of its view. state: how the view stands.
-    """
-    log.nodes.say(name, __version__, RULES_VERSION, size, state)
-
-
 def operations_of(datastore: Datastore, start: int, stop: int) -> Iterator[tuple[bytes, bytes]]:
     """The operations of a replica from a place up to another one, each as its hash and its bytes."""
     for first in range(start, stop, _CHUNK):
         last = min(first + _CHUNK, stop)
         yield from zip(datastore.log.hashes(first, last), datastore.log.lines(first, last), strict=True)
-
-
-def chain_of(datastore: Datastore, size: int) -> bytes:
-    """The chain of the first operations of a replica, made of their bytes: it reads them all."""
-    end = NO_CHAIN
-    for _, body in operations_of(datastore, 0, size):
-        end = chained(end, body)
-    return end
 
 
 # As JSON
@@ -536,12 +519,14 @@ def _of_one_hub(datastore: Datastore, log: PostgresLog) -> tuple[SharedHead, Hea
     Raises:
         StoreError: `hub_other`.
     """
-    head, known = log.head(), datastore.hub.id
+    # In this order: a node that runs on this folder goes on meanwhile, and is no further than the log.
+    known, own = datastore.hub.id, datastore.log.head(make_key=False)
+    head = log.head()
     if known is None:
         raise StoreError("hub_other", "this folder is no view of a hub: name the folder of a node with --data-dir")
     if known != head.hub:
         raise StoreError("hub_other", f"this folder is a view of another hub ({known[:8]}): name that one")
-    return head, datastore.log.head(make_key=False)
+    return head, own
 
 
 def _caught_up(datastore: Datastore, log: PostgresLog) -> SharedHead:

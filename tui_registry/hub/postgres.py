@@ -513,20 +513,21 @@ class PostgresLog:
         Raises:
             StoreError: `hub_other`, `hub_newer`.
         """
-        found = {
-            row[0]
-            for row in db.all(
-                "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() "
-                "AND table_name = ANY(%s)",
-                ([_SCHEMA_TABLE, *_TABLES],),
-            )
-        }
-        if _SCHEMA_TABLE in found:
-            rows = db.all("SELECT version, least FROM hub_schema WHERE product = %s", (_PRODUCT,))
-            if rows:
-                ((version, least),) = rows
+        rows = db.all(
+            # Not of information_schema, which is silent on tables that this user may not touch.
+            "SELECT CAST(c.relname AS text), n.nspname = current_schema() FROM pg_catalog.pg_class c "
+            "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE n.nspname = ANY(current_schemas(false)) AND c.relname = ANY(%s)",
+            ([_SCHEMA_TABLE, *_TABLES],),
+        )
+        # What stands in a schema further down the path is what statements mean, as long as none before it has one.
+        if any(name == _SCHEMA_TABLE for name, _ in rows):
+            ours = db.all("SELECT version, least FROM hub_schema WHERE product = %s", (_PRODUCT,))
+            if ours:
+                ((version, least),) = ours
                 self._expect_known(least)
                 return int(version)
+        found = {name for name, is_first in rows if is_first}
         if found:
             raise StoreError(
                 "hub_other",
@@ -1072,11 +1073,13 @@ class _Connections:
             given = conninfo.conninfo_to_dict(dsn)
         except psycopg.Error:
             # Whose words hold the address as a whole.
+            given = None
+        if given is None or _is_torn(dsn, str(given.get("port") or "")):
             raise StoreError(
                 "hub_away",
-                "that is no address of a hub: write postgresql://USER@HOST/DATABASE, with %40 for an @ in a name or a "
-                "password",
-            ) from None
+                "that is no address of a hub: write postgresql://USER@HOST/DATABASE, with %40 for an @ and %2F for a / "
+                "in a name or a password",
+            )
         self._secrets = [str(value) for name, value in given.items() if "password" in name and value]
         self.names_password = bool(self._secrets)
         if os.environ.get("PGPASSWORD"):
@@ -1093,7 +1096,9 @@ class _Connections:
             "keepalives_count": 2,
             "tcp_user_timeout": 20_000,
         }
-        self._dsn = conninfo.make_conninfo(dsn, **{name: value for name, value in bounds.items() if name not in given})
+        settings = {name: value for name, value in bounds.items() if name not in given}
+        # A database that names no encoding (SQL_ASCII) would give bytes for text, and one of Latin 1 lose letters.
+        self._dsn = conninfo.make_conninfo(dsn, **settings, client_encoding="UTF8")
         self._guard = threading.Condition()
         self._idle: list[_Connection] = []
         self._lent = 0
@@ -1219,6 +1224,16 @@ class _Connections:
                 db.close()
         if not db.closed and db.info.transaction_status != TransactionStatus.IDLE:
             db.close()
+
+
+def _is_torn(dsn: str, port: str) -> bool:
+    """Whether an address was read in other parts than were meant, as its password holds an @ or a / that is spelt as it
+    is: a piece of that would be shown for a host, a port or a database."""
+    if not dsn.startswith(("postgresql://", "postgres://")):
+        return False
+    place, _, path = dsn.partition("://")[2].partition("/")
+    hosts = place.partition("@")[2].partition("?")[0]
+    return "@" in hosts + path.partition("?")[0] or re.fullmatch(r"[0-9,]*", port, re.ASCII) is None
 
 
 def _operations(db: _Connection, start: int, stop: int) -> list[SharedOp]:

@@ -86,11 +86,6 @@ class Version(NamedTuple):
     number: str | None
 
 
-def is_store(address: str) -> bool:
-    """Whether an address is one of an object store, such as s3://bucket/prefix."""
-    return address.partition("://")[0].lower() in SCHEMES and "://" in address
-
-
 def open_store(address: str, patience: Patience | None = None, *, to_read: bool = False) -> Store:
     """The store at an address: s3://bucket/prefix, gs://bucket/prefix or az://container/prefix. Nothing is asked yet.
 

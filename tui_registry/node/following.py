@@ -110,6 +110,7 @@ class Following:
         self._guard = threading.Lock()
         self._looking = threading.Lock()
         self._looks = 0
+        self._is_looked = False
         self._wake = threading.Event()
         self._closing = False
         self._waiting: list[_Waiting] = []
@@ -145,11 +146,8 @@ class Following:
 
     def settled(self) -> Head:
         """The head that others are told: the same one as long as it is that."""
-        before = self._clock() - SETTLING_SECONDS
         with self._guard:
-            while len(self._heads) > 1 and self._heads[1][0] <= before:
-                self._heads.popleft()
-            return self._heads[0][1]
+            return self._settled(self._clock())
 
     def latest(self) -> Head:
         """The head of the view, as it was looked at last: everything that it counts is here."""
@@ -224,9 +222,12 @@ class Following:
         """
         before = self._looks
         with self._looking:
-            if self._looks == before:  # else one began after this was asked for, and has ended
+            # Else one began after this was asked for, and ended well.
+            if self._looks == before or not self._is_looked:
                 self._looks += 1
+                self._is_looked = False
                 self._datastore.hub.follow()
+                self._is_looked = True
 
     # How
 
@@ -369,8 +370,15 @@ class Following:
                     self._heads[-1] = (self._heads[-1][0], head)
             else:
                 self._heads.append((now, head))
+            self._settled(now)  # perhaps nobody asks for it
         # As it was before it was read: what was committed meanwhile makes it be read once more.
         self._changes = changes
+
+    def _settled(self, now: float) -> Head:
+        """The newest head that is old enough; those before it are forgotten. Under the guard."""
+        while len(self._heads) > 1 and self._heads[1][0] <= now - SETTLING_SECONDS:
+            self._heads.popleft()
+        return self._heads[0][1]
 
     def _fails(self, error: Exception) -> None:
         pause = _BACK_OFF[min(self._failures, len(_BACK_OFF) - 1)]
@@ -401,7 +409,9 @@ class Following:
             return
         is_first, self._said = self._said is None, standing.code
         if self._says is not None and not (is_first and standing.code == "follows"):
-            self._says(standing)
+            # A line that nobody takes any more, such as a closed pipe, is no reason to follow no more.
+            with suppress(Exception):
+                self._says(standing)
 
     def _share(self) -> None:
         """Take over what the nodes have in common beside the log, and say how this one is doing."""

@@ -10,9 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from tui_registry.frozen import NamedTuple
@@ -25,7 +23,7 @@ from tui_registry.replica.store.tables import view_error
 
 if TYPE_CHECKING:
     from tui_registry.replica.log.judge import Checked, Verdict
-    from tui_registry.replica.log.shared_log import Head, SharedHead, SharedLog, SharedOp, SharedTurn
+    from tui_registry.replica.log.shared_log import SharedHead, SharedLog, SharedOp, SharedTurn
 
 T = TypeVar("T")
 
@@ -37,9 +35,6 @@ _MOST_BYTES: Final = 32 * 2**20
 _FAR: Final = 256
 # What was seen of the shared log is believed for so long: those that poll ask every two seconds.
 _BELIEVED_SECONDS: Final = 2.5
-# The head that others are told is of what the view had so long ago: by then the other nodes have it.
-SETTLED_SECONDS: Final = 3.0
-_MOST_SEEN: Final = 4_096
 
 
 class Followed(NamedTuple):
@@ -101,7 +96,8 @@ class ViewRow(NamedTuple):
 
 
 class HubView:
-    """How this replica follows a hub. Of a replica alone `id` is None, and nothing else is to be called."""
+    """How this replica follows a hub. Of a replica alone `id` is None, and no more is to be called than `bind` and
+    `chain_of_view`, by whoever makes a hub of it."""
 
     def __init__(
         self,
@@ -110,32 +106,24 @@ class HubView:
         shared: SharedLog | None,
         *,
         judge: Callable[[Sequence[bytes]], list[Verdict]],
-        signed_head: Callable[[int], Head],
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """
         Args:
             shared: the hub's log; None: the replica is opened without it.
-            judge: says of lines whether they pass rules 1 to 5. signed_head: gives the head of a size, as others are
-                given it.
-            clock: gives Unix seconds. monotonic: seconds that only go on.
+            judge: says of lines whether they pass rules 1 to 5.
+            clock: gives Unix seconds.
         """
         self._pool = pool
         self._judge = judge
-        self._signed_head = signed_head
         self._clock = clock
-        self._monotonic = monotonic
         self.shared = shared
         self._following = threading.Lock()
-        self._guard = threading.Lock()
         self._standing = HubStanding(is_ready=True, code="")
         self._seen_at = float("-inf")
         # A turn was written to the shared log and not here.
         self._is_behind = False
         # Operations may wait here for others that were followed: in an earlier run of the program, for one.
         self._is_due = True
-        # When the view had how many operations, ascending.
-        self._sizes: deque[tuple[float, int]] = deque()
 
     @property
     def id(self) -> str | None:
@@ -184,7 +172,6 @@ class HubView:
                 raise _other_hub(row.id, head.hub)
             if self._fault(row, head) is None:
                 self._note_follows(row.size, head.size)
-        self.seen(size)
 
     def bind(self, head: SharedHead) -> None:
         """Make this folder a view of a hub: an empty one, or one whose log is how the shared one begins, by its chain.
@@ -221,7 +208,6 @@ class HubView:
             db.execute("UPDATE replica SET epoch = ?", (head.epoch,))
             _write_row(db, ViewRow(head.hub, head.address, head.epoch, size, chain))
         self._note_follows(size, head.size)
-        self.seen(size)
 
     def release(self) -> None:
         """Make this folder a replica of its own again, under an epoch of its own."""
@@ -329,11 +315,8 @@ class HubView:
             return Remade(size, 0)
         with self._following, self._pool.write(bulk=True) as db:
             remade = self._make_anew(db, shared, head, progress or (lambda *_: None))
-        with self._guard:
-            self._sizes.clear()
         self._is_behind, self._is_due = False, True
         self._note_follows(remade.size, head.size)
-        self.seen(remade.size)
         return remade
 
     def lines_unverified(self, start: int, lines: Sequence[bytes]) -> Followed:
@@ -370,48 +353,13 @@ class HubView:
             self._note_follows(row.size + appended, head.size)
         return Followed(appended, row.size + appended, head.size)
 
-    # The head that others are told
-
-    def seen(self, size: int | None = None) -> None:
-        """Note that the view has so many operations now; None to look."""
-        if size is None:
-            with self._pool.read() as db:
-                (size,) = db.execute("SELECT size FROM replica").fetchone()
-        now = self._monotonic()
-        with self._guard:
-            sizes = self._sizes
-            if not sizes:
-                # What is there when a program begins was there before.
-                sizes.append((float("-inf"), size))
-            elif size > sizes[-1][1]:
-                sizes.append((now, size))
-                if len(sizes) > _MOST_SEEN:
-                    # Each second one: it takes a little longer until they are settled.
-                    self._sizes = deque(islice(sizes, 0, None, 2))
-
-    def settled_head(self) -> Head:
-        """The head of what the view had three seconds ago, signed as `Log.signed_head`: by then the other nodes have
-        that too."""
-        self.seen()
-        until = self._monotonic() - SETTLED_SECONDS
-        with self._guard:
-            sizes = self._sizes
-            while len(sizes) > 1 and sizes[1][0] <= until:
-                sizes.popleft()
-            size = sizes[0][1]
-        head = self._signed_head(size)
-        if head.size < size:  # another process has made the view anew
-            with self._guard:
-                self._sizes = deque([(float("-inf"), head.size)])
-        return head
-
     # For turns, inside their transactions
 
     def come_near(self, most: int) -> None:
         """Follow until the view misses no more than so many operations, and all that it must have; from what was seen
         lately, where that says so."""
         standing = self._standing
-        lately = self._monotonic() - self._seen_at < _BELIEVED_SECONDS and standing.code == "follows"
+        lately = time.monotonic() - self._seen_at < _BELIEVED_SECONDS and standing.code == "follows"
         if lately and not self._is_behind and (standing.shared_size or 0) - standing.size <= most:
             return
         while True:
@@ -449,7 +397,6 @@ class HubView:
     def moved(self, size: int, shared_size: int) -> None:
         """Note how far both are after a turn."""
         self._note_follows(size, shared_size)
-        self.seen(size)
         self._is_due = True  # a turn releases no more than it has room for
 
     def fell_behind(self, error: Exception) -> None:
@@ -642,7 +589,6 @@ class HubView:
             if not 0 <= here < len(ops) or (here and ops[here - 1].chain != row.chain):
                 return 0
             self._extend_by(db, row, ops[here:], checked[here:])
-        self.seen(ops[-1].place + 1)
         return len(ops) - here
 
     def _extend_by(
@@ -720,6 +666,7 @@ class HubView:
                 found = db.execute(
                     f"SELECT body, state, {', '.join(FirstSeen._fields)} FROM former WHERE hash = ?", (op.hash,)
                 ).fetchone()
+                kept += found is not None
                 same = found is not None and _holds(found[0], op.body)
                 former.append((FirstSeen(*found[2:]), found[1]) if same else None)
             if not ops or len(former) != len(ops):
@@ -734,7 +681,6 @@ class HubView:
             ]
             self._take(db, row, ops, checked, came)
             restate(db, ((op.place, one[1]) for op, one in zip(ops, former, strict=True) if one is not None))
-            kept += sum(one is not None for one in former)
             row = row._replace(size=row.size + len(ops), chain=chain)
             progress(row.size, head.size)
         db.execute("DROP TABLE former")
@@ -749,7 +695,7 @@ class HubView:
         self._standing = standing
 
     def _note_follows(self, size: int, shared_size: int) -> None:
-        self._seen_at = self._monotonic()
+        self._seen_at = time.monotonic()
         standing = HubStanding(True, "follows", "", size, shared_size, self._clock())
         if self._is_behind or shared_size - size > _FAR:
             sentence = self._standing.sentence if self._is_behind else ""

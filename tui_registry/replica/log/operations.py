@@ -175,7 +175,6 @@ class Log:
         self._signed: tuple[Head, str] | None = None
         self._kept_sets: Sets | None = None
         # What heads of earlier sizes are told by.
-        self._earlier_sets: Sets | None = None
 
     # As other replicas copy it
 
@@ -192,15 +191,12 @@ class Log:
                 head = self._with_set(db, head, self._sets.state(db, head.epoch, None, None))
         return head._replace(node=self._key.address) if make_key and not head.node else head
 
-    def signed_head(self, size: int | None = None) -> Head:
+    def signed_head(self) -> Head:
         """The head as others are given it: signed, where there is a key that can be read and the head says enough.
 
         One head is signed once, however often it is asked for.
-
-        Args:
-            size: as it was when the log had so many operations; no fewer than when that was asked last. None for now.
         """
-        head = self.head() if size is None else self._head_at(size)
+        head = self.head()
         held = self._signed
         if held is not None and held[0] == head:
             return head._replace(sig=held[1])
@@ -419,20 +415,6 @@ class Log:
         if self._kept_sets is None:
             self._kept_sets = Sets()
         return self._kept_sets
-
-    def _head_at(self, size: int) -> Head:
-        from tui_registry.replica.log.sets import Sets
-
-        with self._pool.read() as db:
-            now = _read_head(db)
-            fingerprint = sum_at(db, size)
-            if fingerprint is None or size == now.size:
-                size, fingerprint = now.size, now.fingerprint
-            head = now._replace(size=size, fingerprint=fingerprint)
-            if self._earlier_sets is None:
-                self._earlier_sets = Sets()
-            head = self._with_set(db, head, self._earlier_sets.state_on(db, head.epoch, size, int(fingerprint, 16)))
-        return head if head.node else head._replace(node=self._key.address)
 
     def _with_set(self, db: sqlite3.Connection, head: Head, found: SetState | None) -> Head:
         last = head.size - 1

@@ -200,29 +200,6 @@ class Sets:
             lanes.take_all(hashes)
         return SetState(epoch, size, lanes.digest(), lanes, None)
 
-    def state_on(self, db: sqlite3.Connection, epoch: str, size: int, total: int) -> SetState | None:
-        """What the first operations of the log are, with their tree, for who asks for ever larger sizes: it goes on
-        from the one before. To be asked of an instance that tells nothing else.
-
-        Args:
-            total: what their hashes sum up to, modulo 2^256.
-
-        Returns:
-            None where more would have to be looked at than `MOST_BEHIND`, and while what is kept is being made.
-        """
-        last, values = self._last.get(False), None
-        if last is not None and last[0] == epoch and size - MOST_BEHIND <= last[1].size <= size:
-            values = _followed(db, last[1], size, total)
-        (kept,) = db.execute("SELECT kept FROM replica").fetchone()
-        if values is None and 0 <= size - kept <= MOST_BEHIND:
-            values = _read(db, kept, with_symbols=False)
-            values = None if values is None else _followed(db, values, size, total)
-        if values is None:
-            return None
-        self._last[False] = epoch, values
-        lanes = LtHash.from_bytes(values.lanes)
-        return SetState(epoch, size, lanes.digest(), lanes, values.edge.root())
-
     def symbols(
         self, db: sqlite3.Connection, epoch: str, size: int, start: int, stop: int, most: int | None
     ) -> bytes | None:
