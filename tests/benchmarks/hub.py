@@ -96,20 +96,23 @@ def _writes(seconds: float) -> None:
     _table("Writes over REST, one record each", *columns)
     alone = {writers: _at_a_node_alone(writers, seconds) for writers in _WRITERS}
     for nodes in _NODES:
-        with Postgres() as postgres, Fleet(nodes, postgres) as fleet:
+        with Postgres() as postgres, Fleet(nodes, postgres, proxied=False) as fleet:
             for writers in _WRITERS:
                 floor = _by_psycopg(postgres, writers, seconds)
-                before = _head_updates(postgres)
+                before = fleet.shared_size()
                 done = _written([node.port for node in fleet.nodes], fleet.token, writers, seconds)
-                turns = _head_updates(postgres) - before
+                # What a turn appends has one time.
+                ((turns,),) = postgres.ask("SELECT count(DISTINCT added_at) FROM hub_log WHERE idx >= %s", before)
                 _row(
                     f"{writers}", f"{nodes}", f"{done / seconds:,.0f}", f"{done / max(1, turns):.1f}",
                     f"{floor:,.0f}", f"{done / seconds / floor:.2f}",
                     f"{alone[writers]:,.0f}", f"{done / seconds / alone[writers]:.2f}",
                 )  # fmt: skip
             if nodes > 1:
+                _pushed(fleet)
                 _seen_elsewhere(fleet)
-                _asked_for_reads(fleet)
+    with Postgres() as postgres, Fleet(3, postgres) as fleet:
+        _asked_for_reads(fleet)
 
 
 def _written(ports: list[int], token: str, writers: int, seconds: float) -> int:
@@ -188,12 +191,16 @@ def floors_place() -> str | None:
     return PLACE
 
 
-def _head_updates(postgres: Postgres) -> int:
-    """How many turns were committed, as PostgreSQL counts."""
-    ((found,),) = postgres.ask(
-        "SELECT n_tup_upd FROM pg_stat_user_tables, pg_stat_force_next_flush() WHERE relname = 'hub_head'"
-    )
-    return int(found)
+def _pushed(fleet: Fleet, each: int = 512, pushes: int = 8) -> None:
+    lines = op_lines(each * pushes)
+    caller = http.client.HTTPConnection("127.0.0.1", fleet.nodes[0].port, timeout=60)
+    began = time.perf_counter()
+    for first in range(0, len(lines), each):
+        content = b"".join(line + b"\n" for line in lines[first : first + each])
+        caller.request("POST", "/sync/ops", content, {"authorization": f"Bearer {fleet.token}"})
+        answer = caller.getresponse()
+        assert json.loads(answer.read())["applied"] == each
+    print(f"\nPushes of {each} operations: {len(lines) / (time.perf_counter() - began):,.0f} operations/s")
 
 
 def _seen_elsewhere(fleet: Fleet, times: int = 200) -> None:

@@ -371,13 +371,13 @@ class Fleet:
         token: for writing and pushing, known to all nodes. balancer: over all nodes.
     """
 
-    def __init__(self, nodes: int, postgres: Postgres, begin_from: Path | None = None) -> None:
+    def __init__(self, nodes: int, postgres: Postgres, *, proxied: bool = True) -> None:
         """
         Args:
-            begin_from: a replica whose log is to be the hub's.
+            proxied: each node reaches PostgreSQL through a proxy of its own.
         """
         self.postgres = postgres
-        self._count, self._from = nodes, begin_from
+        self._count, self._proxied = nodes, proxied
         self._stack = ExitStack()
         self._numbers = count()
         self.nodes: list[Node] = []
@@ -390,11 +390,7 @@ class Fleet:
         with ExitStack() as stack:
             stack.callback(shutil.rmtree, self.place)
             first = self._made(stack)
-            if self._from is None:
-                self.command(first.folder, "hub", "init")
-            else:
-                first.folder = self._from
-                self.command(None, "hub", "init", "--from", str(self._from))
+            self.command(first.folder, "hub", "init")
             self.token = self.command(first.folder, "token", "add", "fleet", "--scope=write", "--scope=push").strip()
             self.nodes = [first, *(self._made(stack) for _ in range(self._count - 1))]
             for node in self.nodes[1:]:
@@ -440,10 +436,10 @@ class Fleet:
                 node.start()
             node.thaw()
 
-    def command(self, folder: Path | None, *words: str, code: int = 0) -> str:
+    def command(self, folder: Path, *words: str, code: int = 0) -> str:
         """A command of the program on a folder; what it prints."""
         done = subprocess.run(
-            [sys.executable, "-m", "tui_registry", *([] if folder is None else ["--data-dir", str(folder)]), *words],
+            [sys.executable, "-m", "tui_registry", "--data-dir", str(folder), *words],
             env=environment(self.postgres.dsn, self.place / "mark-of-commands"),
             capture_output=True, text=True, check=False, timeout=10 * PATIENCE,
         )  # fmt: skip
@@ -451,9 +447,11 @@ class Fleet:
         return done.stdout if code == 0 else done.stderr
 
     def _made(self, stack: ExitStack, *words: str) -> Node:
-        proxy = stack.enter_context(Proxy(self.postgres.dsn))
-        self.proxies.append(proxy)
-        return Node(next(self._numbers), self.place, proxy.dsn, "--accept-ops=token", *words)
+        dsn = self.postgres.dsn
+        if self._proxied:
+            self.proxies.append(stack.enter_context(Proxy(dsn)))
+            dsn = self.proxies[-1].dsn
+        return Node(next(self._numbers), self.place, dsn, "--accept-ops=token", *words)
 
     def _give_key(self, node: Node) -> None:
         node.folder.mkdir(mode=0o700)
