@@ -394,7 +394,14 @@ class TestRefused:
 
     @pytest.mark.parametrize(
         "dsn",
-        ["x", "http://u:hunter2@h/d", "postgresql://u:hunter2@h:port/d", "postgresql://u:hunter2@h/d?nosuch=1"],
+        [
+            "x",
+            "http://u:hunter2@h/d",
+            "postgresql://u:p@hunter2@h/d",
+            "postgresql://u:p@/hunter2@h:1/d",
+            "postgresql://u:hunter2@h:port/d",
+            "postgresql://u:hunter2@h/d?nosuch=1",
+        ],
     )
     def test_what_is_no_address(self, dsn: str) -> None:
         sentence = refused(lambda: connect(dsn).head(), "hub_away")

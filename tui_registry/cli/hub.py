@@ -125,6 +125,8 @@ def _init(args: Namespace, log: PostgresLog) -> int:
     folder = data_dir(args.data_dir if args.source is None else args.source)
     if args.source is not None:
         _expect_replica(folder)
+    elif not (folder / DATABASE).exists():
+        log.expect_room()
     with Datastore.open(folder) as datastore, progress_bar("writing operation") as show:
         begun = begin(datastore, log, show, keep=args.source is not None)
     if args.json:
@@ -278,6 +280,11 @@ def _purge(args: Namespace, log: PostgresLog) -> int:
     else:
         out(purged(done, is_blocked=True))
         note("the other nodes take what comes of the owner again, unless each of them blocks ('block OWNER')")
+        if log.store:
+            note(
+                f"{safe_text(log.store, 200)} holds it until 'hub publish' has written the log anew, and a CDN before "
+                "that until it is told to forget it"
+            )
     return 0
 
 
