@@ -863,7 +863,7 @@ def _hub(parser: ArgumentParser) -> None:
         description=(
             "Write what is new of the hub's log into an object store, as 'export --log' does, from this view.\n"
             "One node does so at a time: where another one publishes, nothing is done. The hub remembers the URL, and\n"
-            "new nodes start from there. With --every it goes on until it is told to end."
+            "new nodes start from there. With --every it goes on until Ctrl+C or SIGTERM end it, with 0."
         ),
     )
     publish.add_argument("url", nargs="?", type=words, metavar="URL", help="s3://BUCKET/PREFIX, gs:// or az://")

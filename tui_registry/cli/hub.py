@@ -4,11 +4,12 @@ verb that does."""
 from __future__ import annotations
 
 import os
+import signal
 import socket
-import threading
+import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -327,8 +328,12 @@ def _publish(args: Namespace, log: PostgresLog) -> int:
     store = open_store(address)
     # Containers may have one name and one number of a process.
     holder = f"{socket.gethostname()}/{os.getpid()}/{os.urandom(4).hex()}"
-    pause, said = threading.Event(), ""
-    with _view(args, log) as datastore, HubPublisher(datastore, store, log, holder, alone=args.alone) as publisher:
+    said = ""
+    with (
+        nullcontext() if args.every is None else _ended_by_signals(),
+        _view(args, log) as datastore,
+        HubPublisher(datastore, store, log, holder, alone=args.alone) as publisher,
+    ):
         while True:
             try:
                 with progress_bar("written") as show:
@@ -347,7 +352,25 @@ def _publish(args: Namespace, log: PostgresLog) -> int:
                 said = error.sentence
             if args.every is None:
                 return 0
-            pause.wait(args.every)
+            time.sleep(args.every)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let Ctrl+C and SIGTERM end the block, and the program with 0: who publishes lets go of the lease then, and
+    another one goes on at once. The second of them does what it always does."""
+
+    def leave(*_: object) -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        raise SystemExit(0)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 # Waiting does not help against these: somebody has to do something about this very command.
