@@ -387,6 +387,8 @@ class TestBadInput:
     def test_no_hub_is_named(self, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(VARIABLE, raising=False)
         assert is_one_sentence(cli("hub", "status"), "say which hub", "--hub-file", VARIABLE)
+        two = cli("hub", "status", "--hub", "postgresql://h/d", "--hub-file", "x")
+        assert (two.code, two.out) == (2, "")
 
     def test_the_extra_is_missing(self, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, "tui_registry.hub.postgres")

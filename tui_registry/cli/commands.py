@@ -785,8 +785,9 @@ def _hub_named(parser: ArgumentParser) -> None:
     """Which hub is meant (`hub.postgres.dsn_from`)."""
     where = "the hub: postgresql://USER@HOST/DATABASE (default: $TUI_REGISTRY_HUB); others can see the words of a "
     where += "command: leave the password to the variable, a file or ~/.pgpass"
-    parser.add_argument("--hub", type=words, metavar="ADDRESS", help=where)
-    parser.add_argument("--hub-file", type=words, metavar="FILE", help="its first line is the hub's address")
+    named = parser.add_mutually_exclusive_group()
+    named.add_argument("--hub", type=words, metavar="ADDRESS", help=where)
+    named.add_argument("--hub-file", type=words, metavar="FILE", help="its first line is the hub's address")
 
 
 def _hub(parser: ArgumentParser) -> None:
