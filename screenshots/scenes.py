@@ -13,6 +13,7 @@ from textual.widgets import Input
 from tests.tui.driving import settle
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json, Record
+from tui_registry.fit import GIB, MIB, Gpu, Machine
 from tui_registry.records.schema import defaults
 from tui_registry.tui.register.area_rows import FormfileArea
 from tui_registry.tui.register.field_rows import FieldRow
@@ -140,6 +141,11 @@ async def sources(pilot: Pilot[None]) -> None:
     await pilot.press("tab")
 
 
+async def fitting(pilot: Pilot[None]) -> None:
+    """What runs on one card, and what the answer on one model is made of."""
+    await pilot.press("/", *"fit:runs lantern has:manifest", "enter", "right", "right")
+
+
 SCENES: dict[str, Scene] = {
     "browse": browse,
     "conflict": conflict,
@@ -149,6 +155,7 @@ SCENES: dict[str, Scene] = {
     "import": importing,
     "manifest": manifest,
     "sources": sources,
+    "fit": fitting,
     "formfile": formfile,
     "history": history,
     "quarantine": quarantine,
@@ -171,6 +178,10 @@ def furnish(datastore: Datastore) -> None:
     datastore.delete(second.kind, second.id, second.heads)
     datastore.add(second.kind, second.record)
     _describe(datastore)
+    # One machine for all pictures, whoever takes them.
+    datastore.machine = lambda: Machine(
+        "this machine", (Gpu("NVIDIA GeForce RTX 4070", 12_282 * MIB, 11_010 * MIB),), 32 * GIB, 21 * GIB, 16
+    )
     lines = datastore.log.lines(0, 3)
     spoilt = [lines[0].replace(b'"name":"', b'"name":"Official-', 1), lines[1][:700], lines[2].replace(b"MIT", b"mit")]
     datastore.apply([line for line in spoilt if line not in lines], source="old-node")

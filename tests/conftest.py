@@ -6,19 +6,25 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Final
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.idle import IdleLoop
 from tests.laws import NIGHTLY
+from tui_registry.datastore import DATABASE, Datastore
+from tui_registry.replica.store import connection
+from tui_registry.replica.store.connection import Pool
 from tui_registry.settings import STATE_DIR_VARIABLE
 
 settings.register_profile(
@@ -60,6 +66,46 @@ def pytest_collection_finish() -> None:
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Every asynchronous test runs in a loop that knows when it is idle."""
     return {"idle": IdleLoop}
+
+
+_settle = Pool.settle
+
+
+@lru_cache(maxsize=1)
+def _new_replica() -> tuple[bytes, bytes]:
+    """The bytes of a replica that was made and closed, and the epoch that stands in them."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / DATABASE
+        with patch.object(Pool, "settle", _settle):
+            Datastore.open(folder).close()
+        with closing(sqlite3.connect(path)) as db:
+            (epoch,) = db.execute("SELECT epoch FROM replica").fetchone()
+        return path.read_bytes(), epoch.encode()
+
+
+def _settle_in_a_copy(pool: Pool) -> sqlite3.Connection:
+    """To make the tables takes ten times as long as all else that opening a new replica does, and most tests open one:
+    it begins as a copy, with an epoch of its own. Other processes make theirs, as do the tests of opening."""
+    path = pool.path
+    is_made = not pool._asked and path.name == DATABASE and connection._hindrance_of(path) is None
+    if is_made and not [*path.parent.glob(f"{DATABASE}*")]:
+        data, epoch = _new_replica()
+        draft = path.with_name(f".copy-{os.getpid()}-{next(_NUMBERS)}")
+        with suppress(OSError):
+            draft.write_bytes(data.replace(epoch, os.urandom(16).hex().encode()))
+            os.link(draft, path)
+        draft.unlink(missing_ok=True)
+    return _settle(pool)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _copies(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A module of tests that says `MAKES_REPLICAS = True` makes each of its own."""
+    if getattr(request.module, "MAKES_REPLICAS", False):
+        yield
+        return
+    with patch.object(Pool, "settle", _settle_in_a_copy):
+        yield
 
 
 @pytest.fixture(autouse=True)

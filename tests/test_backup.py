@@ -18,7 +18,7 @@ from tests.sync.logs import ALICE, BOB, MALLORY, edit, removal, roots, show_two_
 from tui_registry.backup import BackupError, PutBack, back_up, put_back
 from tui_registry.crdt import Identity
 from tui_registry.datastore import DATABASE, Datastore, Described, Draft, ImportRun, Ration, StoreError
-from tui_registry.errors import RegistryError
+from tui_registry.errors import Json, RegistryError
 from tui_registry.records.schema import defaults
 from tui_registry.replica.store.tables import MAKE_WORD_INDEX, set_words_aside
 from tui_registry.settings import STATE_DIR_VARIABLE
@@ -74,7 +74,10 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seed(datastore, 8)
         op = datastore.add("model", make_record("model", "mine", tags=["llama"]))
         datastore.update("model", op.key, {**make_record("model", "mine"), "version": "2.0.0"}, [op.hash])
-        datastore.manifests.set(op.key, defaults("manifest"))
+        weights: Json = [
+            {"uri": "a.gguf", "media_type": "", "sha256": "ab" * 32, "size_bytes": 7, "quantization": None}
+        ]
+        datastore.manifests.set(op.key, defaults("manifest") | {"artifacts": weights})
         first, late = roots(ALICE, 3), roots(BOB, 1, "late")
         ops = [
             *first,

@@ -13,6 +13,7 @@ from tui_registry import fit
 from tui_registry.errors import Json, Record
 from tui_registry.importers.gguf import architecture_in as of_header
 from tui_registry.importers.huggingface import architecture_in as of_config
+from tui_registry.present import fit as words
 from tui_registry.records.schema import defaults
 
 _FACTS: Final = Path(__file__).parent / "fit_facts.json"
@@ -48,6 +49,36 @@ def test_weights_are_within_five_per_cent_where_bits_are_what_the_name_says(labe
     assert bits is not None, row["quantization"]
     estimated = row["parameters"] * bits.bits / 8
     assert estimated == pytest.approx(_size(row), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "bits"),
+    [
+        # Bits of files: turboderp and others (EXL2), Qwen (GPTQ-Int8), ikawrakow and unsloth (GGUF), MLX, torchao
+        ("EXL2-4.0bpw", 4.08), ("Llama-3-70B-exl2-4.65bpw", 4.73), ("EXL3 3.0 bpw", 3.09), ("GPTQ-Int8", 8.29),
+        ("Qwen2.5-7B-Instruct-GPTQ-Int4", 4.32), ("W4A16", 4.5), ("w8a8", 8.5), ("int8wo", 8.5), ("INT3", 3.5),
+        ("6bit", 6.5), ("MLX 3-bit", 3.5), ("q4f16_1", 4.5), ("F8_E4M3", 8.1), ("IQ4_KS_R4", 4.45), ("IQ5_K", 5.7),
+        ("UD-Q4_K_XL", 4.9), ("Q4_K", 4.87), ("Q3_K", 4.0), ("MXFP4-MOE", 4.45), ("1.58-bit", 3.3), ("i2_s", 3.3),
+        # What a file was made of, or how wide its embeddings are, is no word of the rest
+        ("m.bf16.Q4_K_M", 4.87), ("m-F16-Q6_K", 6.57), ("Q8_0-f16", 8.5),
+    ],
+)  # fmt: skip
+def test_names_that_say_bits_are_understood(name: str, bits: float) -> None:
+    found = fit.bits_of(name)
+    assert found is not None
+    assert found.bits == pytest.approx(bits, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["EXL2", "HQQ", "GPTQ", "BitNet"])
+def test_a_name_of_how_weights_are_stored_says_no_bits(name: str) -> None:
+    found = fit.bits_of(name)
+    assert found is not None
+    assert not found.is_said
+
+
+@pytest.mark.parametrize("name", ["Llama-3.2-1B", "model-00001-of-00002", "compressed-tensors", "99bpw", "b1"])
+def test_other_names_say_none(name: str) -> None:
+    assert fit.bits_of(name) is None
 
 
 def _configuration(row: dict[str, Any]) -> dict[str, Any]:
@@ -185,17 +216,54 @@ def test_sizes_of_files_stand_before_parameters_and_each_form_has_its_own_need()
     assert least.quantization == "Q4_K_M"
 
 
+def test_the_same_file_in_another_place_counts_once_and_is_no_other_part() -> None:
+    def at(place: str, name: str, digest: str) -> Record:
+        return {**_file(f"{place}/{name}", 5 * 10**9), "sha256": digest * 64}
+
+    mirrored = _manifest(*(at(place, "model.safetensors", "a") for place in ("hf://o/m", "https://mirror")))
+    assert [build.size for build in fit.builds(mirrored)] == [5 * 10**9]
+    twice = _manifest(*(at("hf://o/m", "m-00001-of-00002.gguf", digest) for digest in "ab"))
+    assert [build.size for build in fit.builds(twice)] == [None]
+
+
 def test_without_an_architecture_the_records_own_least_stands_in() -> None:
     (need,) = fit.needs(_model(needs={"requires_gpu": True, "min_vram_gb": 24}), None)
-    assert (need.stated, need.stated_in, need.total) == (24 * fit.GIB, "min_vram_gb", 24 * fit.GIB)
+    # A card that is sold as one of 24 GB is enough, less what is left to the system there
+    assert (need.stated, need.stated_in, need.total) == (23_500_000_000, "min_vram_gb", 23_500_000_000)
     assert need.remarks == ("stated",)
+    assert fit.judge(need, _machine(24)).word == "runs"
+    assert fit.judge(need, _machine(23.9)).word == "no"
+    (need,) = fit.needs(_model(parameters=0, needs={"min_memory_mb": 16_384}), None)
+    assert (need.stated_in, need.total, need.weights) == ("min_memory_mb", 14 * fit.GB, 0)
+    assert fit.judge(need, _machine(ram=16)).word == "runs"
     (need,) = fit.needs(_model(parameters=0, needs={"min_memory_mb": 2048}), None)
-    assert (need.stated_in, need.total, need.weights) == ("min_memory_mb", 2048 * fit.MIB, 0)
+    assert need.total == fit.GB
     # Nothing but the default that everybody has: the weights alone, and said so
     (need,) = fit.needs(_model(), None)
     assert (need.total, need.remarks) == (16_800_000_000, ("no_cache",))
     (need,) = fit.needs(_model(parameters=0), None)
     assert (need.is_known, need.remarks) == (False, ("nothing",))
+
+
+def test_what_stands_in_for_what_is_said_as_it_is() -> None:
+    gpu: Record = {"requires_gpu": True, "min_vram_gb": 7}
+    # An architecture is stated, and nothing of the weights
+    (need,) = fit.needs(_model(parameters=0, needs=gpu), _manifest())
+    assert (need.remarks, need.total) == (("stated_weights",), 6_500_000_000)
+    (need,) = fit.needs(_model(parameters=0, needs=gpu), None)
+    assert need.remarks == ("stated_all",)
+    # A least that is no more than the weights leaves nothing for a cache
+    (need,) = fit.needs(_model(needs=gpu), None)
+    assert (need.remarks, need.stated, need.total) == (("no_cache",), 0, 16_800_000_000)
+    said = words.sentence(fit.judge(need, _machine(24)))
+    assert said == "runs on one GPU, as far as is stated: needs at least 16.8 GB, 23.5 GB are there"
+
+
+def test_windows_that_are_longer_than_the_context_are_told() -> None:
+    manifest = _manifest(architecture={**_ARCHITECTURE, "kv_token_bytes": 4096, "kv_constant_bytes": 2**30})
+    for tokens, remarks in ((1024, ("short",)), (16_384, ())):
+        (need,) = fit.needs(_model(), manifest, tokens)
+        assert need.remarks == remarks
 
 
 def test_what_keeps_no_cache_needs_none_and_a_short_context_is_not_made_longer() -> None:
@@ -211,6 +279,10 @@ def test_what_keeps_no_cache_needs_none_and_a_short_context_is_not_made_longer()
         ("GGUF", ["chat", "q5-k-m"], fit.Bits("Q5_K_M", 5.70)),
         ("GGUF", [], fit.Bits("Q4_K_M", 4.87, False)),
         ("GPTQ", [], fit.Bits("GPTQ", 4.32, False)),
+        ("GPTQ", ["fp16", "8bit"], fit.Bits("INT8", 8.5)),
+        ("AWQ", ["bf16"], fit.Bits("AWQ", 4.32, False)),
+        ("GGUF", ["mxfp4"], fit.Bits("MXFP4", 4.45)),
+        ({"Other": "EXL2"}, ["6.0bpw"], fit.Bits("6 bits", 6 + 0.08 * 10 / 12)),
         ({"Other": "MXFP4"}, [], fit.Bits("MXFP4", 4.45)),
         (None, [], fit.Bits("FP16", 16.0, False)),
         ({"Other": "my own"}, [], None),
@@ -314,9 +386,16 @@ def test_sizes_are_read_with_their_units(text: str, size: int) -> None:
     assert fit.parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "24", "gb", "-1gb", "0gb", "1e3gb", "24gbps", "999999999tib"])
-def test_what_is_no_size_is_said_to_be_none(text: str) -> None:
-    with pytest.raises(ValueError, match=r"size|much"):
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        *((text, "a size is a number and its unit") for text in ("", "24", "gb", "-1gb", "1e3gb", "24gbps")),
+        ("0gb", "write more than 0"),
+        ("999999999tib", "no machine has so much"),
+    ],
+)
+def test_what_is_no_size_is_said_to_be_none(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
         fit.parse_size(text)
 
 

@@ -56,8 +56,11 @@ def test_a_machine_is_made_up_in_words(typed: str, wanted: Machine) -> None:
         ("gpu", "says nothing of a machine"),
         ("gpus=24gb ram=1gb", "did you mean gpu="),
         ("gpu=24", "a size is a number and its unit"),
-        ("gpu=0x24gb", "at most 64 cards"),
-        ("gpu=99x24gb", "at most 64 cards"),
+        ("gpu=0x24gb", "1 to 64 cards"),
+        ("gpu=99x24gb", "1 to 64 cards"),
+        ("gpu=10000x24gb", "1 to 64 cards"),
+        ("gpu=24gb disk=1tb disk=2tb", "disk is given twice"),
+        ("gpu=24gb cores=2 cores=8", "cores is given twice"),
         ("ram=2x32gb", "write the sum"),
         ("ram=32gb unified=64gb", "given twice"),
         ("ram=16gb cores=0", "write how many"),
@@ -118,6 +121,8 @@ def test_cards_of_nvidia_are_read() -> None:
         (Said("NVIDIA A100, 0, 0\n"), "a memory of '0'"),
         (Said("NVIDIA A100, -5, 3\n"), "a memory of '-5'"),
         (Said("NVIDIA A100, 99999999999, 3\n"), "not counted"),
+        # 21 TB on a card
+        (Said("NVIDIA A100, 20000000, 3\n"), "not counted"),
         (Said("Segmentation fault\n"), "not counted"),
         (Said("\x1b]0;x\x07 card, x, y"), "\ufffd]0;x\ufffd card"),
         (Said(problem="did not answer within 5 s"), "nvidia-smi did not answer within 5 s"),
@@ -206,6 +211,17 @@ def test_a_container_has_what_it_may_use(tmp_path: Path) -> None:
     assert (found.ram, found.ram_free) == (8 * GB, 8 * GB)
     assert "8.0 GB may be used" in found.notes[0]
     limit.write_text("max\n")
+    # A unit of systemd, and what bounds the slice that it is in
+    (tmp_path / "proc/self").mkdir()
+    (tmp_path / "proc/self/cgroup").write_text("0::/system.slice/registry.service\n")
+    unit = tmp_path / "sys/fs/cgroup/system.slice/registry.service"
+    unit.mkdir(parents=True)
+    (unit / "memory.max").write_text("9000000000\n")
+    assert detect(root=tmp_path, ask=_nobody, system="Linux").ram == 9 * GB
+    (unit.parent / "memory.max").write_text("4000000000\n")
+    assert detect(root=tmp_path, ask=_nobody, system="Linux").ram == 4 * GB
+    (unit / "memory.max").write_text("max\n")
+    (unit.parent / "memory.max").write_text("max\n")
     assert detect(root=tmp_path, ask=_nobody, system="Linux").ram == 65766428 * 1024
 
 
@@ -225,6 +241,14 @@ def test_all_of_a_machine_is_put_together(tmp_path: Path) -> None:
     assert found.notes[-1] == "cards of AMD could not be told: rocm-smi did not answer within 5 s"
     mac = detect(ask=lambda _: Said("hw.memsize: 68719476736\nhw.optional.arm64: 1\n"), system="Darwin")
     assert (mac.ram, mac.unified, mac.gpus) == (68719476736, True, ())
+
+
+def test_a_tool_that_prints_much_nonsense_is_told_in_few_words(tmp_path: Path) -> None:
+    nonsense = Said("what?\n" * 40_000 + "A100, 40960, 40000\n" * 65)
+    found = detect(root=tmp_path, ask=lambda words: nonsense if words[0] == "nvidia-smi" else None, system="Linux")
+    assert len(found.gpus) == 64
+    assert len(found.notes) == 8
+    assert found.notes[-1] == "and 39,995 more of the kind"
 
 
 # ---- tools that misbehave, really run
@@ -264,6 +288,16 @@ def test_a_tool_is_asked_within_a_hard_time(tool: Path, script: str, problem: st
     said = run(["a-smi"], 5 if not problem or "ended" in problem else 0.2)
     assert said is not None
     assert said.problem == problem
+
+
+@pytest.mark.parametrize("part", ["", ".", "bin"])
+def test_a_folder_that_somebody_is_in_holds_no_tools(
+    tool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    _script(tool, "echo card, 1, 1")
+    monkeypatch.chdir(tmp_path if part == "bin" else tool.parent)
+    monkeypatch.setenv("PATH", f"{part}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    assert run(["a-smi"]) is None
 
 
 def test_a_tool_that_prints_without_an_end_is_stopped(tool: Path) -> None:

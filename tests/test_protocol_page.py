@@ -293,7 +293,7 @@ def test_the_answer_about_differences_is_of_the_operations(tmp_path: Path) -> No
         epoch = store.log.head().epoch
         store.log.renew_epoch(epoch, question["epoch"])
         with running(store) as node:
-            answer = httpx.post(f"{node.url}/sync/difference", json=question, trust_env=False)
+            answer = httpx.post(f"{node.url}/sync/difference", json=question, trust_env=False, verify=False)
     assert answer.content == bytes_of("difference-answer")
 
 
@@ -389,7 +389,10 @@ def test_a_node_tells_of_the_conflict_as_the_page_says(tmp_path: Path) -> None:
         assert registry.apply(LOG[:4]).applied == 4
         (row,) = registry.conflicts()
         url, headers = f"/models/{row.id}", {"authorization": bearer(registry)}
-        with running(registry) as address, httpx.Client(base_url=address.url, trust_env=False, timeout=30) as asking:
+        with (
+            running(registry) as address,
+            httpx.Client(base_url=address.url, trust_env=False, timeout=30, verify=False) as asking,
+        ):
             shown = asking.get(url)
             refused = asking.put(url, json=shown.json(), headers=headers)
     assert (refused.status_code, refused.json()) == (409, json.loads(EXAMPLES["conflict"]))

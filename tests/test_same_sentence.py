@@ -94,7 +94,7 @@ class Everywhere:
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Datastore, httpx.Client]]:
     with Datastore.open(tmp_path_factory.mktemp("everywhere") / "data") as store, running(store) as address:
         headers = {"authorization": bearer(store)}
-        with httpx.Client(base_url=address.url, headers=headers, trust_env=False, timeout=30) as client:
+        with httpx.Client(base_url=address.url, headers=headers, trust_env=False, timeout=30, verify=False) as client:
             yield store, client
 
 

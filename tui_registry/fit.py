@@ -2,7 +2,7 @@
 
 needed = weights + cache of the context + overhead, all in bytes. It is an estimate but for sizes of files, which are
 what they are. Every number that it is made of is kept, so that it can be shown. GB is 10^9 bytes, GiB is 2^30, and
-neither stands for the other; the registry's own `min_memory_mb` and `min_vram_gb` count in MiB and GiB.
+neither stands for the other.
 
 No I/O: what machine this one is tells `machine`, and the sentences stand in `present.fit`.
 """
@@ -53,6 +53,12 @@ _GGUF: Final = {
     "Q3_K_S": 3.64, "Q2_K": 3.16, "Q2_K_S": 2.97, "IQ4_NL": 4.68, "IQ4_XS": 4.46, "IQ3_M": 3.76, "IQ3_S": 3.66,
     "IQ3_XS": 3.50, "IQ3_XXS": 3.25, "IQ3_K": 3.85, "IQ2_M": 2.93, "IQ2_S": 2.74, "IQ2_XS": 2.59, "IQ2_XXS": 2.38,
     "IQ1_M": 2.15, "IQ1_S": 2.0, "TQ1_0": 1.9, "TQ2_0": 2.3,
+    # Of ik_llama.cpp: bits of its blocks, and what such files have wider, as above (IQ4_XS 4.25 and 4.46)
+    "IQ1_KT": 2.0, "IQ2_K": 2.6, "IQ2_KL": 2.9, "IQ2_KS": 2.4, "IQ2_KT": 2.35, "IQ3_KS": 3.4, "IQ3_KT": 3.35,
+    "IQ4_K": 4.7, "IQ4_KS": 4.45, "IQ4_KSS": 4.2, "IQ4_KT": 4.2, "IQ5_K": 5.7, "IQ5_KS": 5.4, "IQ6_K": 6.7,
+    # With the embeddings, or layers that matter most, a step wider
+    "Q3_K_XL": 4.1, "Q4_K_L": 5.0, "Q4_K_XL": 4.9, "Q5_K_L": 5.8, "Q5_K_XL": 5.75, "Q6_K_L": 6.7, "Q6_K_XL": 6.9,
+    "Q8_K_XL": 9.5,
 }  # fmt: skip
 # In very large models hardly anything is stored wider than the scheme says: bits of the blocks alone, and what files of
 # DeepSeek-R1 (671 B) have.
@@ -63,21 +69,36 @@ _VERY_LARGE: Final = 200 * 10**9
 # files that there are (gpt-oss 4.63, Kimi-K3 4.46).
 _OTHERS: Final = {
     "FP64": 64.0, "FP32": 32.0, "FP16": 16.0, "FP8": 8.1, "FP4": 4.5, "INT8": 8.5, "INT4": 4.5, "GPTQ": 4.32,
-    "AWQ": 4.32, "NF4": 4.5, "MXFP4": 4.45, "NVFP4": 4.6, "EXL2": 4.65, "EXL3": 4.1,
+    "AWQ": 4.32, "NF4": 4.5, "MXFP4": 4.45, "NVFP4": 4.6, "EXL2": 4.65, "EXL3": 4.1, "HQQ": 4.5, "MXFP8": 8.3,
+    "MXFP6": 6.3, "EETQ": 8.5,
+    # Weights of three values take 2 bits as they are packed; embeddings, left at 16, are much of such a model
+    "BITNET": 3.3,
 }  # fmt: skip
-_KINDS: Final = frozenset(("GGUF", "GPTQ", "AWQ"))
+# Names that say how weights are stored, and not in how many bits
+_KINDS: Final = frozenset(("GGUF", "GPTQ", "AWQ", "EXL2", "EXL3", "HQQ", "BITNET"))
+_IN_GGUF_TOO: Final = frozenset(("MXFP4", "NVFP4", "BITNET"))
 _ALIASES: Final = {
     "FLOAT32": "FP32", "F32": "FP32", "FLOAT16": "FP16", "F16": "FP16", "HALF": "FP16", "BFLOAT16": "BF16",
     "FLOAT8": "FP8", "F8": "FP8", "FP8_E4M3": "FP8", "FP8_E5M2": "FP8", "F64": "FP64", "8BIT": "INT8", "4BIT": "INT4",
     "BNB_4BIT": "NF4", "BNB_NF4": "NF4", "BNB_FP4": "NF4", "BNB_INT8": "INT8", "BNB_8BIT": "INT8",
-    "BITSANDBYTES": "NF4",
+    "BITSANDBYTES": "NF4", "F8_E4M3": "FP8", "F8_E5M2": "FP8", "Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M",
+    "Q2_K_M": "Q2_K", "Q2_K_L": "Q2_K", "Q2_K_XL": "Q2_K", "Q6_K_M": "Q6_K", "Q8_K": "Q8_0", "I2_S": "BITNET",
+    "TERNARY": "BITNET", "1_58BIT": "BITNET", "1_58_BIT": "BITNET", "B1_58": "BITNET", "1_58BPW": "BITNET",
 }  # fmt: skip
 # What records call a scheme of GGUF: in tags, in names of files and in words of their own.
 _SCHEME: Final = (
-    r"(?<![A-Z0-9])(IQ[1-4]_(?:XXS|XS|NL|S|M|K)|Q[2-8]_K(?:_[SML])?|Q[1-8]_[01]|TQ[12]_0|MXFP4|NVFP4|NF4|BF16|F16|F32|FP16|"
-    r"FP32|FP8)(?![A-Z0-9])"
+    r"(?<![A-Z0-9])(IQ[1-6]_(?:XXS|XS|NL|KSS|KS|KT|KL|S|M|K)|Q[2-8]_K(?:_(?:XL|[SML]))?|Q[1-8]_[01]|TQ[12]_0|I2_S|"
+    r"MXFP[468]|NVFP4|NF4|BF16|F16|F32|FP16|FP32|FP8|F8_E4M3|F8_E5M2|B?1_58_?BIT|B1_58|BITNET|EETQ)(?![A-Z0-9])"
 )
-_GROUPED: Final = r"(?<![A-Z0-9])([2-8])_?BIT(?:_([0-9]{1,4})G(?![A-Z0-9]))?"
+# Names of files often say, too, what the file was made of, or how wide its embeddings are
+_WIDE_SCHEMES: Final = frozenset(("BF16", "F16", "F32", "FP16", "FP32"))
+# `4-bit-128g`, `Int4`, `W4A16`, and of MLC `q4f16_1`: so many bits, and how many weights share a scale.
+_GROUPED: Final = (
+    r"(?<![A-Z0-9])(?:([2-8])_?BITS?(?:_([0-9]{1,4})G(?![A-Z0-9]))?|U?INT([2-8])(?![0-9])|W([2-8])A[0-9]{1,2}|"
+    r"Q([2-8])F(?:16|32)(?![0-9]))"
+)
+# `4.65bpw`: bits of a weight, on average
+_AVERAGE: Final = r"(?<![A-Z0-9])([0-9]{1,2})(?:_([0-9]{1,3}))?_?BPW(?![A-Z0-9])"
 
 
 def bits_of(name: str, parameters: int = 0) -> Bits | None:
@@ -97,20 +118,28 @@ _LONGEST_NAME: Final = 256
 @lru_cache(maxsize=4096)
 def _bits_of(name: str, is_large: bool) -> Bits | None:
     upper = re.sub(r"[\s.\-]+", "_", name.strip().upper())
-    found = _ALIASES.get(upper, upper)
-    if found in _OTHERS:
-        return Bits(found, _OTHERS[found], found not in _KINDS)
-    if found in _GGUF:
-        return Bits(found, _gguf(found, is_large))
-    match = _compiled(_SCHEME).search(upper)
-    if match is not None:
-        scheme = _ALIASES.get(match[1], match[1])
-        scheme = {"Q2_K_M": "Q2_K", "Q2_K_L": "Q2_K", "Q6_K_L": "Q6_K", "Q6_K_M": "Q6_K"}.get(scheme, scheme)
-        if scheme in _GGUF:
-            return Bits(scheme, _gguf(scheme, is_large))
-        if scheme in _OTHERS:
-            return Bits(scheme, _OTHERS[scheme])
-    return _grouped(upper)
+    named = _ALIASES.get(upper, upper)
+    if named in _OTHERS:
+        return Bits(named, _OTHERS[named], named not in _KINDS)
+    if named in _GGUF:
+        return Bits(named, _gguf(named, is_large))
+    found = [_ALIASES.get(one, one) for one in _compiled(_SCHEME).findall(upper)]
+    scheme = next((one for one in found if one not in _WIDE_SCHEMES), found[0] if found else "")
+    if scheme in _GGUF:
+        return Bits(scheme, _gguf(scheme, is_large))
+    if scheme in _OTHERS:
+        return Bits(scheme, _OTHERS[scheme], scheme not in _KINDS)
+    return _averaged(upper) or _grouped(upper)
+
+
+def _averaged(upper: str) -> Bits | None:
+    """EXL2 and EXL3, whose names say the bits of all that is quantised; the embeddings are left at 16."""
+    match = _compiled(_AVERAGE).search(upper)
+    bits = float(f"{match[1]}.{match[2] or 0}") if match is not None else 0.0
+    if not 1 <= bits <= 16:
+        return None
+    kind = next((kind for kind in ("EXL2", "EXL3") if kind in upper), "")
+    return Bits(f"{kind} {bits:g} bits".strip(), bits + _WIDE / 2 * (16 - bits) / 12)
 
 
 def _gguf(scheme: str, is_large: bool) -> float:
@@ -119,15 +148,16 @@ def _gguf(scheme: str, is_large: bool) -> float:
 
 def _grouped(upper: str) -> Bits | None:
     """GPTQ and AWQ: so many bits, and for each group of weights a scale of 16 bits and a zero of so many."""
-    kind = next((kind for kind in ("GPTQ", "AWQ", "BNB") if kind in upper), "")
+    kind = next((kind for kind in ("GPTQ", "AWQ", "BNB", "EXL2", "EXL3", "HQQ") if kind in upper), "")
     match = _compiled(_GROUPED).search(upper)
     if match is None:
         return Bits(kind, _OTHERS[kind], False) if kind in _OTHERS else None
-    bits = int(match[1])
-    if kind == "BNB" or not (kind or match[2]):
-        return bits_of(f"INT{bits}") if bits in (4, 8) else None
+    bits, width = int(next(one for one in (match[1], *match.groups()[2:]) if one)), match[2]
+    if kind not in ("GPTQ", "AWQ") and not width:
+        # Scales of 16 bits and zeros, or as many, to each 64 weights or fewer
+        return Bits(f"INT{bits}", bits + 0.5)
     # A group of -1, whose sign is a hyphen here, is all of a row.
-    group = int(match[2] or 128)
+    group = int(width or 128)
     each = (16 + bits) / group if group > 1 else 0.0
     return Bits(f"{kind or 'INT'} {bits} bit", bits + each + _WIDE * (16 - bits) / 12)
 
@@ -171,6 +201,7 @@ def builds(manifest: Record | None) -> list[Build]:
     files of one kind are one, as a repository of several models in a pipeline needs all of them."""
     artifacts = None if manifest is None else manifest.get("artifacts")
     found: dict[tuple[str, ...], list[tuple[Mapping[str, Json], re.Match[str]]]] = {}
+    seen: set[tuple[str, str]] = set()
     for artifact in artifacts if isinstance(artifacts, list) else ():
         if not isinstance(artifact, dict):
             continue
@@ -179,6 +210,12 @@ def builds(manifest: Record | None) -> list[Build]:
         match = _compiled(_WEIGHTS).fullmatch(name)
         if match is None or _compiled(_NO_WEIGHTS).search(name):
             continue
+        # The same file in another place is loaded once
+        digest = artifact.get("sha256")
+        if isinstance(digest, str):
+            if (name, digest) in seen:
+                continue
+            seen.add((name, digest))
         stem, suffix = match["stem"], match["suffix"].lower()
         said = _variant(artifact.get("quantization"))
         if suffix in ("gguf", "ggml"):
@@ -195,12 +232,11 @@ def _build(files: list[tuple[Mapping[str, Json], re.Match[str]]]) -> Build:
     sizes = [artifact.get("size_bytes") for artifact, _ in files]
     stated = [size for size in sizes if isinstance(size, int) and not isinstance(size, bool) and size > 0]
     # Of parts that are counted in their names all must be here.
-    of_stems: dict[str, tuple[int, int]] = {}
+    of_stems: dict[tuple[str, int], set[int]] = {}
     for _, match in files:
         if match["parts"] is not None:
-            seen, _ = of_stems.get(match["stem"], (0, 0))
-            of_stems[match["stem"]] = seen + 1, int(match["parts"])
-    is_whole = len(stated) == len(sizes) and all(seen >= parts for seen, parts in of_stems.values())
+            of_stems.setdefault((match["stem"], int(match["parts"])), set()).add(int(match["part"]))
+    is_whole = len(stated) == len(sizes) and all(len(seen) >= parts for (_, parts), seen in of_stems.items())
     first, match = files[0]
     said = _variant(first.get("quantization"))
     scheme = bits_of(match["stem"])
@@ -221,7 +257,7 @@ def _variant(value: Json) -> str:
 # Bytes of one value of a cache, by what llama.cpp calls its type (block sizes of ggml): keys and values may differ,
 # `q8_0/q4_0`.
 WIDTHS: Final[Mapping[str, float]] = {
-    "f32": 4.0, "f16": 2.0, "bf16": 2.0, "fp8": 1.0, "q8_0": 34 / 32, "q5_1": 24 / 32, "q5_0": 22 / 32,
+    "f32": 4.0, "f16": 2.0, "bf16": 2.0, "fp8": 1.0, "q8_0": 34 / 32, "q6_0": 26 / 32, "q5_1": 24 / 32, "q5_0": 22 / 32,
     "q4_1": 20 / 32, "q4_0": 18 / 32, "iq4_nl": 18 / 32,
 }  # fmt: skip
 
@@ -249,6 +285,12 @@ class Cache(NamedTuple):
     kv_heads: int = 0
     head_dim: int = 0
     width: str = "f16"
+
+    @property
+    def plain(self) -> int:
+        """What the plain formula says of layers and heads; 0 where they are not stated."""
+        scale = width_of(self.width) or 2.0
+        return round(2 * self.layers * self.kv_heads * self.head_dim * scale * self.tokens)
 
 
 def width_of(name: str) -> float | None:
@@ -308,7 +350,8 @@ class Need(NamedTuple):
         parameters, bits: what the estimate of the weights is made of.
         cache: of the context.
         overhead: bytes.
-        stated: bytes of the record's own least VRAM or memory, where these stand in for an architecture; else 0.
+        stated: bytes that the record's own least VRAM or memory leaves to a run, where these stand in for an
+            architecture; else 0.
         stated_in: the field that says so.
         needs_gpu: the record's owner says that it does not run without.
         total: bytes.
@@ -370,7 +413,7 @@ def least(found: Iterable[Need]) -> Need | None:
 
 
 # A record's part in the least need at the usual context, whatever stands behind it: bytes of weights by parameters x
-# bits, bytes of the record's own least VRAM or memory, whether it keeps a cache where nothing says what it takes, and
+# bits, bytes that its own least VRAM or memory leaves, whether it keeps a cache where nothing says what it takes, and
 # tokens. A plain tuple, as it is kept with what else is derived of a record.
 Asked: TypeAlias = tuple[int, int, bool, int]
 
@@ -435,11 +478,20 @@ def _need(record: Record, build: Build | None, cache: Cache, is_capped: bool) ->
     overhead = max(OVERHEAD_LEAST, round(weights * OVERHEAD_SHARE)) if weights else 0
     counted = weights + cache.size + overhead if weights else 0
     stated, stated_in = 0, ""
-    if cache.source == "unknown" or not weights:
+    if not weights:
         stated, stated_in = _stated(kept)
-        remarks.append("stated" if stated else "no_cache" if cache.source == "unknown" and weights else "nothing")
+        code = "stated_all" if cache.source == "unknown" else "stated_weights"
+        remarks.append(code if stated else "nothing")
+    elif cache.source == "unknown":
+        stated, stated_in = _stated(kept)
+        if stated <= counted:
+            # No more than what is counted already: it leaves nothing for a cache
+            stated, stated_in = 0, ""
+        remarks.append("stated" if stated else "no_cache")
     elif cache.source == "formula":
         remarks.append("bound")
+    elif 0 < cache.plain < cache.size:
+        remarks.append("short")
     return Need(
         quantization=said,
         weights=weights,
@@ -477,20 +529,29 @@ def _bits_in(record: Record) -> Bits | None:
         texts = [*(tags if isinstance(tags, list) else ()), record.get("name")]
         for text in texts:
             found = bits_of(str(text), parameters) if isinstance(text, str) else None
-            if found is not None and found.is_said and (upper == "GGUF") == (found.scheme in _GGUF):
+            if found is None or not (found.is_said or found.scheme == "BITNET"):
+                continue
+            # That it was made of 16 bits is no word of what it is stored in
+            in_gguf = found.scheme in _GGUF or found.scheme in _IN_GGUF_TOO
+            if in_gguf if upper == "GGUF" else found.scheme not in _GGUF and found.bits < 16:
                 return found
         return Bits("Q4_K_M", _GGUF["Q4_K_M"], False) if upper == "GGUF" else Bits(upper, _OTHERS[upper], False)
     return bits_of(said, parameters)
 
 
 def _stated(kept: Mapping[str, Json]) -> tuple[int, str]:
-    """The bytes of the least VRAM or memory that a record states, and the field; 0 where it has the usual default,
-    which is what everybody has who said nothing."""
+    """What the least VRAM or memory that a record states leaves to a run, in bytes, and the field; 0 where it has the
+    usual default, which is what everybody has who said nothing.
+
+    Who states 24 GB means a card that is sold as one of 24 GB, which has 24 x 10^9 bytes and more, or such a machine:
+    with it the record runs, so that what is left to the system there is no part of its need.
+    """
     vram, memory = kept.get("min_vram_gb"), kept.get("min_memory_mb")
     if kept.get("requires_gpu") is True and isinstance(vram, int) and vram > 0:
-        return vram * GIB, "min_vram_gb"
+        return vram * GB - GPU_RESERVE, "min_vram_gb"
     if isinstance(memory, int) and memory > 0 and memory != _DEFAULT_MEMORY_MB:
-        return memory * MIB, "min_memory_mb"
+        size = memory * GB // 1024
+        return max(size - _ram_reserve(size), size // 2), "min_memory_mb"
     return 0, ""
 
 
@@ -549,7 +610,11 @@ def ram_room(machine: Machine) -> int:
     """What memory can give a run on the CPU; 0 where it is not known."""
     if machine.ram is None:
         return 0
-    return max(0, machine.ram - max(RAM_RESERVE_LEAST, round(machine.ram * RAM_RESERVE_SHARE)))
+    return max(0, machine.ram - _ram_reserve(machine.ram))
+
+
+def _ram_reserve(size: int) -> int:
+    return max(RAM_RESERVE_LEAST, int(size * RAM_RESERVE_SHARE))
 
 
 def unified_room(machine: Machine) -> int:
@@ -762,6 +827,8 @@ def parse_size(text: str) -> int:
     if match is None:
         raise ValueError("a size is a number and its unit, such as 24gb (10^9 bytes) or 24gib (2^30)")
     size = round(float(match[1]) * _FACTORS[match[2].lower()])
-    if not 0 < size < 2**62:
+    if not size:
+        raise ValueError("no machine has nothing: write more than 0")
+    if size >= 2**62:
         raise ValueError("no machine has so much")
     return size

@@ -24,14 +24,17 @@ from typing import Final
 from tui_registry.errors import RegistryError
 from tui_registry.fit import GB, MIB, Gpu, Machine, parse_size
 from tui_registry.frozen import NamedTuple
-from tui_registry.text import nearest, safe_text
+from tui_registry.text import exact, nearest, safe_text
 
 # A driver that sleeps takes some seconds to answer; a hanging one is left behind after so many.
 SECONDS: Final = 5.0
 
 # What is believed of a card or of memory; and of how many cards.
 _LEAST, _MOST = 64 * MIB, 64 * 10**12
+_MOST_OF_CARD: Final = 4 * 10**12
 _MOST_CARDS: Final = 64
+# A tool that prints nonsense prints much of it.
+_MOST_NOTES: Final = 8
 _MOST_OUTPUT: Final = 256 * 1024
 
 
@@ -45,7 +48,7 @@ class MachineError(RegistryError):
 # ---- made up and saved -----------------------------------------------------------------------------------------------
 
 _EXAMPLE: Final = "gpu=24gb ram=64gb"
-_COUNTED: Final = r"(?i)(?:([0-9]{1,2})\s*x\s*)?(.+)"
+_COUNTED: Final = r"(?i)(?:([0-9]{1,9})\s*x\s*)?(.+)"
 _WORDS: Final = ("gpu", "ram", "unified", "cores", "disk")
 
 
@@ -68,6 +71,8 @@ def parse_machine(typed: str, name: str = "") -> Machine:
             near = nearest(key, _WORDS)
             hint = f"did you mean {near}=?" if near else f"write {', '.join(_WORDS)}, such as '{_EXAMPLE}'"
             raise MachineError(f"'{safe_text(word, 40)}' says nothing of a machine: {hint}")
+        if (key == "cores" and cores is not None) or (key == "disk" and disk is not None):
+            raise MachineError(f"{key} is given twice: keep one")
         if key == "cores":
             if not re.fullmatch(r"[1-9][0-9]{0,3}", value, re.ASCII):
                 raise MachineError(f"cores={safe_text(value, 40)}: write how many, such as cores=8")
@@ -81,7 +86,7 @@ def parse_machine(typed: str, name: str = "") -> Machine:
             raise MachineError(f"{key}={safe_text(value, 40)}: {error}") from None
         if key == "gpu":
             if not 1 <= times <= _MOST_CARDS or len(gpus) + times > _MOST_CARDS:
-                raise MachineError(f"a machine has at most {_MOST_CARDS} cards, such as gpu=2x24gb")
+                raise MachineError(f"a machine has 1 to {_MOST_CARDS} cards, such as gpu=2x24gb")
             gpus += [Gpu("", size)] * times
         elif times != 1 or (counted is not None and counted[1]):
             raise MachineError(f"{key}={safe_text(value, 40)}: write the sum, such as {key}=64gb")
@@ -157,6 +162,8 @@ def detect(folder: Path | None = None, *, root: Path = Path("/"), ask: Ask | Non
     gpus = [*_nvidia(ask, root, notes), *_amd(ask, root, notes)]
     if len(gpus) > _MOST_CARDS:
         notes.append(f"{len(gpus)} cards were told, and {_MOST_CARDS} are counted")
+    if len(notes) > _MOST_NOTES:
+        notes[_MOST_NOTES - 1 :] = [f"and {exact(len(notes) - _MOST_NOTES + 1)} more of the kind"]
     return Machine("this machine", tuple(gpus[:_MOST_CARDS]), ram, free, cores, disk, False, tuple(notes))
 
 
@@ -164,7 +171,8 @@ def run(words: Sequence[str], seconds: float = SECONDS) -> Said | None:
     """Ask a tool and read what it prints, within a hard time and a hard size; None where it is not installed. One that
     does not even die when it is told to is left behind."""
     path = shutil.which(words[0])
-    if path is None:
+    # A PATH with an empty or relative part finds what lies in the folder somebody happens to be in: no tool of a driver
+    if path is None or not Path(path).is_absolute():
         return None
     try:
         process = subprocess.Popen(  # noqa: S603 - a fixed list of tools
@@ -234,15 +242,21 @@ def read_meminfo(text: str, notes: list[str]) -> tuple[int | None, int | None]:
 
 def _within_container(ram: int | None, free: int | None, root: Path, notes: list[str]) -> tuple[int | None, int | None]:
     """What a container, or a unit of systemd, may use of the memory, where that is less."""
-    for path in ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes"):
+    own = re.search(r"(?m)^0::/([^\n]{1,512})$", _text(root / "proc/self/cgroup"))
+    parts = [] if own is None else [part for part in own[1].split("/") if part not in ("", ".", "..")]
+    folders = ["/".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    units = [f"sys/fs/cgroup/{folder}/memory.max" for folder in folders]
+    bounds: list[int] = []
+    for path in (*units, "sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes"):
         text = _text(root / path).strip()
         if text.isascii() and text.isdecimal() and len(text) < 20:
             most = _believed(int(text))
-            if most is not None and (ram is None or most < ram):
-                notes.append(f"of the memory {most / GB:.1f} GB may be used: a container or service is bounded so")
-                return most, None if free is None else min(free, most)
-            break
-    return ram, free
+            bounds += [] if most is None else [most]
+    least = min(bounds, default=None)
+    if least is None or (ram is not None and least >= ram):
+        return ram, free
+    notes.append(f"of the memory {least / GB:.1f} GB may be used: a container or service is bounded so")
+    return least, None if free is None else min(free, least)
 
 
 _SYSCTL: Final = ("sysctl", "hw.memsize", "hw.optional.arm64", "machdep.cpu.brand_string")
@@ -297,7 +311,7 @@ def read_nvidia(said: Said, notes: list[str]) -> list[Gpu]:
             continue
         *names, total, free = ["", "", *line.split(",")][-max(3, line.count(",") + 1) :]
         name = safe_text(",".join(names).strip(), 60) or "a card without a name"
-        size = _believed(_mib(total))
+        size = _believed(_mib(total), _MOST_OF_CARD)
         if size is None:
             notes.append(f"nvidia-smi says of {name} a memory of '{safe_text(total.strip(), 30)}': it is not counted")
             continue
@@ -331,7 +345,7 @@ def read_rocm(said: Said, notes: list[str]) -> list[Gpu]:
     for key, card in cards.items() if isinstance(cards, dict) else ():
         if not isinstance(card, dict) or not str(key).startswith("card"):
             continue
-        total = _believed(_bytes(card.get("VRAM Total Memory (B)")))
+        total = _believed(_bytes(card.get("VRAM Total Memory (B)")), _MOST_OF_CARD)
         names = (card.get(field) for field in ("Card Series", "Card series", "Card Model", "Card model"))
         told = next((name for name in names if isinstance(name, str) and name.strip()), "an AMD card")
         name = safe_text(told.strip(), 60)
@@ -349,7 +363,7 @@ def read_amdgpu(folder: Path) -> list[Gpu]:
     found: list[Gpu] = []
     with suppress(OSError):
         for card in sorted(folder.glob("card[0-9]*"))[:_MOST_CARDS]:
-            total = _believed(_bytes(_text(card / "device/mem_info_vram_total").strip()))
+            total = _believed(_bytes(_text(card / "device/mem_info_vram_total").strip()), _MOST_OF_CARD)
             if total is None or "-" in card.name:
                 continue
             used = _part(_bytes(_text(card / "device/mem_info_vram_used").strip()), total)
@@ -363,9 +377,9 @@ def _bytes(value: object) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
 
 
-def _believed(size: int | None) -> int | None:
+def _believed(size: int | None, most: int = _MOST) -> int | None:
     """A size of memory as machines have it, else None."""
-    return size if size is not None and _LEAST <= size <= _MOST else None
+    return size if size is not None and _LEAST <= size <= most else None
 
 
 def _part(size: int | None, total: int) -> int | None:

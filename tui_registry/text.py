@@ -151,6 +151,12 @@ def size_bytes(number: int) -> str:
     return _scaled(number, 1024, (" B", " KB", " MB", " GB", " TB"))
 
 
+def size_binary(number: int) -> str:
+    """A size given in bytes, in units of 1024 by their own names, where sizes in units of 1000 are not far:
+    1536 -> `1.5 KiB`."""
+    return _scaled(number, 1024, (" B", " KiB", " MiB", " GiB", " TiB"))
+
+
 def size_mb(megabytes: int) -> str:
     """A size given in MB, in units of 1024: 16384 -> `16 GB`."""
     return _scaled(megabytes, 1024, (" MB", " GB", " TB", " PB"))

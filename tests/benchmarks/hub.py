@@ -258,9 +258,7 @@ def _asked_for_reads(fleet: Fleet, times: int = 3_000) -> None:
 def _views(size: int, work: Path) -> None:
     lines = op_lines(size)
     raw = sum(map(len, lines))
-    _table(
-        f"Views of {size:,} operations, {raw / size:,.0f} bytes each", "what", "ops/s", "CPU us an op", "of its floor"
-    )
+    _table(f"Views of {size:,} operations, {raw / size:,.0f} bytes each", "what", "ops/s", "seconds", "of its floor")
     place = Path(tempfile.mkdtemp(dir=floors_place()))
     try:
         with Datastore.open(place / "source") as source:
@@ -269,8 +267,10 @@ def _views(size: int, work: Path) -> None:
         floor = spent(lambda: floors.plain_insert(batches, place / "floor"))
 
         def report(what: str, figure: Spent) -> None:
-            each = figure.cpu / size * 1e6
-            _row(what, f"{size / figure.seconds:,.0f}", f"{each:,.0f}", f"{figure.cpu / floor.cpu:.2f}")
+            # By the clock: signatures are verified by other processes, on other cores.
+            _row(
+                what, f"{size / figure.seconds:,.0f}", f"{figure.seconds:.1f}", f"{figure.seconds / floor.seconds:.2f}"
+            )
 
         report("the same rows and indexes into plain SQLite (the floor)", floor)
         report("apply by a replica alone: verified, durable, searchable", applied)

@@ -562,18 +562,18 @@ def test_a_backup_that_was_put_back_is_served_under_a_new_epoch_and_that_is_said
 ) -> None:
     def share() -> None:
         with Datastore.open(data_dir) as store, running(store) as node:
-            assert httpx.get(f"{node.url}/sync/head").json()["size"] == 7
+            assert httpx.get(f"{node.url}/sync/head", verify=False).json()["size"] == 7
 
     epoch = put_back(data_dir, tmp_path, cli, share)
     with serving(data_dir) as (process, ready):
         assert process.stderr is not None
         assert "it has 2, and others were given 7 operations" in process.stderr.readline()
-        head = httpx.get(f"{ready['url']}/sync/head").json()
+        head = httpx.get(f"{ready['url']}/sync/head", verify=False).json()
         assert (head["size"], head["epoch"] != epoch) == (2, True)
     with serving(data_dir, "--new-epoch") as (process, ready):
         assert process.stderr is not None
         assert "the log has a new epoch" in process.stderr.readline()
-        assert httpx.get(f"{ready['url']}/sync/head").json()["epoch"] != head["epoch"]
+        assert httpx.get(f"{ready['url']}/sync/head", verify=False).json()["epoch"] != head["epoch"]
 
 
 def test_a_mark_that_cannot_be_written_is_said_and_stops_nothing(cli: Cli, own: str, state_dir: Path) -> None:

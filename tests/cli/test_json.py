@@ -179,7 +179,7 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
         manifest set {ours} behind.json | deprecate --message=x {ours} | manifest show {ours} | show {ours}
         history {ours} | manifest delete --yes {ours} | search card | search --facets card
         search --save mine is:mine | search --saved | show {ours} | show {forked} | show --at today {ours}
-        conflicts | diff {forked} | diff {ours} | compare {ours} {forked} | fit {ours} | history | history {forked} | status
+        conflicts | diff {forked} | diff {ours} | compare {ours} {forked} | fit {ours} | use {ours} | verify-file card.json | history | history {forked} | status
         history --elsewhere | history --elsewhere --acknowledge | resolve --dry-run --set license=MIT {forked}
         resolve --dry-run --delete {forked}
         resolve --set license=MIT --yes --revision {seen} {forked} | import --kind model card.json
@@ -206,7 +206,7 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
     """.replace("\n", "|")
     met = set()
     fails = {"formfile render crew.formfile", "formfile lint crew.formfile", "--data-dir there sync --push"}
-    fails.add("--data-dir sixth publish --kind model card.json")
+    fails |= {"--data-dir sixth publish --kind model card.json", f"use {ours}", "verify-file card.json"}
     for line in filter(None, (line.strip() for line in lines.split("|"))):
         bundle = next((str(path) for path in tmp_path.glob("bundles/*.tar")), "")
         words = [*line.replace("BUNDLE", bundle).split(), "--json"]

@@ -48,7 +48,7 @@ def ops(data_dir: Path) -> int:
 
 def test_a_manifest_is_registered_shown_and_told_in_the_history_of_its_record(cli: Cli, both: str) -> None:
     shown = cli("show", both).out
-    for words in ("weights/model.gguf, 4.1 GB, no digest", "fine-tuned from org/base", "MMLU accuracy 0.713"):
+    for words in ("weights/model.gguf, 4.1 GiB, no digest", "fine-tuned from org/base", "MMLU accuracy 0.713"):
         assert words in shown
         assert words in cli("manifest", "show", both[:12]).out
     assert cli("register", "model", "-", given=MODEL + BEHIND).out.startswith("already here")

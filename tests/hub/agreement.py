@@ -23,11 +23,12 @@ from tui_registry.sync import pull
 from tui_registry.sync.tiles import TILE_OPS
 
 
-def assert_agreement(fleet: Fleet, traffic: Traffic, place: Path) -> list[bytes]:
-    """Everything above; gives the lines of the log. Nodes go on.
+def assert_agreement(fleet: Fleet, traffic: Traffic, place: Path, *, laptops: bool) -> None:
+    """Everything above. The nodes are ended for it.
 
     Args:
         place: an empty folder.
+        laptops: a replica of its own pulls from each node, too.
     """
     lines = until(lambda: _shared(fleet, {*traffic.pushed}), "what was pushed does not come in")
     for node in fleet.nodes:
@@ -41,7 +42,7 @@ def assert_agreement(fleet: Fleet, traffic: Traffic, place: Path) -> list[bytes]
     with Datastore.open(place / "alone", clock=lambda: NOW) as alone:
         assert not alone.apply(lines, source="shared log").rejected
         _assert_as_the_oracle(alone, state)
-    for node in fleet.nodes:
+    for node in fleet.nodes if laptops else ():
         pulled = place / f"laptop-of-{node.number}"
         with Datastore.open(pulled, clock=lambda: NOW) as laptop:
             laptop.peers.add("node", node.url)
@@ -51,12 +52,7 @@ def assert_agreement(fleet: Fleet, traffic: Traffic, place: Path) -> list[bytes]
             _assert_as_the_oracle(laptop, state)
     assert not traffic.troubles, traffic.troubles
     assert traffic.longest < LONGEST
-    return lines
-
-
-def assert_views_agree(fleet: Fleet, lines: list[bytes], place: Path) -> None:
-    """Look into each node's folder, by a copy of it. The nodes are ended."""
-    state = model.state(lines)
+    # Each node's folder, by a copy of it.
     for node in fleet.nodes:
         node.end()
         copy = place / f"view-{node.number}"

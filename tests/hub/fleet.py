@@ -182,14 +182,14 @@ class Node:
     """One `serve --hub`, a process.
 
     Attributes:
-        folder: its view. url: the same for each of its processes. lines: of its journal, of all its processes.
+        folder: its view. url: the same after each start. lines: of its journal, of all its processes.
     """
 
     def __init__(self, number: int, place: Path, dsn: str, *words: str) -> None:
         self.number = number
         self.folder = place / f"node-{number}"
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        # A free one at its first start, the same ever after.
+        self.port = 0
         self.lines: list[dict[str, Any]] = []
         self._place, self._dsn, self._words = place, dsn, words
         self._reader: threading.Thread | None = None
@@ -216,7 +216,10 @@ class Node:
         """Until it listens."""
         assert self.process is not None
         assert self.process.stdout is not None
-        if not self.process.stdout.readline():
+        told = self.process.stdout.readline()
+        if told:
+            self.port = int(json.loads(told)["url"].rpartition(":")[2])
+        else:
             self._ended(signal.SIGKILL)
             raise AssertionError(f"node {self.number} does not start: {self.lines[-5:]}")
 
@@ -224,6 +227,10 @@ class Node:
         assert process.stderr is not None
         for line in process.stderr:
             self.lines.append(json.loads(line) if line.startswith("{") else {"event": "text", "message": line})
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -415,7 +422,7 @@ class Fleet:
         return int(size)
 
     def another(self, *words: str, folder: Path | None = None) -> Node:
-        """A node with an empty folder and the hub's key, begun and listening."""
+        """A node with the hub's key in an empty folder, or in one that is there, begun and listening."""
         node = self._made(self._stack, *words)
         if folder is not None:
             node.folder = folder
@@ -454,7 +461,7 @@ class Fleet:
         return Node(next(self._numbers), self.place, dsn, "--accept-ops=token", *words)
 
     def _give_key(self, node: Node) -> None:
-        node.folder.mkdir(mode=0o700)
+        node.folder.mkdir(mode=0o700, exist_ok=True)
         shutil.copy(self.nodes[0].folder / KEY_FILE, node.folder / KEY_FILE)
 
     def _end(self) -> None:

@@ -14,12 +14,12 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as read_metrics
 
-from tests.hub.nodes import Node, begun, node_of, written
+from tests.hub.nodes import TOKEN, Node, begun, node_of, written
 from tests.node.conftest import refused
 from tests.sync.logs import ALICE, BOB, T0, bodies, roots
 from tui_registry.datastore import Datastore, StoreError, Token
 from tui_registry.hub.postgres import StoredToken
-from tui_registry.node.following import SETTLING_SECONDS
+from tui_registry.node.following import SETTLING_SECONDS, Following
 from tui_registry.node.responses import of_error
 from tui_registry.sync import pull, push
 from tui_registry.sync.bounds import TILE_OPS
@@ -337,9 +337,11 @@ def test_a_node_makes_its_view_anew_where_the_log_was_rewritten_and_not_where_it
         before = node.shared.head()
         first, second = node.shared.operations(0, 2)
         node.shared.rewrite(before, "ab" * 16, "test", 1, [], first.hash.hex())
-        while node.reader.get("/health/ready").status_code == 503 or latest(node)["epoch"] == before.epoch:
+        while (head := told(node).json())["epoch"] == before.epoch:
             pass
-        assert (latest(node)["epoch"], latest(node)["size"]) == ("ab" * 16, 1)
+        assert (head["epoch"], head["size"]) == ("ab" * 16, 1)
+        while node.reader.get("/health/ready").status_code == 503:
+            pass
         written(node, "third")
         # As a copy of before the rewriting is: it knows nothing of that epoch.
         db.execute("DELETE FROM hub_epochs WHERE epoch = %s", ("ab" * 16,))
@@ -355,3 +357,11 @@ def test_an_outcome_that_nobody_knows_is_answered_with_its_hash_and_when_to_ask_
     answer = of_error(StoreError("outcome_unknown", f"it is not known whether operation {'ab' * 32} was written"))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "ab" * 32 in bytes(answer.body).decode()
+
+
+def test_a_token_of_the_hub_opens_a_node_from_its_first_answer_on(
+    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Following, "_run", lambda self: None)  # whatever its thread has not come to yet
+    with begun(postgres) as dsn, node_of(dsn, tmp_path / "node") as node:
+        assert node.store.tokens.find(TOKEN.encode()) is not None

@@ -391,14 +391,14 @@ def test_behind_nginx_pushers_are_told_apart_and_everything_leads_back_through_i
     front = Whereabouts(names=("registry.example",), proxies=("127.0.0.1",), root_path="/registry")
     with running(store, accept_ops=True, whereabouts=front) as address, proxied(address, tmp_path / "nginx") as url:
         for place in ("127.0.0.2", "127.0.0.3"):
-            transport = httpx.HTTPTransport(local_address=place)
+            transport = httpx.HTTPTransport(local_address=place, verify=False)
             forged = {"x-forwarded-for": "6.6.6.6", "host": "registry.example"}
             with httpx.Client(transport=transport, timeout=30, headers=forged) as caller:
                 report = caller.post(f"{url}/sync/ops", content=f"from {place}\n".encode()).json()
                 assert len(report["rejected"]) == 1
         assert {found.source for found in store.log.quarantine()} == {"push:127.0.0.2", "push:127.0.0.3"}
 
-        with httpx.Client(trust_env=False, timeout=30) as caller:
+        with httpx.Client(trust_env=False, timeout=30, verify=False) as caller:
             record = {"name": "x", "license": "MIT", "parameters": 1, "context_length": 1}
             authorization = {"authorization": bearer(store)}
             made = caller.post(f"{url}/models", json=record, headers=authorization)

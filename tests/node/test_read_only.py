@@ -42,7 +42,7 @@ def served(folder: Path, *options: str) -> Iterator[httpx.Client]:
         try:
             assert process.stdout is not None
             address = json.loads(process.stdout.readline())
-            with httpx.Client(base_url=address["url"], timeout=30) as client:
+            with httpx.Client(base_url=address["url"], timeout=30, verify=False) as client:
                 yield client
         finally:
             process.terminate()

@@ -153,7 +153,7 @@ def test_what_stands_behind_records_is_compared_where_any_of_them_says_it() -> N
     told = compare(entries, NOW, behind=behind)
     assert [value.text for value in row_of(told, "manifest.status").values] == ["Deprecated", "Active", "Active"]
     assert [value.text for value in row_of(told, "manifest.artifacts").values] == [
-        "a.gguf, 1 KB, no digest",
+        "a.gguf, 1 KiB, no digest",
         "none",
         "none",
     ]

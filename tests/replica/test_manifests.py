@@ -10,8 +10,8 @@ import pytest
 from tests.crdt import model
 from tests.crdt.making import ADA, BOB, fresh, root
 from tests.replica.conftest import Clock
-from tests.seeds import NOW, make_record
-from tui_registry.crdt import parse_op
+from tests.seeds import NOW, make_record, owner, signed
+from tui_registry.crdt import parse_op, sign_up
 from tui_registry.datastore import (
     Datastore,
     NothingToUndo,
@@ -536,3 +536,76 @@ def test_undo_of_the_manifest_of_a_deleted_record_is_refused_in_words(datastore:
     datastore.delete("model", record, datastore.heads(record))
     with pytest.raises(NothingToUndo, match="its model is deleted: bring that back first"):
         plan_undo(datastore, record, of_manifest=True)
+
+
+def _with_files(*digests: str | None) -> Record:
+    files: Json = [
+        {
+            "uri": f"hf://org/name/{place}.gguf",
+            "media_type": "",
+            "sha256": digest,
+            "size_bytes": 1,
+            "quantization": None,
+        }
+        for place, digest in enumerate(digests)
+    ]
+    return manifest(artifacts=files)
+
+
+def test_the_records_that_state_a_digest_are_found_as_long_as_their_manifest_says_so(datastore: Datastore) -> None:
+    first, second = registered(datastore, "first"), registered(datastore, "second")
+    one, other = "ab" * 32, "cd" * 32
+    op = datastore.manifests.set(first, _with_files(one, one, other, None))
+    datastore.manifests.set(second, _with_files(one))
+    assert datastore.manifests.naming(one) == ((("model", first), ("model", second)), False)
+    assert datastore.manifests.naming(one, most=1) == ((("model", first),), True)
+    assert datastore.manifests.naming(other) == ((("model", first),), False)
+    assert datastore.manifests.naming("ef" * 32) == ((), False)
+    datastore.manifests.set(first, _with_files(other), (op.hash,))
+    assert datastore.manifests.naming(one) == ((("model", second),), False)
+    datastore.delete("model", second, datastore.heads(second))
+    assert datastore.manifests.naming(one) == ((), False)
+    assert datastore.verify().sound
+
+
+def test_what_one_s_own_and_named_keys_state_comes_first_and_muted_owners_say_nothing(datastore: Datastore) -> None:
+    digest = "ab" * 32
+    ids = []
+    ada_s, bob_s = owner("ada"), owner("bob")
+    for identity in (ada_s, bob_s):
+        up = signed(identity, "model", "theirs", at=NOW)
+        value = defaults("manifest") | {
+            "manifest_id": derive_manifest_id(up.key), "owner_id": identity.address, "subject_id": up.key,
+            "subject_kind": "Model", "subject_name": "theirs", "created_at": NOW, "updated_at": NOW,
+            "artifacts": _with_files(digest)["artifacts"],
+        }  # fmt: skip
+        behind = sign_up(identity, "manifest", value)
+        assert datastore.apply([up.to_json(), behind.to_json()], source="hub").applied == 2
+        ids.append(up.key)
+    ours = registered(datastore, "ours")
+    datastore.manifests.set(ours, _with_files(digest))
+    ada, bob = (("model", record) for record in ids)
+    assert datastore.manifests.naming(digest).records == (("model", ours), ada, bob)
+    datastore.names.set(bob_s.address, "bob")
+    assert datastore.manifests.naming(digest).records == (("model", ours), bob, ada)
+    datastore.rations.mute(ada_s.address)
+    assert datastore.manifests.naming(digest) == ((("model", ours), bob), False)
+    datastore.purge(owner=bob_s.address)
+    assert datastore.manifests.naming(digest) == ((("model", ours),), False)
+    assert datastore.verify().sound
+
+
+def test_the_digests_that_are_kept_are_made_anew_from_the_log(datastore: Datastore) -> None:
+    record = registered(datastore)
+    datastore.manifests.set(record, _with_files("ab" * 32))
+    for statement in (
+        "DELETE FROM digests",
+        "UPDATE digests SET sha256 = x'00'",
+        "INSERT INTO digests (sha256, owner, rid) VALUES (x'00', x'00', -77)",
+    ):
+        with datastore._pool.write() as db:
+            db.execute(statement)
+        report = datastore.verify()
+        assert not report.sound
+        assert datastore.manifests.naming("ab" * 32).records == (("model", record),)
+        assert datastore.verify().sound

@@ -14,6 +14,9 @@ from tests.seeds import NOW, make_record, seed
 from tui_registry.datastore import DATABASE, Datastore, StoreError
 from tui_registry.replica.store.tables import APPLICATION_ID, SCHEMA_VERSION, VERSIONS
 
+# Not copies of one: how they are made is what is tested.
+MAKES_REPLICAS = True
+
 
 def refused(folder: Path) -> str:
     """The code with which opening ends; the sentence names the place."""

@@ -134,6 +134,8 @@ ANSWERS: dict[str, list[Words]] = {
     "conflicts": [("conflicts",)],
     "diff": [("diff", OPS["model", "clipboard"].key), ("diff", FORKED)],
     "fit": [("fit", OPS["model", "clipboard"].key), ("fit", OPS["agent", "clipboard"].key, "--machine", "ram=8gb")],
+    "use": [("use", OPS["model", "clipboard"].key), ("use", OPS["model", "clipboard"].key, "--for", "ollama")],
+    "verify-file": [("verify-file", "x"), ("verify-file", OPS["model", "clipboard"].key, "x")],
     "compare": [("compare", OPS["model", "clipboard"].key, OPS["model", "colour"].key)],
     "register": [("register", "model", "-")],
     "import": [("import", ".")],
@@ -201,7 +203,9 @@ def test_what_is_said_of_a_node_that_strangers_filled(
         tuple(forked if word == FORKED else word for word in words)
         for name, command in commands.COMMANDS.items()
         for words in (ANSWERS[name] if command.asks_nodes else ())
-        if words != ("history",) and SEEN not in words and not any(word in words for word in no_node)
+        if words not in (("history",), ("verify-file", "x"))
+        and SEEN not in words
+        and not any(word in words for word in no_node)
     ]
     with Datastore.open(here) as store, running(store) as node:
         monkeypatch.setenv("TUI_REGISTRY_TOKEN", store.tokens.add("test", ("write",)))

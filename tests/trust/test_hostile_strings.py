@@ -236,7 +236,7 @@ def node(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[htt
     with (
         Datastore.open(folder) as datastore,
         running(datastore, accept_ops=True) as address,
-        httpx.Client(base_url=address.url, trust_env=False, timeout=60) as client,
+        httpx.Client(base_url=address.url, trust_env=False, timeout=60, verify=False) as client,
     ):
         client.headers["authorization"] = bearer(datastore)
         yield client

@@ -270,7 +270,7 @@ def test_a_running_node_shows_no_secret_to_others(keyed: Path) -> None:
             assert process.stdout is not None
             address = json.loads(process.stdout.readline())
             token = made.tokens.add("ci", ["write"])
-            with httpx.Client(base_url=address["url"], trust_env=False, timeout=30) as caller:
+            with httpx.Client(base_url=address["url"], trust_env=False, timeout=30, verify=False) as caller:
                 headers = {"authorization": f"Bearer {token}"}
                 record = {"name": "x", "license": "MIT", "parameters": 1, "context_length": 1}
                 assert caller.post("/models", json=record, headers=headers).status_code == 201

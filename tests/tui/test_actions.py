@@ -15,6 +15,7 @@ from tui_registry.tui.browse.facet_panel import FacetPanel
 from tui_registry.tui.browse.machines import MachineChoice
 from tui_registry.tui.browse.record_actions import RecordActions
 from tui_registry.tui.browse.record_list import RecordList
+from tui_registry.tui.browse.record_use import RecordUse
 from tui_registry.tui.browse.saved_searches import SavedSearches, SearchesScreen
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.browse.version_screen import VersionScreen
@@ -41,7 +42,7 @@ HOMES: dict[str, tuple[type, ...]] = {
     "searches": (SearchesScreen,),
     "list": (RecordList,),
     "marks": (RecordList,),
-    "record": (RecordActions, MachineChoice),
+    "record": (RecordActions, MachineChoice, RecordUse),
     "text": (TextBody,),
     "detail": (DetailScreen,),
     "conflict": (ConflictScreen,),

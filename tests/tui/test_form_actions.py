@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tui_registry.tui.imports.findings import FindingsScreen
-from tui_registry.tui.imports.import_flow import ImportSource
+from tui_registry.tui.imports.import_flow import SourceScreen
 from tui_registry.tui.imports.mending import MendScreen
 from tui_registry.tui.kit.actions import Action, action, actions_for
 from tui_registry.tui.kit.frame import MOST_FOOTER_KEYS
@@ -15,7 +15,7 @@ from tui_registry.tui.register.register_screen import RegisterScreen
 HOMES: dict[str, type] = {
     "register": RegisterScreen,
     "template": FormfileArea,
-    "import": ImportSource,
+    "import": SourceScreen,
     "findings": FindingsScreen,
     "mending": MendScreen,
 }

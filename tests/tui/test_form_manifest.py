@@ -407,5 +407,5 @@ async def test_what_is_in_sight_is_painted_before_what_stands_behind_the_record_
 
 def test_an_entry_tells_its_size_in_units_on_its_line() -> None:
     said = entry_words({"uri": "a.gguf", "sha256": "ab" * 32, "size_bytes": "4,683,073,536"})
-    assert said == f"a.gguf  {'ab' * 6}…  4.4 GB"
+    assert said == f"a.gguf  {'ab' * 6}…  4.4 GiB"
     assert entry_words({"uri": "a.gguf", "size_bytes": "big"}) == "a.gguf  big"

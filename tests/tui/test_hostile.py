@@ -111,6 +111,18 @@ async def detail_alone(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> 
         await walk(app, pilot, looker, "escape")
 
 
+async def lines_and_files(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """What records are used with, and whose file the database of the replica is."""
+    for turn in range(0, len(TEXTS), AT_ONCE):
+        list_of(app).move_to(turn)
+        await settle(pilot)
+        await walk(app, pilot, looker, "x", "j", "enter")
+        await walk(app, pilot, looker, "c", "escape")
+    await walk(app, pilot, looker, "c")
+    await paste(app, pilot, app.screen.query_one(Input), __file__)
+    await walk(app, pilot, looker, "enter", "escape")
+
+
 async def searching(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
     """Every string as a query; completions, past searches, filters, saved searches, the palette, help."""
     for text in TEXTS:
@@ -292,6 +304,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
     (searching, NARROW, "CompletionList EmptyState FacetPanel HelpScreen SearchesScreen"),
     (conflicts, NARROW, "ConflictScreen FieldTable ItemTable TextScreen"),
     (ones_own, WIDE, "StatusScreen"),
+    (lines_and_files, WIDE, "UseScreen"),
     (
         peers,
         NARROW,
@@ -309,7 +322,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         WIDE,
         "CheckList ChoicesRow EntriesRow EntryList ModelsRow PickModel RecordRow TemplateRow WordOffers",
     ),
-    (imports, NARROW, "FindingList FindingsScreen ImportSource MendScreen NarrowingLine"),
+    (imports, NARROW, "FindingList FindingsScreen MendScreen NarrowingLine SourceScreen"),
     (words_of_the_code, NARROW, ""),
 )
 

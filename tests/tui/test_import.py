@@ -14,7 +14,7 @@ from tests.seeds import make_record, owner, signed
 from tests.tui.driving import browse_of, name_under_cursor, press, replica, running, screen_text, settle, status
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.imports.findings import FindingsScreen
-from tui_registry.tui.imports.import_flow import ImportSource, common_start, offers
+from tui_registry.tui.imports.import_flow import SourceScreen, common_start, offers
 from tui_registry.tui.register.field_rows import FieldRow
 from tui_registry.tui.register.register_screen import RegisterScreen
 
@@ -145,7 +145,7 @@ async def test_what_cannot_be_read_is_told_and_what_was_typed_stays(
     with replica(tmp_path / "data") as datastore:
         async with running(datastore) as (app, pilot):
             await ask_for(pilot, path)
-            assert showing(app) is ImportSource
+            assert showing(app) is SourceScreen
             assert words in str(app.screen.query_one(".wrong", Static).content)
             assert app.screen.query_one(Input).value == str(path)
             await press(pilot, "escape")
@@ -156,7 +156,7 @@ async def test_an_address_that_does_not_answer_is_told_in_words(tmp_path: Path) 
     with replica(tmp_path / "data") as datastore:
         async with running(datastore) as (app, pilot):
             await ask_for(pilot, "http://127.0.0.1:1/.well-known/agent-card.json")
-            assert showing(app) is ImportSource
+            assert showing(app) is SourceScreen
             assert "127.0.0.1" in str(app.screen.query_one(".wrong", Static).content)
 
 

@@ -303,6 +303,22 @@ def _fit(parser: ArgumentParser) -> None:
     _json(parser)
 
 
+def _use(parser: ArgumentParser) -> None:
+    from tui_registry.present.using import TOOLS
+
+    _id(parser)
+    only = f"only the lines for one tool, by themselves: {', '.join(TOOLS)}"
+    parser.add_argument("--for", dest="tool", choices=[*TOOLS], metavar="TOOL", help=only)
+    _json(parser)
+
+
+def _verify_file(parser: ArgumentParser) -> None:
+    parser.usage = "tui-registry verify-file [options] [ID] FILE..."
+    named = "files, or folders of them; before them the id of the record whose files they should be"
+    parser.add_argument("words", nargs="+", metavar="FILE", help=named)
+    _json(parser, _LINES)
+
+
 def _compare(parser: ArgumentParser) -> None:
     parser.add_argument("ids", nargs="+", metavar="ID", help="2 to 4 ids of records, or beginnings that only they have")
     parser.add_argument("--differing", action="store_true", help="only the fields that differ")
@@ -1270,6 +1286,48 @@ _TABLE = (
         asks_nodes=True,
     ),
     Command(
+        "use",
+        "Look",
+        "the line for a tool that can read a record's files or interfaces",
+        _use,
+        "using.use",
+        description=(
+            "Print what to give a tool that can read what stands behind a record: ollama, llama.cpp, docker, vllm,\n"
+            "hf, git, curl, ipfs, the configuration of an MCP client, the address of an agent's card, a question to\n"
+            "an OpenAI-compatible endpoint. Nothing is run or fetched: read a line before you run it, as what stands\n"
+            "in it is what the record's owner says. Only addresses that may be followed are in one, and each word is\n"
+            "quoted; what no tool known here reads is said.\n"
+            "\n"
+            "Exits with 1 where there is no line."
+        ),
+        examples=(
+            "tui-registry use 3fa9c1",
+            "tui-registry use 3fa9c1 --for llama.cpp",
+            "tui-registry use 3fa9c1 --json | jq -c '.lines[] | {tool, argv}'",
+        ),
+        asks_nodes=True,
+    ),
+    Command(
+        "verify-file",
+        "Look",
+        "whose file something on this machine is, by its SHA-256",
+        _verify_file,
+        "using.verify_file",
+        description=(
+            "Read a file, and say which file of the record it is by the SHA-256 that the record's manifest states, or\n"
+            "that it is none of it. Without an ID every record here is looked for that states the digest. A digest is\n"
+            "a claim of the record's owner, who is named: of a key that you gave no name you know nothing else.\n"
+            "\n"
+            "Exits with 0 only when all of the files are what they should be."
+        ),
+        examples=(
+            "tui-registry verify-file 3fa9c1 model-Q4_K_M.gguf",
+            "tui-registry verify-file ~/models/*.gguf",
+            "tui-registry verify-file model.safetensors --json | jq -r '.named_by[].name'",
+        ),
+        asks_nodes=True,
+    ),
+    Command(
         "compare",
         "Look",
         "two to four records side by side",
@@ -1689,7 +1747,8 @@ _TABLE = (
         description=(
             "A hub is several nodes that share one log, which PostgreSQL keeps. Each node holds a view of it, an\n"
             "ordinary replica, and answers all reads from that; 'serve --hub' runs one. Needs the extra:\n"
-            "pip install 'tui-registry[hub]'."
+            "pip install 'tui-registry[hub]'. 'help hubs' says how one is laid out, what it costs, and what to do\n"
+            "when something fails."
         ),
         examples=(
             "tui-registry hub init --hub postgresql://registry@db.example/registry --from ~/.local/share/tui-registry",
@@ -1939,7 +1998,8 @@ _TABLE = (
             "trust'\n"
             "how replicas exchange records, what is believed, and what to do when a backup was put back or a key is\n"
             "elsewhere; 'help json' says in which shape --json prints, for scripts; 'help operate' how a node is run\n"
-            "that others rely on; 'help protocol' prints what replicas agree on: enough to write another one."
+            "that others rely on, and 'help hubs' several that share one log; 'help protocol' prints what replicas\n"
+            "agree on: enough to write another one."
         ),
         examples=(
             "tui-registry help register",
@@ -1948,6 +2008,7 @@ _TABLE = (
             "tui-registry help json",
             "tui-registry help protocol",
             "tui-registry help operate",
+            "tui-registry help hubs",
         ),
     ),
 )

@@ -380,7 +380,7 @@ _ASKED: Final[Mapping[tuple[str, str], Callable[[_Line, str], Offer]]] = {
     ("config set", "name"): _Line.settings,
     ("", "machine"): _Line.machines,
 }
-_FOLDERS = {"DIR"}
+_FOLDERS = {"DIR", "DIR|URL"}
 _FILES = {"FILE", "SOURCE", "URL|DIR", "NAME=FILE"}
 
 

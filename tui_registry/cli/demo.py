@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import tui_registry
 from tui_registry.cli.output import UsageError, note, out, out_json
-from tui_registry.cli.registry import need_terminal
+from tui_registry.cli.registry import machine_in, need_terminal
 from tui_registry.crdt import AnyOp, Identity, sign_up
 from tui_registry.datastore import Datastore
 from tui_registry.errors import KINDS, Json, Kind, Record, RegistryError
@@ -57,6 +57,7 @@ def demo(args: Namespace) -> int:
     need_terminal("'tui-registry demo --check' does without")
     screens: Screens = args.screens
     with prepared() as datastore:
+        datastore.machine = lambda: machine_in(args, datastore)
         # The person's settings are read; changes of them are written into the demo's directory only.
         screens(datastore, query="", settings_file=datastore.data_dir / SETTINGS_FILE)
     return 0

@@ -1,10 +1,10 @@
-"""The SHA-256 of files that a manifest names and that lie on this machine: read once, a piece at a time."""
+"""The SHA-256 of files on this machine, such as those that a manifest names: read once, a piece at a time."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def with_digests(finding: Finding, tell: Callable[[int, int], None]) -> Finding:
             tell(begun + count, of)
 
         try:
-            found[uri] = _digest(path, further)
+            found[uri] = digest_of(path, further)
         except (SourceError, OSError) as error:
             said = error.sentence if isinstance(error, SourceError) else f"it cannot be read ({error.strerror})"
             notes.append(f"{safe_text(uri, 120)} has no digest: {said}")
@@ -49,8 +49,30 @@ def with_digests(finding: Finding, tell: Callable[[int, int], None]) -> Finding:
     )
 
 
-def _digest(path: Path, further: Callable[[int], None]) -> tuple[str, int]:
+def files_in(path: Path) -> Iterator[Path]:
+    """The files of a folder and its folders in the order of their names, and what lies among them that is none; of
+    anything but a folder that alone. Links to folders are not followed.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    if not path.is_dir():
+        yield path
+        return
+    with os.scandir(path) as entries:
+        below = sorted((entry.name, entry.is_dir(follow_symlinks=False), entry.is_dir()) for entry in entries)
+    for name, is_folder, leads_to_folder in below:
+        if is_folder:
+            yield from files_in(path / name)
+        elif not leads_to_folder:
+            yield path / name
+
+
+def digest_of(path: Path, further: Callable[[int], None]) -> tuple[str, int]:
     """The SHA-256 of a file in hex, and its size in bytes.
+
+    Args:
+        further: is told how many bytes are read; whoever wants to stop raises.
 
     Raises:
         SourceError, OSError: it cannot be read, or changed meanwhile.
@@ -62,10 +84,12 @@ def _digest(path: Path, further: Callable[[int], None]) -> tuple[str, int]:
         while piece := file.read(_AT_ONCE):
             digest.update(piece)
             size += len(piece)
+            if size > before.st_size:
+                break  # it grows, and may never end
             further(size)
         after = os.fstat(file.fileno())
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or size != after.st_size:
-        raise SourceError("it changed while it was read: import it again once it is whole")
+        raise SourceError("it changed while it was read: do this again once it is whole")
     return digest.hexdigest(), size
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from tui_registry.errors import Json, Record
-from tui_registry.importers.attention import kept_in_header
+from tui_registry.importers.attention import kept_in_header, state_in_header
 from tui_registry.importers.draft_writer import Draft, put_licence, put_version, seen, shown
 from tui_registry.importers.formats import Reader, WeightsReader
 from tui_registry.importers.lfs import put_file
@@ -309,6 +309,13 @@ def architecture_in(values: Mapping[str, Json]) -> Record | None:
     # As the format says: without a number for keys and values, each head has its own
     shared = max(each, default=None) if listed is not None and not is_whole(listed) else listed or heads
     size = number("attention.key_length") or (width // heads if width and heads else None)
+    alone = state_in_header(values, name, layers) if layers is not None and not shared else None
+    if alone is not None and alone.token == 0:
+        # No attention at all: a state takes the place of the cache
+        return {
+            "layers": layers, "kv_heads": 0, "head_dim": 0, "experts": number("expert_count"),
+            "active_parameters": None, "kv_token_bytes": 0, "kv_constant_bytes": alone.constant,
+        }  # fmt: skip
     if layers is None or not is_whole(shared) or not 0 < shared < 2**32 or not size:
         return None
     found = kept_in_header(values, name, layers, shared, size)

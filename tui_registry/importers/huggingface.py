@@ -16,7 +16,7 @@ from typing import TypeGuard, TypeVar
 
 from tui_registry.errors import Json, Record
 from tui_registry.importers import safetensors
-from tui_registry.importers.attention import kept_in
+from tui_registry.importers.attention import kept_in, state_in
 from tui_registry.importers.draft_writer import Draft, is_disk_path, last_of_path, plain_name, put_licence, shown
 from tui_registry.importers.formats import FolderReader, Reader, TextReader
 from tui_registry.importers.front_matter import MOST_BYTES, front_matter, without_place
@@ -525,15 +525,23 @@ def architecture_in(config: Mapping[str, Json]) -> Record | None:
     take less than the plain formula counts: of those the bytes are told, where the configuration says which they are.
     """
     layer = next((one for one in (config, *(object_at(config, name) for name in _INNER)) if _whole(one, *_LAYERS)), {})
+    layer = {**_UNSAID.get(text_at(layer, "model_type"), {}), **layer}
     layers, heads = _whole(layer, *_LAYERS), _whole(layer, *_HEADS)
-    # In transformers and before it: without a number for keys and values each head has its own, or all share one
-    shared = _whole(layer, *_SHARED_HEADS) or (1 if layer.get("multi_query") is True else heads)
+    alone = state_in(layer, layers) if layers else None
+    if alone is not None:
+        return {
+            "layers": layers, "kv_heads": 0, "head_dim": 0, "experts": None, "active_parameters": None,
+            "kv_token_bytes": 0, "kv_constant_bytes": alone.constant,
+        }  # fmt: skip
+    shared = _shared_heads(layer, heads)
     width = _whole(layer, *_WIDTHS)
-    size = _whole(layer, "head_dim") or (width // heads if width and heads else None)
+    size = _whole(layer, *_SIZES) or (width // heads if width and heads else None)
     latent, rope = _whole(layer, "kv_lora_rank"), _whole(layer, "qk_rope_head_dim")
     plain = _whole(layer, "qk_nope_head_dim")
     if latent and rope and plain:
         size = plain + rope
+    if text_at(layer, "model_type") in _EXPANDED:
+        latent = None
     if not (layers and shared and size) or config.get("is_encoder_decoder") is True:
         return None
     found = kept_in(layer, layers, shared, size, latent + rope if latent and rope else 0)
@@ -546,9 +554,29 @@ def architecture_in(config: Mapping[str, Json]) -> Record | None:
     }  # fmt: skip
 
 
-_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
-_HEADS = ("num_attention_heads", "n_head", "n_heads")
-_SHARED_HEADS = ("num_key_value_heads", "num_kv_heads", "multi_query_group_num")
+def _shared_heads(layer: Mapping[str, Json], heads: int | None) -> int | None:
+    """How many heads have their own keys and values; of layers that differ, the most. In transformers and before it:
+    without a number for them each head has its own, or all share one."""
+    if layer.get("multi_query") is True and layer.get("new_decoder_architecture") is not True:
+        # Falcon-7B states 71 all the same
+        return 1
+    for name in ("num_key_value_heads_per_layer", "num_key_value_heads", "num_kv_heads"):
+        listed = layer.get(name)
+        if isinstance(listed, list) and listed:
+            return max((one for one in listed if is_whole(one) and 0 < one < 2**16), default=None)
+    return _whole(layer, *_SHARED_HEADS) or _whole(object_at(layer, "attn_config"), "kv_n_heads") or heads
+
+
+# What transformers takes where a configuration leaves it out, as that of gemma-3-4b does.
+_UNSAID: Mapping[str, Mapping[str, Json]] = {
+    "gemma3_text": {"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256},
+}
+# Latent attention whose loaders keep all of the keys and values all the same (`build_minicpm3` of llama.cpp).
+_EXPANDED = frozenset(("minicpm3",))
+_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_transformer_layers")
+_HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
+_SHARED_HEADS = ("num_key_value_heads", "num_kv_heads", "multi_query_group_num", "n_head_kv")
+_SIZES = ("head_dim", "attention_head_dim", "kv_channels")
 _WIDTHS = ("hidden_size", "n_embd", "d_model")
 _EXPERTS = ("num_local_experts", "n_routed_experts", "num_experts")
 

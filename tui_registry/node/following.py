@@ -125,6 +125,8 @@ class Following:
 
     def __enter__(self) -> Self:
         self._look()  # what the view has can be told at once
+        with suppress(StoreError):
+            self._take_tokens()  # who has one is known from the first answer on; where the hub is away, those of before
         self._listening = self.shared.listen(self._hears)
         self._thread.start()
         return self
@@ -403,8 +405,11 @@ class Following:
 
     def _share(self) -> None:
         """Take over what the nodes have in common beside the log, and say how this one is doing."""
-        self._datastore.tokens.take_over((one.digest, one.token) for one in self.shared.tokens.all())
+        self._take_tokens()
         self._beat()
+
+    def _take_tokens(self) -> None:
+        self._datastore.tokens.take_over((one.digest, one.token) for one in self.shared.tokens.all())
 
     def _beat(self) -> None:
         now = time.monotonic()

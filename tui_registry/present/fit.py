@@ -23,11 +23,11 @@ _NAME: Final = 60
 
 
 def size(count: int) -> str:
-    """Bytes in units of 1000: `18.1 GB`, `530 MB`."""
-    for unit, factor in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6)):
-        if count >= factor or unit == "MB":
+    """Bytes in units of 1000: `18.1 GB`, `530 MB`, `4 kB`."""
+    for unit, factor in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 1000)):
+        if count >= factor:
             digits = count / factor
-            return f"{digits:,.0f} {unit}" if digits >= 100 or unit == "MB" else f"{digits:.1f} {unit}"
+            return f"{digits:.1f} {unit}" if digits < 100 and factor >= fit.GB else f"{digits:,.0f} {unit}"
     return f"{exact(count)} B"
 
 
@@ -45,7 +45,9 @@ def sentence(verdict: Verdict) -> str:
                 return f"does not run: its owner says that it needs a GPU, and there is none (needs {total(need)})"
             return f"does not run: {size(verdict.short)} are missing (needs {total(need)}, {_has(room)})"
     assert room is not None
-    return f"runs {where(room)}: needs {total(need)}, {size(room.size)} are there"
+    # A need without its cache is only the least that it can be
+    known = ", as far as is stated" if "no_cache" in need.remarks else ""
+    return f"runs {where(room)}{known}: needs {total(need)}, {size(room.size)} are there"
 
 
 def total(need: Need) -> str:
@@ -110,7 +112,8 @@ def parts(need: Need) -> list[Part]:
     rest = need.total - sum(part.size for part in found)
     if rest > 0:
         field = "least VRAM" if need.stated_in == "min_vram_gb" else "least memory"
-        found.append(Part("Up to what is stated", rest, f"its owner states {size(need.stated)} as its {field}"))
+        how = f"up to what its owner states as its {field}, less what is left to the system: {size(need.stated)}"
+        found.append(Part("Stated", rest, how))
     return found
 
 
@@ -129,6 +132,10 @@ def remarks(need: Need) -> list[str]:
 _REMARKS: Final = {
     "bound": "the cache is an upper bound: windows and the like are not stated",
     "stated": "no architecture is stated, so that what its owner states as the least stands in for the cache",
+    "stated_weights": "nothing tells the size of its weights, so that what its owner states as the least stands in",
+    "stated_all": "nothing tells the size of its weights or what its cache takes, so that what its owner states as the"
+    " least stands in",
+    "short": "the context is short: layers that look back a longer way may take less than was counted",
     "no_cache": "no architecture is stated: its cache is not counted, and it needs more than this",
     "nothing": "nothing tells what it needs",
     "usual_bits": "its quantisation does not say how many bits a weight has: what is usual was taken",
@@ -193,6 +200,8 @@ def machine_rows(machine: Machine) -> list[Row]:
         free = "" if gpu.free is None else f"; {size(gpu.free)} of it are free now"
         text = f"{size(gpu.total)}, less {size(fit.GPU_RESERVE)} for the system: {size(fit.gpu_room(gpu))}{free}"
         rows.append(Row("", f"GPU {number}" if len(machine.gpus) > 1 else "GPU", f"{name}, {text}" if name else text))
+    if machine.is_known and not machine.gpus and not machine.unified:
+        rows.append(Row("", "GPU", "none that is known"))
     if machine.ram is not None:
         free = "" if machine.ram_free is None else f"; {size(machine.ram_free)} of it are free now"
         room = fit.ram_room(machine)

@@ -38,11 +38,10 @@ from tui_registry.replica.catalogue.derived import (
 from tui_registry.replica.catalogue.judged import is_invalid, judged_from
 from tui_registry.replica.catalogue.manifests import (
     NO_STANDING,
-    STORED,
     ManifestRow,
+    is_stored,
     manifest_columns,
     standings,
-    stored_row,
     write_manifests,
 )
 from tui_registry.replica.log.append import Batch, clear_log
@@ -350,10 +349,12 @@ def _rebuild(db: sqlite3.Connection, *, mend: bool = True) -> list[str]:
         forget_all_words(db)
         index_reaches(db, 1)
     # Manifests come before records, by their rids, and what their rows say by then is what records are given.
-    without_key = "FROM manifests WHERE rid NOT IN (SELECT rid FROM keys WHERE rid < 0)"
-    (wrong_rows,) = db.execute(f"SELECT count(*) {without_key}").fetchone()
-    if mend:
-        db.execute(f"DELETE {without_key}")
+    wrong_rows = 0
+    for table in ("manifests", "digests"):
+        without_key = f"FROM {table} WHERE rid NOT IN (SELECT rid FROM keys WHERE rid < 0)"
+        wrong_rows += db.execute(f"SELECT count(*) {without_key}").fetchone()[0]
+        if mend:
+            db.execute(f"DELETE {without_key}")
     shown: set[int] = set()
     texts: list[tuple[int, tuple[str, ...]]] = []
     counted: Counter[str] = Counter()
@@ -441,8 +442,7 @@ def _check_manifest(
     place = max(written) if best is None else best.idx
     said = written[place]
     row = ManifestRow(rid, None if best is None else place, live, manifest_columns(said))
-    current = db.execute(f"SELECT {STORED} FROM manifests WHERE rid = ?", (rid,)).fetchone()
-    if current == stored_row(row):
+    if is_stored(db, row):
         return False
     if mend:
         write_manifests(db, [row])

@@ -71,7 +71,9 @@ def fill(datastore: Datastore, version: int = SCHEMA_VERSION) -> None:
     datastore.delete("agent", gone.key, datastore.heads(gone.key))
 
     if version > 1:
-        datastore.manifests.set(kept.key, defaults("manifest") | {"status": "Deprecated", "status_message": "alt"})
+        file = {"uri": "a.gguf", "media_type": "", "sha256": "ab" * 32, "size_bytes": 7, "quantization": None}
+        said = {"status": "Deprecated", "status_message": "alt", "artifacts": [file]}
+        datastore.manifests.set(kept.key, defaults("manifest") | said)
 
     # The same key on another machine, on top of the same root; and one write of it that is not here.
     twin = sign_up(owner("released"), "model", {**kept.record, "name": "twin"}, children=[kept.hash], clock=2)

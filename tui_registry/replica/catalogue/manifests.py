@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import chain
 from typing import TypeAlias
 
-from tui_registry.errors import Kind, Problem, Record
+from tui_registry.errors import Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.query.fields import LARGEST, STATUSES
 from tui_registry.query.folding import fold_case
@@ -30,6 +31,7 @@ from tui_registry.replica.catalogue.derived import (
     indexed_from,
     variant_text,
 )
+from tui_registry.replica.catalogue.resembling import known_keys
 from tui_registry.replica.store.stored import chunks, marks, read_heads, read_record, record_of, stored_id
 
 
@@ -41,6 +43,8 @@ class ManifestColumns(NamedTuple):
         status: what it says of the record; None for `Active`. A word of the owner's that is one of the three counts as
             that one.
         weights, token, constant: its part in what its record needs to run (`fit.Behind`), clamped.
+        owner: 40 hex digits.
+        digests: the SHA-256 that it states of files, ascending, each once; 64 hex digits.
     """
 
     kind: str
@@ -49,6 +53,8 @@ class ManifestColumns(NamedTuple):
     weights: int | None = None
     token: int | None = None
     constant: int | None = None
+    owner: str = ""
+    digests: tuple[str, ...] = ()
 
 
 class ManifestRow(NamedTuple):
@@ -68,9 +74,24 @@ def manifest_columns(manifest: Record) -> ManifestColumns:
     kind = str(manifest["subject_kind"]).lower()
     from tui_registry.fit import behind_of  # a list is read without it
 
-    behind = behind_of(manifest) if kind == "model" else ()
-    of_need = (None if size is None else min(size, LARGEST) for size in behind)
-    return ManifestColumns(kind, str(manifest["subject_id"]), None if status == "Active" else status, *of_need)
+    behind = behind_of(manifest) if kind == "model" else (None, None, None)
+    weights, token, constant = (None if size is None else min(size, LARGEST) for size in behind)
+    return ManifestColumns(
+        kind=kind,
+        subject=str(manifest["subject_id"]),
+        status=None if status == "Active" else status,
+        weights=weights,
+        token=token,
+        constant=constant,
+        owner=str(manifest["owner_id"]),
+        digests=_digests(manifest),
+    )
+
+
+def _digests(manifest: Record) -> tuple[str, ...]:
+    files = manifest["artifacts"]
+    stated = {file["sha256"] for file in files if isinstance(file, dict)} if isinstance(files, list) else set[Json]()
+    return tuple(sorted(digest for digest in stated if isinstance(digest, str)))
 
 
 StoredRow: TypeAlias = tuple[int, int, bytes, int | None, int, str | None, int | None, int | None, int | None]
@@ -92,11 +113,67 @@ def stored_row(row: ManifestRow) -> StoredRow:
     )
 
 
-def write_manifests(db: sqlite3.Connection, rows: Iterable[ManifestRow]) -> None:
-    """Put rows in their places."""
+def write_manifests(db: sqlite3.Connection, rows: Sequence[ManifestRow]) -> None:
+    """Put rows in their places, and the digests that they state."""
     db.executemany(
         f"INSERT OR REPLACE INTO manifests ({STORED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", map(stored_row, rows)
     )
+    db.executemany("DELETE FROM digests WHERE rid = ?", ((row.rid,) for row in rows))
+    db.executemany("INSERT INTO digests (sha256, owner, rid) VALUES (?, ?, ?)", chain.from_iterable(map(_stated, rows)))
+
+
+def is_stored(db: sqlite3.Connection, row: ManifestRow) -> bool:
+    """Whether the tables say of a manifest what it says."""
+    stored = db.execute(f"SELECT {STORED} FROM manifests WHERE rid = ?", (row.rid,)).fetchone()
+    stated = db.execute("SELECT sha256, owner, rid FROM digests WHERE rid = ? ORDER BY sha256, owner", (row.rid,))
+    return bool(stored == stored_row(row)) and stated.fetchall() == _stated(row)
+
+
+def _stated(row: ManifestRow) -> list[tuple[bytes, bytes, int]]:
+    if row.idx is None:
+        return []
+    owner = bytes.fromhex(row.says.owner)
+    return [(bytes.fromhex(digest), owner, row.rid) for digest in row.says.digests]
+
+
+class Naming(NamedTuple):
+    """The records whose manifests state a digest, by kind and id, those of one's own key and of named ones first;
+    `more` that there are others."""
+
+    records: tuple[tuple[Kind, str], ...]
+    more: bool
+
+
+def naming(db: sqlite3.Connection, digest: str, most: int) -> Naming:
+    """Who states a digest of a file: a claim of its owner, and no more. Owners that are muted are asked for nothing.
+
+    Args:
+        digest: 64 hex digits.
+        most: at most so many are given.
+    """
+    (own,) = db.execute("SELECT address FROM replica").fetchone()
+    known = known_keys(db, own)
+    found: list[tuple[int, bytes]] = []
+    more = False
+    for of_known in (True, False):
+        theirs = f"owner {'IN' if of_known else 'NOT IN'} ({marks(known)})"
+        # Anybody may state any digest any number of times: no more of them are looked at.
+        stated = f"SELECT rid FROM digests WHERE sha256 = ? AND {theirs} LIMIT {_LOOKED_AT}"
+        rows = db.execute(
+            f"SELECT k.kind, k.id FROM ({stated}) d CROSS JOIN manifests m ON m.rid = d.rid "
+            "CROSS JOIN keys k ON k.id = m.subject CROSS JOIN catalogue c ON c.rid = k.rid "
+            "WHERE c.owner NOT IN (SELECT owner FROM kept_out WHERE muted_at IS NOT NULL) "
+            "ORDER BY c.owner = ? DESC, m.rid DESC LIMIT ?",
+            (bytes.fromhex(digest), *known, bytes.fromhex(own), most + 1 - len(found)),
+        )
+        found += rows.fetchall()
+        (count,) = db.execute(f"SELECT count(*) FROM ({stated})", (bytes.fromhex(digest), *known)).fetchone()
+        more |= count == _LOOKED_AT
+    kept = tuple((KINDS_BY_CODE[kind], record.hex()) for kind, record in found[:most])
+    return Naming(kept, more or len(found) > most)
+
+
+_LOOKED_AT = 10_000
 
 
 class Standing(NamedTuple):

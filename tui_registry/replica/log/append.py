@@ -410,6 +410,7 @@ _OF_THE_LOG = (
     "keys",
     "owners",
     "manifests",
+    "digests",
     "sources",
     "catalogue",
     "counted",

@@ -210,7 +210,7 @@ def _take_out(db: sqlite3.Connection, rids: Sequence[int], reason: Reason, now: 
     gone = _forget_derived(db)
     if gone > _MANY * before:
         tidy_words(db)
-    for table in ("ops", "catalogue", "manifests", "keys"):
+    for table in ("ops", "catalogue", "manifests", "digests", "keys"):
         db.execute(f"DELETE FROM {table} WHERE rid IN (SELECT rid FROM purged)")
     followed = follow(db, described)
     db.execute("UPDATE replica SET conflicts = conflicts - ?", (len(followed.settled),))

@@ -712,6 +712,17 @@ _VERSION_2 = (
     "ALTER TABLE manifests ADD COLUMN weights INTEGER",
     "ALTER TABLE manifests ADD COLUMN cache_token INTEGER",
     "ALTER TABLE manifests ADD COLUMN cache_constant INTEGER",
+    # Derived: the digests that current manifests state of files, by manifest. The owner is in the key, so that what
+    # one's own key and named ones state is found whatever strangers state of the same file.
+    """
+    CREATE TABLE digests (
+        sha256 BLOB NOT NULL,
+        owner BLOB NOT NULL,
+        rid INTEGER NOT NULL,
+        PRIMARY KEY (sha256, owner, rid)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX digests_of_manifest ON digests (rid)",
 )
 
 # Version n is reached from n-1 by the n-th group of statements.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         read_shown as read_shown,
         version_lines as version_lines,
     )
+    from tui_registry.tui.browse.record_use import RecordUse as RecordUse
     from tui_registry.tui.browse.saved_searches import SavedSearches as SavedSearches
     from tui_registry.tui.browse.search_input import CompletionList as CompletionList, QueryInput as QueryInput
     from tui_registry.tui.browse.status_screen import StatusScreen as StatusScreen
@@ -36,6 +37,7 @@ __all__ = [
     "QueryInput",
     "RecordActions",
     "RecordDetail",
+    "RecordUse",
     "Ref",
     "Restoring",
     "SavedSearches",
@@ -57,6 +59,7 @@ __getattr__, __dir__ = lazy_exports(
             ("RecordDetail", "Surroundings", "problems_in_words", "read_shown", "version_lines"), ".record_detail"
         ),
         **dict.fromkeys(("MachineChoice", "Machines"), ".machines"),
+        "RecordUse": ".record_use",
         "SavedSearches": ".saved_searches",
         "StatusScreen": ".status_screen",
         **dict.fromkeys(("CompletionList", "QueryInput"), ".search_input"),

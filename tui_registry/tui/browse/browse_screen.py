@@ -146,6 +146,7 @@ class BrowseScreen(FrameScreen[None]):
                 browse.RecordActions(self, lambda: self.ref, self._changed, self.records),
                 browse.SavedSearches(self, self.bar),
                 browse.MachineChoice(self),
+                browse.RecordUse(self, lambda: self.ref),
             )
             self.host.held(browse.Machines).begin()
             self.watch(self.host, "machine", self._machine_changed, init=False)

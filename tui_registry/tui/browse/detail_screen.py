@@ -11,6 +11,7 @@ from tui_registry.query import Text
 from tui_registry.tui.browse.machines import MachineChoice
 from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref
 from tui_registry.tui.browse.record_detail import RecordDetail, read_shown
+from tui_registry.tui.browse.record_use import RecordUse
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
@@ -35,7 +36,11 @@ class DetailScreen(FrameScreen[None]):
         super().__init__()
         self._ref = ref
         self._texts = texts
-        self.parts = (RecordActions(self, lambda: ref, self._changed), MachineChoice(self))
+        self.parts = (
+            RecordActions(self, lambda: ref, self._changed),
+            MachineChoice(self),
+            RecordUse(self, lambda: ref),
+        )
 
     def footer_actions(self) -> tuple[str, ...]:
         detail = self.query_one(RecordDetail)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from tui_registry.tui.imports.import_flow import import_records as import_records
+    from tui_registry.tui.imports.import_flow import SourceScreen as SourceScreen, import_records as import_records
 
-__all__ = ["import_records"]
+__all__ = ["SourceScreen", "import_records"]
 
-__getattr__, __dir__ = lazy_exports(__name__, {"import_records": ".import_flow"})
+__getattr__, __dir__ = lazy_exports(__name__, dict.fromkeys(("SourceScreen", "import_records"), ".import_flow"))

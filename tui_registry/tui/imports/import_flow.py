@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from textual import events, on
 from textual.content import Content
@@ -20,7 +21,7 @@ from tui_registry.importers import is_address
 from tui_registry.importers.formats import NAMES
 from tui_registry.text import safe_text
 from tui_registry.tui.imports.findings import SECONDS_BETWEEN_WORDS, FindingsScreen
-from tui_registry.tui.imports.survey import Progress, Survey, remember, survey
+from tui_registry.tui.imports.survey import Progress, remember, survey
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.dialogs import Dialog
 from tui_registry.tui.kit.flows import FlowScreen, flow, unwanted
@@ -28,8 +29,7 @@ from tui_registry.tui.register.inputs import SafeInput, move_by_arrows
 from tui_registry.tui.register.register_screen import RegisterScreen
 
 Result = TypeVar("Result")
-
-_ABOUT = f"{NAMES}. Nothing is signed before you have seen it."
+Answer = TypeVar("Answer")
 
 
 async def import_records(screen: FlowScreen[Result]) -> str | None:
@@ -38,7 +38,10 @@ async def import_records(screen: FlowScreen[Result]) -> str | None:
     Returns:
         The id of the record that was registered last, None when none was.
     """
-    found = await screen.ask(ImportSource())
+    about = f"{NAMES}. Nothing is signed before you have seen it."
+    question = "Import from a file, a folder or an address"
+    source = SourceScreen(question, about, partial(survey, screen.datastore), takes_addresses=True)
+    found = await screen.ask(source)
     if found is None:
         return None
     alone = found.alone
@@ -52,22 +55,39 @@ async def import_records(screen: FlowScreen[Result]) -> str | None:
     return saved.id
 
 
-class ImportSource(Dialog[Survey]):
-    """Answers with what the source holds. An error stays in the dialog, with what was typed."""
+class SourceScreen(Dialog[Answer], Generic[Answer]):
+    """Asks for a path, which Tab completes, or for an address, and answers with what is read there. An error stays in
+    the dialog, with what was typed."""
 
     AUTO_FOCUS = "SafeInput"
     # Where there is little room, what is offered stays in sight
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 - as Textual has it
     BINDINGS = bindings_for("import")
 
-    def __init__(self) -> None:
-        super().__init__("Import from a file, a folder or an address", _ABOUT)
+    def __init__(
+        self,
+        question: str,
+        about: str,
+        read_it: Callable[[str, Callable[[], bool], Progress], Answer],
+        *,
+        placeholder: str = "path, or https://…",
+        takes_addresses: bool = False,
+    ) -> None:
+        """
+        Args:
+            read_it: reads a source, in a thread; it asks now and then whether it is unwanted by now, and tells how far
+                it is. What it raises as a RegistryError is said.
+        """
+        super().__init__(question, about)
+        self._read_it = read_it
+        self._placeholder = placeholder
+        self._takes_addresses = takes_addresses
         self._typed = ""
         self._offers: Sequence[PathOffer] = ()
         self._reading = False
 
     def compose_answers(self) -> Iterable[Widget]:
-        yield SafeInput(placeholder="path, or https://…")
+        yield SafeInput(placeholder=self._placeholder)
         yield Static(classes="wrong")
         yield OptionList()
         yield Static("Tab completes, Enter reads it, Esc goes back", classes="keys")
@@ -91,7 +111,8 @@ class ImportSource(Dialog[Survey]):
 
     async def _show_offers(self) -> None:
         typed = self._typed
-        found = [] if is_address(typed) else await self.read(offers, typed)
+        is_path = not (self._takes_addresses and is_address(typed))
+        found = await self.read(offers, typed) if is_path else []
         if typed != self._typed:
             return
         self._offers = found
@@ -100,7 +121,7 @@ class ImportSource(Dialog[Survey]):
         shown.add_options(Option(_words(offer)) for offer in found)
         shown.highlighted = None
         # An address is never completed, and a sentence about it may be long
-        shown.display = not is_address(typed)
+        shown.display = is_path
 
     @flow
     async def action_complete(self) -> None:
@@ -149,7 +170,7 @@ class ImportSource(Dialog[Survey]):
     @flow(group="survey", background=True)
     async def _begin(self, source: str) -> None:
         if not source:
-            self._tell("write where it is: a path such as ~/models, or an address")
+            self._tell(f"write where it is: a path such as ~/models{', or an address' * self._takes_addresses}")
         elif not self._reading:
             self._reading = True
             self._tell("reading …")
@@ -159,7 +180,7 @@ class ImportSource(Dialog[Survey]):
                 lambda: self._tell(f"{progress.words('reading', 'comparing')}, Esc stops it"),
             )
             try:
-                self.dismiss(await self.read(survey, self.datastore, source, unwanted(), progress))
+                self.dismiss(await self.read(self._read_it, source, unwanted(), progress))
             except RegistryError as error:
                 self._tell(error.sentence)
             finally:

@@ -207,6 +207,10 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "then", "record", "open_version"),
     Action("record.machine", ("m",), "machine", "Look with the eyes of another machine: which models run there",
            "record", "machine"),
+    Action("record.use", ("x",), "use", "Show the lines for tools that read its files or interfaces, and copy one; "
+           "none is run", "record", "use"),
+    Action("record.check_file", ("c",), "check a file", "Whether a file on this machine is one of the record, or of "
+           "another one here", "record", "check_file"),
     Action("record.conflict", ("!",), "conflict", "Show the versions of a record in conflict, and settle it", "record",
            "conflict"),
     Action("record.next_tab", ("right",), "next tab", "Next tab of the detail", "record", "next_tab"),

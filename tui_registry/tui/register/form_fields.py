@@ -31,7 +31,7 @@ from tui_registry.text import (
     parse_mb,
     parse_tokens,
     safe_text,
-    size_bytes,
+    size_binary,
     size_mb,
 )
 
@@ -252,7 +252,7 @@ def entry_words(texts: Mapping[str, str], names: Mapping[str, str] | None = None
 
 def _size_said(text: str) -> str:
     try:
-        return size_bytes(parse_bytes(text))
+        return size_binary(parse_bytes(text))
     except ValueError:
         return text
 
@@ -319,7 +319,7 @@ def echo(field: FormField, text: str) -> str:
     if field.control != "number":
         return ""
     if _in_bytes(field) and isinstance(value, int) and text.strip():
-        shown = size_bytes(value) if text.strip().replace(",", "").replace("_", "").isdigit() else f"{exact(value)} B"
+        shown = size_binary(value) if text.strip().replace(",", "").replace("_", "").isdigit() else f"{exact(value)} B"
         return "" if shown == text.strip() or shown == f"{text.strip()} B" else shown
     if not isinstance(value, int) or not text.strip():
         return "not stated" if value is None else "unknown"

@@ -1,0 +1,469 @@
+"""What a record is used with: for each tool that can read its files or interfaces the line to give it.
+
+Lines are shown and copied, nothing here or above runs one. What stands in them comes from strangers: a line is a list
+of arguments first, in which every foreign value has passed a pattern of its own and can be no option, and only then the
+text that a shell reads the same arguments from. What passes no pattern is in no line, and that is said.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from tui_registry.errors import Json, Kind, Record
+from tui_registry.frozen import NamedTuple
+from tui_registry.present.record_rows import variant
+from tui_registry.records.manifests import is_followable
+from tui_registry.text import safe_text
+
+# The tools by what `--for` calls them, in the order in which lines are shown. How they are called is told by: Ollama
+# (https://huggingface.co/docs/hub/ollama), llama.cpp (its docs/models.md, tools/server/README.md), Docker Model Runner
+# (https://docs.docker.com/reference/cli/docker/model/), vLLM (https://docs.vllm.ai/en/latest/cli/serve/), hf
+# (https://huggingface.co/docs/huggingface_hub/package_reference/cli), the manuals of git, curl and ipfs.
+TOOLS: Final = {
+    "ollama": "Ollama",
+    "llama.cpp": "llama.cpp",
+    "docker": "Docker",
+    "vllm": "vLLM",
+    "hf": "the Hugging Face Hub's own tool",
+    "mcp": "the configuration of an MCP client",
+    "a2a": "an A2A client: where the agent's card is",
+    "openai": "an OpenAI-compatible endpoint: which models it has",
+    "git": "git",
+    "curl": "curl",
+    "ipfs": "IPFS",
+}
+ONLY_SHOWN: Final = "tui-registry runs none of these lines: read one before you do"
+NOTHING_SAID: Final = "its owner has not said where its files are or where it answers, so no tool has anything to read"
+
+
+class Line(NamedTuple):
+    """What to give a tool.
+
+    Attributes:
+        tool: one of `TOOLS`.
+        what: what of the record it is about, safe to show.
+        argv: the words of a command; empty where the text is none, such as a configuration or an address.
+        text: what is copied; of a command its words as a shell reads them. Safe to show, on one line.
+        note: what to know before it is used; may be empty.
+    """
+
+    tool: str
+    what: str
+    argv: tuple[str, ...]
+    text: str
+    note: str = ""
+
+
+class Unread(NamedTuple):
+    """Something of a manifest that no line is about: its path in it, as it stands there (safe to show), and why."""
+
+    path: str
+    uri: str
+    sentence: str
+
+
+class Uses(NamedTuple):
+    """The lines for a record in the order of `TOOLS`, and what none of them is about."""
+
+    lines: tuple[Line, ...]
+    unread: tuple[Unread, ...]
+
+
+def uses(kind: Kind, record: Record, manifest: Record | None) -> Uses:
+    """How a record is used, by what its owner says stands behind it.
+
+    Args:
+        record: plain, of that kind.
+        manifest: what stands behind it, None where there is nothing.
+    """
+    if manifest is None:
+        return Uses((), ())
+    repository = str(manifest["repository_url"])
+    lines: list[Line] = []
+    unread: list[Unread] = []
+    files: list[_File] = []
+    for place, item in _each(manifest, "artifacts"):
+        uri, path = str(item["uri"]), f"artifacts[{place}].uri"
+        found = _file(uri, repository)
+        if isinstance(found, str):
+            unread.append(Unread(path, safe_text(uri), found))
+        else:
+            files.append(found)
+    lines += _of_files(kind, record, files)
+    for place, item in _each(manifest, "interfaces"):
+        uri, path = str(item["url"]), f"interfaces[{place}].url"
+        of_it = _of_interface(record, uri, variant(item["protocol"]))
+        if isinstance(of_it, str):
+            unread.append(Unread(path, safe_text(uri), of_it))
+        else:
+            lines.append(of_it)
+    if repository:
+        cloned = _of_repository(repository, {file.hub.repo for file in files if file.hub is not None})
+        if isinstance(cloned, str):
+            unread.append(Unread("repository_url", safe_text(repository), cloned))
+        else:
+            lines += cloned
+    order = list(TOOLS)
+    distinct = {(line.tool, line.text): line for line in lines}
+    return Uses(tuple(sorted(distinct.values(), key=lambda line: order.index(line.tool))), tuple(unread))
+
+
+def for_tool(found: Uses, tool: str | None) -> Sequence[Line]:
+    """The lines for that tool, all for None."""
+    return [line for line in found.lines if tool in (None, line.tool)]
+
+
+def nothing_for(found: Uses, tool: str | None) -> str:
+    """Why there is no line: a sentence about the record, without its name."""
+    if not found.lines and not found.unread:
+        return NOTHING_SAID
+    if not found.lines:
+        return "no tool known here can read what its owner says stands behind it"
+    able = ", ".join(dict.fromkeys(line.tool for line in found.lines))
+    return f"{TOOLS[tool] if tool else 'no tool'} can read nothing of it; there are lines for {able}"
+
+
+# Files
+
+
+class _Hub(NamedTuple):
+    """A place on the Hugging Face Hub: `type` is model, dataset or space; `revision` and `path` may be empty."""
+
+    type: str
+    repo: str
+    revision: str
+    path: str
+
+
+class _File(NamedTuple):
+    """An artifact that some tool reads, by where it is: one of these is there.
+
+    Attributes:
+        hub: on the Hub. ollama, oci, ipfs: its name there. web: its address. local: its path in a repository's clone.
+    """
+
+    name: str
+    hub: _Hub | None = None
+    ollama: str = ""
+    oci: str = ""
+    ipfs: str = ""
+    web: str = ""
+    local: str = ""
+
+
+# A repository of the Hub has two such words, and no tool takes one for an option.
+_WORD: Final = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}"
+_REPO: Final = re.compile(rf"{_WORD}(?:/{_WORD})?", re.ASCII)
+_REVISION: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
+_PATH: Final = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9._~+=,/-]*", re.ASCII)
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
+_OLLAMA: Final = re.compile(
+    r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*(?::[0-9]{1,5})?/)?(?:[A-Za-z0-9_][A-Za-z0-9._-]*/)?[A-Za-z0-9_][A-Za-z0-9._-]*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9._-]*)?",
+    re.ASCII,
+)
+# https://github.com/distribution/reference
+_OCI: Final = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
+_CID: Final = re.compile(r"[A-Za-z0-9]{10,128}", re.ASCII)
+_HUB_HOSTS: Final = ("huggingface.co", "www.huggingface.co", "hf.co")
+_HUB_TYPES: Final = {"datasets": "dataset", "spaces": "space"}
+# Pages about packages: what lies there is no file of the record.
+_PAGES: Final = ("registry.npmjs.org", "pypi.org")
+
+_NOT_FOLLOWED: Final = "is no address that may be followed, and is offered to nobody"
+_UNREAD: Final = "can be read by no tool known here"
+_NO_REPOSITORY: Final = "is a path in a repository, and no repository is named"
+
+
+def _file(uri: str, repository: str) -> _File | str:
+    """Where an artifact is; or why no tool reads it."""
+    if not is_followable(uri, is_artifact=True):
+        return _NOT_FOLLOWED
+    scheme, separator, rest = uri.partition("://")
+    if not separator:
+        return _within(uri, repository)
+    name = rest.partition("?")[0].partition("#")[0].rstrip("/").rpartition("/")[2]
+    found: _File | None = None
+    hub = _hub(uri)
+    if hub is not None:
+        found = _File(name, hub=hub)
+    elif scheme == "ollama" and _OLLAMA.fullmatch(rest):
+        found = _File(name, ollama=rest)
+    elif scheme == "oci" and _OCI.fullmatch(rest):
+        found = _File(name, oci=rest)
+    elif scheme == "ipfs" and _CID.fullmatch(rest.partition("/")[0]) and _PATH.fullmatch(rest) and ".." not in rest:
+        found = _File(name, ipfs=f"/ipfs/{rest}")
+    elif scheme in ("http", "https") and _is_web(uri) and not _is_page(uri):
+        found = _File(name, web=uri)
+    return found or _UNREAD
+
+
+def _is_page(uri: str) -> bool:
+    """Whether an address is known to be no file's: a page about a package, or a page of the Hub."""
+    host, path = _split(uri)
+    return host in _PAGES or (host in _HUB_HOSTS and "/resolve/" not in path)
+
+
+def _within(path: str, repository: str) -> _File | str:
+    """A file of a repository."""
+    if not repository:
+        return _NO_REPOSITORY
+    if not is_followable(repository):
+        return f"is a path in a repository, whose address {_NOT_FOLLOWED}"
+    if not _PATH.fullmatch(path):
+        return _UNREAD
+    hub = _hub(repository)
+    name = path.rpartition("/")[2]
+    if hub is None:
+        return _File(name, local=f"./{path}") if _clone(repository) is not None else _UNREAD
+    above = f"{hub.path}/" if hub.path else ""
+    return _File(name, hub=hub._replace(path=f"{above}{path}"))
+
+
+def _hub(uri: str) -> _Hub | None:
+    """The place on the Hub that an address means: `hf://[datasets/]ORG/NAME[@REVISION][/PATH]`, or as pages have it."""
+    if uri.startswith("hf://"):
+        words = uri[5:].rstrip("/").split("/")
+        kind = _HUB_TYPES.get(words[0], "model")
+        words = words[1:] if kind != "model" else words
+        repo, _, revision = "/".join(words[:2]).partition("@")
+        path = "/".join(words[2:])
+    elif uri.startswith("https://") and _split(uri)[0] in _HUB_HOSTS:
+        words = [word for word in urlsplit(uri).path.split("/") if word]
+        kind = _HUB_TYPES.get(words[0], "model") if words else "model"
+        words = words[1:] if kind != "model" else words
+        repo, below = "/".join(words[:2]).removesuffix(".git"), words[2:]
+        if below and (below[0] not in ("resolve", "blob", "raw", "tree") or len(below) < 2):
+            return None
+        revision, path = (below[1], "/".join(below[2:])) if below else ("", "")
+    else:
+        return None
+    revision = "" if revision == "main" else revision
+    if not _REPO.fullmatch(repo) or not (not revision or _REVISION.fullmatch(revision)):
+        return None
+    is_path = _PATH.fullmatch(path) and is_followable(path, is_artifact=True)
+    return _Hub(kind, repo, revision, path) if not path or is_path else None
+
+
+def _of_files(kind: Kind, record: Record, files: Sequence[_File]) -> Iterator[Line]:
+    sets: dict[tuple[str, ...], list[_File]] = {}
+    for file in files:
+        if file.hub is not None and _is_gguf(file.name) and file.hub.type == "model":
+            parts = sets.setdefault((*file.hub[:3], _SHARD.sub("", file.hub.path)), [])
+            parts.append(file)
+    for parts in sets.values():
+        yield from _of_gguf([file.hub for file in parts if file.hub is not None])
+    whole = dict.fromkeys(
+        file.hub._replace(path="") for file in files if file.hub is not None and not _is_gguf(file.name)
+    )
+    for hub in whole:
+        yield _hf(hub)
+    if kind == "model" and variant(record["model_type"]) in _SERVED:
+        served = dict.fromkeys(
+            file.hub._replace(path="")
+            for file in files
+            if file.hub is not None and file.hub.type == "model" and file.name.endswith(".safetensors")
+            and not file.name.startswith("adapter_")
+        )  # fmt: skip
+        for hub in served:
+            yield _command("vllm", hub.repo, "vllm", "serve", hub.repo, *_option("--revision", hub.revision))
+    for file in files:
+        yield from _of_one(kind, file)
+
+
+# What vLLM serves, of our types.
+_SERVED: Final = ("LLM", "Multimodal", "Embedding")
+_SHARD: Final = re.compile(r"-[0-9]{5}-of-[0-9]{5}(?=\.gguf\Z)", re.ASCII | re.IGNORECASE)
+# How the quantisation stands at the end of a file's name, as the Hub reads it.
+_QUANTISED: Final = re.compile(
+    r"(?:\A|[-._/])((?:UD-)?(?:IQ[1-4]_(?:XXS|XS|S|M|NL|XL)|Q[2-8]_(?:[01]|K(?:_(?:XS|S|M|L|XL))?)|TQ[12]_0"
+    r"|MXFP4(?:_MOE)?|BF16|F16|F32))\.gguf\Z",
+    re.ASCII | re.IGNORECASE,
+)
+_TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,79}", re.ASCII)
+
+
+def _is_gguf(name: str) -> bool:
+    return name.lower().endswith(".gguf")
+
+
+def _of_gguf(parts: Sequence[_Hub]) -> Iterator[Line]:
+    """The lines for one set of weights on the Hub, which may lie in several files."""
+    first = min(parts, key=lambda part: part.path)
+    is_whole = _SHARD.search(first.path) is None
+    form = _QUANTISED.search(_SHARD.sub("", first.path))
+    tag = form[1] if form is not None else first.path if _TAG.fullmatch(first.path) else ""
+    what = f"{form[1] if form is not None else first.path} of {first.repo}"
+    # Neither takes a revision, nor weights in several files.
+    if is_whole and tag and not first.revision and "/" in first.repo:
+        name = f"hf.co/{first.repo}:{tag}"
+        yield _command("ollama", what, "ollama", "run", name)
+        yield _command("ollama", f"{what}, only fetched", "ollama", "pull", name)
+        if form is not None:
+            yield _command("docker", what, "docker", "model", "run", name)
+            yield _command("docker", f"{what}, only fetched", "docker", "model", "pull", name)
+    if not first.revision:
+        if form is not None and is_whole and "/" not in first.path:
+            yield _command("llama.cpp", what, "llama-server", "-hf", f"{first.repo}:{tag}")
+        yield _command(
+            "llama.cpp", f"{what}, this very file", "llama-server", "--hf-repo", first.repo, "--hf-file", first.path
+        )
+    yield _hf(first._replace(path=""), [part.path for part in parts], what)
+
+
+def _hf(hub: _Hub, paths: Iterable[str] = (), what: str = "") -> Line:
+    of_type = () if hub.type == "model" else (f"--repo-type={hub.type}",)
+    revision = _option("--revision", hub.revision)
+    return _command("hf", what or f"all of {hub.repo}", "hf", "download", *of_type, *revision, hub.repo, *sorted(paths))
+
+
+def _of_one(kind: Kind, file: _File) -> Iterator[Line]:
+    if file.ollama:
+        yield _command("ollama", file.ollama, "ollama", "run", file.ollama)
+        yield _command("ollama", f"{file.ollama}, only fetched", "ollama", "pull", file.ollama)
+    elif file.oci and kind == "model":
+        yield _command("docker", file.oci, "docker", "model", "run", file.oci)
+        yield _command("docker", f"{file.oci}, only fetched", "docker", "model", "pull", file.oci)
+    elif file.oci:
+        yield _command("docker", f"{file.oci}, only fetched", "docker", "pull", file.oci)
+    elif file.ipfs:
+        yield _command("ipfs", safe_text(file.name), "ipfs", "get", file.ipfs)
+    elif file.web:
+        if _is_gguf(file.name):
+            yield _command("llama.cpp", safe_text(file.name), "llama-server", "--model-url", file.web)
+        yield _command("curl", safe_text(file.name), *_CURL, "--no-clobber", "--output", _own_name(file.name), file.web)
+    elif file.local and _is_gguf(file.name):
+        note = "within a clone of its repository"
+        yield _command("llama.cpp", file.name, "llama-server", "-m", file.local, note=note)
+
+
+# An address is never read as a pattern: `[1-1000000]` would be a million requests.
+_CURL: Final = ("curl", "--globoff", "--fail", "--location")
+
+
+def _own_name(name: str) -> str:
+    """What a file of that name is called here: never a hidden one, nor one in another folder."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:120].lstrip("._-")
+    return f"./{plain or 'download'}"
+
+
+# Interfaces and repositories
+
+
+def _of_interface(record: Record, url: str, protocol: str) -> Line | str:
+    if not is_followable(url):
+        return _NOT_FOLLOWED
+    if not _is_web(url):
+        return _UNREAD
+    host, path = _split(url)
+    origin = f"{url.partition('://')[0]}://{host}"
+    match protocol:
+        case "MCP":
+            server: dict[str, Json] = {"type": "sse" if path.rstrip("/").endswith("/sse") else "http", "url": url}
+            text = json.dumps({"mcpServers": {_slug(str(record["name"])): server}})
+            return Line("mcp", safe_text(url, 120), (), text, "a key, where it asks for one, goes into its headers")
+        case "A2A":
+            return Line("a2a", safe_text(url, 120), (), f"{origin}/.well-known/agent-card.json", _CARD)
+        case "OpenAI":
+            base = path.rstrip("/").removesuffix("/chat/completions").removesuffix("/models") or "/v1"
+            note = "a key, where it asks for one, goes into a header: --header 'Authorization: Bearer KEY'"
+            return _command("openai", safe_text(url, 120), *_CURL, f"{origin}{base}/models", note=note)
+        case "Ollama":
+            address = f"OLLAMA_HOST={origin}{path.rstrip('/')}"
+            return _command("ollama", f"the models at {safe_text(url, 120)}", "env", address, "ollama", "ls")
+    return f"speaks {safe_text(protocol, 64)}, and {_UNREAD}"
+
+
+_CARD: Final = "where A2A puts it; a card of an older agent is at /.well-known/agent.json"
+
+
+def _of_repository(repository: str, known: set[str]) -> list[Line] | str:
+    """The lines for the place where a record's files lie.
+
+    Args:
+        known: the repositories on the Hub that there are lines for.
+    """
+    if not is_followable(repository):
+        return _NOT_FOLLOWED
+    lines: list[Line] = []
+    hub = _hub(repository)
+    if hub is not None and hub.repo not in known:
+        lines.append(_hf(hub._replace(path="")))
+    clone = _clone(repository)
+    if clone is not None:
+        address, revision = clone
+        what = safe_text(address, 120)
+        if re.fullmatch(r"[0-9a-f]{40}", revision):
+            note = f"its owner means the commit {revision}"
+            lines.append(_command("git", what, "git", "clone", "--", address, note=note))
+        else:
+            lines.append(_command("git", what, "git", "clone", *_option("--branch", revision), "--", address))
+    return lines or _UNREAD
+
+
+_FORGES: Final = ("github.com", "gitlab.com", "codeberg.org", "bitbucket.org", "git.sr.ht", *_HUB_HOSTS)
+
+
+def _clone(repository: str) -> tuple[str, str] | None:
+    """The address that git clones from, and the revision that is meant, which may be empty; None for no repository of
+    git's."""
+    hub = _hub(repository)
+    if hub is not None:
+        above = {"model": "", "dataset": "datasets/", "space": "spaces/"}[hub.type]
+        return f"https://huggingface.co/{above}{hub.repo}", hub.revision
+    address = repository.removeprefix("git+")
+    if not address.startswith("https://") or not _is_web(address):
+        return None
+    host, path = _split(address)
+    path, at, revision = path.partition("@")
+    if at and not _REVISION.fullmatch(revision):
+        return None
+    is_one = repository.startswith("git+") or path.endswith(".git") or (
+        host in _FORGES and len(path.strip("/").split("/")) == 2
+    )  # fmt: skip
+    return (f"https://{host}{path.rstrip('/')}", revision) if is_one and path.strip("/") else None
+
+
+# How
+
+
+def _each(manifest: Record, name: str) -> Iterator[tuple[int, Record]]:
+    items = manifest[name]
+    for place, item in enumerate(items if isinstance(items, list) else ()):
+        if isinstance(item, dict):
+            yield place, item
+
+
+def _command(tool: str, what: str, *argv: str, note: str = "") -> Line:
+    return Line(tool, what, argv, shlex.join(argv), note)
+
+
+def _option(name: str, value: str) -> tuple[str, ...]:
+    """An option with its value in one word, none for an empty value."""
+    return (f"{name}={value}",) if value else ()
+
+
+def _is_web(uri: str) -> bool:
+    """Whether an address names a host as hosts are named, and has nothing that is not plain ASCII."""
+    return uri.isascii() and uri.isprintable() and " " not in uri and _HOST.fullmatch(_split(uri)[0]) is not None
+
+
+def _split(uri: str) -> tuple[str, str]:
+    """Host with port, and path, of an address."""
+    rest = re.split(r"[?#]", uri.partition("://")[2], maxsplit=1)[0]
+    host, slash, path = rest.partition("/")
+    return host, slash + path
+
+
+def _slug(name: str) -> str:
+    """A name as programs call a server."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_")[:64] or "server"

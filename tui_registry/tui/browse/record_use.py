@@ -1,0 +1,202 @@
+"""Using a record: the lines for tools, shown and copied, and whose file something on this machine is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from textual import on
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from tui_registry.datastore import Datastore, Entry
+from tui_registry.errors import Kind, Record
+from tui_registry.frozen import NamedTuple
+from tui_registry.present import using, verifying
+from tui_registry.present.manifests import status_line
+from tui_registry.text import exact, safe_text
+from tui_registry.tui import imports, kit
+from tui_registry.tui.kit.copying import copy_text
+from tui_registry.tui.kit.dialogs import Dialog
+from tui_registry.tui.kit.flows import FlowScreen, Part, flow
+
+if TYPE_CHECKING:
+    from tui_registry.tui.browse.record_actions import Ref
+    from tui_registry.tui.imports.survey import Progress
+
+_UNREAD_SHOWN: Final = 3
+_CLAIMS_SHOWN: Final = 6
+_MB: Final = 1_000_000
+
+
+class RecordUse(Part):
+    """The keys that show what a record is used with, and that check a file."""
+
+    def __init__(self, screen: FlowScreen[None], ref: Callable[[], Ref | None]) -> None:
+        """
+        Args:
+            ref: the record that the keys are about.
+        """
+        super().__init__(screen)
+        self._ref = ref
+
+    @flow
+    async def action_use(self) -> None:
+        """Show the lines for tools, and copy one."""
+        shown = await self._read_shown()
+        if shown is None:
+            return
+        entry, manifest = shown
+        found = using.uses(entry.kind, entry.record, manifest)
+        if not found.lines:
+            self.say(f"{_name(entry)}: {using.nothing_for(found, None)}", "problem")
+            return
+        standing = None if manifest is None else status_line(manifest, entry.kind)
+        line = await self.ask(UseScreen(_name(entry), found, standing))
+        if line is not None:
+            await copy_text(self.screen, line.text, f"the line for {line.tool}")
+
+    @flow
+    async def action_check_file(self) -> None:
+        """Say of a file on this machine whether it is one of the record, or of which record here it is one."""
+        shown = None if self._ref() is None else await self._read_shown()
+        name = "a record here" if shown is None else _name(shown[0])
+        checked = await self.ask(
+            imports.SourceScreen(
+                f"Is a file on this machine one of {name}?",
+                "It is read whole for its SHA-256, and nothing of it is kept or sent.",
+                partial(_check, self.datastore, None if shown is None else _asked(*shown)),
+                placeholder="path",
+            )
+        )
+        if checked is None:
+            return
+        choices = [kit.Choice("y", "copy", "copy its SHA-256", checked.digest[:12]), kit.Choice("b", "back", "back")]
+        question = kit.ChooseScreen(f"{checked.path.name} {checked.verdict.sentence}", choices, _more(checked))
+        if await self.ask(question) == "copy":
+            await copy_text(self.screen, checked.digest, f"the SHA-256 of {safe_text(checked.path.name, 60)}")
+
+    async def _read_shown(self) -> tuple[Entry, Record | None] | None:
+        """The record, and what stands behind it; None where there is none or it is gone, which is said."""
+        ref = self._ref()
+        if ref is None:
+            self.say("no record under the cursor", "problem")
+            return None
+        shown = await self.read(_read, self.datastore, ref.id, ref.kind)
+        if shown is None:
+            self.say("this record was deleted meanwhile", "problem")
+        return shown
+
+
+class UseScreen(Dialog[using.Line]):
+    """Answers with the line that is to be copied."""
+
+    AUTO_FOCUS = "OptionList"
+
+    def __init__(self, name: str, found: using.Uses, standing: str | None) -> None:
+        """
+        Args:
+            standing: what is to be known before the record is used; None where there is nothing.
+        """
+        told = [f"! it is {standing}"] if standing is not None else []
+        told.append(f"Enter copies a line: {using.ONLY_SHOWN}.")
+        told += [f"{unread.path}: {unread.uri[:60]} {unread.sentence}" for unread in found.unread[:_UNREAD_SHOWN]]
+        if len(found.unread) > _UNREAD_SHOWN:
+            told.append(f"and {exact(len(found.unread) - _UNREAD_SHOWN)} more without a line")
+        super().__init__(f"{name} is used with", "\n".join(told))
+        self._lines = found.lines
+
+    def compose_answers(self) -> Iterable[Widget]:
+        yield OptionList(*(Option(_words(line)) for line in self._lines))
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, message: OptionList.OptionSelected) -> None:
+        message.stop()
+        self.dismiss(self._lines[message.option_index])
+
+
+def _words(line: using.Line) -> Content:
+    note = f"{line.what}{f': {line.note}' if line.note else ''}"
+    return Content.assemble(
+        (f"{line.tool}  ", "bold $text-accent"), (safe_text(note, 300), "$foreground-muted"), "\n  ", line.text
+    )
+
+
+# A file
+
+
+class Checked(NamedTuple):
+    """A file that was read: its size in bytes and its SHA-256, and what it is."""
+
+    path: Path
+    size: int
+    digest: str
+    verdict: verifying.Verdict
+
+
+def _check(
+    datastore: Datastore, asked: verifying.Asked | None, source: str, unwanted: Callable[[], bool], progress: Progress
+) -> Checked:
+    """Read a file, and find out what it is.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    from tui_registry.importers.digests import digest_of
+    from tui_registry.importers.untrusted import SourceError
+
+    path = Path(source)
+    try:
+        path = path.expanduser()
+        if path.is_dir():
+            raise SourceError("that is a folder: name one file, or give it to 'tui-registry verify-file'")
+        size = path.stat().st_size
+
+        def further(done: int) -> None:
+            if unwanted():
+                raise SourceError("not read to its end")
+            progress.tell(f"{exact(done // _MB)} of {exact(size // _MB)} MB")
+
+        digest, size = digest_of(path, further)
+    except OSError as error:
+        raise SourceError(f"it cannot be read ({error.strerror or 'no reason given'})") from error
+    except (RuntimeError, ValueError) as error:  # no such user; a NUL
+        raise SourceError("that is no name of a file") from error
+    naming = datastore.manifests.naming(digest)
+    claims: list[verifying.Claim] = []
+    for kind, record_id in naming.records:
+        shown = _read(datastore, record_id, kind)
+        if shown is not None:
+            claims += verifying.claims_of(_asked(*shown), digest)
+    return Checked(path, size, digest, verifying.judge(size, digest, asked, claims, more=naming.more))
+
+
+def _read(datastore: Datastore, record_id: str, kind: Kind) -> tuple[Entry, Record | None] | None:
+    entry = datastore.entry(record_id, kind)
+    if entry is None:
+        return None
+    behind = datastore.manifests.get(record_id)
+    return entry, None if behind is None else behind.manifest
+
+
+def _asked(entry: Entry, manifest: Record | None) -> verifying.Asked:
+    owner = verifying.Owner(str(entry.record["owner_id"]), entry.owner_name, entry.mine)
+    return verifying.Asked(entry.kind, entry.id, str(entry.record["name"]), owner, manifest)
+
+
+def _more(checked: Checked) -> str:
+    """What else is to be known of a file that was read."""
+    others: Sequence[verifying.Claim] = checked.verdict.claims[1:]
+    told = [f"{exact(checked.size)} bytes, SHA-256 {checked.digest}"]
+    told += [verifying.claim_line(claim, checked.size) for claim in others[:_CLAIMS_SHOWN]]
+    if len(others) > _CLAIMS_SHOWN or checked.verdict.more:
+        told.append("and others")
+    return "\n".join(told)
+
+
+def _name(entry: Entry) -> str:
+    return f"“{safe_text(str(entry.record['name']), 60)}”"
