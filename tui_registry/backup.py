@@ -66,6 +66,7 @@ class PutBack(NamedTuple):
         made_at: when the backup was made, Unix seconds; None where it does not say.
         shared: how its log got its other epoch. report: what verifying it found.
         tokens: so many tokens open its node.
+        hub: whose view it is, and its log that one's; None for a replica of its own.
     """
 
     data_dir: Path
@@ -79,6 +80,7 @@ class PutBack(NamedTuple):
     shared: Shared
     report: VerifyReport
     tokens: int
+    hub: str | None
 
 
 def back_up(datastore: Datastore, path: Path, lock: Callable[[Identity], str] | None, *, replace: bool = False) -> Made:
@@ -172,7 +174,7 @@ def put_back(
             shared = Shared() if datastore.hub.id is not None else datastore.mark.share(new_epoch=True)
             report = datastore.verify(progress)
             counts, address = datastore.stats(), datastore.key.known
-            tokens = len(datastore.tokens.all())
+            tokens, hub = len(datastore.tokens.all()), datastore.hub.id
         if (draft / f"{DATABASE}-wal").exists():
             raise _full(folder)  # what is in it did not go into the database
         settings_file = settings.settings_path()
@@ -193,6 +195,7 @@ def put_back(
         shared,
         report,
         tokens,
+        hub,
     )
 
 

@@ -63,7 +63,7 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
                     *("sh", "-c", _KEEPER, "keeper", weed, "-logtostderr=true", "server", f"-dir={folder / 'data'}"),
                     *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"),
                     *("-master.electionTimeout=1s", "-master.heartbeatInterval=100ms", "-master.volumeSizeLimitMB=64"),
-                    *("-volume.max=4", "-filer", "-s3", "-s3.autoCreateBucket=false", "-s3.iam=false"),
+                    *("-volume.max=32", "-filer", "-s3", "-s3.autoCreateBucket=false", "-s3.iam=false"),
                     *("-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={folder / 'people.json'}"),
                     *(f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3}"),
                     *(

@@ -99,6 +99,13 @@ def test_a_hub_is_published_and_another_node_begins_from_there(
     assert (done.code, done.json["operations"], done.json["tiles_written"]) == (0, 600, 3)
     with closing(connect(postgres_schema)) as log:
         assert (log.store, log.holder(LEASE)) == (store_url, None)
+        again = [sys.executable, "-m", "tui_registry", "hub", "publish", "--every", "10s"]
+        with subprocess.Popen(again, stdout=subprocess.PIPE, text=True) as publisher:
+            assert publisher.stdout is not None
+            assert store_url in publisher.stdout.readline()
+            publisher.send_signal(signal.SIGTERM)
+            assert publisher.wait() == 0
+        assert log.holder(LEASE) is None, "nobody else could publish"
         assert log.lease(LEASE, "another node", 60)
         said = cli("hub", "publish")
         assert (said.code, said.out) == (0, "another node publishes the hub's log: there is nothing to do here\n")

@@ -310,6 +310,9 @@ def test_a_view_whose_disk_is_full_adds_nothing_to_the_hub_and_follows_once_ther
             deed()
         assert raised.value.code == "disk_full"
     assert view.store.log.head().size == 1
+    standing = view.store.hub.standing()
+    assert (standing.is_ready, standing.code, standing.size, standing.shared_size) == (False, "behind", 1, 61)
+    assert "is full" in standing.sentence
     writer.execute("PRAGMA max_page_count = 1000000")
     view.store.add("model", make_record("model", "more"))
     assert len(same_everywhere([view, other], shared)) == 62

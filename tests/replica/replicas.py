@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.crdt.model import Fact, State, judge
 from tests.seeds import NOW
+from tui_registry import fit
 from tui_registry.datastore import DATABASE, Datastore, Row
 from tui_registry.query.folding import searched_text, words
 from tui_registry.replica.catalogue.derived import variant_text
@@ -170,7 +171,17 @@ def row_of(fact: Fact, heads: int, manifest: Fact | None = None, manifest_heads:
         future=fact.updated_at > NOW + 86_400,
         status=None if manifest is None else status_of(manifest),
         manifest_heads=manifest_heads,
+        need=_need_of(fact, manifest),
+        needs_gpu=(record["resource_requirements"] or {}).get("requires_gpu") is True,  # type: ignore[union-attr]
     )
+
+
+def _need_of(fact: Fact, manifest: Fact | None) -> int | None:
+    """By the formula itself, in one go."""
+    if fact.kind != "model" or fact.record is None:
+        return None
+    least = fit.least(fit.needs(fact.record, None if manifest is None else manifest.record))
+    return None if least is None else min(least.total, 2**63 - 1)
 
 
 def vocabulary(datastore: Datastore) -> list[tuple[object, ...]]:

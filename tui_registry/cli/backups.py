@@ -111,7 +111,10 @@ def _put_back(args: Namespace) -> int:
         note(safe_text(repair))
     if done.shared.restored is not None:
         note(what_was_restored(done.shared.restored))
-    note(f"the log has another epoch now. Next, {SYNC_FIRST}")
+    if done.hub is None:
+        note(f"the log has another epoch now. Next, {SYNC_FIRST}")
+    else:
+        note(f"it is a view of the hub {done.hub[:8]}: served with --hub it follows what came since")
     return 0 if report.sound else 1
 
 

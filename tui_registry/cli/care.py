@@ -127,7 +127,9 @@ def token(args: Namespace) -> int:
                 if args.json:
                     out_json({"name": args.name, "revoked": True})
                 else:
-                    out(f"revoked the token {args.name}: it opens nothing any more")
+                    # The other nodes of a hub look every other second what it has.
+                    until = "" if datastore.hub.id is None else ", once the hub's nodes have seen that in some seconds"
+                    out(f"revoked the token {args.name}: it opens nothing any more{until}")
             case _:
                 _list_tokens(datastore.tokens.all(), as_json=args.json)
     return 0

@@ -801,8 +801,9 @@ def _hub_named(parser: ArgumentParser) -> None:
     """Which hub is meant (`hub.postgres.dsn_from`)."""
     where = "the hub: postgresql://USER@HOST/DATABASE (default: $TUI_REGISTRY_HUB); others can see the words of a "
     where += "command: leave the password to the variable, a file or ~/.pgpass"
-    parser.add_argument("--hub", type=words, metavar="ADDRESS", help=where)
-    parser.add_argument("--hub-file", type=words, metavar="FILE", help="its first line is the hub's address")
+    named = parser.add_mutually_exclusive_group()
+    named.add_argument("--hub", type=words, metavar="ADDRESS", help=where)
+    named.add_argument("--hub-file", type=words, metavar="FILE", help="its first line is the hub's address")
 
 
 def _hub(parser: ArgumentParser) -> None:
@@ -879,7 +880,7 @@ def _hub(parser: ArgumentParser) -> None:
         description=(
             "Write what is new of the hub's log into an object store, as 'export --log' does, from this view.\n"
             "One node does so at a time: where another one publishes, nothing is done. The hub remembers the URL, and\n"
-            "new nodes start from there. With --every it goes on until it is told to end."
+            "new nodes start from there. With --every it goes on until Ctrl+C or SIGTERM end it, with 0."
         ),
     )
     publish.add_argument("url", nargs="?", type=words, metavar="URL", help="s3://BUCKET/PREFIX, gs:// or az://")

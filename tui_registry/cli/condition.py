@@ -51,6 +51,7 @@ class _Found:
         self.read_only = datastore.why_read_only
         self.stats = datastore.stats()
         self.head = datastore.log.head(make_key=False)
+        self.hub = datastore.hub.id
         self.address = datastore.key.known
         self.key_file = datastore.key.file
         self.has_key = self.key_file.exists()
@@ -78,6 +79,7 @@ class _Found:
             "operations": {
                 "log": stats.ops,
                 "epoch": self.head.epoch,
+                "hub": self.hub,
                 "pending": stats.pending,
                 "rejected": stats.rejected,
                 "unsupported": stats.unsupported,
@@ -126,6 +128,8 @@ class _Found:
         ):
             if count:
                 yield "", f"{exact(count)} {what}"
+        if self.hub is not None:
+            yield "hub", _view_words(self.hub)
         yield from self._key_lines()
         yield from self._peer_lines()
         index = (
@@ -179,6 +183,10 @@ class _Found:
             label = ""
             for concern in concerns_of(peer):
                 yield label, f"{safe_text(peer.name)}: {concern.sentence}"
+
+
+def _view_words(hub: str) -> str:
+    return f"a view of the hub {hub[:8]}: 'hub status' says how it stands to that"
 
 
 class _Terms(NamedTuple):
@@ -315,6 +323,9 @@ def _checks(folder: Path, args: Namespace, line: StatusLine) -> Iterator[Check]:
             # What else it says may be wrong, too.
             yield _clock(None)
         else:
+            hub = datastore.hub.id
+            if hub is not None:
+                yield Check("hub", "ok", _view_words(hub))
             yield _told("key", lambda: _key(datastore))
             yield _told("clock", lambda: _clock(datastore))
             yield from _peers(datastore, line, offline=args.offline)

@@ -4,11 +4,12 @@ verb that does."""
 from __future__ import annotations
 
 import os
+import signal
 import socket
-import threading
+import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,6 +126,8 @@ def _init(args: Namespace, log: PostgresLog) -> int:
     folder = data_dir(args.data_dir if args.source is None else args.source)
     if args.source is not None:
         _expect_replica(folder)
+    elif not (folder / DATABASE).exists():
+        log.expect_room()
     with Datastore.open(folder) as datastore, progress_bar("writing operation") as show:
         begun = begin(datastore, log, show, keep=args.source is not None)
     if args.json:
@@ -278,6 +281,11 @@ def _purge(args: Namespace, log: PostgresLog) -> int:
     else:
         out(purged(done, is_blocked=True))
         note("the other nodes take what comes of the owner again, unless each of them blocks ('block OWNER')")
+        if log.store:
+            note(
+                f"{safe_text(log.store, 200)} holds it until 'hub publish' has written the log anew, and a CDN before "
+                "that until it is told to forget it"
+            )
     return 0
 
 
@@ -320,8 +328,12 @@ def _publish(args: Namespace, log: PostgresLog) -> int:
     store = open_store(address)
     # Containers may have one name and one number of a process.
     holder = f"{socket.gethostname()}/{os.getpid()}/{os.urandom(4).hex()}"
-    pause, said = threading.Event(), ""
-    with _view(args, log) as datastore, HubPublisher(datastore, store, log, holder, alone=args.alone) as publisher:
+    said = ""
+    with (
+        nullcontext() if args.every is None else _ended_by_signals(),
+        _view(args, log) as datastore,
+        HubPublisher(datastore, store, log, holder, alone=args.alone) as publisher,
+    ):
         while True:
             try:
                 with progress_bar("written") as show:
@@ -340,7 +352,25 @@ def _publish(args: Namespace, log: PostgresLog) -> int:
                 said = error.sentence
             if args.every is None:
                 return 0
-            pause.wait(args.every)
+            time.sleep(args.every)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let Ctrl+C and SIGTERM end the block, and the program with 0: who publishes lets go of the lease then, and
+    another one goes on at once. The second of them does what it always does."""
+
+    def leave(*_: object) -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        raise SystemExit(0)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 # Waiting does not help against these: somebody has to do something about this very command.

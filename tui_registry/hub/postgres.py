@@ -60,6 +60,7 @@ _CALM_SECONDS: Final = 15.0
 # Of a process: a turn, a follow, and what a person asks.
 MOST_CONNECTIONS: Final = 4
 _IN_A_CHUNK: Final = 1_000
+_TAKEN: Final = "holds a hub already: nothing was written ('serve --hub' makes an empty folder one more view of it)"
 # So few that the longest operations come over a slow line within the time of a statement.
 _READ_AT_ONCE: Final = 256
 
@@ -237,6 +238,15 @@ class PostgresLog:
         """
         return bool(self.ask(lambda db: db.all("SELECT 1 FROM hub_head")))
 
+    def expect_room(self) -> None:
+        """See to it that a hub can be begun here: before a folder is made for it.
+
+        Raises:
+            StoreError: also `hub_other`: there is one already, or tables of another product's.
+        """
+        if self.version() is not None and self.has_log():
+            raise StoreError("hub_other", f"{self.name} {_TAKEN}")
+
     def begin(
         self,
         head: SharedHead,
@@ -262,7 +272,7 @@ class PostgresLog:
                 values,
             )
             if not taken:
-                raise StoreError("hub_other", f"{self.name} holds a hub already: nothing was written")
+                raise StoreError("hub_other", f"{self.name} {_TAKEN}")
             size, end = _copy(db, 0, NO_CHAIN, operations, progress)
             _set_head(db, head.epoch, size, head.fingerprint, end)
             _note_epoch(db, head.epoch, "begun", size)
@@ -1071,6 +1081,10 @@ class _Connections:
         """
         try:
             given = conninfo.conninfo_to_dict(dsn)
+            # What follows the first @ of a password that is spelt with one is read as the host, or as the database, and
+            # both are told to people.
+            if "@" in f"{given.get('host') or ''}{given.get('dbname') or ''}":
+                raise psycopg.ProgrammingError
         except psycopg.Error:
             # Whose words hold the address as a whole.
             given = None

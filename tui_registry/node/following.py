@@ -394,7 +394,7 @@ class Following:
         with suppress(Exception):
             self._look()
         self._say()
-        if isinstance(error, StoreError) and error.code in ("hub_other", "hub_newer"):
+        if isinstance(error, StoreError) and error.code in ("hub_other", "hub_newer", "disk_full", "read_only"):
             with suppress(StoreError):
                 self._beat()
 

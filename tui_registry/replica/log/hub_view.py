@@ -33,6 +33,8 @@ _AT_ONCE: Final = 8_192
 _MOST_BYTES: Final = 32 * 2**20
 # A view that misses more is not what others expect.
 _FAR: Final = 256
+# Why nothing can be added to a view, until somebody does something: what is locked is so for a moment.
+_UNWRITABLE: Final = frozenset({"disk_full", "read_only"})
 # What was seen of the shared log is believed for so long: those that poll ask every two seconds.
 _BELIEVED_SECONDS: Final = 2.5
 
@@ -156,7 +158,7 @@ class HubView:
             raise StoreError(
                 "hub_other",
                 f"{self._pool.path.parent} holds a log of its own, and is no view of a hub: name another --data-dir, "
-                "or make a new hub of it with `tui-registry hub init --from`",
+                "or make a new hub of it with 'hub init --from'",
             )
         try:
             head = shared.head()
@@ -244,7 +246,13 @@ class HubView:
                 if left <= 0:
                     break
                 ops = self._next_of(shared, row, left)
-                appended += self._append(ops, self._judged(ops, row), bulk=head.size - row.size > _ASKED)
+                judged = self._judged(ops, row)
+                try:
+                    appended += self._append(ops, judged, bulk=head.size - row.size > _ASKED)
+                except StoreError as error:
+                    if error.code in _UNWRITABLE:
+                        self._cannot_follow(row, head, error)
+                    raise
             if row.address != head.address:
                 with self._pool.write() as db:
                     db.execute("UPDATE hub SET address = ?", (head.address,))
@@ -702,6 +710,15 @@ class HubView:
             far = f"this node has {size} of {shared_size} operations of the hub's log, and follows"
             standing = standing._replace(is_ready=False, code="behind", sentence=sentence or far)
         self._note(standing)
+
+    def _cannot_follow(self, row: ViewRow, head: SharedHead, error: StoreError) -> None:
+        """Note that nothing can be written here: who reads would be answered from an ever older log."""
+        self._is_behind = True
+        sentence = (
+            f"the hub's log has {head.size} operations, and this view {row.size}, to which none can be added: "
+            f"{error.sentence}"
+        )
+        self._note(HubStanding(False, "behind", sentence, row.size, head.size, self._clock()))
 
     def noted(self, error: StoreError) -> None:
         """Note what the shared log, or whoever asked it, said last."""

@@ -196,12 +196,12 @@ def expect_own(db: sqlite3.Connection, what: str | None = None) -> None:
         raise view_error() if what is None else view_error(what)
 
 
-def view_error(what: str = "write through one of its nodes, by --node or over REST") -> StoreError:
+def view_error(what: str = "write through one of its nodes ('--node URL')") -> StoreError:
     """
     Args:
         what: is to be done instead.
     """
-    return StoreError("hub_view", f"this folder is a view of a hub's log, and holds no more than that: {what}")
+    return StoreError("hub_view", f"this folder is a hub's view: {what}")
 
 
 # The tables
