@@ -482,6 +482,7 @@ class Datastore:
         named_first: bool = False,
         work: int = SEARCH_WORK,
         counted: bool = True,
+        stored: bool = False,
     ) -> Page:
         """A window of the records that match a query (`query.GRAMMAR`, with `@name` for saved searches).
 
@@ -503,6 +504,7 @@ class Datastore:
                 records.
             counted: whether it is to be known how many match. To count is often more than half of the work; without,
                 `Page.total` is no more than the rows of the window.
+            stored: whether the records are wanted as they are stored, as `Page.bodies`, and no rows of them.
 
         Raises:
             QueryError: the query cannot be read, or the cursor is of another query, kind, order or direction.
@@ -529,6 +531,7 @@ class Datastore:
             named_first=named_first and own_names,
             work=work,
             counted=counted,
+            stored=stored,
         )
 
     def is_partial(self, query: str, *, strict: bool = False) -> bool:

@@ -543,10 +543,10 @@ class _Records:
             own_names=False,
             work=self._bounds.search_work,
             counted=asked.total,
+            # Nothing is decoded, and none of them is judged.
+            stored=True,
         )
-        # As they are stored: nothing is decoded, and none of them is judged. One may be deleted between the two reads.
-        found = self._datastore.bodies([row.id for row in page.rows])
-        items = b",".join(_with(_in_part(body.record, asked.fields), _standing(body)) for body in found)
+        items = b",".join([_with_standing(_in_part(body.record, asked.fields), body) for body in page.bodies])
         beside: Record = {"next": page.next, "notes": [*page.notes]}
         if asked.total:
             beside |= {"total": page.total, "total_is_exact": page.exact}
@@ -808,14 +808,14 @@ class _Records:
         body = next(iter(self._datastore.bodies([whole_id])), None)
         if body is None or body.kind != self._kind or body.live > 1:
             return _whole(self._told(record_id))
-        return _tagged(_with(body.record, _standing(body)), body.revision)
+        return _tagged(_with_standing(body.record, body), body.revision)
 
     def _shown_in_part(self, fields: tuple[str, ...], record_id: str) -> _Whole:
         found = self._datastore.bodies([self._find(record_id)])
         if not found:
             raise self._no_record()
         body = found[0]
-        return _tagged(_with(_in_part(body.record, fields), _standing(body)), body.revision)
+        return _tagged(_with_standing(_in_part(body.record, fields), body), body.revision)
 
     def _shown_with_manifest(self, fields: tuple[str, ...] | None, record_id: str) -> _Whole:
         """A record and what stands behind it: the revision stands for both."""
@@ -1095,10 +1095,14 @@ def _answer_with(op: _Op, status: int = 200, headers: dict[str, str] | None = No
     return Response(whole.body, status, {"etag": whole.etag, **(headers or {})}, _JSON)
 
 
-def _standing(body: Body) -> Record:
-    """What a list tells of a record beside its fields."""
-    state: Record = {"revision": body.revision, "conflict": body.live > 1, "heads": [*body.heads]}
-    return state if body.status is None else {**state, "status": body.status}
+def _with_standing(record: bytes, body: Body) -> bytes:
+    """A record as JSON with what a list tells of it beside its fields. Hashes need no escapes, and a speller takes as
+    long for them as the record takes to be read."""
+    status = "" if body.status is None else f',"status":{_SPELLER.encode(body.status)}'
+    heads = ",".join([f'"{head}"' for head in body.heads])
+    conflict = "true" if body.live > 1 else "false"
+    told = f',"revision":"{body.revision}","conflict":{conflict},"heads":[{heads}]{status}}}'
+    return record[:-1] + told.encode()
 
 
 def _in_part(record: bytes, fields: Sequence[str] | None) -> bytes:

@@ -19,7 +19,7 @@ from tui_registry import query as language
 from tui_registry.errors import Kind
 from tui_registry.query.fields import FIELDS, FITS, is_hex
 from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
-from tui_registry.replica.catalogue.current import Page, Row, muted_owners
+from tui_registry.replica.catalogue.current import Page, Row, bodies_of, muted_owners
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, index_version, indexed_share
 from tui_registry.replica.catalogue.judged import Judged, judge_some, read_judged
 from tui_registry.replica.catalogue.resembling import alike_to_others, known_keys, resembled
@@ -90,6 +90,7 @@ class Searcher:
         named_first: bool,
         work: int,
         counted: bool,
+        stored: bool,
     ) -> Page:
         """A window of the records that match a query, as `Datastore.search` says."""
         saved = self._searches.named_in(query) if own_names else None
@@ -112,15 +113,16 @@ class Searcher:
                 counted,
                 by_arrival=own_names,
                 first=known_keys(db, self._key.known_address(db)) if named_first and parsed.texts else (),
+                stored=stored,
             )
-            page = _window(db, ask, partial(self._compared, db) if own_names else None)
+            page = _window(db, ask, partial(self._compared, db) if own_names and not stored else None)
             if page.next is not None:
                 page = page._replace(next=stamp + page.next)
             if cursor is None:
                 page = page._replace(
                     notes=_notes(db, parsed, names, kind, context, is_fixed=self._pool.hindrance is not None)
                 )
-            if not page.rows and cursor is None:
+            if not (page.rows or page.bodies) and cursor is None:
                 proposal, near = self._did_you_mean(db, query, saved, ask, unwanted)
                 page = page._replace(did_you_mean=proposal, near=near)
         return page
@@ -237,6 +239,7 @@ class Searcher:
                     matching.naming(db),
                     vocabulary.insides(db),
                     matching.naming_models(db),
+                    matching.usual_kind(db),
                     indexed_share(db) == 1,
                     judged,
                     tuple(_hidden(db, parsed, owners)) if hides else (),
@@ -279,7 +282,7 @@ class Searcher:
         try:
             other = language.corrected(query, nearest_word, partial(vocabulary.nearest_value, db))
             if other is not None:
-                asked = ask._replace(query=self._parse(other, saved), limit=1, counted=False)
+                asked = ask._replace(query=self._parse(other, saved), limit=1, counted=False, stored=False)
                 proposal = other if _window(db, asked).rows else None
             typed = [word for text in ask.query.texts for word in text.named.words]
             near = vocabulary.nearest_names(db, typed, nearest_word)
@@ -404,6 +407,9 @@ def _window(db: sqlite3.Connection, ask: Ask, compared: Callable[[Sequence[Found
         counted = matching.count(db, asked, rids)
     cursor = None if after is None else _write_cursor(after, counted)
     total, exact = counted or (0, False)
+    if ask.stored:
+        bodies = bodies_of(db, [rid for rid, _ in found])
+        return Page([], cursor, max(total, len(found)), exact, bodies=bodies)
     rows = [row for _, row in found] if compared is None else compared(found)
     return Page(rows, cursor, max(total, len(found)), exact)
 
