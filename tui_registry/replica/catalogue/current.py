@@ -125,6 +125,8 @@ class Page(NamedTuple):
         notes: what was not read as it may have been meant, and what to know of the answer: a sentence each, safe to
             show. Only with the first window.
         bodies: the records of the window as they are stored, where these were asked for; then there are no `rows`.
+        until: with `bodies`, the time in Unix seconds at which the answer may be another although nothing was written;
+            None where time changes nothing.
     """
 
     rows: list[Row]
@@ -135,6 +137,7 @@ class Page(NamedTuple):
     near: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     bodies: Sequence[Body] = ()
+    until: int | None = None
 
 
 class Entry(NamedTuple):

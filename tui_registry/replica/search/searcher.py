@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from tui_registry import query as language
 from tui_registry.errors import Kind
 from tui_registry.query.fields import FIELDS, FITS, is_hex
-from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
-from tui_registry.replica.catalogue.current import Page, Row, bodies_of, muted_owners
+from tui_registry.query.nodes import And, Match, Node, Not, Or, Query, QueryError, Range, Sort
+from tui_registry.replica.catalogue.current import DAY, Page, Row, bodies_of, muted_owners
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, index_version, indexed_share
 from tui_registry.replica.catalogue.judged import Judged, judge_some, read_judged
 from tui_registry.replica.catalogue.resembling import alike_to_others, known_keys, resembled
@@ -116,6 +116,8 @@ class Searcher:
                 stored=stored,
             )
             page = _window(db, ask, partial(self._compared, db) if own_names and not stored else None)
+            if stored:
+                page = page._replace(until=_until(db, parsed, ask.now))
             if page.next is not None:
                 page = page._replace(next=stamp + page.next)
             if cursor is None:
@@ -294,6 +296,34 @@ class Searcher:
 
 
 # How: one window
+
+
+def _until(db: sqlite3.Connection, query: Query, now: int) -> int | None:
+    """`Page.until`. An age is counted from now, and what is dated more than a day ahead comes last until then."""
+    if query.where is not None and _asks_time(query.where):
+        return now + 1
+    ahead = [
+        time
+        for order in (matching.ORDERS["updated"], matching.ORDERS["created"])
+        for (time,) in db.execute(
+            f"SELECT {order.key} FROM catalogue c INDEXED BY {order.along} WHERE {order.key} > ? ORDER BY {order.key} "
+            "LIMIT 1",
+            (now + DAY,),
+        )
+    ]
+    return min(ahead) - DAY if ahead else None
+
+
+def _asks_time(node: Node) -> bool:
+    match node:
+        case Range():
+            return node.field in ("updated", "created")
+        case Not():
+            return _asks_time(node.node)
+        case And() | Or():
+            return any(map(_asks_time, node.nodes))
+        case _:
+            return False
 
 
 def _notes(
