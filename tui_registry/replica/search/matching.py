@@ -379,7 +379,7 @@ _SAMPLED_FOR_SHARE = 1_000
 # Rows of an order that are looked at before anything is listed, where half of them are likely to fill the window; and
 # how many of the newest matches tell whether that is likely.
 _SOON = 2_000
-_GLANCED_AT = 250
+_GLANCED_AT = 100
 
 
 def window_soon(

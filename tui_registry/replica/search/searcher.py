@@ -340,7 +340,7 @@ def _notes(
     Args:
         is_fixed: nothing can be written, so that what lacks in the index lacks for good.
     """
-    out, is_exact = matching.hidden(db, _compiled(query, kind, context))
+    out, is_exact = matching.hidden(db, _compiled(query, kind, context)) if context.hidden else (0, True)
     of = f"{exact(out)}{'' if is_exact else ' and more'} {'record' if out == 1 else 'records'}"
     muted = (f"{of} of owners that you muted {'is' if out == 1 else 'are'} not shown",) if out else ()
     making: tuple[str, ...] = ()
