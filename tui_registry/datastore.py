@@ -476,6 +476,7 @@ class Datastore:
         named_first: bool = False,
         work: int = SEARCH_WORK,
         counted: bool = True,
+        stored: bool = False,
     ) -> Page:
         """A window of the records that match a query (`query.GRAMMAR`, with `@name` for saved searches).
 
@@ -497,6 +498,7 @@ class Datastore:
                 records.
             counted: whether it is to be known how many match. To count is often more than half of the work; without,
                 `Page.total` is no more than the rows of the window.
+            stored: whether the records are wanted as they are stored, as `Page.bodies`, and no rows of them.
 
         Raises:
             QueryError: the query cannot be read, or the cursor is of another query, kind, order or direction.
@@ -523,6 +525,7 @@ class Datastore:
             named_first=named_first and own_names,
             work=work,
             counted=counted,
+            stored=stored,
         )
 
     def is_partial(self, query: str, *, strict: bool = False) -> bool:

@@ -22,7 +22,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from itertools import cycle, islice
+from itertools import cycle, islice, product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -131,14 +131,21 @@ def _run(size: int, code: Path, times: int, work: Path) -> None:
     first = gzip.decompress((work / "static" / tiles[0][1:]).read_bytes()).splitlines()
     ids = [key for line in first for tree in [json.loads(line)] if "Model" in tree for key in [_key(tree)]]
     length = sum((work / "static" / tile[1:]).stat().st_size for tile in tiles) // len(tiles)
-    searches = [f"/models?limit=50&q={word.replace(' ', '%20').replace('<', '%3C')}" for word in _WORDS]
+    words = [word.replace(" ", "%20").replace("<", "%3C") for word in _WORDS]
+    # White space before a query means nothing, and makes it another one to who keeps answers.
+    blanks = [*map("".join, product(("%20", "%09"), repeat=8))]
+    new = [f"/models?limit=50&q={blank}" for blank in blanks]
+    searches = [f"/models?limit=50&q={blank}{word}" for blank, word in zip(blanks, cycle(words), strict=False)]
+    again = [f"/models?limit=50&q={word}" for word in words]
     few = max(1, times // 10)
     cases = [
         _Case("constant, FastAPI", "fastapi", "fastapi", ("/models",), times),
         _Case("constant, bare ASGI", "bare", "bare", ("/sync/head",), times),
         _Case("GET /models/{id}", "node", "fastapi", (*(f"/models/{key}" for key in ids),), times),
-        _Case("GET /models?limit=50", "node", "fastapi", ("/models?limit=50",), few),
+        _Case("GET /models?limit=50", "node", "fastapi", (*new,), few),
+        _Case("the same again", "node", "fastapi", ("/models?limit=50",), few),
         _Case("search, 50 of them", "node", "fastapi", (*searches,), few),
+        _Case("one of five again", "node", "fastapi", (*again,), few),
         _Case("GET /health", "node", "bare", ("/health",), times),
         _Case("GET /sync/head", "node", "bare", ("/sync/head",), times),
         _Case(f"a tile ({length:,} bytes), nginx", "nginx", "nginx", (*tiles,), 5 * times),

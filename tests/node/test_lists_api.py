@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.node.conftest import T0, Node, refused, serving
+from tests.node.conftest import T0, Node, client, refused, serving
 from tests.node.test_conflicts_api import ME, given
-from tests.seeds import make_record, seed
+from tests.seeds import make_record, seed, signed
 from tui_registry.datastore import Datastore
 from tui_registry.errors import KINDS, Json, Kind
+from tui_registry.node import NodeBounds, running
+from tui_registry.node.api import _Answered, _Question, _Whole
 from tui_registry.records import defaults
 
 
@@ -171,3 +173,56 @@ def test_a_stranger_counts_by_no_saved_search_and_no_name_of_an_owner(busy: Node
     busy.store.names.set("1" * 40, "somebody")
     refused(busy.reader.get("/models/facets", params={"q": "@mine"}), 400, "query")
     assert busy.reader.get("/models/facets", params={"q": "owner:somebody"}).json()["items"] == []
+
+
+def test_an_answer_that_is_kept_is_the_one_that_would_be_read(tmp_path: Path) -> None:
+    day, now = 86_400, [T0]
+    with (
+        Datastore.open(tmp_path / "node", clock=lambda: now[0]) as store,
+        running(store) as usual,
+        running(store, bounds=NodeBounds(list_cache_bytes=9_000)) as cramped,
+        running(store, bounds=NodeBounds(list_cache_bytes=0)) as forgetful,
+        client(usual) as kept,
+        client(cramped) as seldom,
+        client(forgetful) as reads,
+    ):
+        seed(store, 9)
+        store.apply([signed(ME, "model", f"number ahead {n}", at=T0 + n * day).body for n in (1, 3)])
+
+        def assert_same() -> None:
+            for query in ("", "number -ahead", "updated:<1d", "numbre", "has:manifest", "kind:agent"):
+                for params in ({"limit": "2"}, {"total": "true", "fields": "name", "sort": "-created"}):
+                    asked = {**params, "q": query}
+                    read = reads.get("/models", params=asked)
+                    assert read.status_code == 200
+                    for other in (kept, kept, seldom):
+                        told = other.get("/models", params=asked)
+                        assert (told.content, told.headers["etag"]) == (read.content, read.headers["etag"]), asked
+            assert reads.get("/agents").content == kept.get("/agents").content != kept.get("/models").content
+
+        assert_same()
+        op = store.add("model", make_record("model", "number ten"))
+        assert_same()
+        with Datastore.open(tmp_path / "node", clock=lambda: T0) as beside:
+            beside.manifests.set(op.key, {**defaults("manifest"), "status": "Deprecated"})
+        assert_same()
+        for moved in (1, day, 2 * day, -day):
+            now[0] = T0 + moved
+            assert_same()
+        store.delete("model", op.key, store.heads(op.key))
+        assert_same()
+
+
+def test_no_more_answers_are_kept_than_there_is_room_for() -> None:
+    answered = _Answered(20_000)
+    asked = [("model", _Question(f"word {n}", 50, None, None)) for n in range(30)]
+    for one in asked:
+        assert answered.get(one, 7, T0) is None
+        answered.keep(one, _Whole(b"x" * 3_000, ""), 7, T0, None)
+    assert [one for one in asked if answered.get(one, 7, T0) is not None] == asked[-4:]
+    answered.keep(asked[0], _Whole(b"x" * 6_000, ""), 7, T0, None)
+    assert answered.get(asked[0], 7, T0) is None  # as large as many others
+    assert answered.get(asked[-1], 8, T0) is None
+    # What was read before somebody wrote is not kept for those who ask after.
+    answered.keep(asked[-1], _Whole(b"", ""), 7, T0, None)
+    assert answered.get(asked[-1], 8, T0) is None

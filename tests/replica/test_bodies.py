@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 from hypothesis import given, settings
@@ -10,8 +12,11 @@ from hypothesis import given, settings
 from tests.crdt.histories import History, histories
 from tests.laws import examples
 from tests.replica.replicas import replica
-from tests.seeds import owner, seed, signed
+from tests.replica.test_search import narrow
+from tests.seeds import make_record, owner, seed, signed
 from tui_registry.datastore import Datastore
+from tui_registry.errors import KINDS, Kind
+from tui_registry.records import defaults
 
 
 def assert_as_read(registry: Datastore) -> None:
@@ -66,3 +71,40 @@ def test_what_is_not_there_is_left_out_and_the_order_is_that_of_the_question() -
         assert registry.bodies([]) == []
         with pytest.raises(TypeError):
             registry.bodies(ids[0])
+
+
+@pytest.mark.parametrize("bounds", [nullcontext, narrow])
+def test_a_window_of_what_is_stored_is_the_window_of_its_rows(
+    bounds: Callable[[], AbstractContextManager[None]],
+) -> None:
+    with replica() as registry, bounds():
+        seed(registry, 12)
+        for name in ("number nine", "other"):
+            op = registry.add("model", make_record("model", name))
+            registry.manifests.set(op.key, {**defaults("manifest"), "status": "Deprecated"})
+        for query in (
+            "", "number", "number 1", "-number", "kind:agent", "type:llm", "sort:name", "number sort:-params", "nothing",
+            "has:manifest", "has:manifest sort:name", "status:deprecated", "-has:manifest number", "sort:context",
+        ):  # fmt: skip
+            for kind in (None, *KINDS):
+                assert_windows_agree(registry, query, kind)
+
+
+def assert_windows_agree(registry: Datastore, query: str, kind: Kind | None) -> None:
+    """However a search is asked for, page after page, counted or not."""
+    counted = registry.search(query, kind=kind, limit=1000).rows
+    read: list[str] = []
+    cursor = None
+    while True:
+        rows, stored = (
+            registry.search(query, kind=kind, limit=5, cursor=cursor, counted=False, own_names=False, stored=stored)
+            for stored in (False, True)
+        )
+        assert stored.rows == []
+        assert stored.bodies == registry.bodies([row.id for row in rows.rows])
+        assert stored._replace(bodies=()) == rows._replace(rows=[])
+        read += [body.id for body in stored.bodies]
+        cursor = stored.next
+        if cursor is None:
+            break
+    assert sorted(read) == sorted(row.id for row in counted)

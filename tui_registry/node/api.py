@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -157,8 +158,9 @@ def create_app(
         redirect_slashes=False,
     )
     answer_with_problems(app)
+    answered = _Answered(bounds.list_cache_bytes)
     for kind in KINDS:
-        app.include_router(_record_routes(_Records(datastore, kind, tokens, queues, bounds, hub), kind))
+        app.include_router(_record_routes(_Records(datastore, kind, tokens, queues, bounds, hub, answered), kind))
     app.include_router(_about(app, queues, Events(datastore, queues, bounds, hub)))
     app.include_router(browse_routes(datastore, queues, bounds))
     log = LogRoutes(
@@ -237,6 +239,67 @@ class _Whole(NamedTuple):
     etag: str
 
 
+class _Kept(NamedTuple):
+    """A list as it was answered: from which time it is the answer, and until when (None: for ever)."""
+
+    page: _Whole
+    since: int
+    until: int | None
+
+
+class _Answered:
+    """Lists and searches as they were answered, for who asks the same again before anything is written: by anybody, as
+    all are told the same. Those that were not asked for the longest go first. Any thread may ask."""
+
+    def __init__(self, most: int) -> None:
+        """
+        Args:
+            most: so many bytes are kept.
+        """
+        self._most = most
+        self._guard = threading.Lock()
+        self._changes = 0
+        self._kept: dict[tuple[Kind, _Question], _Kept] = {}
+        self._size = 0
+
+    def get(self, asked: tuple[Kind, _Question], changes: int, now: int) -> _Whole | None:
+        """What was answered, if that is the answer still.
+
+        Args:
+            changes: `Datastore.changes`, now.
+        """
+        with self._guard:
+            if changes != self._changes:
+                self._kept.clear()
+                self._changes, self._size = changes, 0
+            kept = self._kept.pop(asked, None)
+            if kept is None:
+                return None
+            if now < kept.since or (kept.until is not None and now >= kept.until):
+                self._size -= _size_of(asked, kept.page)
+                return None
+            self._kept[asked] = kept  # the last one to go
+            return kept.page
+
+    def keep(self, asked: tuple[Kind, _Question], page: _Whole, changes: int, now: int, until: int | None) -> None:
+        """Keep an answer that was read after `changes` and `now` were."""
+        size = _size_of(asked, page)
+        with self._guard:
+            if changes != self._changes or asked in self._kept or size > self._most // 4:
+                return
+            self._kept[asked] = _Kept(page, now, until)
+            self._size += size
+            while self._size > self._most:
+                oldest = next(iter(self._kept))
+                self._size -= _size_of(oldest, self._kept.pop(oldest).page)
+
+
+def _size_of(asked: tuple[Kind, _Question], page: _Whole) -> int:
+    """Bytes in memory, about: texts take up to four for a character."""
+    _, question = asked
+    return len(page.body) + 4 * (len(question.query) + len(question.cursor or "")) + 1_000
+
+
 class _Asked(NamedTuple):
     """A write as it is asked for.
 
@@ -266,7 +329,9 @@ class _Records:
         queues: Queues,
         bounds: NodeBounds,
         hub: Following | None,
+        answered: _Answered,
     ) -> None:
+        self._answered = answered
         self._hub = hub
         self._datastore = datastore
         self._kind: Kind = kind
@@ -285,18 +350,20 @@ class _Records:
     async def browse(self, request: Request) -> Response:
         given = _typed(parameters(request, "q", "limit", "cursor", "sort", "fields", "total"))
         asked = self._asked_of_list(given, "q", [])
-        return _unless_held(request, await self._queues.search(request.scope["client"], self._page, asked))
+        return _unless_held(request, *await self._queues.search(request.scope["client"], self._page, asked))
 
     async def search(self, request: Request) -> Response:
         parameters(request)
         body = await read_json(request, self._bounds.question_bytes, self._bounds, self._queues)
         given, faults = members(body, ("query", "limit", "cursor", "sort", "fields", "total"))
         asked = self._asked_of_list(given, "query", faults)
-        return Response(await self._queues.search(request.scope["client"], self._page, asked), 200, None, _JSON)
+        page = await self._queues.search(request.scope["client"], self._page, asked)
+        return Response(page.body, 200, None, _JSON)
 
     async def facets(self, request: Request) -> Response:
         asked = _question({**parameters(request, "q")}, "q")
-        return _unless_held(request, await self._queues.search(request.scope["client"], self._facets, asked))
+        found = await self._queues.search(request.scope["client"], self._facets, asked)
+        return _unless_held(request, found, etag_of(found))
 
     async def show(self, request: Request) -> Response:
         given = _typed(parameters(request, "fields", "manifest"))
@@ -529,7 +596,20 @@ class _Records:
         listed: list[Json] = [problem.to_json() for problem in problems]
         return {"valid": is_valid, "problems": listed, "record": would_be if is_valid else None}
 
-    def _page(self, asked: _Question) -> bytes:
+    def _page(self, asked: _Question) -> _Whole:
+        # What is written from here on may be in the answer, and is not in what it is kept by.
+        changes, now = self._datastore.changes(), self._datastore.now()
+        kept = self._answered.get((self._kind, asked), changes, now)
+        if kept is not None:
+            return kept
+        body, until = self._read_page(asked)
+        page = _Whole(body, etag_of(body))
+        if until is None or until > now:
+            self._answered.keep((self._kind, asked), page, changes, now, until)
+        return page
+
+    def _read_page(self, asked: _Question) -> tuple[bytes, int | None]:
+        """A page, and until which time it is the answer while nothing is written; 0 where it is so only once."""
         order = _order(asked.sort) if asked.sort else None
         page = self._datastore.search(
             asked.query,
@@ -543,10 +623,10 @@ class _Records:
             own_names=False,
             work=self._bounds.search_work,
             counted=asked.total,
+            # Nothing is decoded, and none of them is judged.
+            stored=True,
         )
-        # As they are stored: nothing is decoded, and none of them is judged. One may be deleted between the two reads.
-        found = self._datastore.bodies([row.id for row in page.rows])
-        items = b",".join(_with(_in_part(body.record, asked.fields), _standing(body)) for body in found)
+        items = b",".join([_with_standing(_in_part(body.record, asked.fields), body) for body in page.bodies])
         beside: Record = {"next": page.next, "notes": [*page.notes]}
         if asked.total:
             beside |= {"total": page.total, "total_is_exact": page.exact}
@@ -554,7 +634,8 @@ class _Records:
             beside["did_you_mean"] = page.did_you_mean
         if page.near:
             beside["near"] = [*page.near]
-        return _with(b'{"items":[%b]}' % items, beside)
+        # What is proposed where nothing was found is what could be found in time.
+        return _with(b'{"items":[%b]}' % items, beside), page.until if page.bodies else 0
 
     def _facets(self, asked: _Question) -> bytes:
         found = self._datastore.facets(
@@ -808,14 +889,14 @@ class _Records:
         body = next(iter(self._datastore.bodies([whole_id])), None)
         if body is None or body.kind != self._kind or body.live > 1:
             return _whole(self._told(record_id))
-        return _tagged(_with(body.record, _standing(body)), body.revision)
+        return _tagged(_with_standing(body.record, body), body.revision)
 
     def _shown_in_part(self, fields: tuple[str, ...], record_id: str) -> _Whole:
         found = self._datastore.bodies([self._find(record_id)])
         if not found:
             raise self._no_record()
         body = found[0]
-        return _tagged(_with(_in_part(body.record, fields), _standing(body)), body.revision)
+        return _tagged(_with_standing(_in_part(body.record, fields), body), body.revision)
 
     def _shown_with_manifest(self, fields: tuple[str, ...] | None, record_id: str) -> _Whole:
         """A record and what stands behind it: the revision stands for both."""
@@ -1095,10 +1176,14 @@ def _answer_with(op: _Op, status: int = 200, headers: dict[str, str] | None = No
     return Response(whole.body, status, {"etag": whole.etag, **(headers or {})}, _JSON)
 
 
-def _standing(body: Body) -> Record:
-    """What a list tells of a record beside its fields."""
-    state: Record = {"revision": body.revision, "conflict": body.live > 1, "heads": [*body.heads]}
-    return state if body.status is None else {**state, "status": body.status}
+def _with_standing(record: bytes, body: Body) -> bytes:
+    """A record as JSON with what a list tells of it beside its fields. Hashes need no escapes, and a speller takes as
+    long for them as the record takes to be read."""
+    status = "" if body.status is None else f',"status":{_SPELLER.encode(body.status)}'
+    heads = ",".join([f'"{head}"' for head in body.heads])
+    conflict = "true" if body.live > 1 else "false"
+    told = f',"revision":"{body.revision}","conflict":{conflict},"heads":[{heads}]{status}}}'
+    return record[:-1] + told.encode()
 
 
 def _in_part(record: bytes, fields: Sequence[str] | None) -> bytes:
@@ -1109,10 +1194,10 @@ def _in_part(record: bytes, fields: Sequence[str] | None) -> bytes:
     return _spelt({name: whole[name] for name in fields})
 
 
-def _unless_held(request: Request, body: bytes) -> Response:
+def _unless_held(request: Request, body: bytes, etag: str) -> Response:
     """A list, unless the caller has it."""
-    headers = {"etag": etag_of(body), "cache-control": "no-cache"}
-    if is_held(request, headers["etag"]):
+    headers = {"etag": etag, "cache-control": "no-cache"}
+    if is_held(request, etag):
         return Response(status_code=304, headers=headers)
     return Response(body, 200, headers, _JSON)
 

@@ -60,6 +60,7 @@ class NodeBounds:
             theirs (60 s, as nginx and others do), because whoever closes first loses no request. The one that is silent
             for the longest is closed before, where another lacks its place.
         tile_cache_bytes: of packed tiles kept in memory. tile_disk_bytes: of full ones kept beside the replica.
+        list_cache_bytes: of lists and searches kept in memory as they were answered, until something is written.
         threads, search_threads, write_threads: that read the replica, search it and write to it; pushes have as many as
             are checked at once. Half of each kind for one client. waiting: searches, writes or pushes that wait for
             their thread; a quarter of each for one client. wait_seconds: for a thread.
@@ -98,6 +99,7 @@ class NodeBounds:
     client_connections: int = 64
     idle_seconds: int = 75
     tile_cache_bytes: int = 32 * 1024**2
+    list_cache_bytes: int = 4 * 1024**2
     tile_disk_bytes: int = 1024**3
     threads: int = 8
     search_threads: int = 2
@@ -127,6 +129,7 @@ class NodeBounds:
             pushers=part(self.pushers),
             waiting=part(self.waiting, 4),
             tile_cache_bytes=part(self.tile_cache_bytes),
+            list_cache_bytes=part(self.list_cache_bytes),
             # One pusher may have half of it, and a whole push has to find room.
             unchecked_bytes=part(self.unchecked_bytes, 2 * self.push_bytes),
             unsent_bytes=part(self.unsent_bytes, 2 * self.push_bytes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -123,6 +124,9 @@ class Page(NamedTuple):
         near: the nearest names that there are to what was typed, when it found nothing: foreign text.
         notes: what was not read as it may have been meant, and what to know of the answer: a sentence each, safe to
             show. Only with the first window.
+        bodies: the records of the window as they are stored, where these were asked for; then there are no `rows`.
+        until: with `bodies`, the time in Unix seconds at which the answer may be another although nothing was written;
+            None where time changes nothing.
     """
 
     rows: list[Row]
@@ -132,6 +136,8 @@ class Page(NamedTuple):
     did_you_mean: str | None = None
     near: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    bodies: Sequence[Body] = ()
+    until: int | None = None
 
 
 class Entry(NamedTuple):
@@ -294,26 +300,11 @@ class Catalogue:
         with self._pool.read() as db:
             for chunk in chunks([stored_id(identifier) for identifier in identifiers]):
                 rows = db.execute(
-                    "SELECT k.id, c.rid, c.kind, c.live_heads, c.status, o.body FROM keys k "
-                    f"JOIN catalogue c USING (rid) JOIN ops o ON o.idx = c.idx WHERE k.id IN ({marks(chunk)})",
+                    f"SELECT {_OF_BODY} FROM keys k JOIN catalogue c USING (rid) JOIN ops o ON o.idx = c.idx "
+                    f"WHERE k.id IN ({marks(chunk)})",
                     chunk,
-                ).fetchall()
-                heads: dict[int, list[bytes]] = {row[1]: [] for row in rows}
-                for rid, digest in db.execute(
-                    f"SELECT rid, hash FROM ops WHERE is_head = 1 AND rid IN ({marks(rows)})", [*heads]
-                ):
-                    heads[rid].append(digest)
-                by_id = {
-                    key: Body(
-                        KINDS_BY_CODE[code],
-                        key.hex(),
-                        record_in(body),
-                        tuple([digest.hex() for digest in sorted(heads[rid])]),
-                        live,
-                        status,
-                    )
-                    for key, rid, code, live, status, body in rows
-                }
+                )
+                by_id = {row[1]: _body(db, row) for row in rows.fetchall()}
                 found += [by_id[key] for key in chunk if key in by_id]
         return found
 
@@ -366,6 +357,34 @@ def owned_by(owners: Iterable[bytes]) -> str:
     """The FTS5 expression over `words` for the records of these owners."""
     marked = " OR ".join(f'"{hex_word("owner", owner.hex())}"' for owner in owners)
     return f"facets : ({marked})"
+
+
+def bodies_of(db: sqlite3.Connection, rids: Sequence[int]) -> list[Body]:
+    """The current records with these rids as they are stored, in their order; there must be all of them."""
+    rows = db.execute(
+        f"SELECT {_OF_BODY} FROM json_each(?) AS wanted CROSS JOIN catalogue c ON c.rid = wanted.value "
+        "JOIN ops o ON o.idx = c.idx",
+        [json.dumps(rids)],
+    )
+    return [_body(db, row) for row in rows.fetchall()]
+
+
+# What the index of heads tells by itself comes last: nearly all records have one head, which is the one that is shown.
+_OF_BODY = (
+    "c.rid, c.id, c.kind, c.live_heads, c.status, o.hash, o.body, "
+    "(SELECT count(*) FROM ops h WHERE h.rid = c.rid AND h.is_head = 1)"
+)
+
+
+def _body(db: sqlite3.Connection, values: Sequence[Any]) -> Body:
+    """A `Body` from the values of `_OF_BODY`."""
+    rid, identifier, kind, live, status, shown, body, number = values
+    heads = [shown]
+    if number != 1:
+        heads = [head for (head,) in db.execute("SELECT hash FROM ops WHERE is_head = 1 AND rid = ?", (rid,))]
+        heads.sort()
+    hashes = tuple([head.hex() for head in heads])
+    return Body(KINDS_BY_CODE[kind], identifier.hex(), record_in(body), hashes, live, status)
 
 
 def row_of(values: Sequence[Any], now: int) -> Row:

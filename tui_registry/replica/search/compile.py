@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, TypeGuard
 
+from tui_registry.errors import Kind
 from tui_registry.frozen import NamedTuple
 from tui_registry.query.fields import FIELDS, FITS, LARGEST, RANGES, STATUSES, alike, is_hex, is_in_use
 from tui_registry.query.folding import fold_case, goes_on, is_inside, spellings_of, words
@@ -145,6 +146,7 @@ class Context(NamedTuple):
         is_named: whether any name matches an FTS5 expression.
         go_on_inside: the words of names that a word stands inside of, not all where they are very many.
         models_named: the ids of models that bear a name, not all where they are very many.
+        usual_kind: the kind that most records are of.
         is_indexed: the word index has all records. While it is made anew, what columns can tell is not asked of it.
         judged: what is known of which records are invalid.
         hidden: the owners whose records are not shown.
@@ -158,6 +160,7 @@ class Context(NamedTuple):
     is_named: Callable[[str], bool]
     go_on_inside: Callable[[str], Sequence[str]]
     models_named: Callable[[str], Sequence[str]]
+    usual_kind: Kind = "model"
     is_indexed: bool = True
     judged: Judged = Judged()
     hidden: tuple[bytes, ...] = ()
@@ -199,7 +202,12 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
             left.append(part)
             if (cover := _cover(part, context)) is not None:
                 found.append((part, cover))
-    match = _both(match for _, match in found)
+    rare = [match for part, match in found if part != Match("kind", context.usual_kind)]
+    if rare and len(rare) < len(found):
+        # A word that most records have is passed entry by entry, and the other kind has the fewer ones.
+        others = (facet_word("kind", kind) for kind in KIND_CODES_BY_NAME if kind != context.usual_kind)
+        excluded += [f"facets : ({other})" for other in others]
+    match = _both(rare or [match for _, match in found])
     if excluded:
         match = f"({match or _everything()}) NOT ({' OR '.join(f'({match})' for match in excluded)})"
     named, elsewhere = _apart(parts, context) if match is not None else (None, None)

@@ -82,6 +82,7 @@ class Ask(NamedTuple):
         by_arrival: a time that is still to come counts as the one at which the operation first came here. That is this
             replica's own knowledge, so strangers are answered without.
         first: the owners whose records come first among those whose names fit as well.
+        stored: what is stored of the records is read by their rids, and of their rows nothing but what a cursor says.
     """
 
     query: Query
@@ -95,6 +96,11 @@ class Ask(NamedTuple):
     counted: bool = True
     by_arrival: bool = False
     first: tuple[bytes, ...] = ()
+    stored: bool = False
+
+
+# A row of which nothing was read.
+UNREAD = Row("model", "", "", "", "", "", "", "", None, 0, None, 0, 0, 0, False)
 
 
 class Source(NamedTuple):
@@ -280,6 +286,12 @@ def records(db: sqlite3.Connection, kind: int | None) -> int:
     return sum(kinds) if kind is None else kinds[kind]
 
 
+def usual_kind(db: sqlite3.Connection) -> Kind:
+    """The kind that most records are of."""
+    models, agents = _kinds(db)
+    return "model" if models >= agents else "agent"
+
+
 def _kinds(db: sqlite3.Connection) -> tuple[int, int]:
     """How many models and how many agents there are."""
     models, agents = db.execute("SELECT models, agents FROM replica").fetchone()
@@ -367,7 +379,7 @@ _SAMPLED_FOR_SHARE = 1_000
 # Rows of an order that are looked at before anything is listed, where half of them are likely to fill the window; and
 # how many of the newest matches tell whether that is likely.
 _SOON = 2_000
-_GLANCED_AT = 250
+_GLANCED_AT = 100
 
 
 def window_soon(
@@ -386,7 +398,7 @@ def window_soon(
     place, after = _begun(state, order)
     if place != 0 or (after is not None and after[0] is None):
         return None
-    if compiled.has_status:
+    if compiled.has_status or compiled.manifests:
         return None  # its own index is short
     along = _along(sort, compiled, None)
     kind = compiled.kind if sort.key == "updated" else None
@@ -408,7 +420,7 @@ def window_soon(
     near = whole
     if last is not None:
         near = Source(along, f"({whole.where}) AND ({key}, c.rid) {until} (?, ?)", [*whole.parameters, *last])
-    found = _read(db, ask, near, key, descending, parts[0], after, ask.limit + 1)
+    found = _read(db, ask, near, sort, descending, parts[0], after, ask.limit + 1)
     if len(found) <= ask.limit:
         return None
     ahead, _ = _ahead(db, ask, whole, sort)
@@ -438,7 +450,7 @@ def window(
     places: list[int] = []
     for place in order[order.index(begin) :]:
         wanted = ask.limit + 1 - len(found)
-        rows = _read(db, ask, read_from, ORDERS[sort.key].key, descending, parts[place], after, wanted)
+        rows = _read(db, ask, read_from, sort, descending, parts[place], after, wanted)
         found += _among(rows, ahead, sort, descending, after)[:wanted] if place == 0 else rows
         places += [place] * (len(found) - len(places))
         if len(found) > ask.limit:
@@ -614,21 +626,27 @@ def _read(
     db: sqlite3.Connection,
     ask: Ask,
     read_from: Source,
-    key: str,
+    sort: Sort,
     descending: bool,
     part: Condition,
     after: _After | None,
     limit: int,
 ) -> list[Found]:
+    key = ORDERS[sort.key].key
     direction = "DESC" if descending else "ASC"
     found: list[Found] = []
+    column = ORDERS[sort.key].column
+    columns = f"c.rid, c.{column}" if ask.stored else COLUMNS
     for condition, bound in _stretches(key, "<" if descending else ">", part, after):
         rows = db.execute(
-            f"SELECT {COLUMNS} FROM {read_from.tables} WHERE ({read_from.where}) AND {condition} "
+            f"SELECT {columns} FROM {read_from.tables} WHERE ({read_from.where}) AND {condition} "
             f"ORDER BY {key} {direction}, c.rid {direction} LIMIT ?",
             [*read_from.parameters, *bound, limit - len(found)],
         )
-        found += [(values[0], row_of(values, ask.now)) for values in rows]
+        if ask.stored:
+            found += [(rid, UNREAD._replace(**{column: value})) for rid, value in rows]
+        else:
+            found += [(values[0], row_of(values, ask.now)) for values in rows]
         if len(found) == limit:
             break
     return found

@@ -33,6 +33,7 @@ from tui_registry.replica.search.compile import (
 from tui_registry.replica.search.matching import (
     ARRIVED,
     ORDERS,
+    UNREAD,
     Ask,
     Found,
     Source,
@@ -404,6 +405,8 @@ def _time(ask: Ask) -> Condition:
 
 def _rows(db: sqlite3.Connection, ask: Ask, rids: list[int]) -> list[Found]:
     """The rows of these rids, in their order."""
+    if ask.stored:
+        return [(rid, UNREAD) for rid in rids]
     read = db.execute(
         f"SELECT {COLUMNS} FROM json_each(?) AS wanted CROSS JOIN catalogue c ON c.rid = wanted.value",
         [json.dumps(rids)],

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from tui_registry import query as language
 from tui_registry.errors import Kind
 from tui_registry.query.fields import FIELDS, FITS, is_hex
-from tui_registry.query.nodes import And, Match, Node, Query, QueryError, Sort
-from tui_registry.replica.catalogue.current import Page, Row, muted_owners
+from tui_registry.query.nodes import And, Match, Node, Not, Or, Query, QueryError, Range, Sort
+from tui_registry.replica.catalogue.current import DAY, Page, Row, bodies_of, muted_owners
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, index_version, indexed_share
 from tui_registry.replica.catalogue.judged import Judged, judge_some, read_judged
 from tui_registry.replica.catalogue.resembling import alike_to_others, known_keys, resembled
@@ -90,6 +90,7 @@ class Searcher:
         named_first: bool,
         work: int,
         counted: bool,
+        stored: bool,
     ) -> Page:
         """A window of the records that match a query, as `Datastore.search` says."""
         saved = self._searches.named_in(query) if own_names else None
@@ -112,15 +113,18 @@ class Searcher:
                 counted,
                 by_arrival=own_names,
                 first=known_keys(db, self._key.known_address(db)) if named_first and parsed.texts else (),
+                stored=stored,
             )
-            page = _window(db, ask, partial(self._compared, db) if own_names else None)
+            page = _window(db, ask, partial(self._compared, db) if own_names and not stored else None)
+            if stored:
+                page = page._replace(until=_until(db, parsed, ask.now))
             if page.next is not None:
                 page = page._replace(next=stamp + page.next)
             if cursor is None:
                 page = page._replace(
                     notes=_notes(db, parsed, names, kind, context, is_fixed=self._pool.hindrance is not None)
                 )
-            if not page.rows and cursor is None:
+            if not (page.rows or page.bodies) and cursor is None:
                 proposal, near = self._did_you_mean(db, query, saved, ask, unwanted)
                 page = page._replace(did_you_mean=proposal, near=near)
         return page
@@ -237,6 +241,7 @@ class Searcher:
                     matching.naming(db),
                     vocabulary.insides(db),
                     matching.naming_models(db),
+                    matching.usual_kind(db),
                     indexed_share(db) == 1,
                     judged,
                     tuple(_hidden(db, parsed, owners)) if hides else (),
@@ -279,7 +284,7 @@ class Searcher:
         try:
             other = language.corrected(query, nearest_word, partial(vocabulary.nearest_value, db))
             if other is not None:
-                asked = ask._replace(query=self._parse(other, saved), limit=1, counted=False)
+                asked = ask._replace(query=self._parse(other, saved), limit=1, counted=False, stored=False)
                 proposal = other if _window(db, asked).rows else None
             typed = [word for text in ask.query.texts for word in text.named.words]
             near = vocabulary.nearest_names(db, typed, nearest_word)
@@ -291,6 +296,34 @@ class Searcher:
 
 
 # How: one window
+
+
+def _until(db: sqlite3.Connection, query: Query, now: int) -> int | None:
+    """`Page.until`. An age is counted from now, and what is dated more than a day ahead comes last until then."""
+    if query.where is not None and _asks_time(query.where):
+        return now + 1
+    ahead = [
+        time
+        for order in (matching.ORDERS["updated"], matching.ORDERS["created"])
+        for (time,) in db.execute(
+            f"SELECT {order.key} FROM catalogue c INDEXED BY {order.along} WHERE {order.key} > ? ORDER BY {order.key} "
+            "LIMIT 1",
+            (now + DAY,),
+        )
+    ]
+    return min(ahead) - DAY if ahead else None
+
+
+def _asks_time(node: Node) -> bool:
+    match node:
+        case Range():
+            return node.field in ("updated", "created")
+        case Not():
+            return _asks_time(node.node)
+        case And() | Or():
+            return any(map(_asks_time, node.nodes))
+        case _:
+            return False
 
 
 def _notes(
@@ -307,7 +340,7 @@ def _notes(
     Args:
         is_fixed: nothing can be written, so that what lacks in the index lacks for good.
     """
-    out, is_exact = matching.hidden(db, _compiled(query, kind, context))
+    out, is_exact = matching.hidden(db, _compiled(query, kind, context)) if context.hidden else (0, True)
     of = f"{exact(out)}{'' if is_exact else ' and more'} {'record' if out == 1 else 'records'}"
     muted = (f"{of} of owners that you muted {'is' if out == 1 else 'are'} not shown",) if out else ()
     making: tuple[str, ...] = ()
@@ -404,6 +437,9 @@ def _window(db: sqlite3.Connection, ask: Ask, compared: Callable[[Sequence[Found
         counted = matching.count(db, asked, rids)
     cursor = None if after is None else _write_cursor(after, counted)
     total, exact = counted or (0, False)
+    if ask.stored:
+        bodies = bodies_of(db, [rid for rid, _ in found])
+        return Page([], cursor, max(total, len(found)), exact, bodies=bodies)
     rows = [row for _, row in found] if compared is None else compared(found)
     return Page(rows, cursor, max(total, len(found)), exact)
 

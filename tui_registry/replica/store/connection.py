@@ -174,7 +174,8 @@ class Pool:
                 if self._watcher is None:
                     self._watcher = self.connect()
                 (version,) = self._watcher.execute("PRAGMA data_version").fetchone()
-                return int(version)
+                # Another connection begins to count anew.
+                return int(version) + (self._turn << 48)
 
     def connect(self) -> sqlite3.Connection:
         """A new connection under the policy; the caller closes it."""
