@@ -82,6 +82,8 @@ def _taken_apart(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
     """The id that a line begins with, None where it does not, and the names of files."""
     first, rest = words[0], words[1:]
     if not rest:
+        if re.fullmatch(r"(?:0x)?[0-9a-fA-F]{8,64}", first, re.ASCII) and not Path(first).exists():
+            raise UsageError(f"there is no file {first}: if that is an id, name the file after it")
         return None, words
     if re.fullmatch(r"(?:0x)?[0-9a-fA-F]{1,64}", first, re.ASCII) is None:
         return None, words
@@ -94,9 +96,11 @@ def _files(names: Sequence[str]) -> Iterator[Path | tuple[str, str]]:
     """The files that a line names; of a folder that cannot be read its name and why."""
     for name in names:
         try:
-            yield from files_in(Path(name))
-        except OSError as error:
-            yield str(error.filename or name), f"cannot be read ({error.strerror or 'no reason given'})"
+            for found in files_in(Path(name)):
+                if isinstance(found, OSError):
+                    yield str(found.filename or name), f"cannot be read ({found.strerror or 'no reason given'})"
+                else:
+                    yield found
         except ValueError:  # a NUL
             yield name, "is no name of a file"
 
@@ -151,7 +155,7 @@ def _verify_one(
 
 def _unread(name: str, sentence: str, *, as_json: bool) -> bool:
     shown = safe_text(name, 300)
-    said = sentence if sentence.startswith(shown) else f"{shown} {sentence}"
+    said = sentence if sentence.startswith(shown) else f"{shown} {sentence.removeprefix('it ')}"
     note(said)
     if as_json:
         nothing: dict[str, Json] = {"sha256": None, "size_bytes": None, "named_by": [], "more": False}
