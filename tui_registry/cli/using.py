@@ -165,7 +165,9 @@ def _unread(name: str, sentence: str, *, as_json: bool) -> bool:
 
 def _asked(registry: Registry, entry: Entry) -> verifying.Asked:
     beside = registry.manifests.get(entry.id)
-    owner = verifying.Owner(str(entry.record["owner_id"]), entry.owner_name, entry.mine)
+    # A node calls its own what its key signed, which is nobody's here.
+    mine = entry.mine and isinstance(registry, Datastore)
+    owner = verifying.Owner(str(entry.record["owner_id"]), entry.owner_name, mine)
     manifest = None if beside is None else beside.manifest
     return verifying.Asked(entry.kind, entry.id, str(entry.record["name"]), owner, manifest)
 
