@@ -134,6 +134,10 @@ def test_weights_in_several_files_are_one_line() -> None:
     found = _uses(*parts, repository=_HUB)
     assert _texts(found, "hf") == [f"hf download org/name-GGUF {' '.join(parts)}"]
     assert _texts(found, "llama.cpp") == [f"llama-server --hf-repo org/name-GGUF --hf-file {parts[0]}"]
+    assert _texts(_uses(*parts), "llama.cpp") == [f"llama-server -m ./{parts[0]}"]
+    away = [f"https://example.org/{part}" for part in parts]
+    assert _texts(_uses(*away), "llama.cpp") == [f"llama-server --model-url {away[0]}"]
+    assert len(_texts(_uses(*away), "curl")) == len(parts)
 
 
 def test_a_file_in_a_repository_of_git_is_read_within_its_clone() -> None:
@@ -142,6 +146,16 @@ def test_a_file_in_a_repository_of_git_is_read_within_its_clone() -> None:
     assert _texts(found, "git") == ["git clone --branch=v1.0 -- https://example.org/r.git"]
     (line,) = for_tool(found, "llama.cpp")
     assert "clone" in line.note
+
+
+def test_a_file_on_the_disk_of_who_registered_it_is_read_where_it_lies() -> None:
+    found = _uses("Qwen2.5-7B-Q4_K_M.gguf", "config.json")
+    (line,) = found.lines
+    assert (line.text, "in the folder where you have the file" in line.note) == (
+        "llama-server -m ./Qwen2.5-7B-Q4_K_M.gguf",
+        True,
+    )
+    assert [unread.path for unread in found.unread] == ["artifacts[1].uri"]
 
 
 def test_an_agent_is_used_by_its_interfaces() -> None:

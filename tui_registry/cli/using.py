@@ -78,14 +78,15 @@ def verify_file(args: Namespace) -> int:
 # How
 
 
+_ID = re.compile(r"(?:0x)?[0-9a-fA-F]{1,64}", re.ASCII)
+
+
 def _taken_apart(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
     """The id that a line begins with, None where it does not, and the names of files."""
     first, rest = words[0], words[1:]
     if not rest:
-        if re.fullmatch(r"(?:0x)?[0-9a-fA-F]{8,64}", first, re.ASCII) and not Path(first).exists():
-            raise UsageError(f"there is no file {first}: if that is an id, name the file after it")
         return None, words
-    if re.fullmatch(r"(?:0x)?[0-9a-fA-F]{1,64}", first, re.ASCII) is None:
+    if _ID.fullmatch(first) is None:
         return None, words
     if Path(first).exists():
         raise UsageError(f"{first} may be an id, and there is a file of that name: write ./{first} for the file")
@@ -121,7 +122,8 @@ def _verify_one(
     except SourceError as error:
         return _unread(str(path), error.sentence, as_json=as_json)
     except OSError as error:
-        return _unread(str(path), f"cannot be read ({error.strerror or 'no reason given'})", as_json=as_json)
+        hint = ": if it is an id, name the file after it" if asked is None and _ID.fullmatch(str(path)) else ""
+        return _unread(str(path), f"cannot be read ({error.strerror or 'no reason given'}){hint}", as_json=as_json)
     claims: list[verifying.Claim] = []
     more = False
     if isinstance(registry, Datastore):

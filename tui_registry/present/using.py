@@ -145,7 +145,8 @@ class _File(NamedTuple):
     """An artifact that some tool reads, by where it is: one of these is there.
 
     Attributes:
-        hub: on the Hub. ollama, oci, ipfs: its name there. web: its address. local: its path in a repository's clone.
+        hub: on the Hub. ollama, oci, ipfs: its name there. web: its address. local: its path in the folder that `where`
+            names.
     """
 
     name: str
@@ -155,6 +156,7 @@ class _File(NamedTuple):
     ipfs: str = ""
     web: str = ""
     local: str = ""
+    where: str = ""
 
 
 # A repository of the Hub has two such words, and no tool takes one for an option.
@@ -184,6 +186,8 @@ _PAGES: Final = ("registry.npmjs.org", "pypi.org", "ollama.com")
 
 _NOT_FOLLOWED: Final = "is no address that may be followed, and is offered to nobody"
 _UNREAD: Final = "can be read by no tool known here"
+_CLONED: Final = "within a clone of its repository"
+_SOMEWHERE: Final = "in the folder where you have the file: its owner names no place to get it from"
 _NO_REPOSITORY: Final = "is a path in a repository, and no repository is named"
 
 
@@ -219,16 +223,17 @@ def _is_page(uri: str) -> bool:
 
 def _within(path: str, repository: str) -> _File | str:
     """A file of a repository."""
+    name = path.rpartition("/")[2]
     if not repository:
-        return _NO_REPOSITORY
+        is_read = _is_gguf(name) and _PATH.fullmatch(path)
+        return _File(name, local=f"./{path}", where=_SOMEWHERE) if is_read else _NO_REPOSITORY
     if not is_followable(repository):
         return f"is a path in a repository, whose address {_NOT_FOLLOWED}"
     if not _PATH.fullmatch(path):
         return _UNREAD
     hub = _hub(repository)
-    name = path.rpartition("/")[2]
     if hub is None:
-        return _File(name, local=f"./{path}") if _clone(repository) is not None else _UNREAD
+        return _File(name, local=f"./{path}", where=_CLONED) if _clone(repository) is not None else _UNREAD
     above = f"{hub.path}/" if hub.path else ""
     return _File(name, hub=hub._replace(path=f"{above}{path}"))
 
@@ -317,6 +322,12 @@ def _is_model(path: str) -> bool:
     return _is_gguf(path) and _NO_MODEL.search(path.rpartition("/")[2]) is None
 
 
+def _is_begin(path: str) -> bool:
+    """Whether it is a model, or the first of the files that one lies in: llama.cpp finds the others by that."""
+    part = _SHARD.search(path)
+    return _is_model(path) and (part is None or part[0].startswith("-00001-"))
+
+
 def _quantised(path: str) -> str:
     """The quantisation that a file's name ends with, empty for none; the Hub and the tools ignore case in it."""
     form = _QUANTISED.search(path)
@@ -371,12 +382,11 @@ def _of_one(kind: Kind, file: _File) -> Iterator[Line]:
     elif file.ipfs:
         yield _command("ipfs", safe_text(file.name), "ipfs", "get", file.ipfs)
     elif file.web:
-        if _is_model(file.name):
+        if _is_begin(file.name):
             yield _command("llama.cpp", safe_text(file.name), "llama-server", "--model-url", file.web)
         yield _command("curl", safe_text(file.name), *_CURL, "--no-clobber", "--output", _own_name(file.name), file.web)
-    elif file.local and _is_model(file.name):
-        note = "within a clone of its repository"
-        yield _command("llama.cpp", file.name, "llama-server", "-m", file.local, note=note)
+    elif file.local and _is_begin(file.name):
+        yield _command("llama.cpp", file.name, "llama-server", "-m", file.local, note=file.where)
 
 
 # An address is never read as a pattern: `[1-1000000]` would be a million requests.
@@ -421,8 +431,8 @@ def _of_interface(record: Record, url: str, protocol: str) -> Line | str:
 # https://code.claude.com/docs/en/mcp, https://cursor.com/docs/context/mcp,
 # https://code.visualstudio.com/docs/copilot/reference/mcp-configuration
 _CLIENTS: Final = (
-    "as Claude Code and Cursor read it, VS Code calls mcpServers servers; a key, where it asks for one, goes into its "
-    "headers"
+    'for Claude Code and Cursor; VS Code says "servers" for "mcpServers". The type of an older server is "sse"; a key '
+    'goes into "headers"'
 )
 _CARD_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/agent(?:-card)?\.json", re.ASCII)
 _CARD: Final = "where A2A puts it; a card of an older agent is at /.well-known/agent.json"
