@@ -146,6 +146,15 @@ async def fitting(pilot: Pilot[None]) -> None:
     await pilot.press("/", *"fit:runs lantern has:manifest", "enter", "right", "right")
 
 
+async def using(pilot: Pilot[None]) -> None:
+    """The lines that give a model to the tools that can read it; it is not to be used any more, which comes first."""
+    await pilot.press("/", *"name:=lantern-7b", "enter")
+    await settle(pilot)
+    await pilot.press("x")
+    await settle(pilot)
+    await pilot.press("down", "down")
+
+
 SCENES: dict[str, Scene] = {
     "browse": browse,
     "conflict": conflict,
@@ -156,6 +165,7 @@ SCENES: dict[str, Scene] = {
     "manifest": manifest,
     "sources": sources,
     "fit": fitting,
+    "use": using,
     "formfile": formfile,
     "history": history,
     "quarantine": quarantine,

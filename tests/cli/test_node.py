@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -195,6 +196,19 @@ def test_a_history_is_told_as_on_the_nodes_own_machine(ask: Asked, local: Cli, l
     table = ask("history", lived).out
     assert [word in table for word in ("registered", "edited", "deleted", "brought back")] == [True] * 4
     assert "CLOCK" not in table
+
+
+def test_what_a_node_states_of_a_file_is_not_ones_own_word(ask: Asked, there: There, tmp_path: Path) -> None:
+    (tmp_path / "w.bin").write_bytes(b"weights")
+    file: Json = {
+        "uri": "hf://org/m/w.bin", "media_type": "", "sha256": hashlib.sha256(b"weights").hexdigest(),
+        "size_bytes": 7, "quantization": None,
+    }  # fmt: skip
+    manifest = {**defaults("manifest"), "artifacts": [file]}
+    key = there.store.add("model", make_record("model", "stated"), manifest=manifest).key
+    said = ask("verify-file", key, str(tmp_path / "w.bin"), "--json")
+    assert (said.code, said.json["state"], said.json["named_by"][0]["mine"]) == (0, "is_one", False)
+    assert "which is a claim of 0x" in said.json["sentence"]
 
 
 def test_what_an_operation_did_and_left_is_told_as_on_the_nodes_own_machine(ask: Asked, local: Cli, lived: str) -> None:

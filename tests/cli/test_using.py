@@ -121,12 +121,33 @@ def test_each_file_of_several_and_of_a_folder_has_its_line(cli: Cli, ids: dict[s
     os.mkfifo(folder / "pipe")
     (folder / "circle").symlink_to(folder)
     (folder / "gone").symlink_to(tmp_path / "nowhere")
+    (folder / "itself").symlink_to(folder / "itself")
     said = cli("verify-file", ids["real"], "models", "m.Q4_K_M.gguf", "--json")
     assert said.code == 1
     assert [(Path(line["file"]).name, line["state"]) for line in said.lines] == [
-        ("a.txt", "is_none"), ("w.gguf", "is_one"), ("gone", "unread"), ("pipe", "unread"), ("m.Q4_K_M.gguf", "is_one"),
+        ("a.txt", "is_none"), ("w.gguf", "is_one"), ("gone", "unread"), ("itself", "unread"),
+        ("pipe", "unread"), ("m.Q4_K_M.gguf", "is_one"),
     ]  # fmt: skip
     assert cli("verify-file", ids["real"], "models/below", "m.Q4_K_M.gguf").code == 0
+
+
+def test_folders_as_deep_as_a_stranger_packs_them_are_gone_through_past_what_cannot_be_read(tmp_path: Path) -> None:
+    from tui_registry.importers.digests import files_in
+
+    deep, around = tmp_path / "d", tmp_path / "around"
+    deep.mkdir()
+    for _ in range(2100):  # deeper than Python calls itself, and than a path may be long
+        around.mkdir()
+        deep.rename(around / "d")
+        around.rename(deep)
+    (tmp_path / "e").touch()
+    found = list(files_in(tmp_path))
+    while (deep / "d").exists():  # which pytest could not
+        (deep / "d").rename(around)
+        deep.rmdir()
+        around.rename(deep)
+    assert isinstance(found[0], OSError)
+    assert found[1:] == [tmp_path / "e"]
 
 
 @pytest.mark.parametrize("name", ["nowhere", "pipe", "empty", "locked", "a\x1b[2Jb", "deadbeef"])
@@ -147,6 +168,9 @@ def test_a_line_that_could_mean_two_things_is_refused(cli: Cli, ids: dict[str, s
     assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
     assert cli("verify-file", "./abc", "m.Q4_K_M.gguf").code == 0
     assert cli("--node", "http://127.0.0.1:1", "verify-file", "abc").code == 2
+    alone = cli("verify-file", ids["real"])
+    assert (alone.code, alone.err.count("\n")) == (1, 1)
+    assert "name the file after it" in alone.err
 
 
 def test_a_file_that_grows_while_it_is_read_is_no_file_yet(cli: Cli, ids: dict[str, str], tmp_path: Path) -> None:
@@ -161,6 +185,29 @@ def test_a_file_that_grows_while_it_is_read_is_no_file_yet(cli: Cli, ids: dict[s
 
     with pytest.raises(SourceError, match="it changed while it was read"):
         digest_of(path, grow)
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_not_what_lies_there(tmp_path: Path) -> None:
+    from tui_registry.importers.digests import digest_of
+    from tui_registry.importers.untrusted import SourceError
+
+    path, other = tmp_path / "good", tmp_path / "evil"
+    path.write_bytes(BODY)
+    other.write_bytes(BODY[::-1])
+
+    def replace(done: int) -> None:
+        if done:
+            other.replace(path)
+
+    with pytest.raises(SourceError, match="it changed while it was read"):
+        digest_of(path, replace)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="no files without a size here")
+def test_a_file_that_says_it_is_empty_and_is_not_is_no_file_yet(cli: Cli) -> None:
+    said = cli("verify-file", "/proc/self/maps")
+    assert (said.code, said.out) == (1, "")
+    assert "/proc/self/maps changed while it was read" in said.err
 
 
 def test_reading_is_stopped_by_ctrl_c_and_tells_how_far_it_is(

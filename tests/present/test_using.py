@@ -69,6 +69,11 @@ def test_a_gguf_file_on_the_hub_is_for_every_tool_that_reads_one() -> None:
         ("hf://org/name@v2/w-Q8_0.gguf", "ollama", []),  # which takes no revision
         ("hf://org/name/w-Q8_0-00001-of-00002.gguf", "ollama", []),  # nor weights in several files
         ("hf://datasets/org/name/a.csv", "hf", ["hf download --repo-type=dataset org/name"]),
+        ("hf://datasets/org/name/a.gguf", "hf", ["hf download --repo-type=dataset org/name"]),
+        ("hf://org/name.gguf", "hf", ["hf download org/name.gguf"]),  # which is a repository
+        ("hf://org/name.gguf", "llama.cpp", []),
+        ("https://example.org/mmproj-F16.gguf", "llama.cpp", []),
+        ("hf://org/name/unet/diffusion_pytorch_model.safetensors", "vllm", []),
         ("https://huggingface.co/org/name/resolve/main/model.safetensors?download=true", "vllm", ["vllm serve org/name"]),
         ("https://huggingface.co/org/name/resolve/v2/model.safetensors", "vllm", ["vllm serve org/name --revision=v2"]),
         ("hf://org/name/adapter_model.safetensors", "vllm", []),
@@ -96,11 +101,43 @@ def test_a_file_elsewhere_has_the_line_of_its_tool(uri: str, tool: str, texts: l
     assert _texts(_uses(uri), tool) == texts
 
 
+@pytest.mark.parametrize("name", ["mmproj-name-F16.gguf", "name.mmproj-Q8_0.gguf", "sub/mmproj.gguf", "imatrix.gguf"])
+def test_what_is_no_model_by_itself_is_only_fetched(name: str) -> None:
+    found = _uses(name, repository=_HUB)
+    assert {line.tool for line in found.lines} == {"hf", "git"}
+    assert _texts(found, "hf") == [f"hf download org/name-GGUF {name}"]
+
+
+def test_a_repository_without_an_owner_is_for_hf_alone() -> None:
+    found = _uses("x-Q4_0.gguf", repository="https://huggingface.co/gpt2")
+    assert {line.tool for line in found.lines} == {"hf", "git"}
+
+
+def test_files_that_have_one_quantisation_are_told_apart_by_their_names() -> None:
+    found = _uses("a-Q4_0.gguf", "b-q4_0.gguf", "c-Q8_0.gguf", "mmproj-Q8_0.gguf", repository=_HUB)
+    repo = "org/name-GGUF"
+    assert [line.argv[-1] for line in for_tool(found, "ollama") if line.argv[1] == "run"] == [
+        f"hf.co/{repo}:a-Q4_0.gguf", f"hf.co/{repo}:b-q4_0.gguf", f"hf.co/{repo}:Q8_0",
+    ]  # fmt: skip
+    assert [line.argv[-1] for line in for_tool(found, "docker") if line.argv[2] == "run"] == [f"hf.co/{repo}:Q8_0"]
+    assert [line.argv[-1] for line in for_tool(found, "llama.cpp")] == [
+        "a-Q4_0.gguf", "b-q4_0.gguf", f"{repo}:Q8_0", "c-Q8_0.gguf",
+    ]  # fmt: skip
+
+
+def test_a_model_may_be_named_after_what_is_none() -> None:
+    assert _texts(_uses("Immproj2-Q8_0.gguf", repository=_HUB), "llama.cpp")
+
+
 def test_weights_in_several_files_are_one_line() -> None:
     parts = [f"big-Q8_0-0000{part}-of-00003.gguf" for part in (1, 2, 3)]
     found = _uses(*parts, repository=_HUB)
     assert _texts(found, "hf") == [f"hf download org/name-GGUF {' '.join(parts)}"]
     assert _texts(found, "llama.cpp") == [f"llama-server --hf-repo org/name-GGUF --hf-file {parts[0]}"]
+    assert _texts(_uses(*parts), "llama.cpp") == [f"llama-server -m ./{parts[0]}"]
+    away = [f"https://example.org/{part}" for part in parts]
+    assert _texts(_uses(*away), "llama.cpp") == [f"llama-server --model-url {away[0]}"]
+    assert len(_texts(_uses(*away), "curl")) == len(parts)
 
 
 def test_a_file_in_a_repository_of_git_is_read_within_its_clone() -> None:
@@ -109,6 +146,16 @@ def test_a_file_in_a_repository_of_git_is_read_within_its_clone() -> None:
     assert _texts(found, "git") == ["git clone --branch=v1.0 -- https://example.org/r.git"]
     (line,) = for_tool(found, "llama.cpp")
     assert "clone" in line.note
+
+
+def test_a_file_on_the_disk_of_who_registered_it_is_read_where_it_lies() -> None:
+    found = _uses("Qwen2.5-7B-Q4_K_M.gguf", "config.json")
+    (line,) = found.lines
+    assert (line.text, "in the folder where you have the file" in line.note) == (
+        "llama-server -m ./Qwen2.5-7B-Q4_K_M.gguf",
+        True,
+    )
+    assert [unread.path for unread in found.unread] == ["artifacts[1].uri"]
 
 
 def test_an_agent_is_used_by_its_interfaces() -> None:
@@ -128,6 +175,22 @@ def test_an_agent_is_used_by_its_interfaces() -> None:
     }
     assert _texts(found, "a2a") == ["https://example.org:8080/.well-known/agent-card.json"]
     assert _texts(found, "openai") == ["curl --globoff --fail --location https://api.example.org/v1/models"]
+    assert _texts(found, "ollama") == ["env OLLAMA_HOST=http://10.0.0.7:11434 ollama ls"]
+
+
+def test_the_address_of_a_card_and_of_an_api_are_taken_as_they_are_meant() -> None:
+    found = _uses(
+        interfaces=(
+            ("A2A", "https://example.org/team/.well-known/agent-card.json"),
+            ("A2A", "https://example.org/$(id)/agent-card.json"),
+            ("Ollama", "http://10.0.0.7:11434/api/"),
+        ),
+        kind="agent",
+    )
+    assert _texts(found, "a2a") == [
+        "https://example.org/team/.well-known/agent-card.json",
+        "https://example.org/.well-known/agent-card.json",
+    ]
     assert _texts(found, "ollama") == ["env OLLAMA_HOST=http://10.0.0.7:11434 ollama ls"]
 
 
@@ -153,6 +216,9 @@ def test_an_image_of_an_agent_is_fetched_and_not_run() -> None:
         "https://-x/a.gguf",
         "ipfs://bafybeigdyrzt5sfp7udm7hu76/../../x",
         "https://pypi.org/project/x/1.0",
+        "https://huggingface.co/papers/2401.00001",
+        "https://github.com/org/name/blob/main/model.gguf",
+        "https://ollama.com/library/llama3.2",
     ],
 )
 def test_what_no_tool_may_be_given_is_in_no_line_and_that_is_said(uri: str) -> None:
@@ -180,7 +246,7 @@ _OPTIONS = {
 }  # fmt: skip
 _STARTS = st.sampled_from(
     ("", "https://", "http://", "hf://", "hf://datasets/", "ollama://", "oci://docker.io/", "ipfs://", "git+https://",
-     "https://huggingface.co/", "https://github.com/", "https://hf.co/a/b/resolve/"),
+     "https://huggingface.co/", "https://a/agent-card.json", "https://github.com/", "https://hf.co/a/b/resolve/"),
 )  # fmt: skip
 _PIECES = st.lists(
     st.one_of(
@@ -217,6 +283,12 @@ def test_a_shell_reads_exactly_the_words_of_a_line_and_no_value_is_an_option(
             assert all(word in _OPTIONS or word.startswith(("--revision=", "--branch=")) for word in own)
             # What a shell may read into a word that it need not quote
             assert not any(word.startswith(("=", "~", "%", "+")) for word in line.argv)
+        elif line.tool == "mcp":
+            assert json.loads(line.text)["mcpServers"]
+            assert not set(line.text) & set("$'!`")
+        else:
+            assert shlex.split(line.text) == [line.text]
+            assert "$" not in line.text
     told: list[Json] = [*(unread.uri for unread in found.unread), *(unread.sentence for unread in found.unread)]
     assert all(safe_text(str(text)) == text for text in told)
 

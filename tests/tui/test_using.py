@@ -11,7 +11,7 @@ from textual.widgets import Input, Static
 from tests.seeds import make_record
 from tests.tui.driving import NARROW, WIDE, browse_of, press, replica, running, screen_text, settle, status
 from tui_registry.datastore import Datastore
-from tui_registry.errors import Json
+from tui_registry.errors import Json, Record
 from tui_registry.records.schema import defaults
 from tui_registry.tui.browse.record_use import UseScreen
 
@@ -20,12 +20,16 @@ BODY = b"weights" * 1000
 
 def fill(datastore: Datastore) -> None:
     """A model with a file on the Hub and one that nobody may follow, and one that says nothing."""
-    files: Json = [
+    files: list[Record] = [
         {"uri": uri, "media_type": "", "sha256": hashlib.sha256(BODY).hexdigest(), "size_bytes": 9, "quantization": None}
         for uri in ("hf://org/m/m.Q4_K_M.gguf", "ollama://not/a/name/at/all")
     ]  # fmt: skip
-    datastore.add("model", make_record("model", "said"), manifest={**defaults("manifest"), "artifacts": files})
+    datastore.add("model", make_record("model", "said"), manifest={**defaults("manifest"), "artifacts": [*files]})
     datastore.add("model", make_record("model", "silent"))
+    artifact: Json = {**files[1], "uri": "weights.bin"}
+    datastore.add(
+        "model", make_record("model", "placeless"), manifest={**defaults("manifest"), "artifacts": [artifact]}
+    )
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
@@ -60,6 +64,10 @@ async def test_a_record_that_nothing_is_said_of_has_no_line(tmp_path: Path) -> N
             await press(pilot, "x")
             assert app.screen is browse_of(app)
             assert "its owner has not said where its files are" in status(app)
+            browse_of(app).bar.ask("placeless")
+            await settle(pilot)
+            await press(pilot, "x")
+            assert "weights.bin is a path in a repository, and no repository" in status(app)
 
 
 async def test_a_file_is_checked_against_the_record_and_all_others(tmp_path: Path) -> None:

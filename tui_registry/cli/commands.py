@@ -1296,7 +1296,7 @@ _TABLE = (
             "hf, git, curl, ipfs, the configuration of an MCP client, the address of an agent's card, a question to\n"
             "an OpenAI-compatible endpoint. Nothing is run or fetched: read a line before you run it, as what stands\n"
             "in it is what the record's owner says. Only addresses that may be followed are in one, and each word is\n"
-            "quoted; what no tool known here reads is said.\n"
+            "quoted for sh, bash and zsh; what no tool known here reads is said.\n"
             "\n"
             "Exits with 1 where there is no line."
         ),

@@ -78,12 +78,15 @@ def verify_file(args: Namespace) -> int:
 # How
 
 
+_ID = re.compile(r"(?:0x)?[0-9a-fA-F]{1,64}", re.ASCII)
+
+
 def _taken_apart(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
     """The id that a line begins with, None where it does not, and the names of files."""
     first, rest = words[0], words[1:]
     if not rest:
         return None, words
-    if re.fullmatch(r"(?:0x)?[0-9a-fA-F]{1,64}", first, re.ASCII) is None:
+    if _ID.fullmatch(first) is None:
         return None, words
     if Path(first).exists():
         raise UsageError(f"{first} may be an id, and there is a file of that name: write ./{first} for the file")
@@ -94,9 +97,11 @@ def _files(names: Sequence[str]) -> Iterator[Path | tuple[str, str]]:
     """The files that a line names; of a folder that cannot be read its name and why."""
     for name in names:
         try:
-            yield from files_in(Path(name))
-        except OSError as error:
-            yield str(error.filename or name), f"cannot be read ({error.strerror or 'no reason given'})"
+            for found in files_in(Path(name)):
+                if isinstance(found, OSError):
+                    yield str(found.filename or name), f"cannot be read ({found.strerror or 'no reason given'})"
+                else:
+                    yield found
         except ValueError:  # a NUL
             yield name, "is no name of a file"
 
@@ -117,7 +122,8 @@ def _verify_one(
     except SourceError as error:
         return _unread(str(path), error.sentence, as_json=as_json)
     except OSError as error:
-        return _unread(str(path), f"cannot be read ({error.strerror or 'no reason given'})", as_json=as_json)
+        hint = ": if it is an id, name the file after it" if asked is None and _ID.fullmatch(str(path)) else ""
+        return _unread(str(path), f"cannot be read ({error.strerror or 'no reason given'}){hint}", as_json=as_json)
     claims: list[verifying.Claim] = []
     more = False
     if isinstance(registry, Datastore):
@@ -151,7 +157,7 @@ def _verify_one(
 
 def _unread(name: str, sentence: str, *, as_json: bool) -> bool:
     shown = safe_text(name, 300)
-    said = sentence if sentence.startswith(shown) else f"{shown} {sentence}"
+    said = sentence if sentence.startswith(shown) else f"{shown} {sentence.removeprefix('it ')}"
     note(said)
     if as_json:
         nothing: dict[str, Json] = {"sha256": None, "size_bytes": None, "named_by": [], "more": False}
@@ -161,7 +167,9 @@ def _unread(name: str, sentence: str, *, as_json: bool) -> bool:
 
 def _asked(registry: Registry, entry: Entry) -> verifying.Asked:
     beside = registry.manifests.get(entry.id)
-    owner = verifying.Owner(str(entry.record["owner_id"]), entry.owner_name, entry.mine)
+    # A node calls its own what its key signed, which is nobody's here.
+    mine = entry.mine and isinstance(registry, Datastore)
+    owner = verifying.Owner(str(entry.record["owner_id"]), entry.owner_name, mine)
     manifest = None if beside is None else beside.manifest
     return verifying.Asked(entry.kind, entry.id, str(entry.record["name"]), owner, manifest)
 

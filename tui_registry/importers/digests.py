@@ -49,23 +49,36 @@ def with_digests(finding: Finding, tell: Callable[[int, int], None]) -> Finding:
     )
 
 
-def files_in(path: Path) -> Iterator[Path]:
+def files_in(path: Path) -> Iterator[Path | OSError]:
     """The files of a folder and its folders in the order of their names, and what lies among them that is none; of
-    anything but a folder that alone. Links to folders are not followed.
-
-    Raises:
-        OSError: a folder cannot be read.
+    anything but a folder that alone. Links to folders are not followed. In the place of a folder that cannot be read
+    is why: the others are still gone through.
     """
-    if not path.is_dir():
-        yield path
-        return
-    with os.scandir(path) as entries:
-        below = sorted((entry.name, entry.is_dir(follow_symlinks=False), entry.is_dir()) for entry in entries)
-    for name, is_folder, leads_to_folder in below:
-        if is_folder:
-            yield from files_in(path / name)
-        elif not leads_to_folder:
-            yield path / name
+    # No call in a call: folders lie in each other as deep as a stranger packs them.
+    waiting = [(path, _leads_to_folder(path))]
+    while waiting:
+        found, is_folder = waiting.pop()
+        if not is_folder:
+            yield found
+            continue
+        try:
+            with os.scandir(found) as entries:
+                below = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        except OSError as error:
+            yield error
+            continue
+        waiting += [
+            (found / name, is_folder)
+            for name, is_folder in reversed(below)
+            if is_folder or not _leads_to_folder(found / name)
+        ]
+
+
+def _leads_to_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # what hinders is told when it is read
+        return False
 
 
 def digest_of(path: Path, further: Callable[[int], None]) -> tuple[str, int]:
@@ -88,7 +101,12 @@ def digest_of(path: Path, further: Callable[[int], None]) -> tuple[str, int]:
                 break  # it grows, and may never end
             further(size)
         after = os.fstat(file.fileno())
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or size != after.st_size:
+    now = path.stat()  # which is another's where the file was replaced
+    if (
+        (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
+        or size != after.st_size
+        or not os.path.samestat(after, now)
+    ):
         raise SourceError("it changed while it was read: do this again once it is whole")
     return digest.hexdigest(), size
 

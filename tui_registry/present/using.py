@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -48,7 +49,7 @@ class Line(NamedTuple):
         tool: one of `TOOLS`.
         what: what of the record it is about, safe to show.
         argv: the words of a command; empty where the text is none, such as a configuration or an address.
-        text: what is copied; of a command its words as a shell reads them. Safe to show, on one line.
+        text: what is copied; of a command its words as sh, bash and zsh read them. Safe to show, on one line.
         note: what to know before it is used; may be empty.
     """
 
@@ -144,7 +145,8 @@ class _File(NamedTuple):
     """An artifact that some tool reads, by where it is: one of these is there.
 
     Attributes:
-        hub: on the Hub. ollama, oci, ipfs: its name there. web: its address. local: its path in a repository's clone.
+        hub: on the Hub. ollama, oci, ipfs: its name there. web: its address. local: its path in the folder that `where`
+            names.
     """
 
     name: str
@@ -154,6 +156,7 @@ class _File(NamedTuple):
     ipfs: str = ""
     web: str = ""
     local: str = ""
+    where: str = ""
 
 
 # A repository of the Hub has two such words, and no tool takes one for an option.
@@ -176,11 +179,15 @@ _OCI: Final = re.compile(
 _CID: Final = re.compile(r"[A-Za-z0-9]{10,128}", re.ASCII)
 _HUB_HOSTS: Final = ("huggingface.co", "www.huggingface.co", "hf.co")
 _HUB_TYPES: Final = {"datasets": "dataset", "spaces": "space"}
+# Sites of the Hub that look like repositories.
+_NO_OWNERS: Final = ("api", "blog", "collections", "docs", "learn", "organizations", "papers", "posts", "tasks")
 # Pages about packages: what lies there is no file of the record.
-_PAGES: Final = ("registry.npmjs.org", "pypi.org")
+_PAGES: Final = ("registry.npmjs.org", "pypi.org", "ollama.com")
 
 _NOT_FOLLOWED: Final = "is no address that may be followed, and is offered to nobody"
 _UNREAD: Final = "can be read by no tool known here"
+_CLONED: Final = "within a clone of its repository"
+_SOMEWHERE: Final = "in the folder where you have the file: its owner names no place to get it from"
 _NO_REPOSITORY: Final = "is a path in a repository, and no repository is named"
 
 
@@ -208,23 +215,25 @@ def _file(uri: str, repository: str) -> _File | str:
 
 
 def _is_page(uri: str) -> bool:
-    """Whether an address is known to be no file's: a page about a package, or a page of the Hub."""
+    """Whether an address is known to be no file's: a page about a package or a file, or a page of the Hub."""
     host, path = _split(uri)
-    return host in _PAGES or (host in _HUB_HOSTS and "/resolve/" not in path)
+    is_shown = host in ("github.com", "gitlab.com") and path.split("/")[3:4] in (["blob"], ["tree"], ["-"])
+    return host in _PAGES or is_shown or (host in _HUB_HOSTS and "/resolve/" not in path)
 
 
 def _within(path: str, repository: str) -> _File | str:
     """A file of a repository."""
+    name = path.rpartition("/")[2]
     if not repository:
-        return _NO_REPOSITORY
+        is_read = _is_gguf(name) and _PATH.fullmatch(path)
+        return _File(name, local=f"./{path}", where=_SOMEWHERE) if is_read else _NO_REPOSITORY
     if not is_followable(repository):
         return f"is a path in a repository, whose address {_NOT_FOLLOWED}"
     if not _PATH.fullmatch(path):
         return _UNREAD
     hub = _hub(repository)
-    name = path.rpartition("/")[2]
     if hub is None:
-        return _File(name, local=f"./{path}") if _clone(repository) is not None else _UNREAD
+        return _File(name, local=f"./{path}", where=_CLONED) if _clone(repository) is not None else _UNREAD
     above = f"{hub.path}/" if hub.path else ""
     return _File(name, hub=hub._replace(path=f"{above}{path}"))
 
@@ -239,7 +248,9 @@ def _hub(uri: str) -> _Hub | None:
         path = "/".join(words[2:])
     elif uri.startswith("https://") and _split(uri)[0] in _HUB_HOSTS:
         words = [word for word in urlsplit(uri).path.split("/") if word]
-        kind = _HUB_TYPES.get(words[0], "model") if words else "model"
+        if not words or words[0] in _NO_OWNERS:
+            return None
+        kind = _HUB_TYPES.get(words[0], "model")
         words = words[1:] if kind != "model" else words
         repo, below = "/".join(words[:2]).removesuffix(".git"), words[2:]
         if below and (below[0] not in ("resolve", "blob", "raw", "tree") or len(below) < 2):
@@ -257,13 +268,15 @@ def _hub(uri: str) -> _Hub | None:
 def _of_files(kind: Kind, record: Record, files: Sequence[_File]) -> Iterator[Line]:
     sets: dict[tuple[str, ...], list[_File]] = {}
     for file in files:
-        if file.hub is not None and _is_gguf(file.name) and file.hub.type == "model":
+        if file.hub is not None and _is_weights(file.hub):
             parts = sets.setdefault((*file.hub[:3], _SHARD.sub("", file.hub.path)), [])
             parts.append(file)
-    for parts in sets.values():
-        yield from _of_gguf([file.hub for file in parts if file.hub is not None])
+    forms = Counter((*names[:3], _quantised(names[3])) for names in sets if _is_model(names[3]))
+    for names, parts in sets.items():
+        is_only = forms[*names[:3], _quantised(names[3])] == 1
+        yield from _of_gguf([file.hub for file in parts if file.hub is not None], is_only=is_only)
     whole = dict.fromkeys(
-        file.hub._replace(path="") for file in files if file.hub is not None and not _is_gguf(file.name)
+        file.hub._replace(path="") for file in files if file.hub is not None and not _is_weights(file.hub)
     )
     for hub in whole:
         yield _hf(hub)
@@ -271,8 +284,8 @@ def _of_files(kind: Kind, record: Record, files: Sequence[_File]) -> Iterator[Li
         served = dict.fromkeys(
             file.hub._replace(path="")
             for file in files
-            if file.hub is not None and file.hub.type == "model" and file.name.endswith(".safetensors")
-            and not file.name.startswith("adapter_")
+            if file.hub is not None and file.hub.type == "model" and file.hub.path.endswith(".safetensors")
+            and "/" not in file.hub.path and not file.name.startswith("adapter_")
         )  # fmt: skip
         for hub in served:
             yield _command("vllm", hub.repo, "vllm", "serve", hub.repo, *_option("--revision", hub.revision))
@@ -280,7 +293,7 @@ def _of_files(kind: Kind, record: Record, files: Sequence[_File]) -> Iterator[Li
         yield from _of_one(kind, file)
 
 
-# What vLLM serves, of our types.
+# What vLLM serves, of our types; weights in folders are parts of a pipeline.
 _SERVED: Final = ("LLM", "Multimodal", "Embedding")
 _SHARD: Final = re.compile(r"-[0-9]{5}-of-[0-9]{5}(?=\.gguf\Z)", re.ASCII | re.IGNORECASE)
 # How the quantisation stands at the end of a file's name, as the Hub reads it.
@@ -296,22 +309,53 @@ def _is_gguf(name: str) -> bool:
     return name.lower().endswith(".gguf")
 
 
-def _of_gguf(parts: Sequence[_Hub]) -> Iterator[Line]:
-    """The lines for one set of weights on the Hub, which may lie in several files."""
+def _is_weights(hub: _Hub) -> bool:
+    return hub.type == "model" and _is_gguf(hub.path)
+
+
+# Files of the same format that are no model: what projects pictures and sound, and what weights were quantised by.
+_NO_MODEL: Final = re.compile(r"(?:\A|[-._])(?:mmproj|imatrix)[-._]", re.ASCII | re.IGNORECASE)
+
+
+def _is_model(path: str) -> bool:
+    """Whether a GGUF file is one that a tool can run by itself, by its name."""
+    return _is_gguf(path) and _NO_MODEL.search(path.rpartition("/")[2]) is None
+
+
+def _is_begin(path: str) -> bool:
+    """Whether it is a model, or the first of the files that one lies in: llama.cpp finds the others by that."""
+    part = _SHARD.search(path)
+    return _is_model(path) and (part is None or part[0].startswith("-00001-"))
+
+
+def _quantised(path: str) -> str:
+    """The quantisation that a file's name ends with, empty for none; the Hub and the tools ignore case in it."""
+    form = _QUANTISED.search(path)
+    return "" if form is None else form[1].upper()
+
+
+def _of_gguf(parts: Sequence[_Hub], *, is_only: bool) -> Iterator[Line]:
+    """The lines for one set of weights on the Hub, which may lie in several files.
+
+    Args:
+        is_only: whether no other set there is known to have the same quantisation, which tells it then.
+    """
     first = min(parts, key=lambda part: part.path)
     is_whole = _SHARD.search(first.path) is None
-    form = _QUANTISED.search(_SHARD.sub("", first.path))
+    form = _QUANTISED.search(_SHARD.sub("", first.path)) if is_only else None
     tag = form[1] if form is not None else first.path if _TAG.fullmatch(first.path) else ""
     what = f"{form[1] if form is not None else first.path} of {first.repo}"
+    # None of them knows the Hub's few old repositories without an owner.
+    is_model = _is_model(first.path) and "/" in first.repo
     # Neither takes a revision, nor weights in several files.
-    if is_whole and tag and not first.revision and "/" in first.repo:
+    if is_model and is_whole and tag and not first.revision:
         name = f"hf.co/{first.repo}:{tag}"
         yield _command("ollama", what, "ollama", "run", name)
         yield _command("ollama", f"{what}, only fetched", "ollama", "pull", name)
         if form is not None:
             yield _command("docker", what, "docker", "model", "run", name)
             yield _command("docker", f"{what}, only fetched", "docker", "model", "pull", name)
-    if not first.revision:
+    if is_model and not first.revision:
         if form is not None and is_whole and "/" not in first.path:
             yield _command("llama.cpp", what, "llama-server", "-hf", f"{first.repo}:{tag}")
         yield _command(
@@ -338,12 +382,11 @@ def _of_one(kind: Kind, file: _File) -> Iterator[Line]:
     elif file.ipfs:
         yield _command("ipfs", safe_text(file.name), "ipfs", "get", file.ipfs)
     elif file.web:
-        if _is_gguf(file.name):
+        if _is_begin(file.name):
             yield _command("llama.cpp", safe_text(file.name), "llama-server", "--model-url", file.web)
         yield _command("curl", safe_text(file.name), *_CURL, "--no-clobber", "--output", _own_name(file.name), file.web)
-    elif file.local and _is_gguf(file.name):
-        note = "within a clone of its repository"
-        yield _command("llama.cpp", file.name, "llama-server", "-m", file.local, note=note)
+    elif file.local and _is_begin(file.name):
+        yield _command("llama.cpp", file.name, "llama-server", "-m", file.local, note=file.where)
 
 
 # An address is never read as a pattern: `[1-1000000]` would be a million requests.
@@ -369,20 +412,29 @@ def _of_interface(record: Record, url: str, protocol: str) -> Line | str:
     match protocol:
         case "MCP":
             server: dict[str, Json] = {"type": "sse" if path.rstrip("/").endswith("/sse") else "http", "url": url}
-            text = json.dumps({"mcpServers": {_slug(str(record["name"])): server}})
-            return Line("mcp", safe_text(url, 120), (), text, "a key, where it asks for one, goes into its headers")
+            text = _harmless_json({"mcpServers": {_slug(str(record["name"])): server}})
+            return Line("mcp", safe_text(url, 120), (), text, _CLIENTS)
         case "A2A":
+            if _CARD_PATH.fullmatch(path):
+                return Line("a2a", safe_text(url, 120), (), origin + path, "the agent's card")
             return Line("a2a", safe_text(url, 120), (), f"{origin}/.well-known/agent-card.json", _CARD)
         case "OpenAI":
             base = path.rstrip("/").removesuffix("/chat/completions").removesuffix("/models") or "/v1"
             note = "a key, where it asks for one, goes into a header: --header 'Authorization: Bearer KEY'"
             return _command("openai", safe_text(url, 120), *_CURL, f"{origin}{base}/models", note=note)
         case "Ollama":
-            address = f"OLLAMA_HOST={origin}{path.rstrip('/')}"
+            address = f"OLLAMA_HOST={origin}{path.rstrip('/').removesuffix('/api')}"
             return _command("ollama", f"the models at {safe_text(url, 120)}", "env", address, "ollama", "ls")
     return f"speaks {safe_text(protocol, 64)}, and {_UNREAD}"
 
 
+# https://code.claude.com/docs/en/mcp, https://cursor.com/docs/context/mcp,
+# https://code.visualstudio.com/docs/copilot/reference/mcp-configuration
+_CLIENTS: Final = (
+    'for Claude Code and Cursor; VS Code says "servers" for "mcpServers". The type of an older server is "sse"; a key '
+    'goes into "headers"'
+)
+_CARD_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/agent(?:-card)?\.json", re.ASCII)
 _CARD: Final = "where A2A puts it; a card of an older agent is at /.well-known/agent.json"
 
 
@@ -462,6 +514,12 @@ def _split(uri: str) -> tuple[str, str]:
     rest = re.split(r"[?#]", uri.partition("://")[2], maxsplit=1)[0]
     host, slash, path = rest.partition("/")
     return host, slash + path
+
+
+def _harmless_json(value: Json) -> str:
+    """JSON in which a shell finds nothing to do, wherever it is pasted: within single quotes, as `claude mcp add-json`
+    takes it, or by mistake at the prompt."""
+    return re.sub(r"[$'!`]", lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value))
 
 
 def _slug(name: str) -> str:

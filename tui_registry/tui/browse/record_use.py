@@ -53,7 +53,8 @@ class RecordUse(Part):
         entry, manifest = shown
         found = using.uses(entry.kind, entry.record, manifest)
         if not found.lines:
-            self.say(f"{_name(entry)}: {using.nothing_for(found, None)}", "problem")
+            why = "".join(f": {unread.uri[:60]} {unread.sentence}" for unread in found.unread[:1])
+            self.say(f"{_name(entry)}: {using.nothing_for(found, None)}{why}", "problem")
             return
         standing = None if manifest is None else status_line(manifest, entry.kind)
         line = await self.ask(UseScreen(_name(entry), found, standing))
