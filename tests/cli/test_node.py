@@ -313,6 +313,7 @@ def test_a_token_that_opens_nothing_is_refused_by_the_node(
 
 # What else a line needs to be one, where it is not any word.
 ELSE = {
+    "hub": ("status",),
     "completion": ("bash",),
     "peer": ("list",),
     "formfile": ("language",),
