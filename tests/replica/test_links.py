@@ -70,10 +70,7 @@ def state(store: Datastore) -> list[list[tuple[object, ...]]]:
             "SELECT k.id, l.sort, l.target, l.relation, l.owner, c.id FROM links l JOIN keys k ON k.rid = l.stated_by "
             "LEFT JOIN catalogue c ON c.rid = l.source ORDER BY 1, 2, 3"
         )
-        missing = (
-            "SELECT target FROM missing WHERE EXISTS "
-            "(SELECT 1 FROM links l WHERE l.target = missing.target AND l.source IS NOT NULL) ORDER BY 1"
-        )
+        missing = "SELECT target FROM missing ORDER BY 1"
         measured = "SELECT k.id, benchmark, value FROM evaluations JOIN keys k USING (rid) ORDER BY 1, 2, 3"
         return [db.execute(statement).fetchall() for statement in (links, missing, measured)]
 
@@ -172,3 +169,31 @@ def test_what_an_earlier_program_left_is_linked_behind_the_one_that_runs(datasto
         assert state(again) == right
         assert not again.links.preferred_by(base).partial
         assert again.verify().sound
+
+
+def found(store: Datastore, query: str) -> list[str]:
+    return sorted(row.name for row in store.search(query).rows)
+
+
+def test_links_and_what_was_measured_are_asked_for_in_a_query(datastore: Datastore) -> None:
+    base = model(datastore, "base", evaluations=[
+        {"benchmark": "MMLU", "metric": "acc", "value": "0.71", "source": ""}
+    ])  # fmt: skip
+    tuned = model(datastore, "tuned", derived_from=[made_from(base), made_from(None, "org/other")])
+    agent(datastore, "crew", required_models=[tuned])
+    assert found(datastore, "needs:tuned") == found(datastore, f"needs:{tuned[:6]}") == ["crew"]
+    assert found(datastore, "from:base") == found(datastore, "from:org/other") == ["tuned"]
+    assert found(datastore, "eval:mmlu>=0.7") == found(datastore, "eval:MMLU") == ["base"]
+    assert found(datastore, "eval:mmlu>0.71") == []
+    assert [one.text for one in datastore.complete("eval:m", 6)] == ["mmlu"]
+    assert [one.text for one in datastore.complete("needs:t", 7)] == ["tuned"]
+    assert "the model of" in datastore.search("needs:tuned").notes[0]
+    assert found(datastore, "is:orphaned") == []
+    entry = datastore.manifests.get(tuned)
+    assert entry is not None
+    assert entry.manifest is not None
+    datastore.manifests.set(tuned, {**entry.manifest, "derived_from": []}, entry.heads)
+    assert found(datastore, "from:base OR from:org/other") == []
+    datastore.delete("model", tuned, datastore.heads(tuned))
+    assert found(datastore, "is:orphaned") == found(datastore, f"needs:{tuned}") == ["crew"]
+    assert datastore.verify().sound

@@ -207,7 +207,11 @@ def state_links(db: sqlite3.Connection, stated: Sequence[tuple[int, bytes, Itera
     Args:
         stated: by the row of the key: whose it is, what it names, and the row of its record where that is live.
     """
-    db.executemany("DELETE FROM links WHERE stated_by = ?", [(rid,) for rid, *_ in stated])
+    named: set[bytes] = set()
+    for rid, *_ in stated:
+        named.update(target for (target,) in db.execute("SELECT target FROM links WHERE stated_by = ?", (rid,)))
+    if named:
+        db.executemany("DELETE FROM links WHERE stated_by = ?", [(rid,) for rid, *_ in stated])
     db.executemany(
         "INSERT INTO links (stated_by, sort, target, relation, owner, source) VALUES (?, ?, ?, ?, ?, ?)",
         [
@@ -216,6 +220,12 @@ def state_links(db: sqlite3.Connection, stated: Sequence[tuple[int, bytes, Itera
             for link in links
         ],
     )
+    _forget_missing(db, named)
+
+
+def _forget_missing(db: sqlite3.Connection, targets: Iterable[bytes]) -> None:
+    """Let what is missing be what some live record names still."""
+    db.executemany(f"DELETE FROM missing AS x WHERE x.target = ? AND {_NAMED_BY_NONE}", [(one,) for one in targets])
 
 
 def count_links(db: sqlite3.Connection, records: Sequence[tuple[bytes, int | None]]) -> None:
@@ -232,6 +242,10 @@ def count_links(db: sqlite3.Connection, records: Sequence[tuple[bytes, int | Non
         f"{_NOTE_MISSING} l.stated_by = (SELECT rid FROM manifests WHERE subject = ?)",
         [(identifier,) for identifier, rid in records if rid is not None],
     )
+    not_live = [(identifier,) for identifier, rid in records if rid is None]
+    stated = "SELECT l.target FROM manifests m CROSS JOIN links l ON l.stated_by = m.rid WHERE m.subject = ?"
+    for one in not_live:
+        _forget_missing(db, [target for (target,) in db.execute(stated, one)])
 
 
 class Linking:
@@ -288,10 +302,7 @@ def take_links_out(db: sqlite3.Connection) -> None:
     db.execute("UPDATE links SET source = NULL WHERE source IN (SELECT rid FROM purged)")
     left = "SELECT k.id FROM purged p CROSS JOIN keys k ON k.rid = p.rid WHERE k.kind = 0"
     db.execute(f"INSERT OR IGNORE INTO missing (target) SELECT id FROM ({left}) k WHERE {_NAMED_BY_ANY}")
-    db.execute(
-        "DELETE FROM missing WHERE NOT EXISTS "
-        "(SELECT 1 FROM links l WHERE l.target = missing.target AND l.source IS NOT NULL)"
-    )
+    db.execute(f"DELETE FROM missing AS x WHERE {_NAMED_BY_NONE}")
 
 
 def check_links(db: sqlite3.Connection, rid: int, owner: bytes, links: Sequence[Link], *, mend: bool) -> bool:
@@ -346,7 +357,8 @@ _NOT_NOTED = (
     f"FROM (SELECT DISTINCT target FROM links l WHERE l.source IS NOT NULL AND NOT {_IS_HERE}) l "
     "WHERE NOT EXISTS (SELECT 1 FROM missing x WHERE x.target = l.target)"
 )
-_NOT_MISSING = f"FROM missing WHERE {_LIVE_MODEL.format(target='missing.target')}"
+_NAMED_BY_NONE = "NOT EXISTS (SELECT 1 FROM links l WHERE l.target = x.target AND l.source IS NOT NULL)"
+_NOT_MISSING = f"FROM missing AS x WHERE {_LIVE_MODEL.format(target='x.target')} OR {_NAMED_BY_NONE}"
 # What is counted as wrong, and what sets it right; in this order.
 _CHECKS = (
     (_OF_NOBODY, f"DELETE {_OF_NOBODY}"),

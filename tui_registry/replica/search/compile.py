@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.frozen import NamedTuple
-from tui_registry.query.fields import FIELDS, FITS, LARGEST, RANGES, STATUSES, alike, is_hex, is_in_use
+from tui_registry.query.fields import FIELDS, FITS, LARGEST, RANGES, STATUSES, alike, is_hex, is_in_use, measured
 from tui_registry.query.folding import fold_case, goes_on, is_inside, spellings_of, words
 from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text, conjunction, disjunction, negation
 from tui_registry.replica.catalogue.current import IN_CONFLICT
@@ -32,12 +32,20 @@ from tui_registry.replica.store.stored import hex_range
 if TYPE_CHECKING:
     from tui_registry.fit import Machine
 
-Parameter = str | int | bytes
+Parameter = str | int | float | bytes
 Condition = tuple[str, list[Parameter]]
 
 IS_KIND = "c.kind = ?"
 HAS_MANIFEST = "c.manifest_heads > 0"
 HAS_STATUS = "c.status IS NOT NULL"
+IS_ORPHANED = (
+    "EXISTS (SELECT 1 FROM links l CROSS JOIN missing x ON x.target = l.target "
+    "WHERE l.stated_by IN (c.rid, (SELECT m.rid FROM manifests m WHERE m.subject = c.id)))"
+)
+_IS_MEASURED = (
+    "EXISTS (SELECT 1 FROM manifests m CROSS JOIN evaluations e ON e.rid = m.rid "
+    "WHERE m.subject = c.id AND e.benchmark = ?{})"
+)
 IS_LISTED = "c.rid IN (SELECT rowid FROM words WHERE words MATCH ?)"
 LOOKED_UP = "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = c.rid)"
 
@@ -82,7 +90,7 @@ class Compiled(NamedTuple):
         ids: the least and the greatest id, where the query asks for the beginning of one.
         kind: 0 or 1 where the query asks for one kind.
         conflicts: the query asks for records in conflict. invalid: it asks for invalid ones. manifests: for those that
-            have a manifest.
+            have a manifest. orphaned: for those that name what is not here.
         named: where names are found in other words than those of the only free text, an expression over `names` for all
             names that it finds but inside of words; and `elsewhere` is one over `words` for what is found without the
             other words. A phrase is found in `names` in a tenth of the time.
@@ -101,6 +109,7 @@ class Compiled(NamedTuple):
     conflicts: bool = False
     invalid: bool = False
     manifests: bool = False
+    orphaned: bool = False
     named: str | None = None
     elsewhere: str | None = None
     has_status: bool = False
@@ -217,6 +226,7 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
         Match("is", "conflict") in parts,
         Match("is", "invalid") in parts,
         Match("has", "manifest") in parts,
+        Match("is", "orphaned") in parts,
         named,
         elsewhere,
         has_status=any(map(_asks_status, parts)),
@@ -423,6 +433,8 @@ def _cover(node: Node, context: Context) -> str | None:
         case Match("name", value):
             found = words(value)
             return f"{NAME_COLUMN} {_phrase(found, False)}" if found else None
+        case Match("eval", value):
+            return _any([facet_word("eval", measured(value)[0])])
         case And():
             return _both(cover for part in node.nodes if (cover := _cover(part, context)) is not None)
         case Or():
@@ -447,16 +459,22 @@ def _any(made_up: Sequence[str]) -> str | None:
 
 def _facet(node: Match, context: Context) -> str | None:
     match node.field:
-        case "has" if node.value != "formfile":
+        case "has" if node.value == "manifest":
             return None
+        case "eval" if measured(node.value)[2] is not None:
+            return None  # the index knows no values
+        case "eval":
+            return _any([facet_word("eval", measured(node.value)[0])])
         case "kind" | "type" | "framework" | "license" | "quant" | "tag" | "cap" | "tool" | "has" | "status":
             return _any([facet_word(node.field, value) for value in alike(node.field, node.value)])
         case "version":
             return _any([facet_word("version", node.value)])
-        case "model":
-            ids = [f'"{hex_word("model", identifier)}"' for identifier in context.models_named(node.value)]
-            begins = [f'"{hex_word("model", node.value)}" *'] if is_hex(node.value) else []
+        case "model" | "needs" | "from" as field:
+            ids = [f'"{hex_word(field, identifier)}"' for identifier in context.models_named(node.value)]
+            begins = [f'"{hex_word(field, node.value)}" *'] if is_hex(node.value) else []
             options = [*begins, *ids]
+            if field == "from":
+                options.append(facet_word("source", node.value))
             return f"facets : ({' OR '.join(options)})" if options else None
         case "owner":
             named = [hex_word("owner", address) for address in context.owners.get(_as_name(node.value), ())]
@@ -531,6 +549,12 @@ def _column_condition(node: Match, context: Context) -> Condition | None:
             return IN_CONFLICT, []
         case "is", "invalid":
             return is_invalid(context.judged)
+        case "is", "orphaned":
+            return IS_ORPHANED, []
+        case "eval", value:
+            benchmark, sign, number = measured(value)
+            compared = "" if number is None else f" AND e.value {sign} ?"
+            return _IS_MEASURED.format(compared), [fold_case(benchmark), *([] if number is None else [number])]
         case "has", "manifest":
             return HAS_MANIFEST, []
         case "has", "formfile":

@@ -724,8 +724,7 @@ _VERSION_2 = (
     ) WITHOUT ROWID
     """,
     "CREATE INDEX links_to ON links (target, sort, owner, source) WHERE source IS NOT NULL",
-    # Derived: what some live record names and is no model that is live here. Others may stand here too that nobody
-    # names any more, but none that is live.
+    # Derived: what some live record names and is no model that is live here.
     "CREATE TABLE missing (target BLOB PRIMARY KEY) WITHOUT ROWID",
     # Derived: what the current version of a manifest says that was measured, by its key; benchmarks are folded.
     """
