@@ -107,7 +107,12 @@ if TYPE_CHECKING:
     from tui_registry.query import Completion
     from tui_registry.replica.audit import VerifyReport as VerifyReport
     from tui_registry.replica.catalogue.links import (
+        DERIVED as DERIVED,
+        MOST_COUNTED as MOST_COUNTED,
+        NEEDS as NEEDS,
+        PREFERS as PREFERS,
         Affected as Affected,
+        Direction as Direction,
         Linked as Linked,
         LinkPage as LinkPage,
         Links,
@@ -168,7 +173,20 @@ else:
                 "tui_registry.replica.log.shared_log",
             ),
             **dict.fromkeys(("Facets", "FacetValue"), "tui_registry.replica.search.vocabulary"),
-            **dict.fromkeys(("Affected", "LinkPage", "Linked", "Walk"), "tui_registry.replica.catalogue.links"),
+            **dict.fromkeys(
+                (
+                    "Affected",
+                    "DERIVED",
+                    "Direction",
+                    "LinkPage",
+                    "Linked",
+                    "MOST_COUNTED",
+                    "NEEDS",
+                    "PREFERS",
+                    "Walk",
+                ),
+                "tui_registry.replica.catalogue.links",
+            ),
             "PurgeAmounts": "tui_registry.replica.log.purging",
             "VerifyReport": "tui_registry.replica.audit",
         },

@@ -174,7 +174,7 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
         manifest set {ours} behind.json | deprecate --message=x {ours} | manifest show {ours} | show {ours}
         history {ours} | manifest delete --yes {ours} | search card | search --facets card
         search --save mine is:mine | search --saved | show {ours} | show {forked} | show --at today {ours}
-        conflicts | diff {forked} | diff {ours} | compare {ours} {forked} | fit {ours} | history | history {forked} | status
+        conflicts | diff {forked} | diff {ours} | compare {ours} {forked} | fit {ours} | lineage {ours} | dependants {ours} | history | history {forked} | status
         history --elsewhere | history --elsewhere --acknowledge | resolve --dry-run --set license=MIT {forked}
         resolve --dry-run --delete {forked}
         resolve --set license=MIT --yes --revision {seen} {forked} | import --kind model card.json

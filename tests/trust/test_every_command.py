@@ -134,6 +134,8 @@ ANSWERS: dict[str, list[Words]] = {
     "conflicts": [("conflicts",)],
     "diff": [("diff", OPS["model", "clipboard"].key), ("diff", FORKED)],
     "fit": [("fit", OPS["model", "clipboard"].key), ("fit", OPS["agent", "clipboard"].key, "--machine", "ram=8gb")],
+    "lineage": [("lineage", OPS["model", "clipboard"].key), ("lineage", OPS["agent", "clipboard"].key)],
+    "dependants": [("dependants", OPS["model", "clipboard"].key), ("dependants", GONE)],
     "compare": [("compare", OPS["model", "clipboard"].key, OPS["model", "colour"].key)],
     "register": [("register", "model", "-")],
     "import": [("import", ".")],

@@ -303,6 +303,13 @@ def _fit(parser: ArgumentParser) -> None:
     _json(parser)
 
 
+def _walked(parser: ArgumentParser) -> None:
+    _id(parser)
+    deep = "so many links at most, and never more than 16 (default: %(default)s)"
+    parser.add_argument("--depth", type=_count, default=16, metavar="N", help=deep)
+    _json(parser)
+
+
 def _compare(parser: ArgumentParser) -> None:
     parser.add_argument("ids", nargs="+", metavar="ID", help="2 to 4 ids of records, or beginnings that only they have")
     parser.add_argument("--differing", action="store_true", help="only the fields that differ")
@@ -1266,6 +1273,41 @@ _TABLE = (
             "tui-registry fit 3fa9c1 --machine big --json | jq -r .verdict",
         ),
         asks_nodes=True,
+    ),
+    Command(
+        "lineage",
+        "Look",
+        "what a record needs, prefers and was made from",
+        _walked,
+        "linked.lineage",
+        description=(
+            "Show what the record stands on as a tree: the models that it needs, prefers and was made from, and what\n"
+            "these stand on. It is what owners state of their own records; of what is not here the name or the id is\n"
+            "shown. Licences that do not go together along the way are pointed at, as advice: single licences whose\n"
+            "texts leave no doubt, and of all others nothing is said."
+        ),
+        examples=(
+            "tui-registry lineage 4c7d51",
+            "tui-registry lineage 4c7d51 --depth 2 --json | jq .clashes",
+            "tui-registry search from:Llama-3.1-8B",
+        ),
+    ),
+    Command(
+        "dependants",
+        "Look",
+        "what needs, prefers or was made from a record",
+        _walked,
+        "linked.dependants",
+        description=(
+            "Show what stands on the record as a tree: who needs it, who prefers it, what was made from it, and what\n"
+            "stands on these: who is affected when it is deleted, deprecated or has another licence. Anybody can name\n"
+            "any record: what your key and keys with a name say comes first, strangers are counted apart."
+        ),
+        examples=(
+            "tui-registry dependants 4c7d51",
+            "tui-registry dependants 4c7d51 --depth 1 --json | jq .counts",
+            "tui-registry search needs:4c7d51",
+        ),
     ),
     Command(
         "compare",
