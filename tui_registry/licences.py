@@ -285,6 +285,11 @@ def licence_fault(expression: str) -> LicenceFault | None:
     return None
 
 
+def as_expression(licence: str) -> str | None:
+    """A licence as SPDX spells it; None where it is no expression of SPDX."""
+    return _canonical(licence)
+
+
 _OPERATORS = frozenset({"and", "or", "with", "(", ")"})
 _REFERENCE = re.compile(r"licenseref-[a-z0-9.-]+", re.IGNORECASE | re.ASCII)
 

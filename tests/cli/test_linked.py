@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Cli
 
 
@@ -46,3 +48,53 @@ def test_who_is_affected_is_told_and_a_tree_shows_it(cli: Cli, tmp_path: Path) -
     assert "1 agent needs this" in cli("delete", tuned, "--yes").err
     assert "tuned (deleted here)" in cli("lineage", crew).out
     assert "crew" in cli("dependants", tuned).out
+
+
+def test_a_bill_of_materials_is_what_cyclonedx_asks_for(cli: Cli, tmp_path: Path) -> None:
+    size = {"parameters": 7_000_000_000, "context_length": 4096}
+    base = register(cli, tmp_path, "model", "base", license="LicenseRef-llama3", **size)
+    behind = {
+        "derived_from": [
+            {"relation": "Quantized", "model_id": base},
+            {"relation": {"Other": "taught"}, "name": "org/x"},
+        ],
+        "artifacts": [
+            {"uri": "hf://org/tuned/a.gguf", "sha256": "ab" * 32, "size_bytes": 5, "media_type": "x/y"},
+            {"uri": "b.gguf"},
+        ],
+        "evaluations": [{"benchmark": "MMLU", "metric": "acc", "value": "0.7"}],
+        "datasets": ["org/data", "org/data"],
+        "languages": ["en"],
+        "repository_url": "https://example.org/tuned",
+        "status": "Deprecated",
+        "status_message": "old",
+    }
+    tuned = register(
+        cli, tmp_path, "model", "tuned", license="MIT OR Apache-2.0", quantization="GGUF", tags=["chat"], manifest=behind,
+        description="so", **size,
+    )  # fmt: skip
+    needed = {
+        "required_models": [tuned, "ab" * 32],
+        "interfaces": [{"url": "https://example.org/mcp", "protocol": "MCP"}],
+    }
+    crew = register(cli, tmp_path, "agent", "crew", preferred_models=[base], manifest=needed)
+    bom = cli("export", "--bom", crew).json
+    by_ref = {part["bom-ref"]: part for part in bom["components"]}
+    assert bom["metadata"]["component"]["bom-ref"] == crew
+    assert {ref: part["scope"] for ref, part in by_ref.items()} == {
+        tuned: "required", base: "optional", "ab" * 32: "required"
+    }  # fmt: skip
+    assert by_ref[tuned]["licenses"] == [{"expression": "MIT OR Apache-2.0"}]
+    assert [one["name"] for one in by_ref[tuned]["pedigree"]["ancestors"]] == ["base", "org/x"]
+    assert by_ref[tuned]["externalReferences"][0]["hashes"] == [{"alg": "SHA-256", "content": "ab" * 32}]
+    assert bom["dependencies"][0] == {"ref": crew, "dependsOn": [tuned, "ab" * 32, base]}
+    assert cli("export", "--bom", crew).json["serialNumber"] == bom["serialNumber"]
+    assert cli("export", "--bom", crew, "x").code == 2
+    schema = pytest.importorskip("cyclonedx.schema")
+    validation = pytest.importorskip("cyclonedx.validation.json")
+    try:
+        validator = validation.JsonStrictValidator(schema.SchemaVersion.V1_7)
+        wrong = validator.validate_str(json.dumps(bom))
+    except validation.MissingOptionalDependencyException as missing:
+        pytest.skip(str(missing))
+    assert wrong is None, wrong

@@ -993,6 +993,8 @@ def _export(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="write the log into this directory as files of 65,536 operations",
     )
+    bom = "a record with all that it needs as a bill of materials: CycloneDX 1.7 (ML-BOM)"
+    what.add_argument("--bom", type=words, metavar="ID", help=bom)
     parser.add_argument("--new-epoch", action="store_true", help=f"for --log: {_NEW_EPOCH}")
     parser.add_argument("--alone", action="store_true", help=f"for --log URL: {ALONE}")
     _json(parser, "for --log and --bundle: say what was written as a JSON object")
@@ -1795,7 +1797,8 @@ _TABLE = (
             "directory or its URL as a peer. Run it again to bring the directory up to date. With a URL such as\n"
             "s3://BUCKET/PREFIX it writes into an object store, from which a CDN gives it away; who you are to the\n"
             "store is said by its own environment, such as AWS_ACCESS_KEY_ID.\n"
-            "With --bundle it writes the log as few files, for a first clone: 'sync PEER --from FILE' reads them."
+            "With --bundle it writes the log as few files, for a first clone: 'sync PEER --from FILE' reads them.\n"
+            "With --bom it writes a record with all that it needs as a bill of materials, CycloneDX 1.7."
         ),
         examples=(
             "tui-registry export > records.ndjson",
@@ -1805,6 +1808,7 @@ _TABLE = (
             "tui-registry export --log /media/stick/registry",
             "tui-registry export --log s3://bucket/registry",
             "tui-registry export --bundle /media/stick",
+            "tui-registry export --bom 3fa9c1 > bom.cdx.json",
         ),
     ),
     Command(
