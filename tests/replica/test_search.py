@@ -29,6 +29,7 @@ from tui_registry.records.schema import defaults
 from tui_registry.records.types import ModelResourceRequirements
 from tui_registry.replica.catalogue.derived import variant_text
 from tui_registry.replica.search import matching, relevance
+from tui_registry.replica.store.stored import stored_id
 
 OWNERS = [key_of("search one"), key_of("search two")]
 NAMES = (
@@ -185,7 +186,7 @@ def document(datastore: Datastore, row: Row) -> Document:
     made_from = [item["model_id"] for item in (behind.manifest or {}).get("derived_from") or []]  # type: ignore
     named += [str(item) for item in (*made_from, *(entry.record.get("preferred_models") or [])) if item]  # type: ignore
     here = {identifier for identifier, _ in models}
-    orphaned = any(target not in here for target in named if len(target) == 64)
+    orphaned = any(target not in here for target in named if stored_id(target))
     return Document(
         entry.kind, entry.record, entry.mine, heads, entry.problems, owner_name, models, status, versions, need, MACHINE,
         behind.manifest, orphaned,

@@ -168,19 +168,21 @@ class Links:
             pages = (_naming(db, self._known(db), stored_id(record_id), sort, limit) for sort in SORTS)
             return Affected(*pages)
 
-    def walk(self, record_id: str, direction: Direction, depth: int = MOST_STEPS) -> Walk:
+    def walk(self, record_id: str, direction: Direction, depth: int = MOST_STEPS, most: int = MOST_NODES) -> Walk:
         """What a record stands on (`lineage`: what it needs, prefers and was made from), or what stands on it
         (`dependants`), over several links. Each record goes on from one place only, so that circles end.
 
         Args:
             record_id: whole.
             depth: so many links at most, and never more than 16.
+            most: so many records at most, and never more than 10,000.
 
         Raises:
             StoreError: `not_found`: that record was never here.
         """
         with self._pool.read() as db:
-            return _walk(db, self._known(db), record_id, direction, max(0, min(depth, MOST_STEPS)))
+            steps = max(0, min(depth, MOST_STEPS))
+            return _walk(db, self._known(db), record_id, direction, steps, min(most, MOST_NODES))
 
     def _stated(self, record_id: str, sort: int) -> LinkPage:
         with self._pool.read() as db:
@@ -236,6 +238,10 @@ def count_links(db: sqlite3.Connection, records: Sequence[tuple[bytes, int | Non
     """
     db.executemany(
         "UPDATE links SET source = ? WHERE stated_by = (SELECT rid FROM manifests WHERE subject = ?)",
+        [(rid, identifier) for identifier, rid in records],
+    )
+    db.executemany(
+        "UPDATE evaluations SET source = ? WHERE rid = (SELECT rid FROM manifests WHERE subject = ?)",
         [(rid, identifier) for identifier, rid in records],
     )
     db.executemany(
@@ -299,7 +305,8 @@ def take_links_out(db: sqlite3.Connection) -> None:
     there still."""
     db.execute("DELETE FROM links WHERE stated_by IN (SELECT rid FROM purged)")
     # A manifest may stay whose record goes.
-    db.execute("UPDATE links SET source = NULL WHERE source IN (SELECT rid FROM purged)")
+    for table in ("links", "evaluations"):
+        db.execute(f"UPDATE {table} SET source = NULL WHERE source IN (SELECT rid FROM purged)")
     left = "SELECT k.id FROM purged p CROSS JOIN keys k ON k.rid = p.rid WHERE k.kind = 0"
     db.execute(f"INSERT OR IGNORE INTO missing (target) SELECT id FROM ({left}) k WHERE {_NAMED_BY_ANY}")
     db.execute(f"DELETE FROM missing AS x WHERE {_NAMED_BY_NONE}")
@@ -342,16 +349,20 @@ _NOTE_LEFT = (
     "INSERT OR IGNORE INTO missing (target) SELECT ? WHERE EXISTS "
     "(SELECT 1 FROM links l WHERE l.target = ? AND l.source IS NOT NULL)"
 )
-# The row of the record that a row of `links` is about, where that is live.
+# The row of the record that a manifest is of, where that is live; and so of a row of `links`.
+_SUBJECT = (
+    "(SELECT c.rid FROM manifests m CROSS JOIN keys k ON k.id = m.subject CROSS JOIN catalogue c ON c.rid = k.rid "
+    "WHERE m.rid = {})"
+)
 _SOURCE = (
     "CASE WHEN links.stated_by > 0 THEN (SELECT c.rid FROM catalogue c WHERE c.rid = links.stated_by) ELSE "
-    "(SELECT c.rid FROM manifests m CROSS JOIN keys k ON k.id = m.subject CROSS JOIN catalogue c ON c.rid = k.rid "
-    "WHERE m.rid = links.stated_by) END"
+    f"{_SUBJECT.format('links.stated_by')} END"
 )
 _OF_NOBODY = (
     "FROM links WHERE stated_by NOT IN (SELECT rid FROM manifests) AND stated_by NOT IN (SELECT rid FROM catalogue)"
 )
 _MEASURED_BY_NOBODY = "FROM evaluations WHERE rid NOT IN (SELECT rid FROM manifests WHERE idx IS NOT NULL)"
+_MEASURED_OTHERWISE = f"WHERE source IS NOT {_SUBJECT.format('evaluations.rid')}"
 _OTHERWISE = f"WHERE source IS NOT ({_SOURCE})"
 _NOT_NOTED = (
     f"FROM (SELECT DISTINCT target FROM links l WHERE l.source IS NOT NULL AND NOT {_IS_HERE}) l "
@@ -364,6 +375,10 @@ _CHECKS = (
     (_OF_NOBODY, f"DELETE {_OF_NOBODY}"),
     (_MEASURED_BY_NOBODY, f"DELETE {_MEASURED_BY_NOBODY}"),
     (f"FROM links {_OTHERWISE}", f"UPDATE links SET source = ({_SOURCE}) {_OTHERWISE}"),
+    (
+        f"FROM evaluations {_MEASURED_OTHERWISE}",
+        f"UPDATE evaluations SET source = {_SUBJECT.format('evaluations.rid')} {_MEASURED_OTHERWISE}",
+    ),
     (_NOT_MISSING, f"DELETE {_NOT_MISSING}"),
     (_NOT_NOTED, f"INSERT INTO missing (target) SELECT l.target {_NOT_NOTED}"),
 )
@@ -520,7 +535,7 @@ def _sources(
     return [described[rid]._replace(relation=relation) for rid, relation in rows if rid in described]
 
 
-def _walk(db: sqlite3.Connection, known: _Known, record_id: str, direction: Direction, depth: int) -> Walk:
+def _walk(db: sqlite3.Connection, known: _Known, record_id: str, direction: Direction, depth: int, most: int) -> Walk:
     first = _look(db, known, [record_id]).get(record_id)
     if first is None:
         raise StoreError("not_found", f"there is no record {record_id[:12]} here, and there never was one")
@@ -532,13 +547,13 @@ def _walk(db: sqlite3.Connection, known: _Known, record_id: str, direction: Dire
     while place < len(nodes) and not more:
         node = nodes[place]
         if not node.again and node.record.id:
-            room = 1 if node.steps == depth else MOST_NODES - len(nodes) + 1
+            room = 1 if node.steps == depth else most - len(nodes) + 1
             going_on = _next(db, known, node.record.id, direction, room)
             if node.steps == depth:
                 deeper = deeper or bool(going_on)
                 going_on = []
             for record in going_on:
-                if len(nodes) == MOST_NODES:
+                if len(nodes) >= most:
                     more = True
                     break
                 nodes.append(Node(place, node.steps + 1, record, record.id in reached))

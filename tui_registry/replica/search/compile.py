@@ -43,8 +43,7 @@ IS_ORPHANED = (
     "WHERE l.stated_by IN (c.rid, (SELECT m.rid FROM manifests m WHERE m.subject = c.id)))"
 )
 _IS_MEASURED = (
-    "EXISTS (SELECT 1 FROM manifests m CROSS JOIN evaluations e ON e.rid = m.rid "
-    "WHERE m.subject = c.id AND e.benchmark = ?{})"
+    "EXISTS (SELECT 1 FROM manifests m CROSS JOIN evaluations e ON e.rid = m.rid WHERE m.subject = c.id AND {})"
 )
 IS_LISTED = "c.rid IN (SELECT rowid FROM words WHERE words MATCH ?)"
 LOOKED_UP = "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = c.rid)"
@@ -91,6 +90,7 @@ class Compiled(NamedTuple):
         kind: 0 or 1 where the query asks for one kind.
         conflicts: the query asks for records in conflict. invalid: it asks for invalid ones. manifests: for those that
             have a manifest. orphaned: for those that name what is not here.
+        measured: a condition on `evaluations e`, which must hold for what was measured, where the query asks for that.
         named: where names are found in other words than those of the only free text, an expression over `names` for all
             names that it finds but inside of words; and `elsewhere` is one over `words` for what is found without the
             other words. A phrase is found in `names` in a tenth of the time.
@@ -110,6 +110,7 @@ class Compiled(NamedTuple):
     invalid: bool = False
     manifests: bool = False
     orphaned: bool = False
+    measured: Condition | None = None
     named: str | None = None
     elsewhere: str | None = None
     has_status: bool = False
@@ -227,10 +228,19 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
         Match("is", "invalid") in parts,
         Match("has", "manifest") in parts,
         Match("is", "orphaned") in parts,
+        next((compared for part in parts if (compared := _compared(part)) is not None), None),
         named,
         elsewhere,
         has_status=any(map(_asks_status, parts)),
     )
+
+
+def _compared(node: Node) -> Condition | None:
+    """What must hold for a row `e` of what was measured, where a node asks for values; None where it does not."""
+    if not isinstance(node, Match) or node.field != "eval":
+        return None
+    benchmark, sign, number = measured(node.value)
+    return None if number is None else (f"e.benchmark = ? AND e.value {sign} ?", [fold_case(benchmark), number])
 
 
 def _asks_status(node: Node) -> bool:
@@ -552,9 +562,8 @@ def _column_condition(node: Match, context: Context) -> Condition | None:
         case "is", "orphaned":
             return IS_ORPHANED, []
         case "eval", value:
-            benchmark, sign, number = measured(value)
-            compared = "" if number is None else f" AND e.value {sign} ?"
-            return _IS_MEASURED.format(compared), [fold_case(benchmark), *([] if number is None else [number])]
+            where, asked = _compared(node) or ("e.benchmark = ?", [fold_case(measured(value)[0])])
+            return _IS_MEASURED.format(where), asked
         case "has", "manifest":
             return HAS_MANIFEST, []
         case "has", "formfile":

@@ -726,15 +726,18 @@ _VERSION_2 = (
     "CREATE INDEX links_to ON links (target, sort, owner, source) WHERE source IS NOT NULL",
     # Derived: what some live record names and is no model that is live here.
     "CREATE TABLE missing (target BLOB PRIMARY KEY) WITHOUT ROWID",
-    # Derived: what the current version of a manifest says that was measured, by its key; benchmarks are folded.
+    # Derived: what the current version of a manifest says that was measured, by its key, and its record as in `links`;
+    # benchmarks are folded.
     """
     CREATE TABLE evaluations (
         rid INTEGER NOT NULL,
         benchmark TEXT NOT NULL,
         value REAL NOT NULL,
+        source INTEGER,
         PRIMARY KEY (rid, benchmark, value)
     ) WITHOUT ROWID
     """,
+    "CREATE INDEX evaluations_measured ON evaluations (benchmark, value, source) WHERE source IS NOT NULL",
     # Derived: the words that a manifest gives its record in the word index, null for none: to take these out again they
     # must be known.
     "ALTER TABLE manifests ADD COLUMN words TEXT",
