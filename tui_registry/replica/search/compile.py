@@ -42,6 +42,7 @@ IS_ORPHANED = (
     "EXISTS (SELECT 1 FROM links l CROSS JOIN missing x ON x.target = l.target "
     "WHERE l.stated_by IN (c.rid, (SELECT m.rid FROM manifests m WHERE m.subject = c.id)))"
 )
+_IS_GIVEN = "EXISTS (SELECT 1 FROM manifests m WHERE m.subject = c.id AND ({}))"
 _IS_MEASURED = (
     "EXISTS (SELECT 1 FROM manifests m CROSS JOIN evaluations e ON e.rid = m.rid WHERE m.subject = c.id AND {})"
 )
@@ -561,13 +562,17 @@ def _column_condition(node: Match, context: Context) -> Condition | None:
             return is_invalid(context.judged)
         case "is", "orphaned":
             return IS_ORPHANED, []
-        case "eval", value:
-            where, asked = _compared(node) or ("e.benchmark = ?", [fold_case(measured(value)[0])])
+        case "eval", _ if (compared := _compared(node)) is not None:
+            where, asked = compared
             return _IS_MEASURED.format(where), asked
         case "has", "manifest":
             return HAS_MANIFEST, []
         case "has", "formfile":
             return "c.has_formfile", []
+        case (("needs" | "from" | "eval" | "has"), _):
+            given = _given(node, context)
+            held = " OR ".join(["instr(' ' || m.words, ?)"] * len(given))
+            return (_IS_GIVEN.format(held), [f" {word}" for word in given]) if given else None
         case ("type" | "framework" | "license" | "quant" | "status") as field, value:
             values = alike(field, value)
             return f"coalesce(c.{_COLUMNS[field]}, '') COLLATE NOCASE IN ({', '.join('?' * len(values))})", [*values]
@@ -576,6 +581,22 @@ def _column_condition(node: Match, context: Context) -> Condition | None:
             return _IS_LABELLED, [f"%\n{FACET_LETTERS[field]}{escaped}\n%"]
         case _:
             return None
+
+
+def _given(node: Match, context: Context) -> list[str]:
+    """The words, or their beginnings, one of which a manifest gives its record where a node holds for that; none where
+    manifests have nothing to do with it."""
+    match node.field, node.value:
+        case ("needs" | "from") as field, value:
+            named = [hex_word(field, identifier) for identifier in context.models_named(value)]
+            begun = [hex_word(field, value)] if is_hex(value) else []
+            return [*begun, *named, *([facet_word("source", value)] if field == "from" else [])]
+        case "has", ("artifact" | "digest") as value:
+            return [facet_word("has", value)]
+        case "eval", value:
+            return [facet_word("eval", measured(value)[0])]
+        case _:
+            return []
 
 
 def _by_words(node: Node, context: Context) -> Condition:
