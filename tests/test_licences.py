@@ -111,3 +111,23 @@ def test_a_search_does_not_import_the_list_of_licences() -> None:
     script = "from tui_registry.query import parse; parse('license:apache2'); import sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert not {"packaging", "rapidfuzz"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("made", "base", "clashes"),
+    [
+        ("MIT", "CC-BY-NC-4.0", True),
+        ("MIT", "GPL-3.0-only", True),
+        ("Apache-2.0", "CC-BY-SA-4.0", True),
+        ("CC-BY-ND-4.0", "CC-BY-ND-4.0", True),
+        ("GPL-2.0-only", "Apache-2.0", True),
+        ("GPL-3.0-only", "Apache-2.0", False),
+        ("GPL-3.0-or-later", "CC-BY-SA-4.0", False),
+        ("CC-BY-NC-4.0", "MIT", False),
+        ("LicenseRef-llama3", "CC-BY-NC-4.0", False),
+        ("MIT OR GPL-3.0-only", "GPL-3.0-only", False),
+        ("MIT", "LicenseRef-llama3", False),
+    ],
+)
+def test_a_licence_clashes_only_where_the_texts_leave_no_doubt(made: str, base: str, clashes: bool) -> None:
+    assert (licences.clash(made, base) is not None) == clashes

@@ -13,6 +13,7 @@ It opens a replica and holds its parts, which have the statements:
     registry.rations    whom it hides and takes nothing of, how much it takes from whom, and what it left out
     registry.imports    what sources described before, and what a description is to the records that are here
     registry.hub        how it follows the log that it shares with other nodes, where it is a view of one
+    registry.links      which records name which, both ways
     registry.key        the key that signs
     registry.mark       how far the log was given to others: notices a replica that was put back to an older copy
 
@@ -105,6 +106,18 @@ if TYPE_CHECKING:
     from tui_registry.fit import Machine
     from tui_registry.query import Completion
     from tui_registry.replica.audit import VerifyReport as VerifyReport
+    from tui_registry.replica.catalogue.links import (
+        DERIVED as DERIVED,
+        MOST_COUNTED as MOST_COUNTED,
+        NEEDS as NEEDS,
+        PREFERS as PREFERS,
+        Affected as Affected,
+        Direction as Direction,
+        Linked as Linked,
+        LinkPage as LinkPage,
+        Links,
+        Walk as Walk,
+    )
     from tui_registry.replica.log.arrivals import ApplyReport as ApplyReport, Arrival as Arrival, Rejection as Rejection
     from tui_registry.replica.log.imported import (
         Comparison as Comparison,
@@ -160,12 +173,27 @@ else:
                 "tui_registry.replica.log.shared_log",
             ),
             **dict.fromkeys(("Facets", "FacetValue"), "tui_registry.replica.search.vocabulary"),
+            **dict.fromkeys(
+                (
+                    "Affected",
+                    "DERIVED",
+                    "Direction",
+                    "LinkPage",
+                    "Linked",
+                    "MOST_COUNTED",
+                    "NEEDS",
+                    "PREFERS",
+                    "Walk",
+                ),
+                "tui_registry.replica.catalogue.links",
+            ),
             "PurgeAmounts": "tui_registry.replica.log.purging",
             "VerifyReport": "tui_registry.replica.audit",
         },
     )[0]
 
 __all__ = [
+    "Affected",
     "ApplyReport",
     "Arrival",
     "Beside",
@@ -192,6 +220,8 @@ __all__ = [
     "LeftOut",
     "LeftOutGroup",
     "Like",
+    "LinkPage",
+    "Linked",
     "NothingToUndo",
     "Once",
     "Operation",
@@ -224,6 +254,7 @@ __all__ = [
     "Undo",
     "VerifyReport",
     "Versions",
+    "Walk",
     "Wanted",
     "WriteBatch",
     "carry_out",
@@ -1099,6 +1130,13 @@ class Datastore:
         from tui_registry.replica.log.local import LocalWrites
 
         return LocalWrites(self._pool, self._turns, self._clock, self.key)
+
+    @cached_property
+    def links(self) -> Links:
+        """What the records are to one another: who needs what, and what was made from what."""
+        from tui_registry.replica.catalogue.links import Links
+
+        return Links(self._pool, self.key)
 
     @cached_property
     def manifests(self) -> Manifests:

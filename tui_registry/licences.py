@@ -285,6 +285,11 @@ def licence_fault(expression: str) -> LicenceFault | None:
     return None
 
 
+def as_expression(licence: str) -> str | None:
+    """A licence as SPDX spells it; None where it is no expression of SPDX."""
+    return _canonical(licence)
+
+
 _OPERATORS = frozenset({"and", "or", "with", "(", ")"})
 _REFERENCE = re.compile(r"licenseref-[a-z0-9.-]+", re.IGNORECASE | re.ASCII)
 
@@ -469,3 +474,41 @@ def _nearest(name: str, listed: Mapping[str, str]) -> str | None:
 
 def _show(name: str) -> str:
     return safe_text(" ".join(name.split()), 60) or "an empty licence"
+
+
+# ---- which do not go together ----------------------------------------------------------------------------------------
+
+# Whoever receives something under one of these may sell it, and may give what is made from it another licence.
+_FREE: Final = frozenset(
+    ("MIT", "Apache-2.0", "BSD-3-Clause", "BSD-2-Clause", "ISC", "Unlicense", "CC0-1.0", "BSL-1.0", "Zlib", "CC-BY-4.0")
+)
+_KEPT_GPL: Final = frozenset(
+    ("GPL-3.0-only", "GPL-3.0-or-later", "GPL-2.0-only", "GPL-2.0-or-later", "AGPL-3.0-only", "AGPL-3.0-or-later")
+)
+_BY_NC: Final = frozenset(("CC-BY-NC-4.0",))
+# (of what something was made from, of what was made, why these do not go together). Only pairs of which the texts
+# themselves leave no doubt: the legal codes of Creative Commons 4.0 (https://creativecommons.org/licenses/, sections
+# 2(a)(1), 3(a)(4) and 3(b)), sections 5(c) of the GPL 3 and AGPL 3 and 2(b) of the GPL 2, and, for Apache with GPL 2,
+# https://www.gnu.org/licenses/license-list.html#apache2. Of all others nothing is said, and so of any `LicenseRef-`.
+_CLASHES: Final = (
+    (frozenset(("CC-BY-ND-4.0", "CC-BY-NC-ND-4.0")), None, "what is changed may not be shared under the latter"),
+    (_BY_NC, _FREE | _KEPT_GPL | {"CC-BY-SA-4.0"}, "the latter allows no commercial use, the former does"),
+    (
+        frozenset(("CC-BY-NC-SA-4.0",)),
+        _FREE | _KEPT_GPL | {"CC-BY-SA-4.0"},
+        "the latter allows no commercial use, and has to stay the licence of what is made from it",
+    ),
+    (frozenset(("CC-BY-SA-4.0",)), _FREE, "the latter has to stay the licence of what is made from it"),
+    (_KEPT_GPL, _FREE, "the latter has to stay the licence of what is made from it"),
+    (frozenset(("Apache-2.0",)), frozenset(("GPL-2.0-only",)), "the GPL 2 does not allow what the latter asks for"),
+)
+
+
+def clash(made: str, base: str) -> str | None:
+    """Why a licence does not go with that of what something was made from; None where nothing is known against it. It
+    is advice by what the licences say, knows single licences alone, and no exceptions that an owner grants."""
+    made, base = usual(made), usual(base)
+    for bases, others, why in _CLASHES:
+        if base in bases and (others is None or made in others):
+            return why
+    return None

@@ -179,7 +179,8 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
         manifest set {ours} behind.json | deprecate --message=x {ours} | manifest show {ours} | show {ours}
         history {ours} | manifest delete --yes {ours} | search card | search --facets card
         search --save mine is:mine | search --saved | show {ours} | show {forked} | show --at today {ours}
-        conflicts | diff {forked} | diff {ours} | compare {ours} {forked} | fit {ours} | use {ours} | verify-file card.json | history | history {forked} | status
+        conflicts | diff {forked} | diff {ours} | compare {ours} {forked} | fit {ours} | use {ours} | verify-file card.json
+        lineage {ours} | dependants {ours} | history | history {forked} | status
         history --elsewhere | history --elsewhere --acknowledge | resolve --dry-run --set license=MIT {forked}
         resolve --dry-run --delete {forked}
         resolve --set license=MIT --yes --revision {seen} {forked} | import --kind model card.json
@@ -187,7 +188,7 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
         undo --batches | undo --yes --batch last | delete --yes {ours} | restore {ours} | undo --yes {ours}
         restore {ours} | formfile fmt crew.formfile | formfile render crew.formfile | formfile generate {ours}
         formfile lint crew.formfile | formfile build -o x.tar {ours} | formfile verify x.tar
-        export | export --log log | export --bundle bundles | --data-dir there peer add here log
+        export | export --bom {ours} | export --log log | export --bundle bundles | --data-dir there peer add here log
         --data-dir there peer list | --data-dir there sync | --data-dir there peer show here
         --data-dir there peer trust here | --data-dir there peer faces | verify --faces faces | --data-dir there quarantine
         --data-dir third peer add here log | --data-dir third sync here --from BUNDLE

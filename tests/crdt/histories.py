@@ -86,6 +86,7 @@ def value(identity: Identity, slot: int, name: str, updated_at: int, text: str) 
             subject_name=first_name(0),
             status="Deprecated" if len(text) % 2 else "Active",
             status_message=text,
+            required_models=[slot_key(identity, place) for place in (0, 1)][: len(text) % 3],
             datasets=[name],
             created_at=START,
             updated_at=updated_at,
@@ -103,6 +104,8 @@ def value(identity: Identity, slot: int, name: str, updated_at: int, text: str) 
             "tags": [text.split()[-1]],
         }
     )
+    if kind == "agent" and len(text) % 2:
+        record["preferred_models"] = [slot_key(identity, 0), "ab" * 32]
     return record
 
 

@@ -19,7 +19,7 @@ FRAGMENTS = (
     "ctx:>=32k", "vram:<1.5gb", "mem:16gb..32gb", "disk:>1tb", "vcpus:4", "tps:>50", "updated:2026-01", "updated:7d",
     "updated:>2026-01-01", "updated:<=2026", "created:1w..1mo", "updated:202", "kind:model", "type:embeddings,llm",
     "license:apache2", "license:gpl", "license:=GPL-3.0", "quant:gguf", "tag:chat", 'tag:"two words",chat',
-    "cap:vision", "tool:browser", "owner:0xAB", "owner:my-lab", "id:ff", "model:0", "model:llama", "name:lla", 'name:"code llama"', "name:=llama", "name:", "version:1", "version:v1.", "version:<1", "is:mine",
+    "cap:vision", "tool:browser", "needs:ab", "needs:llama", "from:llama", "from:AB", "eval:mmlu", "eval:MMLU>=0.7", "eval:mmlu>", 'eval:"a b=-3"', "eval:x<y", "eval:=x", "is:orph", "has:digest", "owner:0xAB", "owner:my-lab", "id:ff", "model:0", "model:llama", "name:lla", 'name:"code llama"', "name:=llama", "name:", "version:1", "version:v1.", "version:<1", "is:mine",
     "is:conflict,invalid", "has:formfile", "has:manifest", "fit:runs", "fit:off", "fit:24gb", "fit:24", "fit:lots", "status:act", "status:deprecated,withdrawn", "status:=frozen", "sort:-params", "sort:name", "parms:<8b", "https://x.y/z", "lab/lla", "Code/Code-Llama", "deep", "seek", "ollama", "run", "hf.co/a/llama:Q4_K_M",
     "@fav", '@"chat only"', "@deep", "@none", 'tag:"', ",",
 )  # fmt: skip
@@ -46,14 +46,15 @@ def leaves() -> st.SearchStrategy[Node]:
         st.one_of(ranges, moments).filter(lambda bounds: bounds[1] is not None or bounds[2] is not None).map(_range),
         st.builds(Match, st.sampled_from(("type", "framework", "license", "quant", "tag", "cap", "tool")), values),
         st.builds(Match, st.just("status"), st.sampled_from(("Active", "Deprecated", "withdrawn", "frozen here"))),
-        st.builds(Match, st.sampled_from(("id", "model")), hexes),
-        st.builds(Match, st.just("model"), st.sampled_from(("llama", "Llama chat 1", "chat llama"))),
+        st.builds(Match, st.sampled_from(("id", "model", "needs", "from")), hexes),
+        st.builds(Match, st.just("eval"), st.sampled_from(("MMLU", "mmlu>=0.7", "a b=-3", "gsm8k<71.5"))),
+        st.builds(Match, st.sampled_from(("model", "needs", "from")), st.sampled_from(("llama", "Llama chat 1", "chat llama"))),
         st.builds(Match, st.just("name"), st.sampled_from(("llama", "LLAMA CHAT", "=x", 'a "b"', "café 2"))),
         st.builds(Match, st.just("version"), st.sampled_from(("1", "1.0", "1.0.0", "not a version"))),
         st.builds(Match, st.just("owner"), st.sampled_from(("0xab", "ab", "my-lab", "My Lab"))),
         st.builds(Match, st.just("kind"), st.sampled_from(("model", "agent"))),
-        st.builds(Match, st.just("is"), st.sampled_from(("mine", "conflict", "invalid"))),
-        st.builds(Match, st.just("has"), st.sampled_from(("formfile", "manifest"))),
+        st.builds(Match, st.just("is"), st.sampled_from(("mine", "conflict", "invalid", "orphaned"))),
+        st.builds(Match, st.just("has"), st.sampled_from(("formfile", "manifest", "artifact", "digest"))),
         st.builds(Match, st.just("fit"), st.sampled_from((*FITS, "24gb", "1gib", "1.5tb"))),
     )  # fmt: skip
 

@@ -16,6 +16,8 @@ from tui_registry import fit
 from tui_registry.datastore import DATABASE, Datastore, Row
 from tui_registry.query.folding import searched_text, words
 from tui_registry.replica.catalogue.derived import variant_text
+from tui_registry.replica.catalogue.links import NEEDS, PREFERS
+from tui_registry.replica.store.stored import stored_id
 
 # Commits are as durable as in the product; a file system in memory makes that cheap where there is one.
 _MEMORY = Path("/dev/shm")
@@ -92,6 +94,13 @@ def assert_agrees(
         (subject, best.hash, len(state.live_heads(best.key)), status_of(best))
         for subject, best in state.manifests.items()
     }
+    # the links that count, and what is missing
+    counting = "SELECT c.id, l.sort, l.target FROM links l JOIN catalogue c ON c.rid = l.source"
+    links = {(key.hex(), sort, target.hex()) for key, sort, target in rows(datastore, counting)}  # type: ignore[attr-defined]
+    assert links == links_of(state)
+    models = {key for key, best in catalogue.items() if best.kind == "model"}
+    missing = {target.hex() for (target,) in rows(datastore, "SELECT target FROM missing")}  # type: ignore[attr-defined]
+    assert missing == {target for _, _, target in links} - models
     # the list, and the words
     found = datastore.search(limit=1000).rows
     assert len(found) == len(catalogue)
@@ -192,3 +201,17 @@ def vocabulary(datastore: Datastore) -> list[tuple[object, ...]]:
         return connection.execute("SELECT term, doc, col, offset FROM instances ORDER BY 1, 2, 3, 4").fetchall()
     finally:
         connection.close()
+
+
+def links_of(state: State) -> set[tuple[str, int, str]]:
+    """The links that count in a state: of which record, of which sort, to what."""
+    found: set[tuple[str, int, str]] = set()
+    for key, best in state.catalogue.items():
+        assert best.record is not None
+        manifest = state.manifests.get(key)
+        said = {} if manifest is None or manifest.record is None else manifest.record
+        stated = ((NEEDS, said.get("required_models")), (PREFERS, best.record.get("preferred_models")))
+        for sort, targets in stated:
+            named = targets if isinstance(targets, list) else []
+            found.update((key, sort, target) for target in named if isinstance(target, str) and stored_id(target))
+    return found

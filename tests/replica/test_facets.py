@@ -10,7 +10,7 @@ from hypothesis import given, note, settings, strategies as st
 from tests.laws import examples
 from tests.query.generated import queries
 from tests.replica.replicas import replica
-from tests.replica.test_search import OWNERS, document, narrow, registries
+from tests.replica.test_search import MACHINE, OWNERS, document, narrow, registries
 from tests.seeds import seed, signed
 from tui_registry.query import FACETS, FIELDS, Document, matches, parse
 from tui_registry.query.evaluate import number_of, values_of
@@ -64,6 +64,7 @@ def shown(facets: Facets) -> dict[str, Counter[str]]:
 def test_facets_count_what_the_matches_have(bodies: list[bytes], texts: set[str], trees: list[object]) -> None:
     with replica() as datastore:
         datastore.apply(bodies)
+        datastore.machine = lambda: MACHINE
         for owner in OWNERS:
             datastore.names.set(owner.address, "My Lab")
         documents = [document(datastore, row) for row in datastore.search(limit=1000).rows]

@@ -29,6 +29,7 @@ from tui_registry.records.schema import defaults
 from tui_registry.records.types import ModelResourceRequirements
 from tui_registry.replica.catalogue.derived import variant_text
 from tui_registry.replica.search import matching, relevance
+from tui_registry.replica.store.stored import stored_id
 
 OWNERS = [key_of("search one"), key_of("search two")]
 NAMES = (
@@ -102,6 +103,30 @@ def registries(draw: st.DrawFn) -> list[bytes]:
     return draw(st.permutations(found))
 
 
+def _measured(benchmark: str, value: str) -> Json:
+    return {"benchmark": benchmark, "metric": "acc", "value": value, "source": ""}
+
+
+def _artifact(digest: str | None) -> Json:
+    return {"uri": "a.gguf", "media_type": "", "sha256": digest, "size_bytes": None, "quantization": None}
+
+
+# What manifests say besides.
+BEHIND: tuple[Record, ...] = (
+    {},
+    {"required_models": ["ab" * 32, "0" * 64], "evaluations": [_measured("MMLU", "0.70"), _measured("MMLU", "0.5")]},
+    {
+        "derived_from": [{"relation": "Finetune", "model_id": "ab" * 32, "name": "DeepSeek-R1", "sha256": None}],
+        "artifacts": [_artifact(None)],
+    },
+    {
+        "derived_from": [{"relation": {"Other": "x"}, "model_id": None, "name": "code llama", "sha256": None}],
+        "artifacts": [_artifact("cd" * 32)],
+        "evaluations": [_measured("two words", "-3"), _measured("mmlu", "71.5")],
+    },
+)
+
+
 def manifest_of(kind: Kind, record: Record, status: Json) -> Record:
     """A manifest of a record that was never renamed."""
     subject = str(record[model.ID[kind]])
@@ -111,6 +136,7 @@ def manifest_of(kind: Kind, record: Record, status: Json) -> Record:
         "subject_kind": kind.capitalize(),
         "subject_name": record["name"],
         "status": status,
+        **BEHIND[int(subject[:2], 16) % len(BEHIND)],
     }
     return defaults("manifest") | fields | {name: record[name] for name in ("owner_id", "created_at", "updated_at")}
 
@@ -123,6 +149,10 @@ def _texts() -> tuple[str, ...]:
         "lla* -eek* sort:name", "deep seek", "co dell", "ll ama chat", "deep seek -code", "2.5 vl", "seek/deep", "x/eek", "a/code-ll",
         "https://h.co/lab/Code-Llama/tree/main", "hf.co/lab/llama:Q4_K_M", "ollama run deepseek", "-a/llama", "name:lla", "name:deepseek -name:r1", 'name:"code llama"', "name:llama tag:chat",
         "name:=llama", '-name:="lla 1"', "version:1", "version:1.0 llama", "version:1.0.0", 'version:"not a version"',
+        "needs:ab", "-needs:ab", "needs:DeepSeek-R1 llama", "needs:00", "from:ab", "from:deepseek-r1", 'from:"code llama"',
+        "-from:a", "has:artifact", "has:digest", "-has:artifact llama", "eval:mmlu", "eval:MMLU>=0.7", "eval:mmlu<0.7 sort:name",
+        "-eval:MMLU>=0.7", 'eval:"two words=-3"', "eval:mmlu>70,mmlu=0.5", "eval:nothing>1", "is:orphaned", "-is:orphaned",
+        "llama is:orphaned", "is:orphaned sort:name", "eval:mmlu>=0.5 is:orphaned OR needs:ab",
         "model:x", "model:DeepSeek-R1", "name:eek OR version:2", "ode OR afe",
         "tag:chat", "tag:Chat", 'tag:"two words"', "cap:vision tool:code", "-tag:chat -kind:agent", "license:MIT",
         "license:=mit", "type:llm", "type:embeddings", "quant:gguf", "framework:mlx", "params:7b", "params:>1b",
@@ -152,9 +182,15 @@ def document(datastore: Datastore, row: Row) -> Document:
     owner_name, versions = entry.owner_name, len(behind.live_heads)
     least = fit.least(fit.needs(entry.record, behind.manifest)) if entry.kind == "model" else None
     need = None if least is None else min(least.total, LARGEST)
+    named = [str(item) for item in (behind.manifest or {}).get("required_models") or []]  # type: ignore[union-attr]
+    made_from = [item["model_id"] for item in (behind.manifest or {}).get("derived_from") or []]  # type: ignore
+    named += [str(item) for item in (*made_from, *(entry.record.get("preferred_models") or [])) if item]  # type: ignore
+    here = {identifier for identifier, _ in models}
+    orphaned = any(target not in here for target in named if stored_id(target))
     return Document(
-        entry.kind, entry.record, entry.mine, heads, entry.problems, owner_name, models, status, versions, need, MACHINE
-    )
+        entry.kind, entry.record, entry.mine, heads, entry.problems, owner_name, models, status, versions, need, MACHINE,
+        behind.manifest, orphaned,
+    )  # fmt: skip
 
 
 def rows_or_refusal(datastore: Datastore, query: str, cursor: str | None = None) -> list[Row]:

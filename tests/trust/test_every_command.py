@@ -136,6 +136,8 @@ ANSWERS: dict[str, list[Words]] = {
     "fit": [("fit", OPS["model", "clipboard"].key), ("fit", OPS["agent", "clipboard"].key, "--machine", "ram=8gb")],
     "use": [("use", OPS["model", "clipboard"].key), ("use", OPS["model", "clipboard"].key, "--for", "ollama")],
     "verify-file": [("verify-file", "x"), ("verify-file", OPS["model", "clipboard"].key, "x")],
+    "lineage": [("lineage", OPS["model", "clipboard"].key), ("lineage", OPS["agent", "clipboard"].key)],
+    "dependants": [("dependants", OPS["model", "clipboard"].key), ("dependants", GONE)],
     "compare": [("compare", OPS["model", "clipboard"].key, OPS["model", "colour"].key)],
     "register": [("register", "model", "-")],
     "import": [("import", ".")],

@@ -153,11 +153,13 @@ async def test_the_detail_follows_the_cursor_and_its_tabs_turn_from_the_list(tmp
             assert detail.entry is not None
             assert detail.entry.record["name"] == "with-formfile"
             seen = []
-            for _ in range(5):
+            for _ in range(6):
                 await press(pilot, "right")
                 seen.append(detail.tab)
-            assert seen == ["requirements", "fit", "formfile", "sources", "history"]
+            assert seen == ["requirements", "fit", "formfile", "sources", "links", "history"]
             assert "registered" in screen_text(app)
+            await press(pilot, "left")
+            assert "names no record" in screen_text(app)
             await press(pilot, "left")
             assert "has not said where its files are" in screen_text(app)
             await press(pilot, "left")

@@ -168,8 +168,8 @@ async def test_where_not_all_tabs_have_room_the_open_one_is_in_sight_and_signs_s
         fill(datastore)
         async with running(datastore, (100, 30), "small") as (app, pilot):
             assert "Overview  Requirements  Fit  Formfile  >" in titles(screen_text(app))
-            await press(pilot, *["right"] * 5)
-            assert "<  Fit  Formfile  Sources  History" in titles(screen_text(app))
+            await press(pilot, *["right"] * 6)
+            assert "<  Fit  Formfile  Sources  Links  History" in titles(screen_text(app))
             line = titles(screen_text(app))
             row = screen_text(app).splitlines().index(line)
             await pilot.click(offset=(line.index("<"), row))

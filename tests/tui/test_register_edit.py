@@ -11,6 +11,7 @@ from tests.tui.form_app import FormApp, clock, go_to, lines, model, settled, typ
 from tui_registry.crdt import Identity, sign_up
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.errors import Record
+from tui_registry.records.schema import defaults
 from tui_registry.records.wire import derive_id
 from tui_registry.replica.unshared import Draft, Drafts
 from tui_registry.tui.register.form_changes import DifferenceList, MergeScreen
@@ -55,6 +56,29 @@ async def test_an_edit_changes_what_was_typed_and_nothing_else(datastore: Datast
         await settled(pilot)
     assert app.results == [Saved("model", record_id)]
     assert _record(datastore, record_id) == {**stored, "version": "1.1.0"}
+
+
+async def test_another_licence_is_signed_once_it_is_known_who_names_the_record(datastore: Datastore) -> None:
+    record_id = datastore.add("model", model()).key
+    datastore.add("agent", {**defaults("agent"), "name": "crew", "preferred_models": [record_id]})
+    app = FormApp(datastore, RegisterScreen("model", record_id=record_id))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await go_to(pilot, "license")
+        await typed(pilot, "ISC")
+        await pilot.press("ctrl+s")
+        await settled(pilot)
+        assert "1 agent prefers this" in lines(app)
+        await pilot.press("n")
+        await settled(pilot)
+        assert "nothing was signed" in lines(app)
+        assert _record(datastore, record_id)["license"] != "ISC"
+        await pilot.press("ctrl+s")
+        await settled(pilot)
+        await pilot.press("y")
+        await settled(pilot)
+    assert app.results == [Saved("model", record_id)]
+    assert _record(datastore, record_id)["license"] == "ISC"
 
 
 async def test_a_change_underneath_is_offered_field_by_field_and_nothing_is_lost(datastore: Datastore) -> None:

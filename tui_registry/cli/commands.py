@@ -319,6 +319,13 @@ def _verify_file(parser: ArgumentParser) -> None:
     _json(parser, _LINES)
 
 
+def _walked(parser: ArgumentParser) -> None:
+    _id(parser)
+    deep = "so many links at most, and never more than 16 (default: %(default)s)"
+    parser.add_argument("--depth", type=_count, default=16, metavar="N", help=deep)
+    _json(parser)
+
+
 def _compare(parser: ArgumentParser) -> None:
     parser.add_argument("ids", nargs="+", metavar="ID", help="2 to 4 ids of records, or beginnings that only they have")
     parser.add_argument("--differing", action="store_true", help="only the fields that differ")
@@ -1003,6 +1010,8 @@ def _export(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="write the log into this directory as files of 65,536 operations",
     )
+    bom = "a record with all that it needs as a bill of materials: CycloneDX 1.7 (ML-BOM)"
+    what.add_argument("--bom", type=words, metavar="ID", help=bom)
     parser.add_argument("--new-epoch", action="store_true", help=f"for --log: {_NEW_EPOCH}")
     parser.add_argument("--alone", action="store_true", help=f"for --log URL: {ALONE}")
     _json(parser, "for --log and --bundle: say what was written as a JSON object")
@@ -1326,6 +1335,41 @@ _TABLE = (
             "tui-registry verify-file model.safetensors --json | jq -r '.named_by[].name'",
         ),
         asks_nodes=True,
+    ),
+    Command(
+        "lineage",
+        "Look",
+        "what a record needs, prefers and was made from",
+        _walked,
+        "linked.lineage",
+        description=(
+            "Show what the record stands on as a tree: the models that it needs, prefers and was made from, and what\n"
+            "these stand on. It is what owners state of their own records; of what is not here the name or the id is\n"
+            "shown. Licences that do not go together along the way are pointed at, as advice: single licences whose\n"
+            "texts leave no doubt, and of all others nothing is said."
+        ),
+        examples=(
+            "tui-registry lineage 4c7d51",
+            "tui-registry lineage 4c7d51 --depth 2 --json | jq .clashes",
+            "tui-registry search from:Llama-3.1-8B",
+        ),
+    ),
+    Command(
+        "dependants",
+        "Look",
+        "what needs, prefers or was made from a record",
+        _walked,
+        "linked.dependants",
+        description=(
+            "Show what stands on the record as a tree: who needs it, who prefers it, what was made from it, and what\n"
+            "stands on these: who is affected when it is deleted, deprecated or has another licence. Anybody can name\n"
+            "any record: what your key and keys with a name say comes first, strangers are counted apart."
+        ),
+        examples=(
+            "tui-registry dependants 4c7d51",
+            "tui-registry dependants 4c7d51 --depth 1 --json | jq .counts",
+            "tui-registry search needs:4c7d51",
+        ),
     ),
     Command(
         "compare",
@@ -1815,7 +1859,8 @@ _TABLE = (
             "directory or its URL as a peer. Run it again to bring the directory up to date. With a URL such as\n"
             "s3://BUCKET/PREFIX it writes into an object store, from which a CDN gives it away; who you are to the\n"
             "store is said by its own environment, such as AWS_ACCESS_KEY_ID.\n"
-            "With --bundle it writes the log as few files, for a first clone: 'sync PEER --from FILE' reads them."
+            "With --bundle it writes the log as few files, for a first clone: 'sync PEER --from FILE' reads them.\n"
+            "With --bom it writes a record with all that it needs as a bill of materials, CycloneDX 1.7."
         ),
         examples=(
             "tui-registry export > records.ndjson",
@@ -1825,6 +1870,7 @@ _TABLE = (
             "tui-registry export --log /media/stick/registry",
             "tui-registry export --log s3://bucket/registry",
             "tui-registry export --bundle /media/stick",
+            "tui-registry export --bom 3fa9c1 > bom.cdx.json",
         ),
     ),
     Command(

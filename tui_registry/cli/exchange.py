@@ -411,6 +411,8 @@ def _say_where(
 
 def export(args: Namespace) -> int:
     """Write records, operations or a static log."""
+    if args.query and args.bom is not None:
+        raise UsageError("--bom is of one record, with all that it needs: a query goes with records only")
     if args.query and (args.log is not None or args.bundle is not None):
         raise UsageError("--log and --bundle write everything: a query goes with records only")
     if args.ops and len(args.query) > 1:
@@ -428,7 +430,11 @@ def export(args: Namespace) -> int:
             "operations are strangers' bytes as they are: send them to a file or a pipe, not to a terminal"
         )
     with open_registry(args) as datastore:
-        if args.bundle is not None:
+        if args.bom is not None:
+            from tui_registry.cli.linked import write_bom
+
+            write_bom(datastore, args.bom)
+        elif args.bundle is not None:
             _write_bundles(datastore, args.bundle, as_json=args.json)
         elif args.log is not None:
             _write_log(datastore, args.log, new_epoch=args.new_epoch, alone=args.alone, as_json=args.json)

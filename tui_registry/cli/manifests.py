@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui_registry.cli.linked import say_affected
 from tui_registry.cli.output import (
     FileError,
     StoppedError,
@@ -77,6 +78,8 @@ def deprecate(args: Namespace) -> int:
             state = "to be used" if args.active else status(before) or "to be used"
             note(f"{_called(entry)} is {state} already, and nothing was signed")
         else:
+            if said["status"] != before["status"]:
+                say_affected(registry, entry)
             registry.manifests.set(entry.id, {**before, **said}, present.heads)
             say_who_signed(registry)
         after = _present(registry, entry)
@@ -293,6 +296,8 @@ def _write(
     """
     try:
         value = read_manifest(document, base=None if whole else present.manifest)
+        if value["status"] != (present.manifest or defaults("manifest"))["status"]:
+            say_affected(registry, entry)
         registry.manifests.set(entry.id, value, present.heads)
     except InvalidRecord as error:
         raise InvalidRecord(error.problems, shown) from error

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.commands import KEEP_A_COPY
+from tui_registry.cli.linked import say_affected
 from tui_registry.cli.output import (
     Column,
     Table,
@@ -250,6 +251,8 @@ def update(args: Namespace) -> int:
         # Who was shown the record alone has not seen what stands behind it.
         if finding.revision != whole and (finding.manifest is not ABSENT or finding.revision != entry.revision):
             _need_revision(entry, finding.revision, whole)
+        if record["license"] != entry.record["license"]:
+            say_affected(datastore, entry)
         with _in_file(finding.source):
             op = datastore.update(
                 kind,
@@ -275,6 +278,7 @@ def delete(args: Namespace) -> int:
         _need_own(entry, "deleted")
         _need_settled(datastore, entry.id)
         name = safe_text(str(entry.record["name"]))
+        say_affected(datastore, entry)
         if not args.yes:
             confirm(f"Delete {entry.kind} {name} ({entry.id[:12]})?", f"delete {name}", "nothing was deleted")
         op = datastore.delete(entry.kind, entry.id, entry.heads)

@@ -127,7 +127,8 @@ def _interface(value: Json) -> str:
     return f"{variant(said['protocol'])}{f' {version}' if version else ''} at {_text(said['url'])}"
 
 
-_MADE_BY: Final = {
+# How a model was made from another, by the name of the relation.
+MADE_BY: Final = {
     "Finetune": "fine-tuned from",
     "Adapter": "an adapter of",
     "Merge": "merged from",
@@ -139,7 +140,7 @@ _MADE_BY: Final = {
 def _derivation(value: Json) -> str:
     said = _members(value)
     relation, name, model = variant(said["relation"]), _text(said["name"]), said["model_id"]
-    how = _MADE_BY.get(relation, f"{relation} of")
+    how = MADE_BY.get(relation, f"{relation} of")
     which = " ".join(part for part in (name, f"({model[:_DIGITS]})" if isinstance(model, str) else "") if part)
     digest = f", SHA-256 {said['sha256']}" if said["sha256"] is not None else ""
     return f"{how} {which or 'something without a name'}{digest}"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tui_registry.errors import Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
 
-from .fields import FIELDS, FITS, LARGEST, STATUSES, Field, alike, is_hex, is_in_use, version_beginnings
+from .fields import FIELDS, FITS, LARGEST, STATUSES, Field, alike, is_hex, is_in_use, measured, version_beginnings
 from .folding import (
     fold_case,
     folded_character,
@@ -41,6 +42,7 @@ class Document(NamedTuple):
         models: the models that are here, as (id, name).
         status: what its manifest says of it, None where it is to be used.
         manifest_heads: how many versions of its manifest are live; 0 where it has none.
+        manifest: plain, None where it has none. orphaned: it names a model that is not here.
         need: the bytes that a model needs at the usual context; None where nothing tells them.
         machine: of whoever asks; None where it is not known, and then nothing fits it.
     """
@@ -56,6 +58,8 @@ class Document(NamedTuple):
     manifest_heads: int = 0
     need: int | None = None
     machine: Machine | None = None
+    manifest: Record | None = None
+    orphaned: bool = False
 
 
 def matches(query: Query, document: Document) -> bool:
@@ -247,7 +251,11 @@ def _has_value(field: Field, value: str, document: Document) -> bool:
     if field.shape == "model":
         named = tuple(identifier for identifier, name in document.models if fold_case(name) == fold_case(value))
         begins = (*named, value) if is_hex(value) else named
-        return any(held.startswith(begins) for held in values_of(field, document))
+        if field.name == "from" and any(fold_case(name) == fold_case(value) for name in _stated(document, "name")):
+            return True
+        return any(held.startswith(begins) for held in _ids(field, document))
+    if field.shape == "eval":
+        return _is_measured(value, document)
     if field.shape == "owner":
         if any(held.startswith(value.lower().removeprefix("0x")) for held in values_of(field, document)):
             return True
@@ -271,7 +279,41 @@ def _has_flag(value: str, document: Document) -> bool:
         return any(problem.severity == "error" for problem in document.problems)
     if value == "manifest":
         return document.manifest_heads > 0
+    if value == "orphaned":
+        return document.orphaned
+    if value in ("artifact", "digest"):
+        artifacts = [item for item in _list(document, "artifacts") if isinstance(item, dict)]
+        return any(value == "artifact" or item["sha256"] is not None for item in artifacts)
     return bool(str(document.record.get("formfile_template", "")).strip())
+
+
+def _ids(field: Field, document: Document) -> list[str]:
+    """The ids of models that a document names."""
+    if field.name == "needs":
+        return list(map(str, _list(document, "required_models")))
+    return _stated(document, "model_id") if field.name == "from" else values_of(field, document)
+
+
+def _stated(document: Document, member: str) -> list[str]:
+    made_from = [item for item in _list(document, "derived_from") if isinstance(item, dict)]
+    return [str(item[member]) for item in made_from if item[member]]
+
+
+def _list(document: Document, name: str) -> list[Json]:
+    value = None if document.manifest is None else document.manifest[name]
+    return value if isinstance(value, list) else []
+
+
+def _is_measured(value: str, document: Document) -> bool:
+    benchmark, sign, number = measured(value)
+    found = [item for item in _list(document, "evaluations") if isinstance(item, dict)]
+    values = [float(str(item["value"])) for item in found if fold_case(str(item["benchmark"])) == fold_case(benchmark)]
+    return any(number is None or _COMPARED[sign](held, number) for held in values)
+
+
+_COMPARED: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq
+}  # fmt: skip
 
 
 def _fits(value: str, document: Document) -> bool:

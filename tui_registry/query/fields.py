@@ -13,7 +13,7 @@ from .folding import fold_case
 
 Shape: TypeAlias = Literal[
     "kind", "word", "name", "version", "hex", "owner", "model", "count", "tokens", "mb", "gb", "whole", "time", "flag",
-    "sort", "fit",
+    "sort", "fit", "eval",
 ]  # fmt: skip
 
 # Of whole numbers in a record's own unit; `time` is whole Unix seconds.
@@ -101,6 +101,25 @@ def normalise(field: str, value: str) -> tuple[str, ...]:
     return (_known(field).get(_squeezed(value), value),)
 
 
+def measured(value: str) -> tuple[str, str, float | None]:
+    """What a value of `eval:` asks for: the benchmark, how its value compares with a number (`<=`, `>=`, `<`, `>` or
+    `=`), and the number; without a number, whatever came of it.
+
+    Raises:
+        ValueError: it compares with something else than a number; the sentence says so.
+    """
+    place = next((place for place, character in enumerate(value) if place and character in "<>="), len(value))
+    benchmark, rest = value[:place].strip(), value[place:]
+    if not rest:
+        return benchmark, "", None
+    sign = rest[: 1 + rest[1:].startswith("=")] if rest[0] in "<>" else "="
+    number = rest[len(sign) :].strip()
+    digits = number.removeprefix("-").replace(".", "", 1)
+    if not (digits.isascii() and digits.isdecimal() and number[-1].isdecimal() and len(digits) <= _MOST_DIGITS):
+        raise ValueError("a value is compared with a number, such as MMLU>=0.7")
+    return benchmark, sign, float(number)
+
+
 def is_in_use(status: str) -> bool:
     """Whether a value of `status:` asks for all records that are to be used."""
     return fold_case(status) == fold_case(STATUSES[0])
@@ -146,6 +165,7 @@ def is_hex(digits: str) -> bool:
 _HEX: Final = frozenset("0123456789abcdef")
 _BETWEEN_PARTS: Final = frozenset(".-+")
 _MOST_PARTS: Final = 3
+_MOST_DIGITS: Final = 30
 _NEEDS: Final = "resource_requirements."
 _TABLE: Final = (
     Field("kind", "kind", "kind", "models or agents only", ("kind:model",), options=("model", "agent")),
@@ -174,6 +194,12 @@ _TABLE: Final = (
     Field("model", "model", "preferred model", "agents that prefer the model of this name or id",
           ("model:3fa9c1", "model:Llama-3.1-8B"),
           ("", "preferred_models"), many=True),
+    Field("needs", "model", "needed model", "what cannot do without the model of this name or id",
+          ("needs:3fa9c1", "needs:Llama-3.1-8B"), many=True),
+    Field("from", "model", "source", "what was made from the model of this name or id",
+          ("from:Llama-3.1-8B", "from:3fa9c1"), many=True),
+    Field("eval", "eval", "evaluation", "a benchmark that it was measured by, and what came of it at least",
+          ("eval:MMLU>=0.7", "eval:gsm8k"), many=True),
     Field("params", "count", "parameters", "parameters; params:7b is 7.0 to 7.9 billion, params:=7b exactly 7",
           ("params:<=8b", "params:1b..8b", "params:7b"), ("parameters", ""), aliases=("parameters",)),
     Field("ctx", "tokens", "context length", "context length in tokens; 1k is 1024", ("ctx:>=32k",),
@@ -191,12 +217,13 @@ _TABLE: Final = (
           ("updated:>2026-01-01", "updated:2026-01", "updated:7d"), ("updated_at", "updated_at")),
     Field("created", "time", "created", "registration, UTC", ("created:>1y", "created:2025-10..2026-01"),
           ("created_at", "created_at")),
-    Field("is", "flag", "is", "mine: signed by your key; conflict: several versions are live; invalid: breaks a rule",
-          ("is:mine",), options=("mine", "conflict", "invalid")),
+    Field("is", "flag", "is",
+          "mine, conflict (several versions), invalid (breaks a rule), orphaned (names what is not here)",
+          ("is:mine",), options=("mine", "conflict", "invalid", "orphaned")),
     Field("fit", "fit", "fit", "models that run on this machine; offload: by GPU and memory; 24gb: on such a GPU",
           ("fit:runs", "fit:24gb"), options=FITS),
-    Field("has", "flag", "has", "formfile: it carries a Formfile; manifest: its owner wrote one", ("has:formfile",),
-          options=("formfile", "manifest")),
+    Field("has", "flag", "has", "formfile, manifest, artifact (where its files are), digest (what they must be)",
+          ("has:formfile",), options=("formfile", "manifest", "artifact", "digest")),
     Field("sort", "sort", "sort", "order of the results; with - the largest or latest first",
           ("sort:-params", "sort:name"), options=tuple(SORTS)),
 )  # fmt: skip

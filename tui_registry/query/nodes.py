@@ -83,12 +83,15 @@ class Match(Frozen):
     """A field that has a value. `fields.FIELDS[field].shape` says how it is compared:
 
     `word`: equal but for the case of A-Z (with any of the list where the record holds a list);
-    `kind`: `model` or `agent`; `flag` (`is`, `has`): mine, conflict, invalid, formfile;
+    `kind`: `model` or `agent`; `flag` (`is`, `has`): mine, conflict, invalid, orphaned, formfile, manifest, artifact,
+    digest;
     `hex` (`id`): the id begins with the value, 1..64 lower-case hex digits;
     `name`: equal but for the case of A-Z (`name:=`; words in the name are a Text);
     `version`: one of `fields.version_beginnings`, as `fields.plain_version` writes it;
     `model`: the id of a preferred model begins with the value, when that is hex digits; or a model here that has one of
     these ids bears the value for a name, but for the case of A-Z;
+    and so for `needs` and `from` with what a manifest says; of `from` the name that a manifest has for it counts too;
+    `eval`: a benchmark, but for the case of A-Z, and how what came of it compares with a number (`fields.measured`);
     `fit`: one of `fields.FITS`, what the need of a model is to the machine of whoever asks; or a size as
     `fit.parse_size` reads it, of the GPU that it is to run on;
     `owner`: the address begins with the value (in lower case, without a leading `0x`); or, when the value has no `0x`,

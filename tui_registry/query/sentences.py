@@ -7,7 +7,7 @@ from typing import Final
 from tui_registry.records.schema import MAX_TIME
 from tui_registry.text import safe_text
 
-from .fields import FIELDS, RANGES, SORTS, is_hex
+from .fields import FIELDS, RANGES, SORTS, is_hex, measured
 from .intervals import amount, bounds_text, moment_text
 from .nodes import And, Match, Node, Not, Or, Query, Range, Text, one_field
 from .syntax import MAX_DEPTH, MAX_LENGTH, MAX_TERMS
@@ -31,7 +31,11 @@ _FLAGS = {
     "invalid": "breaking a rule",
     "formfile": "carrying a Formfile",
     "manifest": "with a manifest",
+    "orphaned": "naming a model that is not here",
+    "artifact": "with files",
+    "digest": "with digests of its files",
 }
+_COMPARED = {"<": "under ", "<=": "most ", ">": "over ", ">=": "least ", "=": "exactly "}
 _FITS = {
     "runs": "running on this machine",
     "offload": "running on its GPU and memory together",
@@ -72,9 +76,16 @@ def _match(name: str, values: list[str]) -> str:
     if field.shape == "fit":
         kinds = [_FITS.get(value, f"running on a GPU with {_size(value)}") for value in values]
         return f"models {' or '.join(kinds)}"
+    if field.shape == "eval":
+        return f"measured by {' or '.join(map(_measured, values))}"
     begins = field.shape == "hex" or (field.shape == "model" and all(map(is_hex, values)))
     how = "beginning with " if begins else "exactly " if field.shape == "name" else ""
     return f"{field.label} {how}{' or '.join(values)}"
+
+
+def _measured(value: str) -> str:
+    benchmark, sign, number = measured(value)
+    return benchmark if number is None else f"{benchmark} at {_COMPARED[sign]}{number:g}"
 
 
 def _range(bounds: Range) -> str:
@@ -148,6 +159,7 @@ Values
   license:=GPL-3.0      exactly this spelling
   params:<=8b           < <= > >= = and a..b, a.., ..b; k, m, b and t are thousands
   ctx:>=32k mem:<16gb   for tokens and sizes k, m, gb and tb are powers of 1024
+  eval:MMLU>=0.7        a benchmark as its owner names it, and what came of it, in its own unit
   fit:24gb fit:24gib    but here gb is 10^9 bytes and gib 2^30: models that such a GPU can hold, at 8,192 tokens
   updated:>2026-01-31   dates are whole days, months (2026-01) or years (2026), in UTC
   updated:<7d           ages: less than 7 days ago; h, d, w, mo (30 days), y (365 days)

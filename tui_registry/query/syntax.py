@@ -17,7 +17,7 @@ from typing import Final
 
 from tui_registry.text import nearest, safe_text
 
-from .fields import FITS, RANGES, STATUSES, Field, field_names, find_field, is_hex, normalise, plain_version
+from .fields import FITS, RANGES, STATUSES, Field, field_names, find_field, is_hex, measured, normalise, plain_version
 from .folding import words
 from .lexer import Piece, Token, tokens
 from .nodes import (
@@ -563,6 +563,8 @@ def _values(piece: Piece, field: Field, token: Token, text: str) -> tuple[str, .
         return _version(piece, token, text)
     if field.shape == "model" and not is_hex(value.lower().removeprefix("0x")):
         return (value,)
+    if field.shape == "eval":
+        return (_evaluation(piece, token, text),)
     value = value.lower()
     if field.shape == "fit" and not value[:1].isalpha():
         return (_card(piece, token, text),)
@@ -596,6 +598,22 @@ def _card(piece: Piece, token: Token, text: str) -> str:
         one = f"{problem}; or one of {', '.join(FITS)}"
         raise QueryError(f"fit: {_shown(piece.text)}: {one}", piece.start, piece.end - piece.start) from None
     return size
+
+
+def _evaluation(piece: Piece, token: Token, text: str) -> str:
+    """A benchmark and what its value is compared with, as it was typed."""
+    value = f"={piece.text}" if piece.literal else piece.text
+    if value[0] in "<>=":
+        if token.end == len(text):
+            raise UnfinishedError
+        raise QueryError("eval: name a benchmark first, such as eval:MMLU>=0.7", piece.start, piece.end - piece.start)
+    try:
+        measured(value)
+    except ValueError as problem:
+        if token.end == len(text) and value[-1] in "<>=.-":
+            raise UnfinishedError from None
+        raise QueryError(f"eval: {_shown(value)}: {problem}", piece.start, piece.end - piece.start) from None
+    return value
 
 
 def _version(piece: Piece, token: Token, text: str) -> tuple[str, ...]:

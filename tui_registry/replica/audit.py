@@ -36,12 +36,14 @@ from tui_registry.replica.catalogue.derived import (
     vocabulary_of,
 )
 from tui_registry.replica.catalogue.judged import is_invalid, judged_from
+from tui_registry.replica.catalogue.links import PREFERS, Link, Linking, check_counting, check_links
 from tui_registry.replica.catalogue.manifests import (
     NO_STANDING,
     ManifestRow,
     is_stored,
     manifest_columns,
     standings,
+    stated,
     write_manifests,
 )
 from tui_registry.replica.log.append import Batch, clear_log
@@ -60,6 +62,7 @@ _MOST_FAULTS = 5
 _INDEX_PATIENCE_SECONDS = 0.5
 _INVALID = CATALOGUE_COLUMNS.split(", ").index("invalid")
 _ID = CATALOGUE_COLUMNS.split(", ").index("id")
+_OWNER = CATALOGUE_COLUMNS.split(", ").index("owner")
 _COLUMNS = ", ".join(f"c.{column.strip()}" for column in CATALOGUE_COLUMNS.split(","))
 Progress = Callable[[int, int], None]
 
@@ -206,6 +209,7 @@ def make_index(pool: Pool, records: int) -> bool:
         ).fetchall()
         texts: list[tuple[int, tuple[str, ...]]] = []
         counted: Counter[str] = Counter()
+        linking = Linking()
         said = standings(db, [row[1 + _ID] for row in rows])
         for body, *before in reversed(rows):  # upwards, as an index is written in one go
             rid, _, code, *_ = before
@@ -219,9 +223,12 @@ def make_index(pool: Pool, records: int) -> bool:
                 db.execute(INSERT_CATALOGUE, (*before[:beside], *derived.columns))
                 counted.update(derived.counted)
                 counted.subtract(counted_values(kind, tuple(before[beside:])))
+            if kind == "agent":
+                linking.prefers(rid, before[_OWNER], derived.prefers)
             texts.append((rid, derived.words))
         _index(db, texts)
         count_values(db, counted)
+        linking.write(db, has_manifests=False)
         is_last = len(rows) < records
         index_reaches(db, 1 if is_last else rows[-1][1])
     return is_more or not is_last
@@ -372,9 +379,10 @@ def _rebuild(db: sqlite3.Connection, *, mend: bool = True) -> list[str]:
         best = winner(stored)
         live = sum(not head.is_rm for head in stored)
         if kind == "manifest":
-            wrong_rows += _check_manifest(db, rid, best, live, ops, mend=mend)
+            wrong_rows += _check_manifest(db, rid, owner, best, live, ops, mend=mend)
             continue
         if best is None:
+            wrong_rows += check_links(db, rid, owner, (), mend=mend)
             continue
         record = records[best.idx]
         assert record is not None
@@ -383,6 +391,9 @@ def _rebuild(db: sqlite3.Connection, *, mend: bool = True) -> list[str]:
         given = standings(db, [key]).get(key, NO_STANDING)
         conflicts += live > 1 or given.heads > 1
         derived = given.of(derive(kind, record))
+        wrong_rows += check_links(
+            db, rid, owner, [Link(PREFERS, target, None) for target in derived.prefers], mend=mend
+        )
         current = db.execute(f"SELECT {CATALOGUE_COLUMNS} FROM catalogue WHERE rid = ?", (rid,)).fetchone()
         invalid = derived.invalid
         if current is not None and (current[_INVALID] is None or rid < floor):
@@ -405,6 +416,7 @@ def _rebuild(db: sqlite3.Connection, *, mend: bool = True) -> list[str]:
         _index(db, texts)
         db.executemany("DELETE FROM catalogue WHERE rid = ?", extra)
         db.executemany("UPDATE ops SET is_head = ? WHERE idx = ?", wrong_heads)
+    wrong_links = check_counting(db, mend=mend)
     found: list[str] = []
 
     def say(what: str, repair: str) -> None:
@@ -414,6 +426,8 @@ def _rebuild(db: sqlite3.Connection, *, mend: bool = True) -> list[str]:
         say(f"{len(wrong_heads)} head marks were wrong", "and were set right")
     if wrong_rows or extra:
         say(f"{wrong_rows + len(extra)} catalogue rows were wrong", "and were made anew")
+    if wrong_links:
+        say(f"{wrong_links} links between records were wrong", "and were made anew")
     by_value = {field_and_value(key): records for key, records in counted.items()}
     if by_value != {(field, value): records for field, value, records in db.execute("SELECT * FROM counted")}:
         if mend:
@@ -435,14 +449,14 @@ _Keyed = tuple[int, OpKind, bytes, bytes, _Stated]
 
 
 def _check_manifest(
-    db: sqlite3.Connection, rid: int, best: Stored | None, live: int, ops: _Stated, *, mend: bool
+    db: sqlite3.Connection, rid: int, owner: bytes, best: Stored | None, live: int, ops: _Stated, *, mend: bool
 ) -> bool:
     """Make the row of a manifest anew; whether it was wrong."""
     written = {idx: op.record for op, (idx, _, _) in ops if op.record is not None}
     place = max(written) if best is None else best.idx
     said = written[place]
-    row = ManifestRow(rid, None if best is None else place, live, manifest_columns(said))
-    if is_stored(db, row):
+    row = ManifestRow(rid, owner, None if best is None else place, live, manifest_columns(said))
+    if is_stored(db, row) and not check_links(db, rid, owner, stated(row), mend=False):
         return False
     if mend:
         write_manifests(db, [row])

@@ -71,9 +71,16 @@ def fill(datastore: Datastore, version: int = SCHEMA_VERSION) -> None:
     datastore.delete("agent", gone.key, datastore.heads(gone.key))
 
     if version > 1:
-        file = {"uri": "a.gguf", "media_type": "", "sha256": "ab" * 32, "size_bytes": 7, "quantization": None}
-        said = {"status": "Deprecated", "status_message": "alt", "artifacts": [file]}
-        datastore.manifests.set(kept.key, defaults("manifest") | said)
+        behind = {
+            "status": "Deprecated",
+            "status_message": "alt",
+            "artifacts": [
+                {"uri": "a.gguf", "media_type": "", "sha256": "ab" * 32, "size_bytes": 7, "quantization": None}
+            ],
+            "derived_from": [{"relation": "Merge", "model_id": "ab" * 32, "name": "Basis", "sha256": None}],
+            "evaluations": [{"benchmark": "MMLU", "metric": "acc", "value": "0.5", "source": ""}],
+        }
+        datastore.manifests.set(kept.key, defaults("manifest") | behind)
 
     # The same key on another machine, on top of the same root; and one write of it that is not here.
     twin = sign_up(owner("released"), "model", {**kept.record, "name": "twin"}, children=[kept.hash], clock=2)

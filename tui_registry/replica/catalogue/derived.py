@@ -23,10 +23,11 @@ from tui_registry.errors import KINDS, OP_KINDS, Json, Kind, OpKind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.query.fields import FIELDS, version_beginnings
 from tui_registry.query.folding import endings, fold_case, has_inside, searched_words
+from tui_registry.replica.store.stored import stored_id
 from tui_registry.replica.store.tables import MAKE_WORD_INDEX, set_words_aside
 from tui_registry.skeletons import looks
 
-INDEX_VERSION = 3
+INDEX_VERSION = 4
 
 _MOST = 2**63 - 1
 # Which words the vocabulary knows, by their length: FTS5 has an index of the beginnings of up to three letters.
@@ -43,8 +44,8 @@ WORD_COLUMNS = "name, description, tags, capabilities, tools, name_forms, forms,
 _NAME_FORMS = 5
 
 # One letter a facet. The made-up word is the letter and a digest of the folded value, so that any value is one word;
-# for what is hex digits already (`owner`, `model`) the digits themselves, so that the first few of them find it.
-# Numbers have letters of their own (`_NUMBERS`).
+# for what is hex digits already (`owner`, `model`, `needs`, `from`) the digits themselves, so that the first few find
+# it. `source` is the name of what a model was made from. Numbers have letters of their own (`_NUMBERS`).
 FACET_LETTERS = {
     "kind": "k",
     "type": "t",
@@ -59,6 +60,10 @@ FACET_LETTERS = {
     "has": "h",
     "version": "r",
     "status": "a",
+    "needs": "b",
+    "from": "j",
+    "source": "y",
+    "eval": "z",
 }
 
 # By field of the query language (letter, smallest class, largest class); the two hold what lies beyond them as well.
@@ -388,6 +393,7 @@ class Derived(NamedTuple):
         counted: its values that are counted, each after its facet's letter.
         invalid: 0 where a glance tells that it breaks no authoring rule, else None: `judged` looks closer.
         asked: a model's part in what it needs to run (`fit.Asked`), else None.
+        prefers: the ids of the models that an agent prefers, each once.
     """
 
     columns: RecordColumns
@@ -395,20 +401,27 @@ class Derived(NamedTuple):
     counted: tuple[str, ...]
     invalid: int | None
     asked: tuple[int, int, bool, int] | None = None
+    prefers: tuple[bytes, ...] = ()
 
-    def given(self, status: str | None, weights: int | None, token: int | None, constant: int | None) -> Derived:
-        """The same for a record whose manifest gives it this status and this part in its need (`fit.Behind`)."""
+    def given(
+        self, status: str | None, weights: int | None, token: int | None, constant: int | None, words: str
+    ) -> Derived:
+        """The same for a record whose manifest gives it this status, this part in its need (`fit.Behind`) and these
+        made-up words."""
         if self.asked is None or (weights is None and token is None):
-            return self.with_status(status)
+            return self.beside(status, words)
         from tui_registry.fit import Behind, least_need  # a list is read without it
 
         need = _clamped(least_need(self.asked, Behind(weights, token, constant)))
         columns = (*self.columns[:_NEED], need, *self.columns[_NEED + 1 :])
-        return self._replace(columns=columns).with_status(status)
+        return self._replace(columns=columns).beside(status, words)
 
-    def with_status(self, status: str | None) -> Derived:
-        """The same for a record that has this status; it had none. Words and what is counted depend on nothing else
-        that a manifest gives."""
+    def beside(self, status: str | None, words: str) -> Derived:
+        """The same for a record that has this status and these made-up words of its manifest; it had none. Words and
+        what is counted depend on nothing else that a manifest gives."""
+        if words:
+            *texts, made_up = self.words
+            return self._replace(words=(*texts, f"{made_up} {words}")).beside(status, "")
         if status is None:
             return self
         *texts, made_up = self.words
@@ -424,7 +437,13 @@ def derive(kind: Kind, record: Record) -> Derived:
     asked = asked_of(record) if kind == "model" else None
     columns = record_columns(kind, record, asked)
     invalid = 0 if _glance()(kind, record) else None
-    return Derived(columns, word_values(kind, record), counted_values(kind, columns), invalid, asked)
+    prefers = () if kind == "model" else _prefers(record)
+    return Derived(columns, word_values(kind, record), counted_values(kind, columns), invalid, asked, prefers)
+
+
+def _prefers(record: Record) -> tuple[bytes, ...]:
+    found = dict.fromkeys(map(stored_id, texts(record.get("preferred_models"))))
+    return tuple(target for target in found if target)
 
 
 def asked_of(record: Record) -> tuple[int, int, bool, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TypeAlias
 
@@ -26,11 +26,15 @@ from tui_registry.replica.catalogue.derived import (
     asked_of,
     count_values,
     derive,
+    facet_word,
     forget_words,
+    hex_word,
     index_words,
     indexed_from,
+    texts,
     variant_text,
 )
+from tui_registry.replica.catalogue.links import DERIVED, NEEDS, Link, count_links, state_links
 from tui_registry.replica.catalogue.resembling import known_keys
 from tui_registry.replica.store.stored import chunks, marks, read_heads, read_record, record_of, stored_id
 
@@ -43,8 +47,10 @@ class ManifestColumns(NamedTuple):
         status: what it says of the record; None for `Active`. A word of the owner's that is one of the three counts as
             that one.
         weights, token, constant: its part in what its record needs to run (`fit.Behind`), clamped.
-        owner: 40 hex digits.
         digests: the SHA-256 that it states of files, ascending, each once; 64 hex digits.
+        words: what its record is found by besides, made-up words with spaces between them; None for none.
+        links: the models that it names, each once for what it is to the record.
+        evaluations: what was measured, each benchmark folded.
     """
 
     kind: str
@@ -53,15 +59,18 @@ class ManifestColumns(NamedTuple):
     weights: int | None = None
     token: int | None = None
     constant: int | None = None
-    owner: str = ""
     digests: tuple[str, ...] = ()
+    words: str | None = None
+    links: tuple[Link, ...] = ()
+    evaluations: tuple[tuple[str, float], ...] = ()
 
 
 class ManifestRow(NamedTuple):
-    """A manifest as it stands: the row of its key, the place of its current version, None for a deleted one, how many
-    versions are live, and what the current one says, of a deleted one the last."""
+    """A manifest as it stands: the row of its key, whose it is, the place of its current version, None for a deleted
+    one, how many versions are live, and what the current one says, of a deleted one the last."""
 
     rid: int
+    owner: bytes
     idx: int | None
     live: int
     says: ManifestColumns
@@ -76,6 +85,7 @@ def manifest_columns(manifest: Record) -> ManifestColumns:
 
     behind = behind_of(manifest) if kind == "model" else (None, None, None)
     weights, token, constant = (None if size is None else min(size, LARGEST) for size in behind)
+    found = {(fold_case(one["benchmark"]), float(one["value"])) for one in _members(manifest["evaluations"])}
     return ManifestColumns(
         kind=kind,
         subject=str(manifest["subject_id"]),
@@ -83,57 +93,119 @@ def manifest_columns(manifest: Record) -> ManifestColumns:
         weights=weights,
         token=token,
         constant=constant,
-        owner=str(manifest["owner_id"]),
-        digests=_digests(manifest),
+        digests=tuple(sorted({file["sha256"] for file in _members(manifest["artifacts"]) if "sha256" in file})),
+        words=" ".join(_words(manifest)) or None,
+        links=tuple(_links(manifest)),
+        evaluations=tuple(sorted(found)),
     )
 
 
-def _digests(manifest: Record) -> tuple[str, ...]:
-    files = manifest["artifacts"]
-    stated = {file["sha256"] for file in files if isinstance(file, dict)} if isinstance(files, list) else set[Json]()
-    return tuple(sorted(digest for digest in stated if isinstance(digest, str)))
+def _members(value: Json) -> list[dict[str, str]]:
+    """The texts of each struct of a list."""
+    structs = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return [{name: held for name, held in item.items() if isinstance(held, str)} for item in structs]
 
 
-StoredRow: TypeAlias = tuple[int, int, bytes, int | None, int, str | None, int | None, int | None, int | None]
-STORED = "rid, kind, subject, idx, live_heads, status, weights, cache_token, cache_constant"
+def _links(manifest: Record) -> Iterator[Link]:
+    seen: set[tuple[int, bytes]] = set()
+    needed = [Link(NEEDS, stored_id(target), None) for target in texts(manifest["required_models"])]
+    stated = manifest["derived_from"]
+    made = [
+        Link(DERIVED, stored_id(str(item["model_id"])), variant_text(item["relation"]))
+        for item in (stated if isinstance(stated, list) else [])
+        if isinstance(item, dict) and item["model_id"] is not None
+    ]
+    for link in (*needed, *made):
+        if link.target and link[:2] not in seen:
+            seen.add((link.sort, link.target))
+            yield link
+
+
+def _words(manifest: Record) -> list[str]:
+    """The made-up words of what a manifest says."""
+    made_from = _members(manifest["derived_from"])
+    artifacts = _members(manifest["artifacts"])
+    found = [
+        *(hex_word("needs", target) for target in texts(manifest["required_models"])),
+        *(hex_word("from", item["model_id"]) for item in made_from if "model_id" in item),
+        *(facet_word("source", item["name"]) for item in made_from if item.get("name")),
+        *(facet_word("eval", item["benchmark"]) for item in _members(manifest["evaluations"])),
+    ]
+    if artifacts:
+        found.append(facet_word("has", "artifact"))
+    if any("sha256" in item for item in artifacts):
+        found.append(facet_word("has", "digest"))
+    return sorted(set(found))
+
+
+StoredRow: TypeAlias = tuple[
+    int, int, bytes, int | None, int, str | None, int | None, int | None, int | None, str | None
+]
+STORED = "rid, kind, subject, idx, live_heads, status, weights, cache_token, cache_constant, words"
 
 
 def stored_row(row: ManifestRow) -> StoredRow:
     """A row as the table holds it, in the order of `STORED`."""
-    rid, idx, live, says = row
-    of_need = (says.weights, says.token, says.constant) if idx is not None else (None, None, None)
+    rid, _, idx, live, says = row
+    given = (says.status, says.weights, says.token, says.constant, says.words) if idx is not None else (None,) * 5
     return (
         rid,
         KIND_CODES_BY_NAME[says.kind],
         bytes.fromhex(says.subject),
         idx,
         live,
-        says.status if idx is not None else None,
-        *of_need,
+        *given,
     )
 
 
 def write_manifests(db: sqlite3.Connection, rows: Sequence[ManifestRow]) -> None:
-    """Put rows in their places, and the digests that they state."""
+    """Put rows in their places, with what they state of files, and of other records, which does not count yet
+    (`count_links`)."""
     db.executemany(
-        f"INSERT OR REPLACE INTO manifests ({STORED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", map(stored_row, rows)
+        f"INSERT OR REPLACE INTO manifests ({STORED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(stored_row, rows)
     )
     db.executemany("DELETE FROM digests WHERE rid = ?", ((row.rid,) for row in rows))
-    db.executemany("INSERT INTO digests (sha256, owner, rid) VALUES (?, ?, ?)", chain.from_iterable(map(_stated, rows)))
+    files = chain.from_iterable(map(_digest_rows, rows))
+    db.executemany("INSERT INTO digests (sha256, owner, rid) VALUES (?, ?, ?)", files)
+    state_links(db, [(row.rid, row.owner, stated(row), None) for row in rows])
+    db.executemany("DELETE FROM evaluations WHERE rid = ?", [(row.rid,) for row in rows])
+    db.executemany(
+        "INSERT INTO evaluations (rid, benchmark, value) VALUES (?, ?, ?)",
+        [(row.rid, *one) for row in rows for one in measured(row)],
+    )
+
+
+def stated(row: ManifestRow) -> tuple[Link, ...]:
+    """The models that a manifest names as it stands."""
+    return () if row.idx is None else row.says.links
+
+
+def measured(row: ManifestRow) -> tuple[tuple[str, float], ...]:
+    """What was measured, as a manifest stands."""
+    return () if row.idx is None else row.says.evaluations
+
+
+def words_given(db: sqlite3.Connection, rids: Sequence[int]) -> dict[bytes, str]:
+    """What manifests, by the rids of their keys, give the word index now, by the ids of their records."""
+    found: dict[bytes, str] = {}
+    for chunk in chunks(rids):
+        rows = db.execute(f"SELECT subject, words FROM manifests WHERE rid IN ({marks(chunk)})", chunk)
+        found.update((subject, words or "") for subject, words in rows)
+    return found
 
 
 def is_stored(db: sqlite3.Connection, row: ManifestRow) -> bool:
-    """Whether the tables say of a manifest what it says."""
-    stored = db.execute(f"SELECT {STORED} FROM manifests WHERE rid = ?", (row.rid,)).fetchone()
-    stated = db.execute("SELECT sha256, owner, rid FROM digests WHERE rid = ? ORDER BY sha256, owner", (row.rid,))
-    return bool(stored == stored_row(row)) and stated.fetchall() == _stated(row)
+    """Whether the tables say of a manifest what it says, but for its links (`check_links`)."""
+    kept = db.execute(f"SELECT {STORED} FROM manifests WHERE rid = ?", (row.rid,)).fetchone()
+    files = db.execute("SELECT sha256, owner, rid FROM digests WHERE rid = ? ORDER BY sha256, owner", (row.rid,))
+    results = db.execute("SELECT benchmark, value FROM evaluations WHERE rid = ? ORDER BY benchmark, value", (row.rid,))
+    return bool(kept == stored_row(row)) and [*files] == _digest_rows(row) and tuple(results) == measured(row)
 
 
-def _stated(row: ManifestRow) -> list[tuple[bytes, bytes, int]]:
+def _digest_rows(row: ManifestRow) -> list[tuple[bytes, bytes, int]]:
     if row.idx is None:
         return []
-    owner = bytes.fromhex(row.says.owner)
-    return [(bytes.fromhex(digest), owner, row.rid) for digest in row.says.digests]
+    return [(bytes.fromhex(digest), row.owner, row.rid) for digest in row.says.digests]
 
 
 class Naming(NamedTuple):
@@ -181,7 +253,7 @@ class Standing(NamedTuple):
 
     Attributes:
         status: as in `ManifestColumns`. heads: how many versions of the manifest are live; more are in conflict.
-        weights, token, constant: as in `ManifestColumns`.
+        weights, token, constant, words: as in `ManifestColumns`.
     """
 
     status: str | None = None
@@ -189,10 +261,11 @@ class Standing(NamedTuple):
     weights: int | None = None
     token: int | None = None
     constant: int | None = None
+    words: str | None = None
 
     def of(self, derived: Derived) -> Derived:
         """What is derived of its record, with what it gives that."""
-        return derived.given(self.status, self.weights, self.token, self.constant)
+        return derived.given(self.status, self.weights, self.token, self.constant, self.words or "")
 
 
 # Of a record without a manifest.
@@ -204,7 +277,7 @@ def standings(db: sqlite3.Connection, records: Sequence[bytes]) -> dict[bytes, S
     found: dict[bytes, Standing] = {}
     for chunk in chunks(records):
         rows = db.execute(
-            "SELECT subject, status, live_heads, weights, cache_token, cache_constant FROM manifests "
+            "SELECT subject, status, live_heads, weights, cache_token, cache_constant, words FROM manifests "
             f"WHERE subject IN ({marks(chunk)}) AND live_heads > 0",
             chunk,
         )
@@ -219,9 +292,14 @@ class Followed(NamedTuple):
     settled: list[int]
 
 
-def follow(db: sqlite3.Connection, records: Sequence[bytes]) -> Followed:
-    """Let the catalogue and the word index say of these records, by id, what their manifests give them now; those that
-    are not live have no row there. The counter of conflicts is the caller's."""
+def follow(db: sqlite3.Connection, given: Mapping[bytes, str]) -> Followed:
+    """Let the catalogue, the word index and the links say of some records what their manifests give them now; those
+    that are not live have no row there. The counter of conflicts is the caller's.
+
+    Args:
+        given: by the ids of the records, the words that their manifests gave them before.
+    """
+    records = sorted(given)
     followed = Followed([], [])
     now = standings(db, records)
     floor = indexed_from(db)
@@ -229,6 +307,7 @@ def follow(db: sqlite3.Connection, records: Sequence[bytes]) -> Followed:
     words: list[tuple[int, tuple[str, ...]]] = []
     rows: list[tuple[str | None, int, int | None, int]] = []
     counted: Counter[str] = Counter()
+    counting: list[tuple[bytes, int | None]] = []
     for chunk in chunks(records):
         reading = db.execute(
             "SELECT k.id, c.rid, c.kind, c.idx, c.live_heads, c.need, c.status, c.manifest_heads "
@@ -240,24 +319,28 @@ def follow(db: sqlite3.Connection, records: Sequence[bytes]) -> Followed:
             status, heads, *_ = standing
             before, heads_before = was
             kind = KINDS_BY_CODE[code]
-            record = read_record(db, idx) if kind == "model" or status != before else {}
+            words_now, words_before = standing.words or "", given[subject]
+            is_same = (status, words_now) == (before, words_before)
+            record = read_record(db, idx) if kind == "model" or not is_same else {}
+            counting.append((subject, rid))
             need = _need(record, standing) if kind == "model" else None
             if live <= 1 and (heads > 1) != (heads_before > 1):
                 (followed.conflicted if heads > 1 else followed.settled).append(rid)
             if (status, heads, need) != (before, heads_before, needed):
                 rows.append((status, heads, need, rid))
-            if status == before:
+            if is_same:
                 continue
             counted.update({f"{FACET_LETTERS['status']}{said}": -1 for said in (before,) if said is not None})
             counted.update({f"{FACET_LETTERS['status']}{said}": 1 for said in (status,) if said is not None})
             if rid >= floor:  # what is older comes into the index as its row says then
                 plain = derive(kind, record)
-                out.append((rid, plain.with_status(before).words))
-                words.append((rid, plain.with_status(status).words))
+                out.append((rid, plain.beside(before, words_before).words))
+                words.append((rid, plain.beside(status, words_now).words))
     db.executemany("UPDATE catalogue SET status = ?, manifest_heads = ?, need = ? WHERE rid = ?", rows)
     forget_words(db, sorted(out))
     index_words(db, sorted(words))
     count_values(db, counted)
+    count_links(db, counting)
     return followed
 
 

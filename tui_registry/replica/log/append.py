@@ -29,6 +29,7 @@ from tui_registry.replica.catalogue.derived import (
     vocabulary_of,
 )
 from tui_registry.replica.catalogue.judged import judge_anew
+from tui_registry.replica.catalogue.links import Linking
 from tui_registry.replica.catalogue.manifests import (
     NO_STANDING,
     ManifestColumns,
@@ -37,6 +38,7 @@ from tui_registry.replica.catalogue.manifests import (
     follow,
     manifest_columns,
     standings,
+    words_given,
     write_manifests,
 )
 from tui_registry.replica.log.elsewhere import note_elsewhere
@@ -282,16 +284,19 @@ class Batch:
 
     # How: the derived tables
 
-    def _write_manifests(self, manifests: set[int]) -> set[bytes]:
-        """The rows of these manifests, by their keys' rids; gives the ids of their records."""
-        fresh = manifests.intersection(self._new_keys.values())
+    def _write_manifests(self, manifests: dict[int, bytes]) -> dict[bytes, str]:
+        """The rows of these manifests, by their keys' rids, with whose they are; gives the words that they gave their
+        records before, by the ids of these."""
+        fresh = manifests.keys() & self._new_keys.values()
+        older = sorted(manifests.keys() - fresh)
+        given = words_given(self._db, older)
         rows: list[ManifestRow] = []
-        for rid, heads in self._heads(sorted(manifests - fresh), fresh).items():
+        for rid, heads in self._heads(older, fresh).items():
             best, live = _state(heads)
             last = self._last_write(rid) if best is None else best.idx
-            rows.append(ManifestRow(rid, None if best is None else last, live, self._said(last)))
+            rows.append(ManifestRow(rid, manifests[rid], None if best is None else last, live, self._said(last)))
         write_manifests(self._db, rows)
-        return {bytes.fromhex(row.says.subject) for row in rows}
+        return {**dict.fromkeys((bytes.fromhex(row.says.subject) for row in rows), ""), **given}
 
     def _last_write(self, rid: int) -> int:
         """The place of the last version of a deleted manifest: there is one, as a removal names what it removes."""
@@ -307,16 +312,16 @@ class Batch:
     def _write_catalogue(self) -> None:
         db = self._db
         touched: dict[int, tuple[_New, Kind]] = {}
-        manifests: set[int] = set()
+        manifests: dict[int, bytes] = {}
         for new in self._new:
             if new.ancestor.kind == "manifest":
-                manifests.add(new.rid)
+                manifests[new.rid] = bytes.fromhex(new.ancestor.owner)
             else:
                 touched[new.rid] = new, new.ancestor.kind
-        described = self._write_manifests(manifests) if manifests else set()
+        described = self._write_manifests(manifests) if manifests else {}
         ids = {rid: bytes.fromhex(new.ancestor.key) for rid, (new, _) in touched.items()}
-        if alone := described.difference(ids.values()):
-            self._follow(sorted(alone))
+        if alone := described.keys() - ids.values():
+            self._follow({subject: described[subject] for subject in alone})
         # Keys of manifests go downwards from zero: where there is none, nothing need be asked.
         said = standings(db, [*ids.values()]) if self._last_manifest < 0 else {}
         fresh = {rid for rid in self._new_keys.values() if rid in touched}
@@ -328,15 +333,23 @@ class Batch:
         gone: list[tuple[int]] = []
         rows: list[tuple[str | int | bytes | None, ...]] = []
         words: list[tuple[int, tuple[str, ...]]] = []
+        linking = Linking()
         more: list[str] = []
         for rid, (new, kind) in touched.items():
             before = shown.get(rid)
             best, live = _state(heads[rid])
             given = said.get(ids[rid], NO_STANDING)
             self._count(rid, kind, before, live, given)
-            is_same = before is not None and best is not None and (best.idx, given.status) == before.shown
+            words_now = given.words or ""
+            words_before = described.get(ids[rid], words_now)
+            is_same = (
+                before is not None
+                and best is not None
+                and (best.idx, given.status, words_now) == (*before.shown, words_before)
+            )
+            linking.note(kind, rid, ids[rid], was_live=before is not None, is_live=best is not None)
             if before is not None and not is_same:
-                was = derive(kind, read_record(db, before.idx)).with_status(before.given.status)
+                was = derive(kind, read_record(db, before.idx)).beside(before.given.status, words_before)
                 out.append((rid, was.words))
                 # What an earlier version derived of it is counted as long as its turn has not come.
                 fewer += was.counted if rid >= self._indexed_from else self._counted(kind, rid)
@@ -349,6 +362,8 @@ class Batch:
             rows.append(
                 (rid, best.idx, KIND_CODES[kind], ids[rid], owner, live, given.heads, now.invalid, *now.columns)
             )
+            if now.prefers or (before is not None and kind == "agent"):
+                linking.prefers(rid, owner, now.prefers)
             if not is_same:
                 words.append((rid, now.words))
                 more += now.counted
@@ -357,6 +372,7 @@ class Batch:
         forget_words(db, out)
         db.executemany("DELETE FROM catalogue WHERE rid = ?", gone)
         db.executemany(INSERT_CATALOGUE, rows)
+        linking.write(db, has_manifests=self._last_manifest < 0)
         index_words(db, words)
         learn(db, vocabulary_of(texts for _, texts in words))
         counted = Counter(more)
@@ -384,9 +400,9 @@ class Batch:
         at_hand = None if new is None else new.checked.derived
         return at_hand if isinstance(at_hand, Derived) else derive(kind, read_record(self._db, best.idx))
 
-    def _follow(self, records: list[bytes]) -> None:
-        """What manifests give records of which this batch has nothing else."""
-        conflicted, settled = follow(self._db, records)
+    def _follow(self, given: dict[bytes, str]) -> None:
+        """What manifests give records of which this batch has nothing else; `given` as in `follow`."""
+        conflicted, settled = follow(self._db, given)
         self._conflicts += len(conflicted) - len(settled)
         self.came_into_conflict.update(conflicted)
         self.settled.update(settled)
@@ -411,6 +427,9 @@ _OF_THE_LOG = (
     "owners",
     "manifests",
     "digests",
+    "links",
+    "missing",
+    "evaluations",
     "sources",
     "catalogue",
     "counted",

@@ -29,6 +29,7 @@ from tui_registry.replica.catalogue.derived import (
     indexed_from,
     tidy_words,
 )
+from tui_registry.replica.catalogue.links import take_links_out
 from tui_registry.replica.catalogue.manifests import follow
 from tui_registry.replica.log.left_out import (
     OVERHEAD_BYTES,
@@ -205,12 +206,16 @@ def _take_out(db: sqlite3.Connection, rids: Sequence[int], reason: Reason, now: 
     places, total, size, beyond = _remember(db, reason, now, identical)
     take_out(db, places)
     # Records that stay, and whose manifests go.
-    described = [subject for (subject,) in db.execute("SELECT subject FROM purged CROSS JOIN manifests USING (rid)")]
+    described = {
+        subject: words or ""
+        for subject, words in db.execute("SELECT subject, words FROM purged CROSS JOIN manifests USING (rid)")
+    }
     (before,) = db.execute("SELECT models + agents FROM replica").fetchone()
     gone = _forget_derived(db)
     if gone > _MANY * before:
         tidy_words(db)
-    for table in ("ops", "catalogue", "manifests", "digests", "keys"):
+    take_links_out(db)
+    for table in ("ops", "catalogue", "manifests", "digests", "evaluations", "keys"):
         db.execute(f"DELETE FROM {table} WHERE rid IN (SELECT rid FROM purged)")
     followed = follow(db, described)
     db.execute("UPDATE replica SET conflicts = conflicts - ?", (len(followed.settled),))
@@ -269,13 +274,14 @@ def _forget_derived(db: sqlite3.Connection) -> int:
     counts: dict[Kind, int] = {"model": 0, "agent": 0}
     conflicts = 0
     reading = db.execute(
-        f"SELECT c.rid, c.kind, {IN_CONFLICT}, o.body, {_COLUMNS} FROM purged p "
-        "CROSS JOIN catalogue c ON c.rid = p.rid CROSS JOIN ops o ON o.idx = c.idx ORDER BY c.rid"
+        f"SELECT c.rid, c.kind, {IN_CONFLICT}, o.body, m.words, {_COLUMNS} FROM purged p "
+        "CROSS JOIN catalogue c ON c.rid = p.rid CROSS JOIN ops o ON o.idx = c.idx "
+        "LEFT JOIN manifests m ON m.subject = c.id ORDER BY c.rid"
     )
     while rows := reading.fetchmany(_CHUNK):
         counted: Counter[str] = Counter()
         words: list[tuple[int, tuple[str, ...]]] = []
-        for rid, code, in_conflict, body, *columns in rows:
+        for rid, code, in_conflict, body, given, *columns in rows:
             kind = KINDS_BY_CODE[code]
             counts[kind] += 1
             conflicts += in_conflict
@@ -284,7 +290,7 @@ def _forget_derived(db: sqlite3.Connection) -> int:
             if rid >= floor:
                 record = record_of(body)
                 assert record is not None
-                words.append((rid, derive(kind, record).with_status(columns[-1]).words))
+                words.append((rid, derive(kind, record).beside(columns[-1], given or "").words))
         forget_words(db, words)
         count_values(db, counted)
     db.execute(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.errors import Kind
 from tui_registry.frozen import NamedTuple
-from tui_registry.query.fields import FIELDS, FITS, LARGEST, RANGES, STATUSES, alike, is_hex, is_in_use
+from tui_registry.query.fields import FIELDS, FITS, LARGEST, RANGES, STATUSES, alike, is_hex, is_in_use, measured
 from tui_registry.query.folding import fold_case, goes_on, is_inside, spellings_of, words
 from tui_registry.query.nodes import And, Match, Node, Not, Or, Range, Text, conjunction, disjunction, negation
 from tui_registry.replica.catalogue.current import IN_CONFLICT
@@ -33,12 +33,20 @@ from tui_registry.replica.store.stored import hex_range
 if TYPE_CHECKING:
     from tui_registry.fit import Machine
 
-Parameter = str | int | bytes
+Parameter = str | int | float | bytes
 Condition = tuple[str, list[Parameter]]
 
 IS_KIND = "c.kind = ?"
 HAS_MANIFEST = "c.manifest_heads > 0"
 HAS_STATUS = "c.status IS NOT NULL"
+IS_ORPHANED = (
+    "EXISTS (SELECT 1 FROM links l CROSS JOIN missing x ON x.target = l.target "
+    "WHERE l.stated_by IN (c.rid, (SELECT m.rid FROM manifests m WHERE m.subject = c.id)))"
+)
+_IS_GIVEN = "EXISTS (SELECT 1 FROM manifests m WHERE m.subject = c.id AND ({}))"
+_IS_MEASURED = (
+    "EXISTS (SELECT 1 FROM manifests m CROSS JOIN evaluations e ON e.rid = m.rid WHERE m.subject = c.id AND {})"
+)
 IS_LISTED = "c.rid IN (SELECT rowid FROM words WHERE words MATCH ?)"
 LOOKED_UP = "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = c.rid)"
 
@@ -83,7 +91,8 @@ class Compiled(NamedTuple):
         ids: the least and the greatest id, where the query asks for the beginning of one.
         kind: 0 or 1 where the query asks for one kind.
         conflicts: the query asks for records in conflict. invalid: it asks for invalid ones. manifests: for those that
-            have a manifest.
+            have a manifest. orphaned: for those that name what is not here.
+        measured: a condition on `evaluations e`, which must hold for what was measured, where the query asks for that.
         named: where names are found in other words than those of the only free text, an expression over `names` for all
             names that it finds but inside of words; and `elsewhere` is one over `words` for what is found without the
             other words. A phrase is found in `names` in a tenth of the time.
@@ -102,6 +111,8 @@ class Compiled(NamedTuple):
     conflicts: bool = False
     invalid: bool = False
     manifests: bool = False
+    orphaned: bool = False
+    measured: Condition | None = None
     named: str | None = None
     elsewhere: str | None = None
     has_status: bool = False
@@ -225,10 +236,20 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
         Match("is", "conflict") in parts,
         Match("is", "invalid") in parts,
         Match("has", "manifest") in parts,
+        Match("is", "orphaned") in parts,
+        next((compared for part in parts if (compared := _compared(part)) is not None), None),
         named,
         elsewhere,
         has_status=any(map(_asks_status, parts)),
     )
+
+
+def _compared(node: Node) -> Condition | None:
+    """What must hold for a row `e` of what was measured, where a node asks for values; None where it does not."""
+    if not isinstance(node, Match) or node.field != "eval":
+        return None
+    benchmark, sign, number = measured(node.value)
+    return None if number is None else (f"e.benchmark = ? AND e.value {sign} ?", [fold_case(benchmark), number])
 
 
 def _asks_status(node: Node) -> bool:
@@ -436,6 +457,8 @@ def _cover(node: Node, context: Context) -> str | None:
         case Match("name", value):
             found = words(value)
             return f"{NAME_COLUMN} {_phrase(found, False)}" if found else None
+        case Match("eval", value):
+            return _any([facet_word("eval", measured(value)[0])])
         case And():
             return _both(cover for part in node.nodes if (cover := _cover(part, context)) is not None)
         case Or():
@@ -460,16 +483,22 @@ def _any(made_up: Sequence[str]) -> str | None:
 
 def _facet(node: Match, context: Context) -> str | None:
     match node.field:
-        case "has" if node.value != "formfile":
+        case "has" if node.value == "manifest":
             return None
+        case "eval" if measured(node.value)[2] is not None:
+            return None  # the index knows no values
+        case "eval":
+            return _any([facet_word("eval", measured(node.value)[0])])
         case "kind" | "type" | "framework" | "license" | "quant" | "tag" | "cap" | "tool" | "has" | "status":
             return _any([facet_word(node.field, value) for value in alike(node.field, node.value)])
         case "version":
             return _any([facet_word("version", node.value)])
-        case "model":
-            ids = [f'"{hex_word("model", identifier)}"' for identifier in context.models_named(node.value)]
-            begins = [f'"{hex_word("model", node.value)}" *'] if is_hex(node.value) else []
+        case "model" | "needs" | "from" as field:
+            ids = [f'"{hex_word(field, identifier)}"' for identifier in context.models_named(node.value)]
+            begins = [f'"{hex_word(field, node.value)}" *'] if is_hex(node.value) else []
             options = [*begins, *ids]
+            if field == "from":
+                options.append(facet_word("source", node.value))
             return f"facets : ({' OR '.join(options)})" if options else None
         case "owner":
             named = [hex_word("owner", address) for address in context.owners.get(_as_name(node.value), ())]
@@ -544,10 +573,19 @@ def _column_condition(node: Match, context: Context) -> Condition | None:
             return IN_CONFLICT, []
         case "is", "invalid":
             return is_invalid(context.judged)
+        case "is", "orphaned":
+            return IS_ORPHANED, []
+        case "eval", _ if (compared := _compared(node)) is not None:
+            where, asked = compared
+            return _IS_MEASURED.format(where), asked
         case "has", "manifest":
             return HAS_MANIFEST, []
         case "has", "formfile":
             return "c.has_formfile", []
+        case (("needs" | "from" | "eval" | "has"), _):
+            given = _given(node, context)
+            held = " OR ".join(["instr(' ' || m.words, ?)"] * len(given))
+            return (_IS_GIVEN.format(held), [f" {word}" for word in given]) if given else None
         case ("type" | "framework" | "license" | "quant" | "status") as field, value:
             values = alike(field, value)
             return f"coalesce(c.{_COLUMNS[field]}, '') COLLATE NOCASE IN ({', '.join('?' * len(values))})", [*values]
@@ -556,6 +594,22 @@ def _column_condition(node: Match, context: Context) -> Condition | None:
             return _IS_LABELLED, [f"%\n{FACET_LETTERS[field]}{escaped}\n%"]
         case _:
             return None
+
+
+def _given(node: Match, context: Context) -> list[str]:
+    """The words, or their beginnings, one of which a manifest gives its record where a node holds for that; none where
+    manifests have nothing to do with it."""
+    match node.field, node.value:
+        case ("needs" | "from") as field, value:
+            named = [hex_word(field, identifier) for identifier in context.models_named(value)]
+            begun = [hex_word(field, value)] if is_hex(value) else []
+            return [*begun, *named, *([facet_word("source", value)] if field == "from" else [])]
+        case "has", ("artifact" | "digest") as value:
+            return [facet_word("has", value)]
+        case "eval", value:
+            return [facet_word("eval", measured(value)[0])]
+        case _:
+            return []
 
 
 def _by_words(node: Node, context: Context) -> Condition:

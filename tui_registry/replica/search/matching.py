@@ -142,6 +142,20 @@ def listed(db: sqlite3.Connection, compiled: Compiled, most: int = LISTED) -> li
         found = _few(db, described, (), compiled.whole)
         if found is not None or compiled.match is None:
             return found
+    if compiled.orphaned:
+        orphaned = (
+            "SELECT DISTINCT l.source AS rid FROM missing x CROSS JOIN links l INDEXED BY links_to "
+            "ON l.target = x.target WHERE l.source IS NOT NULL"
+        )
+        found = _few(db, orphaned, (), compiled.whole)
+        if found is not None or compiled.match is None:
+            return found
+    if compiled.measured is not None:
+        where, parameters = compiled.measured
+        measured = f"SELECT DISTINCT e.source AS rid FROM evaluations e WHERE {where} AND e.source IS NOT NULL"
+        found = _few(db, measured, tuple(parameters), compiled.whole)
+        if found is not None:
+            return found
     if compiled.named is not None and compiled.columns is not None:
         found = _in_names_and_elsewhere(db, compiled.named, compiled.columns, compiled, most)
     elif compiled.match is None:

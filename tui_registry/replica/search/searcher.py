@@ -162,10 +162,13 @@ class Searcher:
         whose: dict[str, list[str]] = {}
 
         def values(field: str, prefix: str) -> Sequence[tuple[str, int]]:
-            if field in ("name", "model"):
+            if field in ("name", *_NAMING_MODELS):
                 with self._pool.read() as db:
-                    whose.update(vocabulary.names_beginning(db, prefix, "model" if field == "model" else None))
+                    whose.update(vocabulary.names_beginning(db, prefix, None if field == "name" else "model"))
                 return [(name, 0) for name in whose]
+            if field == "eval":
+                with self._pool.read() as db:
+                    return vocabulary.benchmarks_beginning(db, prefix)
             if field == "@":
                 return [(name, 0) for name in self._searches.saved() if name.startswith(prefix)]
             if field == "owner":
@@ -200,7 +203,7 @@ class Searcher:
 
     def _names_for(self, parsed: Query) -> dict[str, str]:
         """Local names of owners by address, where the query or its notes need them."""
-        return self._names.all() if parsed.asks("owner") or parsed.asks("model") else {}
+        return self._names.all() if any(map(parsed.asks, ("owner", *_NAMING_MODELS))) else {}
 
     def _compared(self, db: sqlite3.Connection, found: Sequence[Found]) -> list[Row]:
         """The rows of a window, each with whose name its name looks like."""
@@ -378,7 +381,8 @@ def _is_partial(query: Query, context: Context) -> bool:
 def _models_meant(db: sqlite3.Connection, query: Query, names: Mapping[str, str]) -> list[str]:
     """Whose models are meant where a query names them: anybody may give a model any name."""
     notes = []
-    for name in dict.fromkeys(match.value for match in query.matches if match.field == "model"):
+    asked = ((match.field, match.value) for match in query.matches if match.field in _NAMING_MODELS)
+    for field, name in dict.fromkeys(asked):
         if is_hex(name):
             continue
         owners = [
@@ -391,11 +395,20 @@ def _models_meant(db: sqlite3.Connection, query: Query, names: Mapping[str, str]
         ]
         shown = f"'{safe_text(name, 40)}'"
         if not owners:
-            notes.append(f"no model here is called {shown}")
+            but = ": what names it so is found all the same" if field == "from" else ""
+            notes.append(f"no model here is called {shown}{but}")
             continue
         count = f"{len(owners)} models, of" if len(owners) > 1 else "the model of"
-        notes.append(f"agents are looked for that prefer {shown}: {count} {_owners(owners, names)}")
+        notes.append(f"{_NAMING_MODELS[field]} {shown}: {count} {_owners(owners, names)}")
     return notes
+
+
+# The fields whose values name models, and what is looked for by them.
+_NAMING_MODELS = {
+    "model": "agents are looked for that prefer",
+    "needs": "records are looked for that need",
+    "from": "records are looked for that were made from",
+}
 
 
 def _owners(addresses: Sequence[str], names: Mapping[str, str]) -> str:

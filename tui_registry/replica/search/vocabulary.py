@@ -192,6 +192,19 @@ def names_beginning(db: sqlite3.Connection, prefix: str, kind: Kind | None) -> d
     return found
 
 
+def benchmarks_beginning(db: sqlite3.Connection, prefix: str) -> list[tuple[str, int]]:
+    """The benchmarks, folded, that the manifests which came last were measured by, whose names begin so, each with how
+    many of these manifests."""
+    wanted = fold_case(prefix)
+    rows = db.execute(
+        "SELECT benchmark, count(DISTINCT rid) AS manifests FROM "
+        "(SELECT rid, benchmark FROM evaluations ORDER BY rid LIMIT ?) "
+        "WHERE substr(benchmark, 1, ?) = ? GROUP BY benchmark ORDER BY manifests DESC, benchmark LIMIT ?",
+        (_LOOKED_AT, len(wanted), wanted, _NAMES_OFFERED),
+    )
+    return [(benchmark, manifests) for benchmark, manifests in rows]
+
+
 def beginnings(db: sqlite3.Connection) -> Callable[[str], Sequence[str] | None]:
     """What `Context.begin_with` asks, answered once for each word."""
     known: dict[str, Sequence[str] | None] = {}

@@ -723,6 +723,38 @@ _VERSION_2 = (
     ) WITHOUT ROWID
     """,
     "CREATE INDEX digests_of_manifest ON digests (rid)",
+    # Derived: which records name which models (`catalogue.links`): a row for each model that the current version of a
+    # key, a record's or a manifest's, names. `source` is the row of the record that is live, null where none is: what
+    # that states counts nowhere. Who names a model is read from the index alone, owner by owner.
+    """
+    CREATE TABLE links (
+        stated_by INTEGER NOT NULL,
+        sort INTEGER NOT NULL,
+        target BLOB NOT NULL,
+        relation TEXT,
+        owner BLOB NOT NULL,
+        source INTEGER,
+        PRIMARY KEY (stated_by, sort, target)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX links_to ON links (target, sort, owner, source) WHERE source IS NOT NULL",
+    # Derived: what some live record names and is no model that is live here.
+    "CREATE TABLE missing (target BLOB PRIMARY KEY) WITHOUT ROWID",
+    # Derived: what the current version of a manifest says that was measured, by its key, and its record as in `links`;
+    # benchmarks are folded.
+    """
+    CREATE TABLE evaluations (
+        rid INTEGER NOT NULL,
+        benchmark TEXT NOT NULL,
+        value REAL NOT NULL,
+        source INTEGER,
+        PRIMARY KEY (rid, benchmark, value)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX evaluations_measured ON evaluations (benchmark, value, source) WHERE source IS NOT NULL",
+    # Derived: the words that a manifest gives its record in the word index, null for none: to take these out again they
+    # must be known.
+    "ALTER TABLE manifests ADD COLUMN words TEXT",
 )
 
 # Version n is reached from n-1 by the n-th group of statements.

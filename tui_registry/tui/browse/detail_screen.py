@@ -28,12 +28,14 @@ class DetailScreen(FrameScreen[None]):
         "detail.back", "record.next_tab", "record.edit", "record.delete", "record.copy", "record.older", "app.help",
     )  # fmt: skip
 
-    def __init__(self, ref: Ref, texts: Sequence[Text] = ()) -> None:
+    def __init__(self, ref: Ref, texts: Sequence[Text] = (), *, tab: str | None = None) -> None:
         """
         Args:
             texts: what was looked for, which is marked.
+            tab: the one that is open, None for the first.
         """
         super().__init__()
+        self._tab = tab
         self._ref = ref
         self._texts = texts
         self.parts = (
@@ -53,6 +55,8 @@ class DetailScreen(FrameScreen[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
+        if self._tab is not None:
+            self.query_one(RecordDetail).open_tab(self._tab)
         self._read()
         self.watch(self.host, "facts", self._read, init=False)
 

@@ -9,6 +9,7 @@ from typing import Final
 from tui_registry.datastore import (
     Datastore,
     Entry,
+    Linked,
     RecordChange,
     Reverse,
     Row,
@@ -23,6 +24,7 @@ from tui_registry.errors import KINDS, Kind, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import undone
 from tui_registry.present.compare import LEAST, MOST
+from tui_registry.present.links import affected_line
 from tui_registry.present.manifests import status
 from tui_registry.present.record_rows import time_rows
 from tui_registry.records.schema import defaults
@@ -100,6 +102,9 @@ class RecordActions(Part):
     async def action_open_version(self) -> None:
         """The record as it was at the operation under the cursor of its history."""
         detail = self.screen.query_one(RecordDetail)
+        if detail.linked is not None:
+            await self._jump(detail.linked)
+            return
         ref, place = self._ref(), detail.version
         if ref is None or place is None:
             return
@@ -108,6 +113,15 @@ class RecordActions(Part):
         await self.ask(version)
         if version.left == "written":
             self._show(Change(select=ref.id))
+
+    async def _jump(self, linked: Linked) -> None:
+        """To the record at the end of a link; leaving it comes back."""
+        if linked.presence != "live" or linked.kind is None:
+            said = "was deleted here" if linked.presence == "deleted" else "is not here: a pull may bring it"
+            self.say(f"{safe_text(linked.name, 40) or linked.id[:12] or 'this'} {said}", "problem")
+            return
+        self.say("")
+        await self.ask(browse.DetailScreen(Ref(linked.kind, linked.id, linked.name), tab="links"))
 
     @flow(writes=True)
     async def action_edit(self) -> None:
@@ -148,7 +162,8 @@ class RecordActions(Part):
         behind = await self.read(self.datastore.manifests.get, entry.id)
         if behind is None:
             return
-        manifest = await self.ask(browse.StatusScreen(entry, behind))
+        affected = affected_line(await self.read(self.datastore.links.affected, entry.id))
+        manifest = await self.ask(browse.StatusScreen(entry, behind, affected))
         if manifest is None:
             return
         if manifest == (behind.manifest or defaults("manifest")):
@@ -262,10 +277,16 @@ class RecordActions(Part):
         if entry is None:
             return
         _, updated = time_rows(entry.record, self.screen.host.now())
+        affected = affected_line(await self.read(self.datastore.links.affected, entry.id))
+        details = (
+            entry.id,
+            f"updated {updated.text}",
+            *(() if affected is None else (f"{affected}.",)),
+            "Replicas that pull from you will see it deleted; its history stays readable.",
+        )
         question = kit.ConfirmScreen(
             f"Delete the {entry.kind} {name_of(entry)} {entry.record['version']}?",
-            f"{entry.id}\nupdated {updated.text}\n"
-            "Replicas that pull from you will see it deleted; its history stays readable.",
+            "\n".join(details),
             yes="Delete",
             no="Keep",
         )
@@ -280,7 +301,8 @@ class RecordActions(Part):
         if not mine:
             self.say("none of the marked records is yours to delete", "problem")
             return
-        if not await self.ask(_question_before_deleting(mine, len(entries) - len(mine))):
+        named = await self.read(_affected, self.datastore, mine[:_MOST_NAMED])
+        if not await self.ask(_question_before_deleting(mine, len(entries) - len(mine), named)):
             return
         deleted, failure = await kit.sign(self, _delete_all, self.datastore, mine)
         if self._records is not None:
@@ -503,8 +525,20 @@ def _how_to_take_back(undo: Undo) -> str:
     return "" if undo.now is None else "; u again takes that back"
 
 
-def _question_before_deleting(mine: Sequence[Entry], others: int) -> kit.ConfirmScreen:
-    named = "\n".join(f"{entry.kind} {name_of(entry)}" for entry in mine[:_MOST_NAMED])
+def _affected(datastore: Datastore, entries: Sequence[Entry]) -> list[str]:
+    """Who names each of these records, in words; empty where nobody does."""
+    return [affected_line(datastore.links.affected(entry.id)) or "" for entry in entries]
+
+
+def _question_before_deleting(mine: Sequence[Entry], others: int, affected: Sequence[str]) -> kit.ConfirmScreen:
+    """
+    Args:
+        affected: as `_affected`, of those that are named.
+    """
+    named = "\n".join(
+        f"{entry.kind} {name_of(entry)}{f': {line}' if line else ''}"
+        for entry, line in zip(mine[:_MOST_NAMED], affected, strict=True)
+    )
     if len(mine) > _MOST_NAMED:
         named += f"\nand {exact(len(mine) - _MOST_NAMED)} more"
     if others:

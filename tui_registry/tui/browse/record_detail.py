@@ -16,11 +16,11 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui_registry import fit
-from tui_registry.datastore import Datastore, Entry, HistoryEntry, ManifestEntry
+from tui_registry.datastore import Datastore, Entry, HistoryEntry, Linked, LinkPage, ManifestEntry, Walk
 from tui_registry.errors import Kind, Problem, Record
 from tui_registry.fit import Machine, Model
 from tui_registry.frozen import NamedTuple
-from tui_registry.present import fit as fitted
+from tui_registry.present import fit as fitted, links as relations
 from tui_registry.present.amounts import moment, tokens
 from tui_registry.present.deeds import standing
 from tui_registry.present.manifests import manifest_rows, status, status_line
@@ -51,6 +51,7 @@ TABS: Final = {
     "fit": "Fit",
     "formfile": "Formfile",
     "sources": "Sources",
+    "links": "Links",
     "history": "History",
 }
 _STYLES: Final = "browse/record_detail.tcss"
@@ -61,6 +62,10 @@ _LABEL: Final = 14
 _AMOUNT: Final = 9
 # Of the domains that name a key the header tells so many, the overview all.
 _DOMAINS_TOLD: Final = 1
+# Of each sort of links so many are shown, and of the trees so many records, of so many levels.
+_LINKS_SHOWN: Final = 50
+_TREE_SHOWN: Final = 60
+_LEVELS_SHOWN: Final = 6
 # A record may have any number of operations: so many of them are shown, around the cursor.
 HISTORY_SHOWN: Final = 200
 
@@ -156,6 +161,24 @@ class HistoryShown(NamedTuple):
     at: int | None
 
 
+class LinksShown(NamedTuple):
+    """What a record is to others.
+
+    Attributes:
+        sections: what stands above them, and the records. below, above: what it stands on, and what stands on it, over
+            several links.
+    """
+
+    sections: Sequence[tuple[str, LinkPage]]
+    below: Walk
+    above: Walk
+
+    @property
+    def rows(self) -> list[Linked]:
+        """All of them, as the cursor comes to them."""
+        return [row for _, page in self.sections for row in page.rows]
+
+
 class Shown(NamedTuple):
     """A record, and what stands behind it; None where it is not here."""
 
@@ -188,6 +211,10 @@ class RecordDetail(Vertical):
         self._texts: Sequence[Text] = ()
         # Of an agent, None before they are read.
         self._models: Sequence[Model] | None = None
+        # As they were read last, whether they are to be read again, and which of them has the cursor.
+        self._links: LinksShown | None = None
+        self._links_are_old = True
+        self._link = 0
         self._head, self._tabs, self._body = Flow(id="detail-header"), TabLine(TABS), TextBody()
 
     def compose(self) -> ComposeResult:
@@ -208,8 +235,10 @@ class RecordDetail(Vertical):
         self.behind = behind
         if changed:
             self._models = None
+        self._links_are_old = True
         if not same:
             self._at = None
+            self._links, self._link = None, 0
         moved = at is not None and at != self._at
         self._at = self._at if at is None else at
         if changed or (moved and self._pointed is None):
@@ -261,6 +290,21 @@ class RecordDetail(Vertical):
             self._models = models
             self._refresh_texts()
 
+    @flow(group="links", exclusive=True, background=True)
+    async def _read_links(self, record_id: str) -> None:
+        self._links_are_old = False
+        shown = await read(_links_of, host_of(self).datastore, record_id)
+        if self.entry is not None and self.entry.id == record_id:
+            self._links = shown
+            self._link = max(0, min(self._link, len(shown.rows) - 1))
+            self._refresh_texts()
+
+    @property
+    def linked(self) -> Linked | None:
+        """The record under the cursor of the links; None where they are not open."""
+        rows = [] if self._links is None or self.tab != "links" else self._links.rows
+        return rows[self._link] if rows else None
+
     async def _read_versions(self, record_id: str, before: int | None) -> tuple[list[HistoryEntry], bool]:
         found = await read(_read_operations, host_of(self).datastore, record_id, before)
         return found[:HISTORY_SHOWN], len(found) > HISTORY_SHOWN
@@ -285,7 +329,14 @@ class RecordDetail(Vertical):
         return next((place for place, entry in enumerate(self._history or ()) if entry.place == self._at), None)
 
     def walk(self, step: int) -> str:
-        """Open the history, or move its cursor to an older version (1) or a newer one (-1); why not, if it cannot."""
+        """Open the history, or move its cursor to an older version (1) or a newer one (-1); why not, if it cannot. The
+        cursor of the links, where these are open."""
+        if self.tab == "links":
+            rows = [] if self._links is None else self._links.rows
+            self._link = max(0, min(self._link + step, len(rows) - 1))
+            self._refresh_texts()
+            self._show_cursor()
+            return ""
         if self.tab != "history":
             self._tabs.active = "history"
             return ""
@@ -317,6 +368,11 @@ class RecordDetail(Vertical):
 
     def _scroll_to_cursor(self) -> None:
         shown, width = self._shown_history(), self._body.text.content_size.width
+        if self.tab == "links" and self._links is not None and width:
+            _, places = link_lines(self._links, self._link, width)
+            if places:
+                self._body.scroll_to_region(Region(0, max(0, places[self._link] - 1), 1, 3), animate=False)
+            return
         if self.tab != "history" or shown is None or self._pointed is None or not width:
             return
         top = int(shown.newer)
@@ -370,6 +426,8 @@ class RecordDetail(Vertical):
             self._read_history(entry.id)
         if self.tab == "fit" and self._models is None and entry.kind == "agent":
             self._read_models(entry.id)
+        if self.tab == "links" and self._links_are_old:
+            self._read_links(entry.id)
 
     def _text_of_tab(self, entry: Entry, around: Surroundings) -> Layout:
         tabs: dict[str, Layout] = {
@@ -378,6 +436,7 @@ class RecordDetail(Vertical):
             "fit": partial(fitting, entry, self.behind, self._models, host_of(self).machine),
             "formfile": partial(formfile, entry),
             "sources": partial(sources, entry, self.behind),
+            "links": partial(linked, self._links, self._link),
             "history": partial(history, entry.id, self._shown_history(), around),
         }
         return tabs[self.tab]
@@ -656,6 +715,68 @@ def sources(entry: Entry, behind: ManifestEntry | None, width: int) -> Content:
             sign = "!" if problem.severity == "error" else "·"
             lines += field(sign, f"{safe_text(problem.path, 80)}: {safe_text(problem.sentence, 400)}", width, 2)
     return stack(lines)
+
+
+def linked(shown: LinksShown | None, at: int, width: int) -> Content:
+    """What the record is to others, both ways, and below it as trees; None is shown as being read."""
+    if shown is None:
+        return stack(paragraph("Reading…", width, "$foreground-muted"))
+    lines, _ = link_lines(shown, at, width)
+    for title, walk, upwards in (("Stands on", shown.below, False), ("Stands below", shown.above, True)):
+        if max(node.steps for node in walk.nodes) > 1:
+            lines += heading(title)
+            for line in relations.tree_lines(walk, upwards=upwards):
+                lines += paragraph(line, width)
+            lines += [part for cut in relations.cuts(walk) for part in paragraph(cut, width, "$foreground-muted")]
+    found = [*relations.clashes(shown.below, upwards=False), *relations.clashes(shown.above, upwards=True)]
+    if found:
+        lines += heading("Licences that do not go together, as far as is known")
+        for clash in dict.fromkeys(map(relations.clash_line, found)):
+            lines += field("!", clash, width, 2, "$text-warning")
+    return stack(lines)
+
+
+def link_lines(shown: LinksShown, at: int, width: int) -> tuple[list[Content], list[int]]:
+    """The records that it names and that name it, and the line of each; the cursor is on one."""
+    if not shown.rows:
+        return paragraph("It names no record, and no record here names it.", width, "$foreground-muted"), []
+    keys = "[ and ] go through them, enter opens one, backspace comes back"
+    lines, places = paragraph(keys, width, "$foreground-muted"), list[int]()
+    for title, page in shown.sections:
+        if not page.rows:
+            continue
+        lines += heading(f"{title}  {relations.counted(page)}")
+        for row in page.rows:
+            is_pointed = len(places) == at
+            places.append(len(lines))
+            how = f"{relations.link_words(row)} " if row.relation is not None else ""
+            told = relations.remarks(row)
+            text = Content.assemble(
+                (how, "$foreground-muted"),
+                (relations.name_of(row), "bold" if row.presence == "live" else "$text-warning"),
+                (f"  {told}" if told else "", "$foreground-muted"),
+            )
+            lines += field(">" if is_pointed else "", text, width, 2)
+        if page.total > len(page.rows):
+            lines += paragraph("and more: tui-registry dependants lists them", width, "$foreground-muted", 2)
+    return lines, places
+
+
+def _links_of(datastore: Datastore, record_id: str) -> LinksShown:
+    links = datastore.links
+    to = links.affected(record_id, _LINKS_SHOWN)
+    sections = (
+        ("Needs", links.needs(record_id)),
+        ("Needed by", to.needs),
+        ("Prefers", links.prefers(record_id)),
+        ("Preferred by", to.prefers),
+        ("Derived from", links.derived_from(record_id)),
+        ("Derivatives", to.derived),
+    )
+    below, above = (
+        links.walk(record_id, direction, _LEVELS_SHOWN, _TREE_SHOWN) for direction in ("lineage", "dependants")
+    )
+    return LinksShown(sections, below, above)
 
 
 def _of_one_line(rows: Sequence[Row]) -> list[Row]:

@@ -35,10 +35,15 @@ class StatusScreen(Dialog[Record]):
     AUTO_FOCUS = "OptionList"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("status"), *TYPE_AHEAD]
 
-    def __init__(self, entry: Entry, behind: ManifestEntry) -> None:
+    def __init__(self, entry: Entry, behind: ManifestEntry, affected: str | None = None) -> None:
+        """
+        Args:
+            affected: who names the record, in words; None where nobody does.
+        """
+        who = f"{affected}. " if affected else ""
         super().__init__(
             f"Is {safe_text(str(entry.record['name']), 60)} still to be used?",
-            "Lists dim a record that is not, and name why. Tab goes on, ctrl+s signs it.",
+            f"{who}Lists dim a record that is not, and name why. Tab goes on, ctrl+s signs it.",
         )
         self.add_class("-form")
         self._entry = entry

@@ -204,7 +204,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("record.older", ("[",), "older", "To an older version, in the history of the record", "record", "older"),
     Action("record.newer", ("]",), "newer", "To a newer version, in the history of the record", "record", "newer"),
     Action("record.open_version", ("enter",), "as it was", "Open the version under the cursor: the record as it was "
-           "then", "record", "open_version"),
+           "then; in the links the record under it", "record", "open_version"),
     Action("record.machine", ("m",), "machine", "Look with the eyes of another machine: which models run there",
            "record", "machine"),
     Action("record.use", ("x",), "use", "Show the lines for tools that read its files or interfaces, and copy one; "
@@ -231,7 +231,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("text.page_up", ("pageup",), "page up", "A page up", "text", "page_up"),
     Action("text.first", ("g", "home"), "top", "To the top", "text", "scroll_home"),
     Action("text.last", ("G", "end"), "end", "To the end", "text", "scroll_end"),
-    Action("detail.back", ("escape",), "back", "Back to the list", "detail", "back"),
+    Action("detail.back", ("escape", "backspace"), "back", "Back to the list, or to the record before", "detail",
+           "back"),
     # The versions of a record in conflict
     Action("conflict.next_side", ("right",), "next column", "To the next column: before, the versions, the result",
            "conflict", "next_side"),

@@ -13,10 +13,14 @@ from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record, RegistryError
+from tui_registry.datastore import Entry
+from tui_registry.errors import GivenManifest, InvalidRecord, Json, Kind, Problem, Record, RegistryError
 from tui_registry.formfile import format as formatted, generate
 from tui_registry.present.imports import Candidate
+from tui_registry.present.links import affected_line
+from tui_registry.present.manifests import status
 from tui_registry.records.merging import value_at
+from tui_registry.records.schema import defaults
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import TYPE_AHEAD, Where, bindings_for
 from tui_registry.tui.kit.dialogs import ConfirmScreen
@@ -313,6 +317,8 @@ class RegisterScreen(FrameScreen[Saved | None]):
             entry = None if record_id is None else await self.read(self.datastore.entry, record_id, kind)
             if entry is None or (entry.heads == tuple(self.state.seen) and len(entry.live_heads) == 1):
                 await ask_before_signing(self)  # else the write is refused, and what came is shown
+                if entry is not None and not await self._may_be_signed(entry, record, manifest):
+                    return
             key = await self.write(self.desk.sign, kind, record, record_id, self.state.seen, manifest, behind_seen)
         except InvalidRecord as error:
             self.state.checked = error.problems
@@ -335,6 +341,24 @@ class RegisterScreen(FrameScreen[Saved | None]):
             self.say(f"{done} ({leftover})" if leftover else done, "problem" if leftover else "done")
             self.host.look()
             self.dismiss(Saved(kind, key))
+
+    async def _may_be_signed(self, entry: Entry, record: Record, manifest: GivenManifest) -> bool:
+        """Whether a record gets another licence or status; where others name it, it is said who that is before it is
+        signed."""
+        before, now = str(entry.record["license"]), str(record["license"])
+        changes = [] if before == now else [f"licence {safe_text(before, 40)} → {safe_text(now, 40)}"]
+        if isinstance(manifest, dict):
+            behind = await self.read(self.datastore.manifests.get, entry.id)
+            present = (behind and behind.manifest) or defaults("manifest")
+            was, will = status(present) or "to be used", status(manifest) or "to be used"
+            changes += [] if was == will else [f"{was} → {will}"]
+        affected = affected_line(await self.read(self.datastore.links.affected, entry.id)) if changes else None
+        if affected is None:
+            return True
+        if await self.ask(ConfirmScreen(f"Sign {', '.join(changes)}?", f"{affected}.", yes="Sign", no="Back")):
+            return True
+        self.say("nothing was signed: the form is as it was")
+        return False
 
     def _settle(self, record_id: str, record: Record) -> None:
         """The record came into conflict while it was edited: what was typed is taken along to where that is settled."""

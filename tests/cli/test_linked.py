@@ -1,0 +1,100 @@
+"""`lineage` and `dependants`, and what commands say of who is affected."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+
+
+def register(cli: Cli, tmp_path: Path, kind: str, name: str, **fields: object) -> str:
+    (tmp_path / f"{name}.json").write_text(json.dumps({"name": name, **fields}))
+    return str(cli("register", kind, f"{name}.json", "--json").json["id"])
+
+
+def test_who_is_affected_is_told_and_a_tree_shows_it(cli: Cli, tmp_path: Path) -> None:
+    size = {"parameters": 1, "context_length": 1}
+    base = register(cli, tmp_path, "model", "base", license="CC-BY-NC-4.0", **size)
+    made = {"derived_from": [{"relation": "Finetune", "model_id": base}, {"relation": "Merge", "name": "org/other"}]}
+    tuned = register(cli, tmp_path, "model", "tuned", license="MIT", manifest=made, **size)
+    crew = register(cli, tmp_path, "agent", "crew", preferred_models=[base], manifest={"required_models": [tuned]})
+
+    tree = cli("lineage", crew).out.splitlines()
+    assert [line.partition(":")[0] for line in tree[1:]] == [
+        "├─ needs", "│  ├─ fine-tuned from", "│  └─ merged from", "└─ prefers", "! tuned (MIT) was made from base (CC-BY-NC-4.0)",
+    ]  # fmt: skip
+    assert "org/other (not here)" in tree[3]
+    told = cli("lineage", crew, "--json").json
+    assert [clash["id"] for clash in told["clashes"]] == [tuned]
+    assert cli("lineage", crew, "--depth", "1", "--json").json["deeper"] is True
+
+    up = cli("dependants", base, "--json").json
+    assert {node["name"]: node["link"] for node in up["nodes"]} == {
+        "base": None,
+        "crew": "prefers",
+        "tuned": "derived",
+    } | {"crew": up["nodes"][-1]["link"]}
+    assert up["counts"]["prefers"] == {"own": 1, "named": 0, "strangers": 0}
+
+    said = cli("deprecate", tuned, "--message", "old").err
+    assert "1 agent needs this: 'tui-registry dependants" in said
+    (tmp_path / "card.json").write_text(json.dumps({"license": "Apache-2.0"}))
+    assert "1 agent prefers this, 1 model was made from it" in cli("update", base, "card.json").err
+    (tmp_path / "card.json").write_text(json.dumps({"description": "else"}))
+    assert "prefers" not in cli("update", base, "card.json").err
+    assert "1 agent needs this" in cli("delete", tuned, "--yes").err
+    assert "tuned (deleted here)" in cli("lineage", crew).out
+    assert "crew" in cli("dependants", tuned).out
+
+
+def test_a_bill_of_materials_is_what_cyclonedx_asks_for(cli: Cli, tmp_path: Path) -> None:
+    size = {"parameters": 7_000_000_000, "context_length": 4096}
+    base = register(cli, tmp_path, "model", "base", license="LicenseRef-llama3", **size)
+    behind = {
+        "derived_from": [
+            {"relation": "Quantized", "model_id": base},
+            {"relation": {"Other": "taught"}, "name": "org/x"},
+        ],
+        "artifacts": [
+            {"uri": "hf://org/tuned/a.gguf", "sha256": "ab" * 32, "size_bytes": 5, "media_type": "x/y"},
+            {"uri": "b.gguf"},
+        ],
+        "evaluations": [{"benchmark": "MMLU", "metric": "acc", "value": "0.7"}],
+        "datasets": ["org/data", "org/data"],
+        "languages": ["en"],
+        "repository_url": "https://example.org/tuned",
+        "status": "Deprecated",
+        "status_message": "old",
+    }
+    tuned = register(
+        cli, tmp_path, "model", "tuned", license="MIT OR Apache-2.0", quantization="GGUF", tags=["chat"], manifest=behind,
+        description="so", **size,
+    )  # fmt: skip
+    needed = {
+        "required_models": [tuned, "ab" * 32],
+        "interfaces": [{"url": "https://example.org/mcp", "protocol": "MCP"}],
+    }
+    crew = register(cli, tmp_path, "agent", "crew", preferred_models=[base], manifest=needed)
+    bom = cli("export", "--bom", crew).json
+    by_ref = {part["bom-ref"]: part for part in bom["components"]}
+    assert bom["metadata"]["component"]["bom-ref"] == crew
+    assert {ref: part["scope"] for ref, part in by_ref.items()} == {
+        tuned: "required", base: "optional", "ab" * 32: "required"
+    }  # fmt: skip
+    assert by_ref[tuned]["licenses"] == [{"expression": "MIT OR Apache-2.0"}]
+    assert [one["name"] for one in by_ref[tuned]["pedigree"]["ancestors"]] == ["base", "org/x"]
+    assert by_ref[tuned]["externalReferences"][0]["hashes"] == [{"alg": "SHA-256", "content": "ab" * 32}]
+    assert bom["dependencies"][0] == {"ref": crew, "dependsOn": [tuned, "ab" * 32, base]}
+    assert cli("export", "--bom", crew).json["serialNumber"] == bom["serialNumber"]
+    assert cli("export", "--bom", crew, "x").code == 2
+    schema = pytest.importorskip("cyclonedx.schema")
+    validation = pytest.importorskip("cyclonedx.validation.json")
+    try:
+        validator = validation.JsonStrictValidator(schema.SchemaVersion.V1_7)
+        wrong = validator.validate_str(json.dumps(bom))
+    except validation.MissingOptionalDependencyException as missing:
+        pytest.skip(str(missing))
+    assert wrong is None, wrong

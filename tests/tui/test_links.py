@@ -1,0 +1,70 @@
+"""What records are to one another, in the app: a tab that leads on and back, and questions that say who is affected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.seeds import make_record
+from tests.tui.driving import WIDE, list_of, press, replica, running, screen_text, settle
+from tui_registry.datastore import Datastore
+from tui_registry.records.schema import defaults
+from tui_registry.tui.browse.detail_screen import DetailScreen
+from tui_registry.tui.browse.record_detail import RecordDetail
+
+
+def fill(datastore: Datastore) -> None:
+    """An agent that needs a model, which was made from another."""
+    base = datastore.add("model", make_record("model", "base", license="CC-BY-NC-4.0")).key
+    made = [{"relation": "Finetune", "model_id": base, "name": "", "sha256": None}]
+    lineage = defaults("manifest") | {"derived_from": made}
+    tuned = datastore.add("model", make_record("model", "tuned"), manifest=lineage).key
+    needed = defaults("manifest") | {"required_models": [tuned]}
+    datastore.add("agent", make_record("agent", "crew"), manifest=needed)
+
+
+def select(datastore: Datastore, name: str) -> int:
+    return [row.name for row in datastore.search(sort="-updated").rows].index(name)
+
+
+async def test_the_links_of_a_record_lead_on_and_back(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        fill(datastore)
+        async with running(datastore, WIDE, "tuned") as (app, pilot):
+            assert "tuned" in screen_text(app)
+            await press(pilot, "left", "left")
+            text = screen_text(app)
+            assert app.screen.query_one(RecordDetail).tab == "links"
+            assert "Needed by  1" in text
+            assert "Derived from  1" in text
+            assert "allows no commercial use" in " ".join(text.split())
+            await press(pilot, "enter", "left_square_bracket", "enter")
+            assert isinstance(app.screen, DetailScreen)
+            shown = app.screen.query_one(RecordDetail)
+            assert shown.entry is not None
+            assert (shown.entry.record["name"], shown.tab) == ("base", "links")
+            await settle(pilot)
+            assert "fine-tuned from it" in screen_text(app) or "Derivatives  1" in screen_text(app)
+            await press(pilot, "backspace")
+            assert not isinstance(app.screen, DetailScreen)
+            assert app.screen.query_one(RecordDetail).tab == "links"
+
+
+async def test_questions_say_who_is_affected_before_anything_is_signed(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        fill(datastore)
+        size = datastore.stats().ops
+        async with running(datastore, WIDE, "tuned") as (app, pilot):
+            await press(pilot, "D")
+            assert "1 agent needs this" in screen_text(app)
+            await press(pilot, "escape", "d")
+            assert "1 agent needs this" in screen_text(app)
+            await press(pilot, "n")
+            await press(pilot, "space", "d")
+            assert "“tuned”: 1 agent needs this" in screen_text(app)
+            await press(pilot, "n")
+        async with running(datastore, WIDE, "base") as (app, pilot):
+            assert list_of(app).region
+            await press(pilot, "d")
+            assert "1 model was made from this" in screen_text(app)
+            await press(pilot, "n")
+        assert datastore.stats().ops == size

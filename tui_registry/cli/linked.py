@@ -1,0 +1,90 @@
+"""What records are to one another: `dependants` and `lineage`, and who is affected by what other commands do."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from tui_registry import __version__
+from tui_registry.cli.output import note, out, out_json
+from tui_registry.cli.registry import find, open_registry
+from tui_registry.datastore import DERIVED, Datastore
+from tui_registry.present import links as words
+from tui_registry.text import exact
+
+if TYPE_CHECKING:
+    from tui_registry.cli.registry import Registry
+    from tui_registry.datastore import Direction, Entry
+
+
+def dependants(args: Namespace) -> int:
+    """Show what stands on the record."""
+    return _walk(args, "dependants")
+
+
+def lineage(args: Namespace) -> int:
+    """Show what the record stands on."""
+    return _walk(args, "lineage")
+
+
+def say_affected(registry: Registry, entry: Entry) -> None:
+    """Say who names a record before something becomes of it; it keeps nobody from doing that. A node is not asked."""
+    if isinstance(registry, Datastore) and (line := words.affected_line(registry.links.affected(entry.id))):
+        note(f"{line}: 'tui-registry dependants {entry.id[:12]}' lists who that is")
+
+
+def write_bom(datastore: Datastore, prefix: str) -> None:
+    """Write a record, with all that it needs and prefers, as a bill of materials."""
+    from tui_registry.present.bom import Part, cyclonedx
+
+    _, first = _live(datastore, prefix)
+    waiting, parts = [first], dict[str, Part]()
+    while waiting and len(parts) < _MOST_PARTS:
+        identifier = waiting.pop(0)
+        entry = None if identifier in parts else datastore.entry(identifier)
+        if entry is None:
+            continue
+        links = datastore.links
+        named = [*links.needs(identifier).rows, *links.prefers(identifier).rows, *links.derived_from(identifier).rows]
+        beside = datastore.manifests.get(identifier)
+        manifest = None if beside is None else beside.manifest
+        revision = entry.revision if beside is None else f"{entry.revision}{beside.revision}"
+        parts[identifier] = Part(entry.kind, identifier, entry.record, manifest, revision, named)
+        waiting += [link.id for link in named if link.sort != DERIVED and link.presence == "live"]
+    if waiting:
+        note(f"it ends after {exact(_MOST_PARTS)} records")
+    out_json(cyclonedx([*parts.values()], int(time.time()), __version__))
+
+
+# How
+
+_MOST_PARTS = 10_000
+
+
+def _walk(args: Namespace, direction: Direction) -> int:
+    upwards = direction == "dependants"
+    with open_registry(args) as datastore:
+        kind, identifier = datastore.find(args.id, deleted=True) if upwards else _live(datastore, args.id)
+        walk = datastore.links.walk(identifier, direction, args.depth)
+        affected = datastore.links.affected(identifier) if upwards else None
+    if args.json:
+        counts = {} if affected is None else {"counts": words.affected_json(affected)}
+        out_json({"kind": kind, "id": identifier, **counts, **words.walk_json(walk, upwards=upwards)})
+        return 0
+    for line in words.tree_lines(walk, upwards=upwards):
+        out(line)
+    for clash in words.clashes(walk, upwards=upwards):
+        out(f"! {words.clash_line(clash)}")
+    if len(walk.nodes) == 1:
+        note("nothing here names it" if upwards else "it names no model that it needs, prefers or was made from")
+    elif affected is not None and (told := words.affected_line(affected)):
+        note(told)
+    for cut in words.cuts(walk):
+        note(cut)
+    return 0
+
+
+def _live(datastore: Datastore, prefix: str) -> tuple[str, str]:
+    entry = find(datastore, prefix)
+    return entry.kind, entry.id

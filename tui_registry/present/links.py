@@ -1,0 +1,191 @@
+"""What records are to one another, in words: the same on the command line and in the app. Names come from strangers,
+and are made safe to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from tui_registry import licences
+from tui_registry.datastore import DERIVED, MOST_COUNTED, NEEDS, PREFERS, Affected, Linked, LinkPage, Walk
+from tui_registry.errors import Json
+from tui_registry.frozen import NamedTuple
+from tui_registry.present.manifests import MADE_BY, said_status
+from tui_registry.text import address_short, exact, safe_text
+
+_NAME_WIDTH: Final = 60
+_WORDS: Final = {NEEDS: "needs", PREFERS: "prefers", DERIVED: "derived"}
+# One of several, and several.
+_DO: Final = {NEEDS: ("needs", "need"), PREFERS: ("prefers", "prefer"), DERIVED: ("was made from", "were made from")}
+
+
+def counted(page: LinkPage) -> str:
+    """How many there are: `12`, or `1,000+`; strangers apart where there are others as well: `3 (and 1,000+ of keys
+    without a name)`."""
+    known, strangers = page.own + page.named, _most(page.strangers)
+    if not known or not page.strangers:
+        return _most(known or page.strangers)
+    return f"{_most(known)} (and {strangers} of keys without a name)"
+
+
+def affected_line(affected: Affected) -> str | None:
+    """Who is affected by what becomes of a record: `3 agents need this, 1 model was made from it`; None where nobody
+    here names it."""
+    pages = ((NEEDS, affected.needs), (PREFERS, affected.prefers), (DERIVED, affected.derived))
+    found = [_who(sort, page) for sort, page in pages if page.total]
+    if not found:
+        return None
+    line = ", ".join(f"{who} {'this' if place == 0 else 'it'}" for place, who in enumerate(found))
+    return f"{line}; there may be more" if affected.needs.partial else line
+
+
+def name_of(record: Linked) -> str:
+    """What a record at the end of a link is called; of one that is not here what is known of it."""
+    name = safe_text(record.name, _NAME_WIDTH)
+    if record.presence == "live":
+        return name
+    called = name or record.id[:12] or "something without a name"
+    return f"{called} ({'deleted here' if record.presence == 'deleted' else 'not here'})"
+
+
+def remarks(record: Linked) -> str:
+    """What is to be known of it beside its name: its licence, its status, whose it is."""
+    if record.presence != "live":
+        return record.id[:12] if record.name else ""
+    whose = "yours" if record.whose == "own" else safe_text(record.owner_name or "", 40) or address_short(record.owner)
+    parts = (record.version, safe_text(record.license, 40), said_status(record.status) or "", whose)
+    return ", ".join(part for part in (safe_text(parts[0], 24), *parts[1:]) if part)
+
+
+def link_words(record: Linked) -> str:
+    """What a record that is stood on is to what stands on it: `needs`, `prefers`, `fine-tuned from`."""
+    if record.sort != DERIVED:
+        return _WORDS[record.sort]
+    relation = record.relation or "Other"
+    return MADE_BY.get(relation) or f"{safe_text(relation, 40)} of"
+
+
+def tree_lines(walk: Walk, *, upwards: bool) -> Iterator[str]:
+    """A walk as a tree, a line for each record; `upwards` where it leads to what stands on the first one."""
+    children: dict[int, list[int]] = {}
+    for place, node in enumerate(walk.nodes):
+        children.setdefault(node.parent, []).append(place)
+    yield f"{name_of(walk.nodes[0].record)}  {remarks(walk.nodes[0].record)}".rstrip()
+    waiting = [(place, "") for place in reversed(children.get(0, []))]
+    while waiting:
+        place, lead = waiting.pop()
+        node = walk.nodes[place]
+        is_last = place == children[node.parent][-1]
+        how = link_words(node.record)
+        if upwards:
+            how = f"it {how}" if node.record.sort == DERIVED else f"{how} it"
+        again = "  (above, or further down)" if node.again else ""
+        told = remarks(node.record)
+        yield f"{lead}{'└─' if is_last else '├─'} {how}: {name_of(node.record)}{f'  {told}' if told else ''}{again}"
+        deeper = lead + ("   " if is_last else "│  ")
+        waiting += [(child, deeper) for child in reversed(children.get(place, []))]
+
+
+def cuts(walk: Walk) -> Iterator[str]:
+    """What of a walk is not shown, and why: a sentence each."""
+    if walk.more:
+        yield f"there are more: it ends after {exact(len(walk.nodes))} records"
+    if walk.deeper:
+        steps = max(node.steps for node in walk.nodes)
+        yield f"it goes on behind {exact(steps)} {'step' if steps == 1 else 'steps'}: --depth says how far to look"
+    if walk.partial:
+        yield "links of older records are still being gathered, once for this version: there may be more"
+
+
+class Clash(NamedTuple):
+    """Two licences of which the one does not go with the other: of a record, and of what it was made from.
+
+    Attributes:
+        why: ends a sentence.
+    """
+
+    made: Linked
+    base: Linked
+    why: str
+
+
+def clashes(walk: Walk, *, upwards: bool) -> list[Clash]:
+    """The licences along the way that do not go together, as far as that is known (`licences.clash`): advice, from what
+    owners state, and no opinion of a lawyer."""
+    found: list[Clash] = []
+    for place, node in enumerate(walk.nodes):
+        here = place
+        while walk.nodes[here].parent >= 0 and walk.nodes[here].record.sort == DERIVED:
+            here = walk.nodes[here].parent
+            other = walk.nodes[here].record
+            made, base = (node.record, other) if upwards else (other, node.record)
+            both_live = made.presence == base.presence == "live"
+            why = licences.clash(made.license, base.license) if both_live else None
+            if why is not None:
+                found.append(Clash(made, base, why))
+    return found
+
+
+def clash_line(clash: Clash) -> str:
+    made, base = clash.made, clash.base
+    said = (
+        f"{name_of(made)} ({safe_text(made.license, 40)}) was made from {name_of(base)} ({safe_text(base.license, 40)})"
+    )
+    return f"{said}: {clash.why}"
+
+
+def walk_json(walk: Walk, *, upwards: bool) -> dict[str, Json]:
+    """A walk as programs read it."""
+    return {
+        "nodes": [
+            {
+                "id": node.record.id or None,
+                "name": node.record.name,
+                "kind": node.record.kind,
+                "presence": node.record.presence,
+                "version": node.record.version or None,
+                "license": node.record.license or None,
+                "status": node.record.status,
+                "owner": node.record.owner or None,
+                "whose": node.record.whose if node.record.presence == "live" else None,
+                "parent": None if node.parent < 0 else node.parent,
+                "steps": node.steps,
+                "link": None if node.parent < 0 else _WORDS[node.record.sort],
+                "relation": None if node.parent < 0 else node.record.relation,
+                "again": node.again,
+            }
+            for node in walk.nodes
+        ],
+        "deeper": walk.deeper,
+        "more": walk.more,
+        "partial": walk.partial,
+        "clashes": [
+            {
+                "id": clash.made.id,
+                "license": clash.made.license,
+                "base": clash.base.id,
+                "base_license": clash.base.license,
+                "why": clash.why,
+            }
+            for clash in clashes(walk, upwards=upwards)
+        ],
+    }
+
+
+def affected_json(affected: Affected) -> dict[str, Json]:
+    """How many records name one, as programs read it; 1,001 means more than a thousand."""
+    pages = ((NEEDS, affected.needs), (PREFERS, affected.prefers), (DERIVED, affected.derived))
+    return {_WORDS[sort]: {"own": page.own, "named": page.named, "strangers": page.strangers} for sort, page in pages}
+
+
+def _most(count: int) -> str:
+    return f"{exact(MOST_COUNTED)}+" if count > MOST_COUNTED else exact(count)
+
+
+def _who(sort: int, page: LinkPage) -> str:
+    one, several = _DO[sort]
+    if not page.exact or page.total != len(page.rows):
+        return f"{counted(page)} records {several}"
+    kinds = {kind: sum(row.kind == kind for row in page.rows) for kind in ("agent", "model")}
+    named = [f"{exact(count)} {kind}{'' if count == 1 else 's'}" for kind, count in kinds.items() if count]
+    return f"{' and '.join(named)} {one if page.total == 1 else several}"
