@@ -232,8 +232,8 @@ async def test_a_duplicate_is_a_new_record_with_the_same_fields(datastore: Datas
 class _FullDisk(Datastore):
     """A replica whose disk takes no record and, when told so, no draft."""
 
-    def __init__(self, data_dir, pool, clock):  # type: ignore[no-untyped-def]
-        super().__init__(data_dir, pool, clock)
+    def __init__(self, data_dir, pool, clock, hub=None):  # type: ignore[no-untyped-def]
+        super().__init__(data_dir, pool, clock, hub)
         self.drafts = _NoDrafts(pool, clock)
 
     def add(self, kind, record, **beside):  # type: ignore[no-untyped-def]
