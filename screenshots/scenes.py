@@ -126,7 +126,7 @@ async def manifest(pilot: Pilot[None]) -> None:
     """What stands behind a record that is not to be used any more: its files, and what it was made from."""
     await pilot.press("/", *"name:=lantern-7b", "enter")
     await settle(pilot)
-    await pilot.press("enter", "right", "right", "right")
+    await pilot.press("enter", "right", "right", "right", "right")
 
 
 async def sources(pilot: Pilot[None]) -> None:
