@@ -18,7 +18,7 @@ from tests.sync.logs import ALICE, BOB, MALLORY, edit, removal, roots, show_two_
 from tui_registry.backup import BackupError, PutBack, back_up, put_back
 from tui_registry.crdt import Identity
 from tui_registry.datastore import DATABASE, Datastore, Described, Draft, ImportRun, Ration, StoreError
-from tui_registry.errors import Json, RegistryError
+from tui_registry.errors import Record, RegistryError
 from tui_registry.records.schema import defaults
 from tui_registry.replica.store.tables import MAKE_WORD_INDEX, set_words_aside
 from tui_registry.settings import STATE_DIR_VARIABLE
@@ -74,10 +74,15 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seed(datastore, 8)
         op = datastore.add("model", make_record("model", "mine", tags=["llama"]))
         datastore.update("model", op.key, {**make_record("model", "mine"), "version": "2.0.0"}, [op.hash])
-        weights: Json = [
-            {"uri": "a.gguf", "media_type": "", "sha256": "ab" * 32, "size_bytes": 7, "quantization": None}
-        ]
-        datastore.manifests.set(op.key, defaults("manifest") | {"artifacts": weights})
+        behind: Record = {
+            "artifacts": [
+                {"uri": "a.gguf", "media_type": "", "sha256": "ab" * 32, "size_bytes": 7, "quantization": None}
+            ],
+            # Of one that is not here.
+            "derived_from": [{"relation": "Merge", "model_id": "ab" * 32, "name": "base", "sha256": None}],
+            "evaluations": [{"benchmark": "MMLU", "metric": "accuracy", "value": "0.5", "source": ""}],
+        }
+        datastore.manifests.set(op.key, defaults("manifest") | behind)
         first, late = roots(ALICE, 3), roots(BOB, 1, "late")
         ops = [
             *first,

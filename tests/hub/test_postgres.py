@@ -404,6 +404,7 @@ class TestRefused:
             "postgresql://u:hunter2/x@h/d",
             "postgres://u:1/hunter2@h/d?sslmode=prefer",
             "postgresql://u:x@hunter2@h/d",
+            "postgresql://u:p@/hunter2@h:1/d",
             "postgresql://u:x?@hunter2@h",
         ],
     )

@@ -1081,10 +1081,6 @@ class _Connections:
         """
         try:
             given = conninfo.conninfo_to_dict(dsn)
-            # What follows the first @ of a password that is spelt with one is read as the host, or as the database, and
-            # both are told to people.
-            if "@" in f"{given.get('host') or ''}{given.get('dbname') or ''}":
-                raise psycopg.ProgrammingError
         except psycopg.Error:
             # Whose words hold the address as a whole.
             given = None
