@@ -34,7 +34,7 @@ from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.server import ServerState
 
 from tui_registry.datastore import Datastore, Shared, StoreError
-from tui_registry.durable import give_new_name
+from tui_registry.durable import give_new_name, in_turn
 from tui_registry.errors import RegistryError, system_reason
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.api import create_app
@@ -430,10 +430,13 @@ def _bound_to_path(path: Path) -> Listener:
     # It has its name once somebody listens: one that refuses is a leftover, whoever else begins just now.
     draft = path.with_name(f".{token_hex(4)}")
     try:
-        _clear(path, shown)
-        listener.bind(str(draft))
-        listener.listen(128)
-        give_new_name(draft, path)
+        # One after the other: who takes a leftover away would have the socket in hand that another put there since.
+        with in_turn(path.parent):
+            _clear(path, shown)
+            listener.bind(str(draft))
+            listener.listen(128)
+            give_new_name(draft, path)
+            found = path.stat()
     except FileExistsError:
         listener.close()
         raise _somebody_listens(shown) from None
@@ -447,7 +450,6 @@ def _bound_to_path(path: Path) -> Listener:
     finally:
         with contextlib.suppress(OSError):
             draft.unlink()
-    found = path.stat()
     listener.path, listener.identity = path.absolute(), (found.st_dev, found.st_ino)
     return listener
 
