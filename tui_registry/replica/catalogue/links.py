@@ -489,12 +489,13 @@ _SHOWN = "NOT EXISTS (SELECT 1 FROM kept_out x WHERE x.owner = l.owner AND x.mut
 
 
 def _naming(db: sqlite3.Connection, known: _Known, target: bytes, sort: int, limit: int) -> LinkPage:
-    """Who names a record; what is muted is left out, but for what this replica's key has."""
+    """Who else names a record; what is muted is left out, but for what this replica's key has."""
+    (itself,) = db.execute("SELECT (SELECT rid FROM keys WHERE id = ? AND rid > 0)", (target,)).fetchone()
     limit = max(0, min(limit, MOST_COUNTED))
     rows: list[tuple[int, str | None]] = []
     counts: list[int] = []
     for condition, values in _groups(known):
-        where, parameters = f"FROM {_TO} AND {condition}", [target, sort, *values]
+        where, parameters = f"FROM {_TO} AND l.source IS NOT ? AND {condition}", [target, sort, itself, *values]
         wanted = min(limit - len(rows), MOST_COUNTED)
         if wanted > 0:
             rows += db.execute(f"SELECT l.source, l.relation {where} LIMIT ?", [*parameters, wanted]).fetchall()

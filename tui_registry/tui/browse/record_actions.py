@@ -345,7 +345,9 @@ class RecordActions(Part):
                 await self._undo_batch(undo.batch.number)
             if which != "one":
                 return
-        question = kit.ConfirmScreen(undone.question(undo), undone.detail(undo), yes=undone.answer(undo), no="Back")
+        concerned = await self.read(self.datastore.links.affected, undo.id) if undone.concerns_others(undo) else None
+        detail = undone.detail(undo, concerned and affected_line(concerned))
+        question = kit.ConfirmScreen(undone.question(undo), detail, yes=undone.answer(undo), no="Back")
         if not await self.ask(question):
             return
         try:
