@@ -69,6 +69,11 @@ def test_an_undo_that_deletes_or_changes_a_licence_says_who_is_affected(cli: Cli
         (tmp_path / "card.json").write_text(json.dumps(card))
         cli("update", base, "card.json")
         assert ("1 agent prefers this" in cli("undo", base, "--yes").err) is is_said
+    withdrawn = {"manifest": {"status": "Withdrawn", "status_message": "no"}}
+    for change, is_said in (({"description": "so"}, False), ({"license": "ISC"}, True), (withdrawn, True)):
+        (tmp_path / "card.json").write_text(json.dumps({"kind": "model", "name": "base", **change}))
+        assert ("note: 1 agent prefers this" in cli("apply", "card.json", "--dry-run").out) is is_said
+        assert ("1 agent prefers this" in cli("update", base, "card.json").err) is is_said
     fresh = register(cli, tmp_path, "model", "fresh", parameters=1, context_length=1)
     register(cli, tmp_path, "agent", "other", preferred_models=[fresh])
     assert "1 agent prefers this" in cli("undo", fresh, "--yes").err

@@ -251,7 +251,9 @@ def update(args: Namespace) -> int:
         # Who was shown the record alone has not seen what stands behind it.
         if finding.revision != whole and (finding.manifest is not ABSENT or finding.revision != entry.revision):
             _need_revision(entry, finding.revision, whole)
-        if record["license"] != entry.record["license"]:
+        stated = finding.manifest if isinstance(finding.manifest, dict) else {}
+        was = (None if behind is None else behind.manifest) or defaults("manifest")
+        if record["license"] != entry.record["license"] or stated.get("status", was["status"]) != was["status"]:
             say_affected(datastore, entry.id)
         with _in_file(finding.source):
             op = datastore.update(

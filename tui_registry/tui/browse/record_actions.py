@@ -96,7 +96,8 @@ class RecordActions(Part):
         if not detail.region:
             self.say("enter opens the record: there [ and ] walk its versions")
             return
-        self.say(detail.walk(step) or "enter in the history opens the version as it was then")
+        told = "" if detail.tab == "links" else "enter in the history opens the version as it was then"
+        self.say(detail.walk(step) or told)
 
     @flow
     async def action_open_version(self) -> None:
