@@ -118,6 +118,20 @@ def test_own_and_named_keys_come_first_and_strangers_are_counted_apart(datastore
     assert [(row.whose, row.owner_name) for row in page.rows] == [("own", None), ("named", "bob")]
 
 
+def test_claims_of_strangers_keep_nothing_of_known_keys_out_of_a_walk(datastore: Datastore) -> None:
+    base = model(datastore, "base")
+    theirs = [root("agent", name=f"stranger {number}", preferred_models=[base]) for number in range(5)]
+    datastore.apply([op.to_json() for op in theirs], source="hub")
+    tuned = model(datastore, "tuned", derived_from=[made_from(base)])
+    agent(datastore, "mine", (tuned,))
+    walk = datastore.links.walk(base, "dependants", most=4)
+    assert [node.record.name for node in walk.nodes][:3] == ["base", "tuned", "mine"]
+    assert walk.more
+    walk = datastore.links.walk(base, "dependants")
+    assert [(node.record.whose, node.parent) for node in walk.nodes[3:]] == [("stranger", 0)] * 5
+    assert not walk.more
+
+
 def test_what_stands_in_the_index_is_mended_and_taken_out(datastore: Datastore, tmp_path: Path) -> None:
     base = model(datastore, "base")
     agent(datastore, "crew", (base,), required_models=[base])
