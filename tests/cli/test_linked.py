@@ -50,9 +50,39 @@ def test_who_is_affected_is_told_and_a_tree_shows_it(cli: Cli, tmp_path: Path) -
     assert "crew" in cli("dependants", tuned).out
 
 
+def test_a_tree_reads_the_way_it_leads_and_says_a_thing_once(cli: Cli, tmp_path: Path) -> None:
+    size = {"parameters": 1, "context_length": 1}
+    base = register(cli, tmp_path, "model", "base", license="CC-BY-NC-4.0", **size)
+    made = {"derived_from": [{"relation": how, "model_id": base} for how in ("Finetune", "Adapter")]}
+    tuned = register(cli, tmp_path, "model", "tuned", license="MIT", manifest=made, **size)
+    assert "└─ fine-tuned from it: tuned" in cli("dependants", base).out
+    assert cli("lineage", tuned).out.count("! tuned (MIT)") == 1
+    bounded = cli("dependants", base, "--depth", "0").err
+    assert "it goes on behind 0 steps" in bounded
+    assert "nothing here names it" not in bounded
+
+
+def test_an_undo_that_deletes_or_changes_a_licence_says_who_is_affected(cli: Cli, tmp_path: Path) -> None:
+    base = register(cli, tmp_path, "model", "base", license="MIT", parameters=1, context_length=1)
+    register(cli, tmp_path, "agent", "crew", preferred_models=[base])
+    for card, is_said in (({"description": "else"}, False), ({"license": "Apache-2.0"}, True)):
+        (tmp_path / "card.json").write_text(json.dumps(card))
+        cli("update", base, "card.json")
+        assert ("1 agent prefers this" in cli("undo", base, "--yes").err) is is_said
+    withdrawn = {"manifest": {"status": "Withdrawn", "status_message": "no"}}
+    for change, is_said in (({"description": "so"}, False), ({"license": "ISC"}, True), (withdrawn, True)):
+        (tmp_path / "card.json").write_text(json.dumps({"kind": "model", "name": "base", **change}))
+        assert ("note: 1 agent prefers this" in cli("apply", "card.json", "--dry-run").out) is is_said
+        assert ("1 agent prefers this" in cli("update", base, "card.json").err) is is_said
+    fresh = register(cli, tmp_path, "model", "fresh", parameters=1, context_length=1)
+    register(cli, tmp_path, "agent", "other", preferred_models=[fresh])
+    assert "1 agent prefers this" in cli("undo", fresh, "--yes").err
+
+
 def test_a_bill_of_materials_is_what_cyclonedx_asks_for(cli: Cli, tmp_path: Path) -> None:
     size = {"parameters": 7_000_000_000, "context_length": 4096}
     base = register(cli, tmp_path, "model", "base", license="LicenseRef-llama3", **size)
+    odd = ["ollama://llama3:8b", "https://example.org/%zz", "https://[", "https://example.org/#a#b"]
     behind = {
         "derived_from": [
             {"relation": "Quantized", "model_id": base},
@@ -61,6 +91,7 @@ def test_a_bill_of_materials_is_what_cyclonedx_asks_for(cli: Cli, tmp_path: Path
         "artifacts": [
             {"uri": "hf://org/tuned/a.gguf", "sha256": "ab" * 32, "size_bytes": 5, "media_type": "x/y"},
             {"uri": "b.gguf"},
+            *({"uri": uri} for uri in odd),
         ],
         "evaluations": [{"benchmark": "MMLU", "metric": "acc", "value": "0.7"}],
         "datasets": ["org/data", "org/data"],
@@ -87,6 +118,9 @@ def test_a_bill_of_materials_is_what_cyclonedx_asks_for(cli: Cli, tmp_path: Path
     assert by_ref[tuned]["licenses"] == [{"expression": "MIT OR Apache-2.0"}]
     assert [one["name"] for one in by_ref[tuned]["pedigree"]["ancestors"]] == ["base", "org/x"]
     assert by_ref[tuned]["externalReferences"][0]["hashes"] == [{"alg": "SHA-256", "content": "ab" * 32}]
+    assert len(by_ref[tuned]["externalReferences"]) == 3
+    stated = [one["value"] for one in by_ref[tuned]["properties"] if one["name"] == "tui_registry:distribution"]
+    assert stated == odd
     assert bom["dependencies"][0] == {"ref": crew, "dependsOn": [tuned, "ab" * 32, base]}
     assert cli("export", "--bom", crew).json["serialNumber"] == bom["serialNumber"]
     assert cli("export", "--bom", crew, "x").code == 2

@@ -14,6 +14,7 @@ from tests.seeds import make_record
 from tui_registry.crdt import AnyOp
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.errors import Json, Record
+from tui_registry.present.links import affected_line
 from tui_registry.records.schema import defaults
 from tui_registry.replica.catalogue.links import Linked
 
@@ -110,10 +111,25 @@ def test_own_and_named_keys_come_first_and_strangers_are_counted_apart(datastore
     page = datastore.links.preferred_by(base)
     assert (page.own, page.named, page.strangers) == (1, 0, 3)
     assert page.rows[0].name == "mine"
+    assert affected_line(datastore.links.affected(base)) == "4 agents (3 of keys without a name) prefer this"
     datastore.names.set(ADA.address, "bob")
     page = datastore.links.preferred_by(base, limit=2)
     assert (page.own, page.named, page.strangers) == (1, 3, 0)
     assert [(row.whose, row.owner_name) for row in page.rows] == [("own", None), ("named", "bob")]
+
+
+def test_claims_of_strangers_keep_nothing_of_known_keys_out_of_a_walk(datastore: Datastore) -> None:
+    base = model(datastore, "base")
+    theirs = [root("agent", name=f"stranger {number}", preferred_models=[base]) for number in range(5)]
+    datastore.apply([op.to_json() for op in theirs], source="hub")
+    tuned = model(datastore, "tuned", derived_from=[made_from(base)])
+    agent(datastore, "mine", (tuned,))
+    walk = datastore.links.walk(base, "dependants", most=4)
+    assert [node.record.name for node in walk.nodes][:3] == ["base", "tuned", "mine"]
+    assert walk.more
+    walk = datastore.links.walk(base, "dependants")
+    assert [(node.record.whose, node.parent) for node in walk.nodes[3:]] == [("stranger", 0)] * 5
+    assert not walk.more
 
 
 def test_what_stands_in_the_index_is_mended_and_taken_out(datastore: Datastore, tmp_path: Path) -> None:
@@ -147,6 +163,9 @@ def test_walks_end_in_circles_and_at_their_bounds(datastore: Datastore) -> None:
     for walk in (datastore.links.walk(second, "lineage"), datastore.links.walk(first, "dependants")):
         assert (walk.deeper, walk.more) == (False, False)
         assert sorted(node.record.name for node in walk.nodes if not node.again) == ["first", "second", "third"]
+    # It made itself from itself: that concerns nobody else.
+    assert names(datastore.links.derivatives(first).rows) == ["second"]
+    assert datastore.links.derivatives(first).total == 1
     short = datastore.links.walk(third, "lineage", 1)
     assert [node.record.name for node in short.nodes] == ["third", "second"]
     assert short.deeper
@@ -177,7 +196,7 @@ def found(store: Datastore, query: str) -> list[str]:
 
 def test_links_and_what_was_measured_are_asked_for_in_a_query(datastore: Datastore) -> None:
     base = model(datastore, "base", evaluations=[
-        {"benchmark": "MMLU", "metric": "acc", "value": "0.71", "source": ""}
+        {"benchmark": name, "metric": "acc", "value": "0.71", "source": ""} for name in ("MMLU", "MMLU (k=5)")
     ])  # fmt: skip
     tuned = model(datastore, "tuned", derived_from=[made_from(base), made_from(None, "org/other")])
     agent(datastore, "crew", required_models=[tuned])
@@ -185,7 +204,8 @@ def test_links_and_what_was_measured_are_asked_for_in_a_query(datastore: Datasto
     assert found(datastore, "from:base") == found(datastore, "from:org/other") == ["tuned"]
     assert found(datastore, "eval:mmlu>=0.7") == found(datastore, "eval:MMLU") == ["base"]
     assert found(datastore, "eval:mmlu>0.71") == []
-    assert [one.text for one in datastore.complete("eval:m", 6)] == ["mmlu"]
+    assert found(datastore, 'eval:"mmlu (k=5)">=0.7') == found(datastore, 'eval:"mmlu (k=5)=0.71"') == ["base"]
+    assert [one.text for one in datastore.complete("eval:m", 6)] == ["mmlu", "mmlu (k=5)"]
     assert [one.text for one in datastore.complete("needs:t", 7)] == ["tuned"]
     assert "the model of" in datastore.search("needs:tuned").notes[0]
     assert found(datastore, "is:orphaned") == []

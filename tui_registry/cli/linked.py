@@ -15,7 +15,7 @@ from tui_registry.text import exact
 
 if TYPE_CHECKING:
     from tui_registry.cli.registry import Registry
-    from tui_registry.datastore import Direction, Entry
+    from tui_registry.datastore import Direction
 
 
 def dependants(args: Namespace) -> int:
@@ -28,10 +28,10 @@ def lineage(args: Namespace) -> int:
     return _walk(args, "lineage")
 
 
-def say_affected(registry: Registry, entry: Entry) -> None:
+def say_affected(registry: Registry, record_id: str) -> None:
     """Say who names a record before something becomes of it; it keeps nobody from doing that. A node is not asked."""
-    if isinstance(registry, Datastore) and (line := words.affected_line(registry.links.affected(entry.id))):
-        note(f"{line}: 'tui-registry dependants {entry.id[:12]}' lists who that is")
+    if isinstance(registry, Datastore) and (line := words.affected_line(registry.links.affected(record_id))):
+        note(f"{line}: 'tui-registry dependants {record_id[:12]}' lists who that is")
 
 
 def write_bom(datastore: Datastore, prefix: str) -> None:
@@ -76,7 +76,7 @@ def _walk(args: Namespace, direction: Direction) -> int:
         out(line)
     for clash in words.clashes(walk, upwards=upwards):
         out(f"! {words.clash_line(clash)}")
-    if len(walk.nodes) == 1:
+    if len(walk.nodes) == 1 and not walk.deeper:
         note("nothing here names it" if upwards else "it names no model that it needs, prefers or was made from")
     elif affected is not None and (told := words.affected_line(affected)):
         note(told)

@@ -79,7 +79,7 @@ def deprecate(args: Namespace) -> int:
             note(f"{_called(entry)} is {state} already, and nothing was signed")
         else:
             if said["status"] != before["status"]:
-                say_affected(registry, entry)
+                say_affected(registry, entry.id)
             registry.manifests.set(entry.id, {**before, **said}, present.heads)
             say_who_signed(registry)
         after = _present(registry, entry)
@@ -297,7 +297,7 @@ def _write(
     try:
         value = read_manifest(document, base=None if whole else present.manifest)
         if value["status"] != (present.manifest or defaults("manifest"))["status"]:
-            say_affected(registry, entry)
+            say_affected(registry, entry.id)
         registry.manifests.set(entry.id, value, present.heads)
     except InvalidRecord as error:
         raise InvalidRecord(error.problems, shown) from error

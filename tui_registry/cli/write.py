@@ -251,8 +251,10 @@ def update(args: Namespace) -> int:
         # Who was shown the record alone has not seen what stands behind it.
         if finding.revision != whole and (finding.manifest is not ABSENT or finding.revision != entry.revision):
             _need_revision(entry, finding.revision, whole)
-        if record["license"] != entry.record["license"]:
-            say_affected(datastore, entry)
+        stated = finding.manifest if isinstance(finding.manifest, dict) else {}
+        was = (None if behind is None else behind.manifest) or defaults("manifest")
+        if record["license"] != entry.record["license"] or stated.get("status", was["status"]) != was["status"]:
+            say_affected(datastore, entry.id)
         with _in_file(finding.source):
             op = datastore.update(
                 kind,
@@ -278,7 +280,7 @@ def delete(args: Namespace) -> int:
         _need_own(entry, "deleted")
         _need_settled(datastore, entry.id)
         name = safe_text(str(entry.record["name"]))
-        say_affected(datastore, entry)
+        say_affected(datastore, entry.id)
         if not args.yes:
             confirm(f"Delete {entry.kind} {name} ({entry.id[:12]})?", f"delete {name}", "nothing was deleted")
         op = datastore.delete(entry.kind, entry.id, entry.heads)
@@ -301,6 +303,8 @@ def undo(args: Namespace) -> int:
     with open_to_write(args) as datastore:
         _need_settled(datastore, datastore.find(args.id, deleted=True)[1])
         plan = plan_undo(datastore, args.id)
+        if undone.concerns_others(plan):
+            say_affected(datastore, plan.id)
         if not args.yes:
             confirm(_question(plan), "undo it", "nothing was undone")
         op = carry_out(datastore, plan)

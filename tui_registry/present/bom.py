@@ -3,11 +3,13 @@
 
 A model is a component `machine-learning-model`, an agent an `application`; what it needs or prefers stands among the
 components and the dependencies, what it was made from is the pedigree, files are external references with their
-SHA-256. What CycloneDX has no member for is a property whose name begins with `tui_registry:`.
+SHA-256. What CycloneDX has no member for is a property whose name begins with `tui_registry:`, and so is an address
+that is none by RFC 3986, such as `ollama://llama3:8b`: CycloneDX takes no other.
 """
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -19,6 +21,12 @@ from tui_registry.errors import Json, Kind, Record
 from tui_registry.frozen import NamedTuple
 
 _SCHEMA: Final = "http://cyclonedx.org/schema/bom-1.7.schema.json"
+_HELD: Final = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
+# An address by RFC 3986, with a host or relative; none with an IPv6 address, or with a name of somebody.
+_ADDRESS: Final = re.compile(
+    rf"(?:[A-Za-z][A-Za-z0-9+.-]*://{_HELD}+(?::[0-9]*)?(?:/(?:{_HELD}|[:@/])*)?|{_HELD}(?:{_HELD}|/)*)"
+    rf"(?:\?(?:{_HELD}|[:@/?])*)?(?:#(?:{_HELD}|[:@/?])*)?"
+)
 _TYPES: Final[dict[Kind, str]] = {"model": "machine-learning-model", "agent": "application"}
 
 
@@ -111,13 +119,15 @@ def _component(part: Part) -> dict[str, Json]:
     if tags := _texts(record["tags"]):
         found["tags"] = [*tags]
     manifest = part.manifest or {}
-    if references := [*_references(manifest)]:
-        found["externalReferences"] = references
+    references = [*_references(manifest)]
+    if usable := [one for one in references if _ADDRESS.fullmatch(str(one["url"]))]:
+        found["externalReferences"] = [*usable]
     if ancestors := [_ancestor(link) for link in part.links if link.sort == DERIVED]:
         found["pedigree"] = {"ancestors": ancestors}
     if part.kind == "model":
         found["modelCard"] = _model_card(manifest)
-    found["properties"] = [*_properties(record, manifest)]
+    odd = [_property(str(one["type"]), _told(one)) for one in references if one not in usable]
+    found["properties"] = [*_properties(record, manifest), *odd]
     return found
 
 
@@ -143,7 +153,13 @@ def _ancestor(link: Linked) -> Json:
     return found
 
 
-def _references(manifest: Record) -> Iterable[Json]:
+def _told(reference: dict[str, Json]) -> str:
+    """A reference in a line."""
+    hashes = [f"SHA-256 {one['content']}" for one in _structs(reference.get("hashes"))]
+    return ", ".join(str(part) for part in (reference["url"], reference.get("comment"), *hashes) if part)
+
+
+def _references(manifest: Record) -> Iterable[dict[str, Json]]:
     for artifact in _structs(manifest.get("artifacts")):
         found: dict[str, Json] = {"type": "distribution", "url": artifact["uri"]}
         told = [f"{artifact['size_bytes']} bytes"] if artifact["size_bytes"] is not None else []

@@ -57,12 +57,14 @@ def remarks(record: Linked) -> str:
     return ", ".join(part for part in (safe_text(parts[0], 24), *parts[1:]) if part)
 
 
-def link_words(record: Linked) -> str:
-    """What a record that is stood on is to what stands on it: `needs`, `prefers`, `fine-tuned from`."""
-    if record.sort != DERIVED:
-        return _WORDS[record.sort]
-    relation = record.relation or "Other"
-    return MADE_BY.get(relation) or f"{safe_text(relation, 40)} of"
+def link_words(record: Linked, *, upwards: bool) -> str:
+    """How a record is linked, before its name: `needs`, `prefers`, `fine-tuned from` where it is named; `upwards`,
+    where it is the one that names, `needs it`, `fine-tuned from it`."""
+    how = _WORDS[record.sort]
+    if record.sort == DERIVED:
+        relation = record.relation or "Other"
+        how = MADE_BY.get(relation) or f"{safe_text(relation, 40)} of"
+    return f"{how} it" if upwards else how
 
 
 def tree_lines(walk: Walk, *, upwards: bool) -> Iterator[str]:
@@ -76,9 +78,7 @@ def tree_lines(walk: Walk, *, upwards: bool) -> Iterator[str]:
         place, lead = waiting.pop()
         node = walk.nodes[place]
         is_last = place == children[node.parent][-1]
-        how = link_words(node.record)
-        if upwards:
-            how = f"it {how}" if node.record.sort == DERIVED else f"{how} it"
+        how = link_words(node.record, upwards=upwards)
         again = "  (above, or further down)" if node.again else ""
         told = remarks(node.record)
         yield f"{lead}{'└─' if is_last else '├─'} {how}: {name_of(node.record)}{f'  {told}' if told else ''}{again}"
@@ -112,7 +112,8 @@ class Clash(NamedTuple):
 def clashes(walk: Walk, *, upwards: bool) -> list[Clash]:
     """The licences along the way that do not go together, as far as that is known (`licences.clash`): advice, from what
     owners state, and no opinion of a lawyer."""
-    found: list[Clash] = []
+    # By whose licences they are: a walk can come to two records by several ways, and in a circle in both orders.
+    found: dict[tuple[str, str], Clash] = {}
     for place, node in enumerate(walk.nodes):
         here = place
         while walk.nodes[here].parent >= 0 and walk.nodes[here].record.sort == DERIVED:
@@ -122,8 +123,8 @@ def clashes(walk: Walk, *, upwards: bool) -> list[Clash]:
             both_live = made.presence == base.presence == "live"
             why = licences.clash(made.license, base.license) if both_live else None
             if why is not None:
-                found.append(Clash(made, base, why))
-    return found
+                found.setdefault((made.id, base.id), Clash(made, base, why))
+    return [*found.values()]
 
 
 def clash_line(clash: Clash) -> str:
@@ -188,4 +189,6 @@ def _who(sort: int, page: LinkPage) -> str:
         return f"{counted(page)} records {several}"
     kinds = {kind: sum(row.kind == kind for row in page.rows) for kind in ("agent", "model")}
     named = [f"{exact(count)} {kind}{'' if count == 1 else 's'}" for kind, count in kinds.items() if count]
-    return f"{' and '.join(named)} {one if page.total == 1 else several}"
+    # Anybody can name anything: of how many nothing is known is told beside those of which something is.
+    apart = f" ({exact(page.strangers)} of keys without a name)" if 0 < page.strangers < page.total else ""
+    return f"{' and '.join(named)}{apart} {one if page.total == 1 else several}"

@@ -31,8 +31,21 @@ def _what(undo: Undo) -> str:
     return f"{'manifest of ' if undo.of == 'manifest' else ''}{undo.kind} {undo.name}"
 
 
-def detail(undo: Undo) -> str:
-    """Lines below the question: each field that would change, and what the history keeps."""
+def concerns_others(undo: Undo) -> bool:
+    """Whether who names the record is to know: it goes, or gets another licence or status."""
+    if undo.now is None:
+        return False
+    if undo.then is None:
+        return undo.of != "manifest"
+    return any(undo.now.get(name) != undo.then.get(name) for name in ("license", "status"))
+
+
+def detail(undo: Undo, affected: str | None = None) -> str:
+    """Lines below the question: each field that would change, and what the history keeps.
+
+    Args:
+        affected: who names the record, in words.
+    """
     changes = (changed_manifest_rows if undo.of == "manifest" else changed_rows)(undo.now, undo.then)
     beside = undo.manifest
     if beside is not ABSENT:
@@ -49,6 +62,8 @@ def detail(undo: Undo) -> str:
         lines.append("Its manifest goes too.")
     if undo.then is not None and undo.now is not None and not lines:
         lines.append("No field changes, only the time.")
+    if affected is not None:
+        lines.append(f"{affected}.")
     lines.append("This is one more signed operation: the history keeps all that came before.")
     return "\n".join(lines)
 

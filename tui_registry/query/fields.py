@@ -108,14 +108,17 @@ def measured(value: str) -> tuple[str, str, float | None]:
     Raises:
         ValueError: it compares with something else than a number; the sentence says so.
     """
-    place = next((place for place, character in enumerate(value) if place and character in "<>="), len(value))
+    # The last sign: some benchmarks are called `MMLU (k=5)`.
+    place = max((place for place, character in enumerate(value) if place and character in "<>="), default=len(value))
+    place -= place > 1 and value[place - 1 : place + 1] in ("<=", ">=")
     benchmark, rest = value[:place].strip(), value[place:]
     if not rest:
         return benchmark, "", None
     sign = rest[: 1 + rest[1:].startswith("=")] if rest[0] in "<>" else "="
     number = rest[len(sign) :].strip()
     digits = number.removeprefix("-").replace(".", "", 1)
-    if not (digits.isascii() and digits.isdecimal() and number[-1].isdecimal() and len(digits) <= _MOST_DIGITS):
+    is_number = digits.isascii() and digits.isdecimal() and number[-1].isdecimal() and len(digits) <= _MOST_DIGITS
+    if not is_number or benchmark[-1:] in ("<", ">", "="):
         raise ValueError("a value is compared with a number, such as MMLU>=0.7")
     return benchmark, sign, float(number)
 

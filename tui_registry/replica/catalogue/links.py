@@ -110,7 +110,8 @@ class Node(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """The records that links lead to, level by level, the one that it began with first.
+    """The records that links lead to, the one that it began with first, then level by level; of what stands on it all
+    that known keys name before what strangers do.
 
     Attributes:
         deeper: it was cut where more links go on. more: it was cut as there are too many records.
@@ -489,12 +490,13 @@ _SHOWN = "NOT EXISTS (SELECT 1 FROM kept_out x WHERE x.owner = l.owner AND x.mut
 
 
 def _naming(db: sqlite3.Connection, known: _Known, target: bytes, sort: int, limit: int) -> LinkPage:
-    """Who names a record; what is muted is left out, but for what this replica's key has."""
+    """Who else names a record; what is muted is left out, but for what this replica's key has."""
+    (itself,) = db.execute("SELECT (SELECT rid FROM keys WHERE id = ? AND rid > 0)", (target,)).fetchone()
     limit = max(0, min(limit, MOST_COUNTED))
     rows: list[tuple[int, str | None]] = []
     counts: list[int] = []
     for condition, values in _groups(known):
-        where, parameters = f"FROM {_TO} AND {condition}", [target, sort, *values]
+        where, parameters = f"FROM {_TO} AND l.source IS NOT ? AND {condition}", [target, sort, itself, *values]
         wanted = min(limit - len(rows), MOST_COUNTED)
         if wanted > 0:
             rows += db.execute(f"SELECT l.source, l.relation {where} LIMIT ?", [*parameters, wanted]).fetchall()
@@ -507,7 +509,10 @@ def _naming(db: sqlite3.Connection, known: _Known, target: bytes, sort: int, lim
     return LinkPage(tuple(_sources(db, known, sort, rows)), own, named, strangers, floor > 1)
 
 
-def _groups(known: _Known) -> list[tuple[str, list[bytes]]]:
+_Group: TypeAlias = tuple[str, list[bytes]]
+
+
+def _groups(known: _Known) -> list[_Group]:
     """Conditions on `l` for those of this replica's key, of keys with a name, and of strangers."""
     named = "l.owner IN (SELECT address FROM owner_names)"
     return [
@@ -543,32 +548,52 @@ def _walk(db: sqlite3.Connection, known: _Known, record_id: str, direction: Dire
     reached = {record_id}
     deeper = more = False
     (floor,) = db.execute("SELECT floor FROM search_state").fetchone()
+    groups = _groups(known)
+
+    def go_on(place: int, of: Sequence[_Group]) -> None:
+        nonlocal deeper, more
+        node = nodes[place]
+        if node.again or not node.record.id:
+            return
+        room = 1 if node.steps == depth else most - len(nodes) + 1
+        going_on = _next(db, known, node.record.id, direction, of, room)
+        if node.steps == depth:
+            deeper = deeper or bool(going_on)
+            return
+        for record in going_on:
+            if len(nodes) >= most:
+                more = True
+                return
+            nodes.append(Node(place, node.steps + 1, record, record.id in reached))
+            if record.id:
+                reached.add(record.id)
+
+    # What strangers claim comes after all that known keys do, so that no number of claims keeps that out of sight.
+    strangers = groups[2:] if direction == "dependants" else []
     place = 0
     while place < len(nodes) and not more:
-        node = nodes[place]
-        if not node.again and node.record.id:
-            room = 1 if node.steps == depth else most - len(nodes) + 1
-            going_on = _next(db, known, node.record.id, direction, room)
-            if node.steps == depth:
-                deeper = deeper or bool(going_on)
-                going_on = []
-            for record in going_on:
-                if len(nodes) >= most:
-                    more = True
-                    break
-                nodes.append(Node(place, node.steps + 1, record, record.id in reached))
-                if record.id:
-                    reached.add(record.id)
+        go_on(place, groups[:2])
+        place += 1
+    known_nodes, place = len(nodes), 0
+    while strangers and place < len(nodes) and not more:
+        go_on(place, strangers if place < known_nodes else groups)
         place += 1
     return Walk(tuple(nodes), deeper, more, floor > 1 and direction == "dependants")
 
 
-def _next(db: sqlite3.Connection, known: _Known, record_id: str, direction: Direction, room: int) -> list[Linked]:
-    """Where links lead from a record, at most so many."""
+def _next(
+    db: sqlite3.Connection,
+    known: _Known,
+    record_id: str,
+    direction: Direction,
+    groups: Sequence[_Group],
+    room: int,
+) -> list[Linked]:
+    """Where links lead from a record, at most so many; of those that name it, of these groups."""
     if direction == "lineage":
         return _stated(db, known, record_id)[:room]
     found: list[Linked] = []
-    for condition, values in _groups(known):
+    for condition, values in groups:
         for sort in SORTS:
             if len(found) >= room:
                 return found

@@ -96,7 +96,8 @@ class RecordActions(Part):
         if not detail.region:
             self.say("enter opens the record: there [ and ] walk its versions")
             return
-        self.say(detail.walk(step) or "enter in the history opens the version as it was then")
+        told = "" if detail.tab == "links" else "enter in the history opens the version as it was then"
+        self.say(detail.walk(step) or told)
 
     @flow
     async def action_open_version(self) -> None:
@@ -345,7 +346,9 @@ class RecordActions(Part):
                 await self._undo_batch(undo.batch.number)
             if which != "one":
                 return
-        question = kit.ConfirmScreen(undone.question(undo), undone.detail(undo), yes=undone.answer(undo), no="Back")
+        concerned = await self.read(self.datastore.links.affected, undo.id) if undone.concerns_others(undo) else None
+        detail = undone.detail(undo, concerned and affected_line(concerned))
+        question = kit.ConfirmScreen(undone.question(undo), detail, yes=undone.answer(undo), no="Back")
         if not await self.ask(question):
             return
         try:

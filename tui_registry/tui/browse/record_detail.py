@@ -740,7 +740,7 @@ def link_lines(shown: LinksShown, at: int, width: int) -> tuple[list[Content], l
     """The records that it names and that name it, and the line of each; the cursor is on one."""
     if not shown.rows:
         return paragraph("It names no record, and no record here names it.", width, "$foreground-muted"), []
-    keys = "[ and ] go through them, enter opens one, backspace comes back"
+    keys = "[ goes to the next, ] to the one before; enter opens it, backspace comes back"
     lines, places = paragraph(keys, width, "$foreground-muted"), list[int]()
     for title, page in shown.sections:
         if not page.rows:
@@ -749,7 +749,8 @@ def link_lines(shown: LinksShown, at: int, width: int) -> tuple[list[Content], l
         for row in page.rows:
             is_pointed = len(places) == at
             places.append(len(lines))
-            how = f"{relations.link_words(row)} " if row.relation is not None else ""
+            upwards = title == "Derivatives"
+            how = f"{relations.link_words(row, upwards=upwards)} " if row.relation is not None else ""
             told = relations.remarks(row)
             text = Content.assemble(
                 (how, "$foreground-muted"),
