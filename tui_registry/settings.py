@@ -43,9 +43,21 @@ SettingName: TypeAlias = Literal["theme", "name", "sync_every", "named_first", "
 # The texts and the tables that the file may hold.
 SETTING_NAMES: tuple[SettingName, ...] = ("theme", "name", "sync_every", "named_first", "accept_ops")
 TABLE_NAMES: tuple[TableName, ...] = ("sync", "node")
-# The table of saved machines, and how one may be called: a key of TOML without quotes.
-MACHINES = "machines"
-_MACHINE_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
+# The tables of texts: saved machines, the keys of actions by their ids, the columns of lists.
+Texts: TypeAlias = tuple[tuple[str, str], ...]
+TextTableName: TypeAlias = Literal["machines", "keys", "columns"]
+MACHINES: TextTableName = "machines"
+TEXT_TABLE_NAMES: tuple[TextTableName, ...] = ("machines", "keys", "columns")
+# What may stand before `=` in each, what that is called, and an example of what stands behind it.
+_ENTRIES: dict[str, tuple[re.Pattern[str], str, str]] = {
+    "machines": (re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII), "a machine's name has up to 32 letters, digits, - and _",
+                 "gpu=24gb ram=64gb"),
+    "keys": (re.compile(r"[a-z0-9_]{1,32}(\.[a-z0-9_]{1,32}){1,2}", re.ASCII), "an action's id is like browse.search",
+             "ctrl+f"),
+    "columns": (re.compile(r"[a-z]{1,32}", re.ASCII), "a list's name has up to 32 small letters",
+                "kind type size licence updated"),
+}  # fmt: skip
+_LONGEST_ENTRY = 256
 # What the app's colours can be: Textual's own. They stand here as whoever sets one need not bring Textual.
 THEMES = (
     "ansi-dark", "ansi-light", "atom-one-dark", "atom-one-light", "catppuccin-frappe", "catppuccin-latte",
@@ -77,6 +89,8 @@ class Settings(NamedTuple):
         sync, node: bounds that are set in a table of that name, of `sync.Bounds` and of `node.NodeBounds`; they know
             which there are (`with_bounds`).
         machines: saved machines by name, each as `machine.parse_machine` reads it; whoever uses one reads it.
+        keys: the keys of actions by the action's id, separated by commas; the app knows which there are.
+        columns: the columns of lists by the list's name, separated by spaces; whoever shows the list knows them.
     """
 
     theme: str = ""
@@ -86,7 +100,9 @@ class Settings(NamedTuple):
     accept_ops: str = ""
     sync: Numbers = ()
     node: Numbers = ()
-    machines: tuple[tuple[str, str], ...] = ()
+    machines: Texts = ()
+    keys: Texts = ()
+    columns: Texts = ()
 
 
 def data_dir(given: Path | str | None = None) -> Path:
@@ -205,23 +221,14 @@ def save_bound(
     given = tuple(numbers.items())
     wanted = before._replace(sync=given) if table == "sync" else before._replace(node=given)
     check(wanted)
-    changed = _with_bound(raw.decode(), table, name, number)
-    try:
-        kept = _parsed(path, changed)
-    except SettingsError:
-        kept = None
-    if kept is None or _unordered(kept) != _unordered(wanted):
-        sentence = f"[{table}] {name} is written there in a way that only you can change: open it in an editor"
-        raise SettingsError(path, sentence)
-    _write(path, changed)
-    return kept
+    return _save_line(path, raw, table, name, None if number is None else str(number), wanted)
 
 
-def save_machine(name: str, made_of: str, path: Path | None = None) -> Settings:
-    """Write a machine into the table of them, as `save_bound` writes a bound; an empty word takes it away.
+def save_text(table: TextTableName, name: str, text: str, path: Path | None = None) -> Settings:
+    """Write a text into one of the tables of them, as `save_bound` writes a bound; an empty one takes its line away.
 
     Args:
-        made_of: as `machine.parse_machine` reads it, which the caller has done.
+        text: as whoever uses the table reads it, which the caller has done.
 
     Raises:
         SettingsError: as of `save_setting`; the file is as it was.
@@ -229,20 +236,25 @@ def save_machine(name: str, made_of: str, path: Path | None = None) -> Settings:
     path = settings_path() if path is None else path
     raw = _read(path)
     before = _parsed(path, raw)
-    _check_machine(path, name, made_of)
-    machines = dict(before.machines)
-    if made_of:
-        machines[name] = made_of
+    _check_text(path, table, name, text)
+    texts = dict(_texts_of(before, table))
+    if text:
+        texts[name] = text
     else:
-        machines.pop(name, None)
-    wanted = before._replace(machines=tuple(machines.items()))
-    changed = _with_bound(raw.decode(), MACHINES, name, _toml_text(made_of) if made_of else None)
+        texts.pop(name, None)
+    wanted = _with_texts(before, table, tuple(texts.items()))
+    return _save_line(path, raw, table, name, _toml_text(text) if text else None, wanted)
+
+
+def _save_line(path: Path, raw: bytes, table: str, name: str, written: str | None, wanted: Settings) -> Settings:
+    """Write a line of a table, None to take it away; refuse where the file does not say what is wanted then."""
+    changed = _with_line(raw.decode(), table, name, written)
     try:
         kept = _parsed(path, changed)
     except SettingsError:
         kept = None
     if kept is None or _unordered(kept) != _unordered(wanted):
-        sentence = f"[{MACHINES}] {name} is written there in a way that only you can change: open it in an editor"
+        sentence = f"[{table}] {name} is written there in a way that only you can change: open it in an editor"
         raise SettingsError(path, sentence)
     _write(path, changed)
     return kept
@@ -300,9 +312,30 @@ def with_bounds(
 # How
 
 
-def _unordered(settings: Settings) -> tuple[Settings, dict[str, int | float], dict[str, int | float], dict[str, str]]:
-    plain = settings._replace(sync=(), node=(), machines=())
-    return plain, dict(settings.sync), dict(settings.node), dict(settings.machines)
+def _unordered(settings: Settings) -> tuple[object, ...]:
+    plain = settings._replace(sync=(), node=(), machines=(), keys=(), columns=())
+    tables = (settings.sync, settings.node, settings.machines, settings.keys, settings.columns)
+    return plain, *map(dict, tables)
+
+
+def _texts_of(settings: Settings, table: TextTableName) -> Texts:
+    match table:
+        case "machines":
+            return settings.machines
+        case "keys":
+            return settings.keys
+        case "columns":
+            return settings.columns
+
+
+def _with_texts(settings: Settings, table: TextTableName, texts: Texts) -> Settings:
+    match table:
+        case "machines":
+            return settings._replace(machines=texts)
+        case "keys":
+            return settings._replace(keys=texts)
+        case "columns":
+            return settings._replace(columns=texts)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -338,7 +371,9 @@ def _parsed(path: Path, raw: bytes) -> Settings:
     except RecursionError:
         raise SettingsError(path, "is nested too deeply: a setting is text in quotes") from None
     sync, node = (_numbers(path, key, table.pop(key, {})) for key in TABLE_NAMES)
-    settings = Settings(sync=sync, node=node, machines=_machines(path, table.pop(MACHINES, {})))
+    settings = Settings(sync=sync, node=node)
+    for name in TEXT_TABLE_NAMES:
+        settings = _with_texts(settings, name, _texts(path, name, table.pop(name, {})))
     for key, value in table.items():
         settings = with_setting(settings, _name(path, key), _text(path, key, value))
     return settings
@@ -354,23 +389,31 @@ def _numbers(path: Path, key: str, value: object) -> Numbers:
     return tuple(value.items())
 
 
-def _machines(path: Path, value: object) -> tuple[tuple[str, str], ...]:
+def _texts(path: Path, table: TextTableName, value: object) -> Texts:
     if not isinstance(value, dict):
-        raise SettingsError(path, f"{MACHINES} is a table: write [{MACHINES}] and below it a line for each")
-    for name, made_of in value.items():
-        _check_machine(path, name, made_of)
-    return tuple(value.items())
+        raise SettingsError(path, f"{table} is a table: write [{table}] and below it a line for each")
+    # browse.search = "/" is a table in a table to TOML: its author meant the id.
+    entries = [*_flat(value)] if table == "keys" else [*value.items()]
+    for name, text in entries:
+        _check_text(path, table, name, text)
+    return tuple(entries)
 
 
-def _check_machine(path: Path, name: str, made_of: object) -> None:
+def _flat(table: Mapping[str, object], deeper: int = 2) -> Iterable[tuple[str, object]]:
+    for name, value in table.items():
+        if isinstance(value, dict) and deeper:
+            yield from ((f"{name}.{rest}", inner) for rest, inner in _flat(value, deeper - 1))
+        else:
+            yield name, value
+
+
+def _check_text(path: Path, table: TextTableName, name: str, text: object) -> None:
     shown = safe_text(name, 40)
-    if _MACHINE_NAME.fullmatch(name) is None:
-        raise SettingsError(path, f"[{MACHINES}] '{shown}': a machine's name has up to 32 letters, digits, - and _")
-    if not isinstance(made_of, str) or len(made_of) > _LONGEST_MACHINE or not made_of.isprintable():
-        raise SettingsError(path, f'[{MACHINES}] {shown} must be text in quotes, such as "gpu=24gb ram=64gb"')
-
-
-_LONGEST_MACHINE = 256
+    form, what, example = _ENTRIES[table]
+    if form.fullmatch(name) is None:
+        raise SettingsError(path, f"[{table}] '{shown}': {what}")
+    if not isinstance(text, str) or len(text) > _LONGEST_ENTRY or not text.isprintable():
+        raise SettingsError(path, f'[{table}] {shown} must be text in quotes, such as "{example}"')
 
 
 def _name(path: Path, key: str) -> SettingName:
@@ -379,8 +422,9 @@ def _name(path: Path, key: str) -> SettingName:
             return name
     from difflib import get_close_matches
 
-    near = get_close_matches(key, (*SETTING_NAMES, *TABLE_NAMES, MACHINES), n=1)
-    tables = ", ".join(f"[{table}]" for table in TABLE_NAMES) + f" and [{MACHINES}]"
+    names = (*TABLE_NAMES, *TEXT_TABLE_NAMES)
+    near = get_close_matches(key, (*SETTING_NAMES, *names), n=1)
+    tables = ", ".join(f"[{table}]" for table in names[:-1]) + f" and [{names[-1]}]"
     hint = f"did you mean {near[0]}?" if near else f"write one of {', '.join(SETTING_NAMES)}, or the tables {tables}"
     sentence = f"unknown setting '{safe_text(key, 40)}': {hint}"
     raise SettingsError(path, sentence)
@@ -421,15 +465,17 @@ def _toml_text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _with_bound(text: str, table: str, name: str, number: int | float | str | None) -> bytes:
-    """The text with a line in a table of it: a number, or what text is written as; None takes it away."""
+def _with_line(text: str, table: str, name: str, written: str | None) -> bytes:
+    """The text with a line in a table of it, None to take it away."""
+    bare = re.fullmatch(r"[A-Za-z0-9_-]+", name, re.ASCII) is not None
+    key = name if bare else _toml_text(name)
     lines = text.splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"
     heads = [place for place, line in enumerate(lines) if re.match(rf"[ \t]*\[[ \t]*{table}[ \t]*\]", line)]
     if not heads:
-        gap = ["\n"] if lines and number is not None else []
-        lines += [] if number is None else [*gap, f"[{table}]\n", f"{name} = {number}\n"]
+        gap = ["\n"] if lines and written is not None else []
+        lines += [] if written is None else [*gap, f"[{table}]\n", f"{key} = {written}\n"]
         return "".join(lines).encode(errors="replace")
     begin = heads[0] + 1
     end = next((at for at in range(begin, len(lines)) if lines[at].lstrip().startswith("[")), len(lines))
@@ -438,11 +484,11 @@ def _with_bound(text: str, table: str, name: str, number: int | float | str | No
         match = known.match(lines[place])
         if match is not None:
             rest = lines[place][match.end() :]
-            lines[place] = "" if number is None else f"{match[1]}{number}{rest}"
+            lines[place] = "" if written is None else f"{match[1]}{written}{rest}"
             break
     else:
-        if number is not None:
-            lines.insert(begin, f"{name} = {number}\n")
+        if written is not None:
+            lines.insert(begin, f"{key} = {written}\n")
     return "".join(lines).encode(errors="replace")
 
 

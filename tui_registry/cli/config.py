@@ -32,8 +32,8 @@ from tui_registry.settings import (
     TableName,
     load_settings,
     save_bound,
-    save_machine,
     save_setting,
+    save_text,
     settings_path,
 )
 from tui_registry.text import safe_text
@@ -153,7 +153,7 @@ def _set_machine(path: Path, name: str, typed: str) -> Settings:
             parse_machine(typed)
         except MachineError as error:
             raise SettingsError(path, f"{MACHINES}.{safe_text(name, 40)}: {error.sentence}") from None
-    return save_machine(name, typed, path)
+    return save_text(MACHINES, name, typed, path)
 
 
 def _number(path: Path, name: str, typed: str) -> int | float | None:
