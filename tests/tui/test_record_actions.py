@@ -48,7 +48,7 @@ async def test_an_empty_replica_says_where_the_key_is_and_to_keep_a_copy(tmp_pat
         async with running(datastore, size) as (app, _):
             text = screen_text(app)
             assert str(tmp_path / "identity.key") in "".join(line.strip() for line in text.split("\n"))
-            assert "tui-registry identity export FILE" in text
+            assert "K  save a copy under a passphrase" in text
             assert "nobody can change your records" in text
 
 

@@ -16,7 +16,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.query import QueryError, Text
 from tui_registry.text import exact
 from tui_registry.tui import browse
-from tui_registry.tui.browse.empty_state import EmptyState
+from tui_registry.tui.browse.empty_state import Beginning, EmptyState
 from tui_registry.tui.browse.reading import (
     TOP,
     Answer,
@@ -82,7 +82,7 @@ class BrowseScreen(FrameScreen[None]):
         "app.help",
     )  # fmt: skip
     FIRST_RUN: ClassVar[tuple[str, ...]] = (
-        "browse.new", "browse.import", "browse.sync", "app.help", "app.palette", "app.quit",
+        "browse.new", "browse.import", "empty.add", "empty.look_around", "app.help", "app.palette", "app.quit",
     )  # fmt: skip
 
     def __init__(self, query: str = "", first: FirstAnswer | None = None, width: int = 0) -> None:
@@ -148,6 +148,7 @@ class BrowseScreen(FrameScreen[None]):
                 browse.SavedSearches(self, self.bar),
                 browse.MachineChoice(self),
                 browse.RecordUse(self, lambda: self.ref),
+                Beginning(self),
             )
             self.host.held(browse.Machines).begin()
             self.watch(self.host, "machine", self._machine_changed, init=False)
@@ -292,6 +293,8 @@ class BrowseScreen(FrameScreen[None]):
             empty = self.furnish().empty
             if question.asks_for_all:
                 empty.show_first_run()
+                if self.focused in (None, self.records):
+                    empty.focus()
             else:
                 empty.show_no_match(question.query, proposal, answer.readings[0].page.near)
             if proposal is not None and not answer.stay and not self.is_filtering:
@@ -430,7 +433,7 @@ class BrowseScreen(FrameScreen[None]):
         elif self.focused is not self.records and not self.has_class("-nothing"):
             self.action_to_list()
         elif self.bar.is_typing and not self.bar.question.query:
-            self.set_focus(None)
+            self.set_focus(self.furnish().empty if self.has_class("-first-run") else None)
         elif not self.bar.clear():
             self.say("this is the first screen; ctrl+q quits", "note")
 

@@ -28,6 +28,7 @@ from tui_registry.present.links import affected_line
 from tui_registry.present.manifests import status
 from tui_registry.present.record_rows import time_rows
 from tui_registry.records.schema import defaults
+from tui_registry.settings import is_sample
 from tui_registry.text import address_short, exact, plural, safe_text
 from tui_registry.tui import browse, compare, conflicts, imports, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, name_of
@@ -440,13 +441,22 @@ class RecordActions(Part):
             await self._fill_form(register.RegisterScreen(entry.kind, duplicate_of=entry.id))
 
     async def _fill_form(self, form: register.RegisterScreen) -> None:
+        is_first = not await self.read(_has_signed, self.datastore)
         saved = await self.ask(form)
-        if saved is not None:
-            self._show(Change(select=saved.id))
+        if saved is None:
+            return
+        if is_first and self.screen.host.outcome.tone == "done":
+            self.say("registered. K saves a copy of the key that signed it: keep one elsewhere", "done")
+        self._show(Change(select=saved.id))
 
     def _show(self, change: Change) -> None:
         self.screen.host.look()
         self._changed(change)
+
+
+def _has_signed(datastore: Datastore) -> bool:
+    """Whether this replica's key has signed anything; it is not made for that. True of sample data, whose key goes."""
+    return is_sample(datastore.data_dir) or (bool(datastore.key.known) and datastore.key.operations() > 0)
 
 
 def _read_entries(datastore: Datastore, rows: Sequence[Row | Ref], unwanted: Callable[[], bool]) -> list[Entry]:

@@ -12,8 +12,8 @@ from textual.binding import Binding, BindingType
 from tui_registry.frozen import NamedTuple
 
 Where = Literal[
-    "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
-    "conflict", "writing", "register", "items", "entries", "template", "drafts", "merge", "import", "findings",
+    "everywhere", "browse", "empty", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
+    "conflict", "writing", "register", "items", "entries", "template", "drafts", "merge", "import", "take", "findings",
     "mending", "sync", "quarantine", "left_out", "history", "narrowing", "version", "settings", "compare", "status",
     "locked_file", "locked_file_path", "dialog",
 ]  # fmt: skip
@@ -21,6 +21,7 @@ Where = Literal[
 HEADINGS: Final[dict[Where, str]] = {
     "everywhere": "Everywhere",
     "browse": "Browse",
+    "empty": "Where no record is yet",
     "typing": "In the search line",
     "facets": "In the filters",
     "searches": "In the list of searches",
@@ -38,6 +39,7 @@ HEADINGS: Final[dict[Where, str]] = {
     "drafts": "In the list of drafts",
     "merge": "When a record changed while you edited it",
     "import": "When asked where to import from",
+    "take": "When asked where to take records from",
     "findings": "In the list of what was found",
     "mending": "When one value is given to several that were found",
     "sync": "Sync",
@@ -163,6 +165,11 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "everywhere", "redraw"),
     Action("app.suspend", ("ctrl+z",), "Leave to the shell", "Leave the screen to the shell, where fg brings it back; "
            "in a text or a list of a form it takes back what was typed", "everywhere", "suspend_process"),
+    Action("app.tour", ("f2",), "tour", "A tour of five steps through sample data; in it: the next step, or leave",
+           "everywhere", "tour"),
+    Action("app.own", ("f9",), "your own", "From the sample data back to your own replica", "everywhere", "own"),
+    Action("app.look_around", (), "Look around", "Look around in sample data, which leaves this replica alone",
+           "everywhere", "look_around"),
     Action("app.quit", ("ctrl+q",), "quit", "Quit; drafts are kept", "everywhere", "quit"),
     # Browse
     Action("browse.search", ("/",), "find", "Search as you type", "browse", "search"),
@@ -182,7 +189,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("browse.compare", ("=",), "compare", "Compare the marked records, 2 to 4; of one, with the one under the "
            "cursor", "browse", "compare"),
     Action("browse.sync", ("s",), "sync", "Go to the peers and pull from them", "browse", "sync"),
+    Action("browse.copy_key", ("K",), "copy of the key", "Save a copy of your key under a passphrase", "browse",
+           "save_key"),
     Action("browse.back", ("escape",), "back", "One level back: the list, then no query", "browse", "back"),
+    # Where there is no record yet
+    Action("empty.add", ("a",), "take", "Take what others registered, from a node, a folder or a bundle, after a look",
+           "empty", "take"),
+    Action("empty.look_around", ("l",), "look around", "Look around in sample data, which leaves this replica alone",
+           "empty", "look_around"),
     # In the filters, in the list of searches
     Action("facets.toggle", ("space", "enter"), "toggle", "Put the value into the search, or take it out", "facets",
            "choose"),
@@ -335,12 +349,16 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("findings.back", ("escape",), "back", "Show all again, then leave, after a question where something is "
            "marked or mended", "findings", "back"),
     Action("mending.complete", ("tab",), "complete", "Complete the value", "mending", "complete"),
+    Action("take.find", ("ctrl+f",), "find nodes", "Ask the local network, once, which nodes are there", "take",
+           "find_nodes"),
     # Sync
     Action("sync.pull", ("s", "enter"), "pull", "Pull from the peer under the cursor", "sync", "pull"),
     Action("sync.pull_all", ("S",), "pull all", "Pull from every peer", "sync", "pull_all"),
     Action("sync.add", ("a",), "add peer", "Add a node or a folder to pull from", "sync", "add_peer"),
     Action("sync.find", ("f",), "find nodes", "Ask the local network, once, which nodes are there", "sync",
            "find_peers"),
+    Action("sync.recommended", ("R",), "recommended", "Ask the peer whom it recommends; none is added before you say "
+           "so", "sync", "recommended"),
     Action("sync.remove", ("d",), "remove", "Forget the peer; its records stay, or what only it brought is purged",
             "sync", "remove_peer"),
     Action("sync.takes", ("b",), "what is taken", "Take everything from the peer, or only what named keys signed; "

@@ -142,10 +142,12 @@ class TitleLine(Line):
         width = self.content_size.width
         host = host_of(self)
         facts = [] if host.facts is None else facts_in_words(host.facts, host.now(), host.settings.name)
+        sample = [(host.sample, "bold $text-warning")] if host.sample else []
+        facts += sample
         note: list[tuple[str, str]] = [] if not self.note else [(safe_text(self.note), "$foreground-muted")]
         # What matters least goes first when the terminal is narrow; trouble and the number of records stay.
         parts = [*facts, *note]
-        left = self._left(width - _width([*facts[-_kept(host.facts) :], *note]) - 2)
+        left = self._left(width - _width([*facts[-_kept(host.facts) - len(sample) :], *note]) - 2)
         while parts and _width(parts) + left.cell_length + 2 > width:
             parts.pop(0)
         right = Content.styled(" · ", "$foreground-muted").join([Content.styled(text, style) for text, style in parts])

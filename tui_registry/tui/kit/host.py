@@ -67,6 +67,7 @@ class RegistryHost(App[None]):
         gate: what every key goes through.
         machine: the one that the app looks with the eyes of, None until it is known; watch it to follow changes.
         decided: what was decided of conflicts that are not settled yet, by the record's id and the field's path.
+        sample: that this is sample data, in words for the title line; empty where it is not.
         crash: the first mistake in the program that ended the app, None as long as there was none.
     """
 
@@ -87,6 +88,7 @@ class RegistryHost(App[None]):
         super().__init__()
         self.datastore = datastore
         self.settings_file = settings_file
+        self.sample = ""
         self.crash: Exception | None = None
         self.decided: dict[str, Mapping[str, Decision]] = {}
         self._held: dict[object, object] = {}
