@@ -7,7 +7,7 @@ refusals follow. Nothing is imported here: help needs the words alone, and a fil
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tui_registry.importers.draft_writer import Draft, Given
     from tui_registry.importers.fetch import Fetcher
-    from tui_registry.importers.untrusted import Page
+    from tui_registry.importers.untrusted import Page, SourceError
 
 # ---- how a format is recognised ------------------------------------------------------------------------------------
 
@@ -73,6 +73,16 @@ class Folder(NamedTuple):
     have_parts: tuple[str, ...]
 
 
+class Store(NamedTuple):
+    """A folder that holds many models, each described where only its own program looks.
+
+    Attributes:
+        folders: in it, all of which it has; nothing else below them is looked through.
+    """
+
+    folders: tuple[str, ...]
+
+
 class Server(NamedTuple):
     """A server that is known by its host alone, or by its host and a path below which it answers. They are looked for
     in the order of the table.
@@ -112,6 +122,7 @@ class Format(NamedTuple):
     documents: bool = False
     text: Text | None = None
     folder: Folder | None = None
+    store: Store | None = None
     server: Server | None = None
 
 
@@ -183,10 +194,11 @@ FORMATS = (
     ),
     Format(
         name="Ollama",
-        help="an Ollama server, such as http://127.0.0.1:11434",
+        help="an Ollama server, such as http://127.0.0.1:11434, or its store (~/.ollama/models)",
         kind="model",
         module="ollama",
         documents=True,
+        store=Store(("manifests", "blobs")),
         server=Server("an Ollama server", "/api/tags", paths=("/api/tags", "/api/show"), port=11434),
     ),
     Format(
@@ -302,6 +314,18 @@ class FolderReader(NamedTuple):
     read: Callable[[Path], Draft]
 
 
+class StoreReader(NamedTuple):
+    """Reads folders that hold many models.
+
+    Attributes:
+        is_one: whether a folder is such a store; no error is raised.
+        read: the drafts in it; in the place of one that cannot be read, why.
+    """
+
+    is_one: Callable[[Path], bool]
+    read: Callable[[Path], Iterator[Draft | SourceError]]
+
+
 class Reader(NamedTuple):
     """What the module of a format offers, for each way in which its format comes.
 
@@ -316,6 +340,7 @@ class Reader(NamedTuple):
     document: Callable[[Json, str, str], Sequence[Given] | None] | None = None
     text: TextReader | None = None
     folder: FolderReader | None = None
+    store: StoreReader | None = None
     ask: Callable[[Fetcher, httpx.URL, str, str], Awaitable[Page[Given] | None]] | None = None
 
 

@@ -9,7 +9,16 @@ from typing import IO
 
 from tui_registry.errors import Json, Kind
 from tui_registry.importers.draft_writer import Draft, Given, Judged, finding_of
-from tui_registry.importers.formats import FORMATS, WEIGHTS, FolderReader, TextReader, WeightsReader, reader_of
+from tui_registry.importers.formats import (
+    FORMATS,
+    WEIGHTS,
+    FolderReader,
+    Store,
+    StoreReader,
+    TextReader,
+    WeightsReader,
+    reader_of,
+)
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.present.imports import Finding
 
@@ -55,6 +64,21 @@ def folder_reader(folder: Path) -> FolderReader | None:
         reader = reader_of(each).folder if named else None
         if reader is not None and reader.is_one(folder):
             return reader
+    return None
+
+
+def store_reader(folder: Path, folders: Sequence[str]) -> tuple[StoreReader, Store] | None:
+    """What reads a folder as a store of many models, None when it is none.
+
+    Args:
+        folders: the names of those in it.
+    """
+    for each in FORMATS:
+        if each.store is None or not set(each.store.folders).issubset(folders):
+            continue
+        reader = reader_of(each).store
+        if reader is not None and reader.is_one(folder):
+            return reader, each.store
     return None
 
 

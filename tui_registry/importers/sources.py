@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from tui_registry.errors import Json, Kind, Problem
-from tui_registry.importers.draft_writer import finding_of
+from tui_registry.importers.draft_writer import Draft, finding_of
 from tui_registry.importers.formats import FILES, FORMATS, WEIGHTS
 from tui_registry.importers.front_matter import MOST_BYTES
 from tui_registry.importers.lfs import NOT_HERE, holds_weights
@@ -35,6 +35,7 @@ from tui_registry.importers.recognising import (
     read_foreign,
     read_weights_file,
     stands_for_folder,
+    store_reader,
     text_reader,
 )
 from tui_registry.importers.untrusted import SourceError, decoded, is_bare_host, lines_of, opened
@@ -281,6 +282,11 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
         if "snapshots" in folders and "blobs" in folders:
             folders.remove("blobs")  # the Hub's cache: snapshots are links to the blobs
         names = sorted(name for name in names if not name.startswith("."))
+        store = store_reader(place, folders)
+        if store is not None:
+            reader, kept = store
+            folders[:] = [name for name in folders if name not in kept.folders]
+            yield from (_stored(found, place, kind) for found in reader.read(place))
         model = folder_reader(place)
         if model is not None:
             yield finding_of(partial(model.read, place), str(place), kind)
@@ -290,6 +296,10 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
         if not around or not parent.startswith(around):
             around = "" if model is None else f"{parent}{os.sep}"
         yield from _read_files(place, names, kind, is_model=bool(around))
+
+
+def _stored(found: Draft | SourceError, place: Path, kind: Kind | None) -> Found:
+    return Skipped(str(place), found.sentence) if isinstance(found, SourceError) else found.finding().wanted_as(kind)
 
 
 _WELL_KNOWN = ".well-known"  # hidden by its name, and meant for everybody (RFC 8615)
