@@ -10,8 +10,8 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.importers.draft_writer import Draft, is_disk_path, put_licence, shown
 from tui_registry.importers.formats import WEIGHTS, Reader, TextReader
 from tui_registry.importers.front_matter import MOST_BYTES
-from tui_registry.importers.ollama import licence_by_title
 from tui_registry.importers.manifest_writer import UNSAID
+from tui_registry.importers.ollama import licence_by_title
 from tui_registry.importers.recognising import form_of, weights_reader
 from tui_registry.importers.untrusted import SourceError, decoded, opened
 from tui_registry.importers.weights import put_requirements
