@@ -126,6 +126,16 @@ class Format(NamedTuple):
     server: Server | None = None
 
 
+def _begins_onnx(head: bytes) -> bool:
+    """The version of the format, then a text that says who wrote it, or another field of a model."""
+    if len(head) < 4 or head[0] != 0x08 or not 0 < head[1] <= 64:
+        return False
+    if head[2] == 0x12:
+        name = head[4 : 4 + head[3]]
+        return head[3] < 0x80 and len(name) == head[3] and name.isascii() and name.decode().isprintable()
+    return head[2] in (0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42) and b"\0" in head
+
+
 # A document is read by the first that knows it: what is recognised by the least stands last.
 FORMATS = (
     Format(
@@ -157,6 +167,14 @@ FORMATS = (
                 stands_for="safetensors",
             ),
         ),
+    ),
+    Format(
+        name="ONNX",
+        help="ONNX (what stands between its tensors)",
+        kind="model",
+        module="onnx",
+        in_files="ONNX",
+        weights=(Weights("onnx", _begins_onnx, in_folder=True),),
     ),
     Format(
         name="a Git LFS pointer",

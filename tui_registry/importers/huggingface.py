@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeGuard, TypeVar
 
 from tui_registry.errors import Json, Record
-from tui_registry.importers import safetensors
+from tui_registry.importers import onnx, safetensors
 from tui_registry.importers.attention import kept_in, state_in
 from tui_registry.importers.draft_writer import Draft, is_disk_path, last_of_path, plain_name, put_licence, shown
 from tui_registry.importers.formats import FolderReader, Reader, TextReader
@@ -302,7 +302,18 @@ _GENERIC_FOLDER = re.compile(r"(?i)model|models|checkpoint(?:-[0-9]+)?|output|ou
 
 
 def _put_weights(draft: Draft, folder: Path, *, pipeline: bool, packing: Packing, dtype: str | None) -> None:
-    """Count the parameters, from an index or from the safetensors that are there."""
+    """Count the parameters, from an index or from the safetensors that are there; else from ONNX."""
+    exported = _onnx_in(folder)
+    if exported is not None:
+        # Only where nothing else holds the weights: what was exported may be one of several forms
+        draft.put("framework", "ONNX", f"{exported.relative_to(folder).as_posix()}, and no other weights")
+        try:
+            with opened(exported) as file:
+                onnx.put_tensors(draft, onnx.read_model(file))
+            put_requirements(draft, exported.stat().st_size, f"{exported.relative_to(folder).as_posix()}")
+        except SourceError as error:
+            draft.note(error.sentence)
+        return
     try:
         weights = _weights(folder, pipeline)
     except SourceError as error:
@@ -330,6 +341,15 @@ def _weights(folder: Path, pipeline: bool) -> safetensors.Weights | None:
         stated = safetensors.stated_in(_read_object(folder / PYTORCH_INDEX), PYTORCH_INDEX)
         return safetensors.Weights(stated=stated, missing=1, pointers=pointers)
     return safetensors.Weights(pointers=pointers) if pointers else None
+
+
+def _onnx_in(folder: Path) -> Path | None:
+    """The ONNX file of a folder that holds its weights in no other form: the one of full precision, else the first."""
+    if any(path.suffix in (".safetensors", ".bin") or path.name in INDEXES for path in folder.iterdir()):
+        return None
+    found = [path for place in (folder, folder / "onnx") for path in sorted(place.glob("*.onnx")) if path.is_file()]
+    found = [path for path in found if lies_within(path, folder) and pointer_at(path) is None]
+    return min(found, key=lambda path: path.name != "model.onnx", default=None)
 
 
 def encoder_of(folder: Path) -> str:
