@@ -239,6 +239,13 @@ FORMATS = (
             otherwise="is no Modelfile: it has no FROM, or other lines than the instructions of one",
         ),
     ),
+    Format(
+        name="a ModelPack configuration",
+        help="the configuration of a ModelPack (CNCF)",
+        kind="model",
+        module="modelpack",
+        documents=True,
+    ),
     # Its addresses are read by `hub`.
     Format(
         name="a model's folder, card or address on the Hugging Face Hub",
