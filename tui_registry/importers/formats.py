@@ -203,6 +203,14 @@ FORMATS = (
         ),
     ),
     Format(
+        name="an AI Catalog",
+        help="AI Catalogs (a file, or the address of a site that has one)",
+        kind=None,
+        module="ai_catalog",
+        documents=True,
+        server=Server("an AI Catalog", "/.well-known/ai-catalog.json", paths=("/.well-known/ai-catalog.json",)),
+    ),
+    Format(
         name="an A2A agent card",
         help="A2A agent cards (a file, or the agent's address)",
         kind="agent",
@@ -359,6 +367,8 @@ class Reader(NamedTuple):
             another format.
         ask: (an address of the host, the path of what is looked for there, the cursor to go on at or nothing) -> the
             drafts that it gives, as far as one page; None when there is no such thing.
+        linked: (the host of an address, the address, the document there) -> the drafts of what the document names
+            elsewhere; None when it is of another format.
     """
 
     weights: WeightsReader | None = None
@@ -367,6 +377,7 @@ class Reader(NamedTuple):
     folder: FolderReader | None = None
     store: StoreReader | None = None
     ask: Callable[[Fetcher, httpx.URL, str, str], Awaitable[Page[Given] | None]] | None = None
+    linked: Callable[[Fetcher, httpx.URL, Json], Awaitable[Sequence[Given] | None]] | None = None
 
 
 def reader_of(entry: Format) -> Reader:
