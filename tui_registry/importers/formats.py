@@ -219,6 +219,13 @@ FORMATS = (
         server=Server("an agent card", "/.well-known/agent-card.json"),
     ),
     Format(
+        name="an OASF record",
+        help="OASF records",
+        kind="agent",
+        module="oasf",
+        documents=True,
+    ),
+    Format(
         name="Ollama",
         help="an Ollama server, such as http://127.0.0.1:11434, or its store (~/.ollama/models)",
         kind="model",

@@ -165,7 +165,6 @@ _DOCUMENTS = (
     _known("an npm package", "name version", "dependencies devDependencies scripts main lockfileVersion"),
     _known("settings of the TypeScript compiler", "compilerOptions"),
     _known("an OCI manifest", "schemaVersion", "config layers manifests"),
-    _known("an OASF record", "schema_version skills"),
     _known("a component of AutoGen", "provider component_type"),
     _known("a plug-in of ChatGPT", "name_for_model"),
     _known("a conda environment", "dependencies channels"),
