@@ -51,12 +51,14 @@ class Text(NamedTuple):
         begins: what it may begin with, after a byte order mark and blank lines.
         beside: the name of a file that is read with the weights beside it.
         suffixes: of files that can hold nothing else. otherwise: what is said of such a file when it is not one.
+        in_folders: whether any Markdown in a folder may be one.
     """
 
     begins: tuple[str, ...]
     beside: str
     suffixes: tuple[str, ...]
     otherwise: str
+    in_folders: bool = False
 
 
 class Folder(NamedTuple):
@@ -226,6 +228,28 @@ FORMATS = (
         documents=True,
     ),
     Format(
+        name="an MCP bundle",
+        help="the manifest.json of an MCP bundle (MCPB, DXT)",
+        kind="agent",
+        module="mcpb",
+        documents=True,
+    ),
+    Format(
+        name="the MCP servers of a client",
+        help="the settings of an MCP client (mcpServers; no secret in them is read)",
+        kind="agent",
+        module="mcp_clients",
+        documents=True,
+    ),
+    Format(
+        name="an agent file",
+        help="agent files (Markdown with a description, tools, a model)",
+        kind="agent",
+        module="agent_files",
+        in_files="agent files",
+        text=Text(begins=("---",), beside="", suffixes=(), otherwise="", in_folders=True),
+    ),
+    Format(
         name="Ollama",
         help="an Ollama server, such as http://127.0.0.1:11434, or its store (~/.ollama/models)",
         kind="model",
@@ -280,6 +304,41 @@ FORMATS = (
             names=("config.json", "model_index.json", "adapter_config.json", "modules.json"),
             stands_for_it="config.json",
             have_parts=("model_index.json", "modules.json"),
+        ),
+    ),
+    Format(
+        name="a Formfile",
+        help="Formfiles",
+        kind="agent",
+        module="formfiles",
+        in_files="Formfiles",
+        text=Text(
+            begins=(
+                "#",
+                "NAME",
+                "DESCRIPTION",
+                "MODEL",
+                "VCPU",
+                "CPU",
+                "CORES",
+                "MEMORY",
+                "MEM",
+                "MBS",
+                "DISK",
+                "STORAGE",
+                "GPU",
+                "USER",
+                "WORKDIR",
+                "RUN",
+                "COPY",
+                "INSTALL",
+                "ENV",
+                "ENTRYPOINT",
+                "EXPOSE",
+            ),
+            beside="Formfile",
+            suffixes=(".formfile",),
+            otherwise="is no Formfile: it has no NAME, or nothing else",
         ),
     ),
     # What no other format knows is read as one of ours.

@@ -1,8 +1,8 @@
 """A record of the Open Agentic Schema Framework -> the draft of an agent.
 
 Versions 0.7 to 1.1 (https://github.com/agntcy/oasf, schema/objects/record.json): locators have one `url`, and from 1.0
-on `urls`; modules are called `runtime/...`, and from 0.8 on `integration/...` and `core/...`. A module that holds an A2A card
-or the description of an MCP server is read for where the agent answers, and for its tools.
+on `urls`; modules are called `runtime/...`, and from 0.8 on `integration/...` and `core/...`. Modules that hold an A2A
+card or describe an MCP server say where the agent answers, and which tools it has.
 """
 
 from __future__ import annotations

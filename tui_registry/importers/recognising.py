@@ -57,6 +57,17 @@ def text_reader(text: str) -> TextReader | None:
     return None
 
 
+def is_meant_in_folder(text: str) -> bool:
+    """Whether a text is of a format whose files lie in folders under any name."""
+    begins = text[:_HEAD].lstrip("\ufeff \t\r\n")
+    readers = (
+        reader_of(each).text
+        for each in FORMATS
+        if each.text is not None and each.text.in_folders and begins.startswith(each.text.begins)
+    )
+    return any(reader is not None and reader.is_one(text) for reader in readers)
+
+
 def folder_reader(folder: Path) -> FolderReader | None:
     """What reads a folder as one model, None when it is none."""
     for each in FORMATS:
