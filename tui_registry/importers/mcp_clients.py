@@ -97,8 +97,8 @@ _IMAGE = re.compile(r"(?:[a-z0-9.-]+(?::[0-9]{1,5})?/)?[a-z0-9][a-z0-9._-]*(?:/[
 _FORMS = {"npx": ("npm", _NPM), "bunx": ("npm", _NPM), "pnpx": ("npm", _NPM), "uvx": ("pypi", _PYPI)}
 # Options that take no value.
 _ALONE = frozenset(
-    ("-y", "--yes", "-q", "--quiet", "--silent", "--prefer-offline", "--no-cache", "--refresh", "--isolated", "-i", "-t",
-     "-it", "-ti", "--rm", "--init", "-d", "--interactive", "--tty", "--")
+    ("-y", "--yes", "-q", "--quiet", "--silent", "--prefer-offline", "--no-cache", "--refresh", "--isolated", "-i",
+     "-t", "-it", "-ti", "--rm", "--init", "-d", "--interactive", "--tty", "--")
 )  # fmt: skip
 # What takes the next argument, which is then no package.
 _WITH_VALUE = frozenset(
@@ -124,7 +124,8 @@ def _packages(launcher: str, arguments: list[str]) -> Iterator[str]:
         if argument == "--from" and kind == "pypi":
             argument = next(waiting, "")
         elif argument in _WITH_VALUE:
-            next(waiting, "")
+            if next(waiting, "-").startswith("-"):
+                return
             continue
         elif argument.startswith("-"):
             if argument not in _ALONE and "=" not in argument:
