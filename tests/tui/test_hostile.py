@@ -26,6 +26,7 @@ from tui_registry.tui.history.operation_list import OperationList
 from tui_registry.tui.kit.dialogs import AskScreen, Choice, ChooseScreen, ConfirmScreen
 from tui_registry.tui.register.form_changes import Difference, MergeScreen
 from tui_registry.tui.register.form_fields import form_fields
+from tui_registry.tui.settings.key_copy import FileLine
 
 Visit = Callable[[RegistryApp, Pilot[None], Looker], Awaitable[None]]
 
@@ -193,6 +194,11 @@ async def settings(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None
     """Names of keys, paths, colours."""
     await walk(app, pilot, looker, "5", "enter", "escape", "j", "enter", "j", "escape", *["j"] * 8)
     await walk(app, pilot, looker, *["pagedown"] * 3, "enter", "escape", "d", "escape", *["k"] * 2 * AT_ONCE)
+    await walk(app, pilot, looker, "g", *["j"] * 5, "enter", "s")
+    for text in TEXTS[::5]:
+        await paste(app, pilot, app.screen.query_one(FileLine), fitted(text, 200))
+        await walk(app, pilot, looker, "ctrl+s")
+    await walk(app, pilot, looker, "escape")
 
 
 async def forms(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
@@ -311,7 +317,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         "AddPeerScreen LeftOutList LeftOutScreen ListAndText PageScreen PeerTable QuarantineScreen RefusedList SyncScreen",
     ),
     (history, NARROW, "HistoryScreen NarrowingInput OperationList VersionScreen"),
-    (settings, NARROW, "SettingsList SettingsScreen ThemeScreen"),
+    (settings, NARROW, "FileLine LockedFileScreen SettingsList SettingsScreen ThemeScreen"),
     (
         forms,
         NARROW,

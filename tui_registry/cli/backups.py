@@ -6,11 +6,12 @@ from argparse import Namespace
 from pathlib import Path
 
 from tui_registry import backup as archive
-from tui_registry.cli.care import ask_passphrase, locked, read_keystore
+from tui_registry.cli.care import ask_passphrase
 from tui_registry.cli.output import UsageError, note, out, out_json, progress_bar
 from tui_registry.cli.registry import STDOUT, open_registry
 from tui_registry.crdt import Identity
 from tui_registry.datastore import DATABASE, TOKEN_FILE, StoreError
+from tui_registry.keystore import locked, read_keystore
 from tui_registry.present.elsewhere import what_was_restored
 from tui_registry.present.pulls import rejection_json
 from tui_registry.settings import data_dir

@@ -15,7 +15,7 @@ Where = Literal[
     "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
     "conflict", "writing", "register", "items", "entries", "template", "drafts", "merge", "import", "findings",
     "mending", "sync", "quarantine", "left_out", "history", "narrowing", "version", "settings", "compare", "status",
-    "dialog",
+    "locked_file", "locked_file_path", "dialog",
 ]  # fmt: skip
 
 HEADINGS: Final[dict[Where, str]] = {
@@ -49,6 +49,8 @@ HEADINGS: Final[dict[Where, str]] = {
     "settings": "Settings",
     "compare": "Compare",
     "status": "When asked whether a record is still to be used",
+    "locked_file": "When asked for a file and its passphrase",
+    "locked_file_path": "In the line of the file",
     "dialog": "In a dialog",
 }
 
@@ -395,8 +397,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("version.previous_tab", ("left",), "previous tab", "Previous tab of the detail", "version", "previous_tab"),
     Action("version.back", ("escape",), "back", "Back to where it was opened", "version", "back"),
     # Settings
-    Action("settings.change", ("enter",), "change", "Change what is under the cursor, or copy what cannot change",
-           "settings", "change"),
+    Action("settings.change", ("enter",), "change", "Change what is under the cursor, save a copy of the key, or copy "
+           "what cannot change", "settings", "change"),
     Action("settings.copy", ("y",), "copy", "Copy the path, the address or the name", "settings", "copy"),
     Action("settings.forget", ("d",), "forget", "Forget the name that you gave a key", "settings", "forget"),
     Action("settings.back", ("escape",), "back", "Back to Browse", "settings", "back"),
@@ -409,6 +411,10 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("compare.copy", ("y",), "copy", "Copy the table as text or Markdown", "compare", "copy"),
     Action("compare.back", ("escape",), "back", "Back to the list; the marks stay", "compare", "back"),
     Action("status.accept", ("ctrl+s",), "sign", "Sign what is said of the record", "status", "accept"),
+    # A file under a passphrase
+    Action("locked_file.accept", ("ctrl+s",), "write", "Write the file", "locked_file", "accept"),
+    Action("locked_file.complete", ("tab",), "complete", "Complete the path; where nothing is left to complete, go "
+           "to the next line", "locked_file_path", "complete_path"),
     # In a dialog
     Action("dialog.back", ("escape",), "back", "Close without doing anything", "dialog", "back"),
 )  # fmt: skip

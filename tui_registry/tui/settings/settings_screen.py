@@ -35,9 +35,10 @@ from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import RegistryHost
 from tui_registry.tui.kit.lists import GAP, Column, ItemList
 from tui_registry.tui.kit.text_flow import Flow, paragraph, stack
+from tui_registry.tui.settings.key_copy import copy_key
 from tui_registry.tui.sync import PullsByThemselves
 
-SettingKind = Literal["name", "theme", "every", "first", "place", "owner"]
+SettingKind = Literal["name", "theme", "every", "first", "key", "place", "owner"]
 _LONGEST_NAME: Final = 64
 _NAME_WIDTH: Final = 20
 _GROUP_WIDTH: Final = 12
@@ -175,6 +176,8 @@ class SettingsScreen(FrameScreen[None]):
                 await self._change_interval()
             case "first":
                 await self._change_order()
+            case "key":
+                await self._keep_key(row)
             case "owner":
                 await self._rename_owner(row)
             case _:
@@ -205,6 +208,17 @@ class SettingsScreen(FrameScreen[None]):
 
     async def _copy(self, row: SettingRow) -> None:
         await copy_text(self, row.copied, "the key's address" if row.kind == "owner" else f"the {row.name}")
+
+    async def _keep_key(self, row: SettingRow) -> None:
+        choices = [
+            kit.Choice("s", "save", "save a copy", "in a file, under a passphrase"),
+            kit.Choice("y", "copy", "copy the path of the key file", "to the clipboard"),
+        ]
+        match await self.ask(kit.ChooseScreen("The key that signs what you write", choices, row.about)):
+            case "save":
+                await copy_key(self)
+            case "copy":
+                await self._copy(row)
 
     async def _change_name(self) -> None:
         before = self.host.settings.name
@@ -333,9 +347,9 @@ def setting_rows(
             "Your name as an owner everywhere: every record and operation of yours carries it.", f"0x{address}",
         ),
         SettingRow(
-            "place", "", "key file", str(key),
-            f"Whoever has this file can change your records, and without it nobody can, you included. Keep a copy "
-            f"elsewhere: {_EXPORT} writes one under a passphrase.", str(key),
+            "key", "", "key file", str(key),
+            "Whoever has this file can change your records, and without it nobody can, you included. Keep a copy "
+            "elsewhere, under a passphrase.", str(key),
         ),
         SettingRow(
             "place", "files", "data folder", str(data),
@@ -379,6 +393,7 @@ _DOES: Final[dict[SettingKind, str]] = {
     "theme": "enter chooses others",
     "every": "enter changes it",
     "first": "enter turns it on or off",
+    "key": f"enter saves a copy, as {_EXPORT} does · y copies the path",
     "place": "enter or y copies it",
     "owner": "enter renames it · d forgets it · y copies the address",
 }
