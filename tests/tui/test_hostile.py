@@ -27,6 +27,7 @@ from tui_registry.tui.kit.dialogs import AskScreen, Choice, ChooseScreen, Confir
 from tui_registry.tui.register.form_changes import Difference, MergeScreen
 from tui_registry.tui.register.form_fields import form_fields
 from tui_registry.tui.settings.key_copy import FileLine
+from tui_registry.tui.sync.pushes import TokenScreen
 
 Visit = Callable[[RegistryApp, Pilot[None], Looker], Awaitable[None]]
 
@@ -273,9 +274,11 @@ async def words_of_the_code(app: RegistryApp, pilot: Pilot[None], looker: Looker
             ConfirmScreen(joined, "\n".join(some)),
             ChooseScreen(joined, choices, joined),
             AskScreen(some[0], some[1], some[2], lambda _, joined=joined: joined, joined),  # type: ignore[misc]
+            TokenScreen(some[0], some[1], refused=True),
         ):
             app.push_screen(dialog)
             await settle(pilot)
+            looker.look(app)
             if isinstance(dialog, AskScreen):
                 await press(pilot, "enter")
             await walk(app, pilot, looker, "escape")
@@ -329,7 +332,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         "CheckList ChoicesRow EntriesRow EntryList ModelsRow PickModel RecordRow TemplateRow WordOffers",
     ),
     (imports, NARROW, "FindingList FindingsScreen MendScreen NarrowingLine SourceScreen"),
-    (words_of_the_code, NARROW, ""),
+    (words_of_the_code, NARROW, "TokenScreen"),
 )
 
 

@@ -338,6 +338,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     # Sync
     Action("sync.pull", ("s", "enter"), "pull", "Pull from the peer under the cursor", "sync", "pull"),
     Action("sync.pull_all", ("S",), "pull all", "Pull from every peer", "sync", "pull_all"),
+    Action("sync.push", ("p",), "push", "Offer the peer under the cursor what it lacks, after a question that says how "
+           "much", "sync", "push"),
     Action("sync.add", ("a",), "add peer", "Add a node or a folder to pull from", "sync", "add_peer"),
     Action("sync.find", ("f",), "find nodes", "Ask the local network, once, which nodes are there", "sync",
            "find_peers"),
@@ -346,8 +348,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("sync.takes", ("b",), "what is taken", "Take everything from the peer, or only what named keys signed; "
             "mute, block or purge the key that it says is its own", "sync", "takes"),
     Action("sync.retry", ("r",), "retry", "Try a peer that failed again", "sync", "retry"),
-    Action("sync.cancel", ("c",), "cancel", "Stop the pull; what was read stays", "sync", "cancel"),
-    Action("sync.cancel_all", ("C",), "cancel all", "Stop every pull; what was read stays", "sync", "cancel_all"),
+    Action("sync.cancel", ("c",), "cancel", "Stop the pull or push; what was read, or taken, stays", "sync", "cancel"),
+    Action("sync.cancel_all", ("C",), "cancel all", "Stop every pull and push; what was read, or taken, stays", "sync",
+           "cancel_all"),
     Action("sync.copy", ("y",), "copy", "Copy the peer's address to the clipboard", "sync", "copy"),
     Action("sync.trust", ("t",), "its key", "The key that the peer is known by, and what is odd about it", "sync",
            "trust"),
@@ -401,6 +404,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "what cannot change", "settings", "change"),
     Action("settings.copy", ("y",), "copy", "Copy the path, the address or the name", "settings", "copy"),
     Action("settings.forget", ("d",), "forget", "Forget the name that you gave a key", "settings", "forget"),
+    Action("settings.cancel", ("c",), "stop", "Stop verifying; nothing was changed by then", "settings", "cancel"),
     Action("settings.back", ("escape",), "back", "Back to Browse", "settings", "back"),
     # Compare
     Action("compare.open", ("enter",), "open", "Open the record of the column", "compare", "open"),
