@@ -200,7 +200,7 @@ def action(action_id: str) -> Action:
     return _in_force[action_id]
 
 
-def key(action_id: str) -> str:
+def key_of(action_id: str) -> str:
     """The first of an action's keys as people read it, for a sentence that names it."""
     return action(action_id).footer_key
 

@@ -29,7 +29,7 @@ from textual.widgets import Static
 
 from tui_registry.frozen import NamedTuple
 from tui_registry.text import exact, safe_text
-from tui_registry.tui.kit.actions import bindings_for, key
+from tui_registry.tui.kit.actions import bindings_for, key_of
 from tui_registry.tui.kit.flows import FlowScreen, flow
 from tui_registry.tui.kit.text_flow import TextBody, paragraph, stack
 
@@ -171,10 +171,10 @@ class ProgramScreen(FlowScreen[Ended], ModalScreen[Ended]):
         self.host.look()  # it may have written into this replica
 
     def _head(self) -> None:
-        how = f"runs · {key('dialog.back')} stops it"
+        how = f"runs · {key_of('dialog.back')} stops it"
         tone = "$foreground-muted"
         if self._ended is not None:
-            how = f"{outcome_words(self._ended._replace(complaint=''))} · {key('dialog.back')} closes"
+            how = f"{outcome_words(self._ended._replace(complaint=''))} · {key_of('dialog.back')} closes"
             tone = "$text-success" if self._ended.code == 0 else "$text-warning"
         title = Content.assemble((safe_text(self._heading, 200), "bold"), "   ", (how, tone))
         self.query_one("#help-title", Static).update(title)
