@@ -264,6 +264,14 @@ def write_files(folder: Path) -> None:
     folder.with_suffix(".json").write_text('{"\x1b[31m')
 
 
+async def command_line(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """A line that lists all of it, as it is completed and as it is printed."""
+    await walk(app, pilot, looker, ":", *"show", "space", "tab")
+    line = app.screen.query_one(Input)
+    line.value = "list models"
+    await walk(app, pilot, looker, "enter", "G", "escape")
+
+
 async def words_of_the_code(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
     """Every text that code hands to a dialog or a line of the frame, so many at once."""
     for start in range(0, len(TEXTS), AT_ONCE):
@@ -332,6 +340,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         "CheckList ChoicesRow EntriesRow EntryList ModelsRow PickModel RecordRow TemplateRow WordOffers",
     ),
     (imports, NARROW, "FindingList FindingsScreen MendScreen NarrowingLine SourceScreen"),
+    (command_line, NARROW, "LineScreen ProgramScreen"),
     (words_of_the_code, NARROW, "TokenScreen"),
 )
 

@@ -22,7 +22,10 @@ REFUSED_SHOWN = 200
 SHELLS = ("bash", "zsh", "fish")
 
 # What `help` prints beside the help of commands: the topic, and the page of the package.
-PAGES = {"hubs": "hub.md", "json": "json.md", "operate": "operate.md", "protocol": "protocol.md", "trust": "trust.md"}
+PAGES = {
+    "hubs": "hub.md", "json": "json.md", "operate": "operate.md", "protocol": "protocol.md", "settings": "settings.md",
+    "trust": "trust.md",
+}  # fmt: skip
 
 
 class Command(NamedTuple):
@@ -1141,8 +1144,10 @@ def _doctor(parser: ArgumentParser) -> None:
 
 
 def _config(parser: ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="show|path|edit|set", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="show|check|keys|path|edit|set", required=True)
     show = actions.add_parser("show", description="Show what is set.")
+    check = actions.add_parser("check", description=_CHECK)
+    keys = actions.add_parser("keys", description=_KEYS)
     show.add_argument("--all", action="store_true", help="every setting there is, with what it is by default")
     path = actions.add_parser("path", description="Tell where the settings are kept; the file need not be there.")
     actions.add_parser("edit", description=_EDIT)
@@ -1154,10 +1159,16 @@ def _config(parser: ArgumentParser) -> None:
         metavar="VALUE",
         help="a size may be said as 500MB or 2GiB; an empty word takes the setting away",
     )
-    for action in (show, path, one):
+    for action in (show, check, path, one):
         _json(action)
+    _json(keys, "JSON, one object a line")
 
 
+_CHECK = (
+    "Look at every setting, those of the app's keys, commands and themes too, and tell what is wrong with which line.\n"
+    "Exit code 1 where something is. 'help settings' says what may stand in the file."
+)
+_KEYS = "List what a key can be given to in [keys], by the id that stands there, with the keys that it has."
 _EDIT = (
     "Open the settings in $VISUAL or $EDITOR, and look at them when the editor ends. What you wrote stays as you\n"
     "wrote it, right or wrong."
@@ -2029,6 +2040,8 @@ _TABLE = (
             "tui-registry config show --all",
             "tui-registry config set sync_every 15m",
             "tui-registry config set sync.pull_seconds 600",
+            "tui-registry config set keys.browse.search ctrl+f",
+            "tui-registry config check",
             "tui-registry config edit",
         ),
     ),
