@@ -12,6 +12,7 @@ from tui_registry.tui.app import LATER_MODES, RegistryApp
 from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.browse.detail_screen import DetailScreen
 from tui_registry.tui.browse.facet_panel import FacetPanel
+from tui_registry.tui.browse.list_layout import ColumnsScreen, ListLayout
 from tui_registry.tui.browse.machines import MachineChoice
 from tui_registry.tui.browse.record_actions import RecordActions
 from tui_registry.tui.browse.record_list import RecordList
@@ -36,10 +37,11 @@ from tui_registry.tui.sync.sync_screen import SyncScreen
 # A screen holds parts that answer some of its keys.
 HOMES: dict[str, tuple[type, ...]] = {
     "everywhere": (RegistryApp,),
-    "browse": (BrowseScreen, RecordActions, SavedSearches),
+    "browse": (BrowseScreen, RecordActions, SavedSearches, ListLayout),
     "typing": (SearchBar,),
     "facets": (FacetPanel,),
     "searches": (SearchesScreen,),
+    "columns": (ColumnsScreen,),
     "list": (RecordList,),
     "marks": (RecordList,),
     "record": (RecordActions, MachineChoice, RecordUse),

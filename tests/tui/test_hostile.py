@@ -76,6 +76,8 @@ async def list_and_detail(app: RegistryApp, pilot: Pilot[None], looker: Looker) 
         "enter",
         "G",
         "escape",
+        "C",
+        ("escape", "t"),
         "m",
         "=",
         "escape",
@@ -291,7 +293,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
     (
         list_and_detail,
         WIDE,
-        "BrowseScreen ChooseScreen Flow KeyFooter QueryInput RecordDetail RecordList SearchBar "
+        "BrowseScreen ChooseScreen ColumnList ColumnsScreen Flow KeyFooter QueryInput RecordDetail RecordList SearchBar "
         "StatusLine TabLine TextBody TitleLine",
     ),
     (side_by_side, NARROW, "CompareScreen CompareTable"),

@@ -1998,6 +1998,7 @@ _TABLE = (
             "tui-registry config show --all",
             "tui-registry config set sync_every 15m",
             "tui-registry config set sync.pull_seconds 600",
+            "tui-registry config set columns.browse 'type size context licence owner'",
             "tui-registry config edit",
         ),
     ),

@@ -22,6 +22,7 @@ from tui_registry.cli.output import (
     run_editor,
 )
 from tui_registry.errors import Json
+from tui_registry.present.columns import BROWSE, chosen_columns, read_columns
 from tui_registry.settings import (
     MACHINES,
     SETTING_NAMES,
@@ -30,6 +31,7 @@ from tui_registry.settings import (
     Settings,
     SettingsError,
     TableName,
+    TextTableName,
     load_settings,
     save_bound,
     save_setting,
@@ -73,6 +75,7 @@ def names() -> Iterator[str]:
     yield from SETTING_NAMES
     with contextlib.suppress(SettingsError):
         yield from (f"{MACHINES}.{name}" for name, _ in load_settings().machines)
+    yield f"{_COLUMNS}.{BROWSE}"
     for table, bounds in _bounds(Settings(), None).items():
         yield from (f"{table}.{name}" for name in bounds)
 
@@ -82,6 +85,10 @@ def names() -> Iterator[str]:
 
 def _check(settings: Settings, path: Path | None) -> None:
     _bounds(settings, path)
+    try:
+        chosen_columns(settings.columns)
+    except ValueError as error:
+        raise SettingsError(settings_path() if path is None else path, str(error)) from None
     if settings.machines:
         from tui_registry.machine import MachineError, find_machine  # most people save none
 
@@ -111,7 +118,9 @@ def _show(path: Path, settings: Settings, *, as_json: bool, whole: bool) -> None
     texts: dict[str, Json] = {name: getattr(settings, name) for name in SETTING_NAMES}
     if as_json:
         machines: dict[str, Json] = {**dict(settings.machines)}
+        columns: dict[str, Json] = {**dict(settings.columns)}
         of_tables: dict[str, Json] = {"sync": bounds["sync"], "node": bounds["node"], MACHINES: machines}
+        of_tables[_COLUMNS] = columns
         out_json({"path": str(path), "exists": path.exists(), **texts, **of_tables})
         return
     for name, value in texts.items():
@@ -122,6 +131,8 @@ def _show(path: Path, settings: Settings, *, as_json: bool, whole: bool) -> None
             out(f"{table}.{name} = " + (shown if name in here[table] else f"{shown}  (not set)".lstrip()))
     for name, made_of in settings.machines:
         out(f"{MACHINES}.{name} = {safe_text(made_of)}")
+    for name, columns_of in settings.columns:
+        out(f"{_COLUMNS}.{name} = {safe_text(columns_of)}")
 
 
 def _set(path: Path, name: str, typed: str) -> Settings:
@@ -139,6 +150,8 @@ def _set(path: Path, name: str, typed: str) -> Settings:
             return save_bound(known_table, bound, number, lambda settings: _check(settings, path), path)
     if table == MACHINES and bound:
         return _set_machine(path, bound, typed)
+    if name == f"{_COLUMNS}.{BROWSE}":
+        return _set_columns(path, typed)
     every = [*names()]
     near = [one for one in every if one.partition(".")[2] == name] or get_close_matches(name, every, n=1)
     hint = f"did you mean {' or '.join(near)}?" if near else "'config show --all' lists them"
@@ -154,6 +167,14 @@ def _set_machine(path: Path, name: str, typed: str) -> Settings:
         except MachineError as error:
             raise SettingsError(path, f"{MACHINES}.{safe_text(name, 40)}: {error.sentence}") from None
     return save_text(MACHINES, name, typed, path)
+
+
+def _set_columns(path: Path, typed: str) -> Settings:
+    try:
+        chosen = read_columns(typed)
+    except ValueError as error:
+        raise SettingsError(path, f"{_COLUMNS}.{BROWSE}: {error}") from None
+    return save_text(_COLUMNS, BROWSE, " ".join(chosen), path)
 
 
 def _number(path: Path, name: str, typed: str) -> int | float | None:
@@ -231,6 +252,7 @@ def _take_back(path: Path, *, is_new: bool) -> bool:
     return not path.exists()
 
 
+_COLUMNS: TextTableName = "columns"
 # A longer word is refused as any text of the settings that is too long.
 _LONGEST_THEME = 40
 _NEW = """\
@@ -260,4 +282,8 @@ _NEW = """\
 # Machines that `fit --machine NAME` and the app look with the eyes of; gb is 10^9 bytes, gib 2^30.
 # [machines]
 # big = "gpu=2x24gb ram=128gb"
+
+# The columns of the list in the app, in their order; C there chooses them too.
+# [columns]
+# browse = "type size context licence owner updated"
 """

@@ -952,6 +952,7 @@ class Remote:
             live,
             _is_ahead(record),
             status=told.status,
+            vram=_stated_vram(record),
         )
 
     def _entry(self, kind: Kind, told: _Told) -> Entry | None:
@@ -1267,6 +1268,12 @@ def _place_of(order: Sort, record: Record) -> tuple[int, str | int]:
     stated = record.get("parameters" if order.key == "params" else "context_length")
     # Nobody knows how many parameters 0 are
     return int(stated is None or (order.key == "params" and stated == 0)), _count_in(stated)
+
+
+def _stated_vram(record: Record) -> int | None:
+    needs = record.get("resource_requirements")
+    vram = needs.get("min_vram_gb") if isinstance(needs, dict) else None
+    return vram if type(vram) is int else None
 
 
 def _count_in(told: Json) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from tui_registry import query
 from tui_registry.datastore import Datastore, Page
 from tui_registry.frozen import NamedTuple
+from tui_registry.present.columns import DOWNWARDS
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.facts import Facts
 
@@ -53,6 +54,58 @@ class Reading(NamedTuple):
     backwards: bool = False
 
 
+class Order(NamedTuple):
+    """An order of records, by a key of `sort:`; `downwards` has the largest or the latest first."""
+
+    key: str
+    downwards: bool
+
+    @property
+    def text(self) -> str:
+        """As `sort:` writes it."""
+        return f"-{self.key}" if self.downwards else self.key
+
+    @property
+    def turned(self) -> Order:
+        """The same from its other end."""
+        return Order(self.key, not self.downwards)
+
+
+NEWEST: Final = Order("updated", downwards=True)
+# In which a key steps through them.
+_ORDERS: Final = ("updated", "name", "params", "context", "fit", "created")
+
+
+def usual_order(key: str) -> Order:
+    """The order by that key in the direction in which people ask for it first."""
+    return Order(key, key in DOWNWARDS)
+
+
+def order_after(order: Order | None, *, by_relevance: bool) -> Order | None:
+    """The next order to step to; None for that of relevance.
+
+    Args:
+        by_relevance: there is one, as free text is looked for.
+    """
+    if order is None:
+        return usual_order(_ORDERS[0])
+    place = _ORDERS.index(order.key) + 1
+    if place == len(_ORDERS):
+        return None if by_relevance else usual_order(_ORDERS[0])
+    return usual_order(_ORDERS[place])
+
+
+def in_order(text: str, order: Order | None) -> str:
+    """A query with that order in the place of its own. The order that it has anyway is not written."""
+    without = query.sorted_by(text, None)
+    if "@" in without:
+        # A saved search may have an order of its own
+        return query.sorted_by(text, "relevance" if order is None else order.text)
+    parsed = query.parse(without, now=0)
+    usual = None if parsed.texts else NEWEST
+    return without if order == usual else query.sorted_by(text, "relevance" if order is None else order.text)
+
+
 class Understanding(NamedTuple):
     """How a query is read.
 
@@ -61,12 +114,14 @@ class Understanding(NamedTuple):
         reversible: its order can be read from the end too: that of relevance cannot.
         begun: its last word begins a field, or a value that exists: it is probably still being typed.
         texts: the free text that is looked for, to mark where it was found.
+        order: of its rows; None that of relevance.
     """
 
     words: str
     reversible: bool
     begun: bool = False
     texts: tuple[query.Text, ...] = ()
+    order: Order | None = NEWEST
 
 
 class Answer(NamedTuple):
@@ -213,9 +268,13 @@ def understand(datastore: Datastore, question: Question, now: int, nothing_found
         return Understanding("newest first", reversible=True)
     parsed = query.parse(text, now=now, saved=datastore.searches.saved() if "@" in text else None)
     words = safe_text(query.describe(parsed), 300)
-    reversible = not parsed.texts or (parsed.sort is not None and parsed.sort.key != "relevance")
     begun = nothing_found and bool(completions(datastore, text, len(text)))
-    return Understanding(words, reversible, begun, parsed.texts)
+    sort = parsed.sort
+    if sort is not None and sort.key != "relevance":
+        order: Order | None = Order(sort.key, sort.descending)
+    else:
+        order = None if parsed.texts else NEWEST
+    return Understanding(words, order is not None, begun, parsed.texts, order)
 
 
 def completions(datastore: Datastore, text: str, cursor: int) -> list[Completion]:

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from tui_registry.frozen import NamedTuple
 
 Where = Literal[
-    "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
+    "everywhere", "browse", "typing", "facets", "searches", "columns", "list", "marks", "record", "text", "detail",
     "conflict", "writing", "register", "items", "entries", "template", "drafts", "merge", "import", "findings",
     "mending", "sync", "quarantine", "left_out", "history", "narrowing", "version", "settings", "compare", "status",
     "dialog",
@@ -24,6 +24,7 @@ HEADINGS: Final[dict[Where, str]] = {
     "typing": "In the search line",
     "facets": "In the filters",
     "searches": "In the list of searches",
+    "columns": "When the columns of the list are chosen",
     "list": "In a list",
     "marks": "In the list of records",
     "record": "On a record",
@@ -179,8 +180,17 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("browse.import", ("i",), "import", "Import from a file, a folder or an address", "browse", "import"),
     Action("browse.compare", ("=",), "compare", "Compare the marked records, 2 to 4; of one, with the one under the "
            "cursor", "browse", "compare"),
+    Action("browse.order", ("t",), "order", "Sort by the next key: name, size, context, memory, age; it stands in the "
+           "search as sort:", "browse", "order"),
+    Action("browse.turn", ("T",), "turn", "Turn the order around", "browse", "turn"),
+    Action("browse.columns", ("C",), "columns", "Choose the columns of the list and their order", "browse", "columns"),
     Action("browse.sync", ("s",), "sync", "Go to the peers and pull from them", "browse", "sync"),
     Action("browse.back", ("escape",), "back", "One level back: the list, then no query", "browse", "back"),
+    Action("columns.toggle", ("space",), "show", "Show the column, or leave it out", "columns", "tick"),
+    Action("columns.left", ("left",), "further left", "Move the column to the left", "columns", "move(-1)"),
+    Action("columns.right", ("right",), "further right", "Move the column to the right", "columns", "move(1)"),
+    Action("columns.reset", ("r",), "by width", "Leave the choice of columns to the width of the terminal again",
+           "columns", "reset"),
     # In the filters, in the list of searches
     Action("facets.toggle", ("space", "enter"), "toggle", "Put the value into the search, or take it out", "facets",
            "choose"),
