@@ -85,6 +85,13 @@ async def list_and_detail(app: RegistryApp, pilot: Pilot[None], looker: Looker) 
         "space",
         "y",
         "escape",
+        "E",
+        "j",
+        ("escape", "G", "V", "g"),
+        "+",
+        ("escape", "L"),
+        *"x",
+        "escape",
         "d",
         "escape",
         "escape",
@@ -294,7 +301,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         list_and_detail,
         WIDE,
         "BrowseScreen ChooseScreen ColumnList ColumnsScreen Flow KeyFooter QueryInput RecordDetail RecordList SearchBar "
-        "StatusLine TabLine TextBody TitleLine",
+        "StatusLine ValueScreen TabLine TextBody TitleLine",
     ),
     (side_by_side, NARROW, "CompareScreen CompareTable"),
     (

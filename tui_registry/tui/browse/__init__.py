@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from tui_registry.tui.browse.record_use import RecordUse as RecordUse
     from tui_registry.tui.browse.saved_searches import SavedSearches as SavedSearches
     from tui_registry.tui.browse.search_input import CompletionList as CompletionList, QueryInput as QueryInput
+    from tui_registry.tui.browse.several import Marking as Marking, Several as Several
     from tui_registry.tui.browse.status_screen import StatusScreen as StatusScreen
+    from tui_registry.tui.browse.value_screen import ValueScreen as ValueScreen
     from tui_registry.tui.browse.version_screen import Restoring as Restoring, VersionScreen as VersionScreen
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "ListLayout",
     "MachineChoice",
     "Machines",
+    "Marking",
     "QueryInput",
     "RecordActions",
     "RecordDetail",
@@ -43,8 +46,10 @@ __all__ = [
     "Ref",
     "Restoring",
     "SavedSearches",
+    "Several",
     "StatusScreen",
     "Surroundings",
+    "ValueScreen",
     "VersionScreen",
     "problems_in_words",
     "read_shown",
@@ -64,8 +69,10 @@ __getattr__, __dir__ = lazy_exports(
         **dict.fromkeys(("MachineChoice", "Machines"), ".machines"),
         "RecordUse": ".record_use",
         "SavedSearches": ".saved_searches",
+        **dict.fromkeys(("Marking", "Several"), ".several"),
         "StatusScreen": ".status_screen",
         **dict.fromkeys(("CompletionList", "QueryInput"), ".search_input"),
+        "ValueScreen": ".value_screen",
         **dict.fromkeys(("Restoring", "VersionScreen"), ".version_screen"),
     },
 )

@@ -153,6 +153,8 @@ class BrowseScreen(FrameScreen[None]):
                 browse.RecordActions(self, lambda: self.ref, self._changed, self.records),
                 browse.SavedSearches(self, self.bar),
                 layout,
+                browse.Marking(self, self.records, lambda: self.answered),
+                browse.Several(self, lambda: self.ref, self._changed, self.records),
                 browse.MachineChoice(self),
                 browse.RecordUse(self, lambda: self.ref),
             )
@@ -205,7 +207,7 @@ class BrowseScreen(FrameScreen[None]):
         self._own_hint = (text, tone)
         count = len(self.records.marked)
         if count:
-            text = f"{exact(count)} marked: = compares, y copies, d deletes those of yours, esc unmarks them"
+            text = f"{exact(count)} marked: y copy, E export, + tags, L licence, d delete, = compare, esc"
             tone = "note"
         super().hint(text, tone)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from tui_registry import query
-from tui_registry.datastore import Datastore, Page
+from tui_registry.datastore import Datastore, Page, Row
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.columns import DOWNWARDS
 from tui_registry.text import safe_text
@@ -24,6 +24,8 @@ WINDOW: Final = 200
 
 # What is passed by on the way to a far window is handed over in bundles, so that a cancelled walk is not for nothing.
 _BUNDLE = 50
+# Rows that are read at once where all are wanted.
+_AT_ONCE: Final = 1_000
 
 
 class Question(NamedTuple):
@@ -245,6 +247,45 @@ def read_windows(
             bundle = []
     if bundle:
         yield bundle
+
+
+def read_found(datastore: Datastore, question: Question, most: int, unwanted: Callable[[], bool]) -> list[Row] | None:
+    """All rows that a question is answered with; None where they are more than `most`.
+
+    Raises:
+        QueryError: the query cannot be read.
+        StoreError: the database cannot, or the answer became unwanted.
+    """
+    rows: list[Row] = []
+    cursor = None
+    while len(rows) <= most:
+        page = datastore.search(
+            question.query,
+            limit=_AT_ONCE,
+            cursor=cursor,
+            unwanted=unwanted,
+            counted=False,
+            named_first=question.named_first,
+        )
+        rows += page.rows
+        cursor = page.next
+        if cursor is None:
+            return rows if len(rows) <= most else None
+    return None
+
+
+def read_places(
+    datastore: Datastore, question: Question, span: Span, first: int, last: int, unwanted: Callable[[], bool]
+) -> list[Row]:
+    """The rows of the places `first` to `last`, which lie in a span. Raises as `read_found`."""
+    windows = {
+        one.window: one.page.rows
+        for readings in read_windows(datastore, question, span, unwanted)
+        for one in readings
+        if one.keep
+    }
+    rows = [row for _, found in sorted(windows.items()) for row in found]
+    return rows[first - span.first * WINDOW :][: last - first + 1]
 
 
 def following(windows: Iterator[list[Reading]]) -> list[Reading] | None:

@@ -80,6 +80,7 @@ class RecordList(WindowList[Row, Span]):
         super().__init__(id=id)
         self._windows = Windows()
         self.marked: dict[str, Row] = {}
+        self._last_marked: tuple[int, str] | None = None
         self._texts: Sequence[Text] = ()
         self._order: Order | None = NEWEST
         self._chosen: tuple[str, ...] = ()
@@ -155,6 +156,11 @@ class RecordList(WindowList[Row, Span]):
             place = self.within(old) if found is None else found
             moved = self._windows.place_of(anchor.id) if anchor is not None else None
             new_top = top if moved is None else moved - (anchor_place - top)
+        if not stay and self._last_marked is not None:
+            # In another list it may stand elsewhere
+            identifier = self._last_marked[1]
+            last = self._windows.place_of(identifier)
+            self._last_marked = None if last is None else (last, identifier)
         chosen = self._windows.place_of(select) if select is not None else None
         self.fit()
         if new_top != self.top:
@@ -180,9 +186,35 @@ class RecordList(WindowList[Row, Span]):
             return
         if self.marked.pop(row.id, None) is None:
             self.marked[row.id] = row
+            self._last_marked = self.cursor, row.id
         self.refresh_place(self.cursor)
         self.post_message(self.Marked())
         self.action_cursor_down()
+
+    def mark(self, rows: Iterable[Row]) -> None:
+        """Mark these too."""
+        self.marked |= {row.id: row for row in rows}
+        row = self.item
+        if row is not None and row.id in self.marked:
+            self._last_marked = self.cursor, row.id
+        self.refresh()
+        self.post_message(self.Marked())
+
+    def range_to_mark(self) -> tuple[int, int, Span] | None:
+        """The first and the last place between the record that was marked last and the cursor, and how to read those;
+        None where the list does not show that record."""
+        if self._last_marked is None or self.item is None:
+            return None
+        place, identifier = self._last_marked
+        there = self.item_at(place) if place < self.total else None
+        if there is None or there.id != identifier:
+            found = self._windows.place_of(identifier)
+            # What is not at hand still stands where it stood, unless another answer came
+            if found is None and (there is not None or place >= self.total):
+                return None
+            place = place if found is None else found
+        first, last = sorted((place, self.cursor))
+        return first, last, self._windows.span(first // WINDOW, last // WINDOW)
 
     def unmark(self, ids: Iterable[str] | None = None) -> bool:
         """Take marks away, all for None; False when there were none."""

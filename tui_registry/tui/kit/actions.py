@@ -178,6 +178,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("browse.searches", ("@",), "searches", "Saved searches, and the last ones", "browse", "searches"),
     Action("browse.new", ("n",), "new", "Register a new model or agent", "browse", "new"),
     Action("browse.import", ("i",), "import", "Import from a file, a folder or an address", "browse", "import"),
+    Action("browse.mark_range", ("V",), "mark to here", "Mark all between the record that was marked last and this one",
+           "browse", "mark_range"),
+    Action("browse.mark_all", ("a",), "mark all", "Mark all that are found, or unmark them", "browse", "mark_all"),
     Action("browse.compare", ("=",), "compare", "Compare the marked records, 2 to 4; of one, with the one under the "
            "cursor", "browse", "compare"),
     Action("browse.order", ("t",), "order", "Sort by the next key: name, size, context, memory, age; it stands in the "
@@ -209,6 +212,12 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "undelete"),
     Action("record.duplicate", (), "Duplicate as new", "Start a new record from this one", "record", "duplicate"),
     Action("record.copy", ("y",), "copy", "Copy the id, the JSON or a line to share", "record", "copy"),
+    Action("record.export", ("E",), "export", "Write the record, or the marked ones, into a file: as JSON, as signed "
+           "operations, as a bill of materials", "record", "export"),
+    Action("record.tags", ("+",), "tags", "Add tags to the record or to those of yours that are marked, or take some "
+           "away", "record", "tags"),
+    Action("record.licence", ("L",), "licence", "Set the licence of the record or of those of yours that are marked",
+           "record", "licence"),
     Action("record.name_owner", ("o",), "name owner", "Give the owner's key a name of yours", "record", "name_owner"),
     Action("record.owner", ("b",), "owner", "Mute, block or purge the owner, or take that back", "record", "owner"),
     Action("record.older", ("[",), "older", "To an older version, in the history of the record", "record", "older"),
@@ -233,7 +242,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("list.page_up", ("pageup",), "page up", "A page up", "list", "page_up"),
     Action("list.first", ("g", "home"), "first", "First record", "list", "first"),
     Action("list.last", ("G", "end"), "last", "Last record", "list", "last"),
-    Action("marks.mark", ("space",), "mark", "Mark the record, to copy or delete several at once", "marks", "mark"),
+    Action("marks.mark", ("space",), "mark", "Mark the record, to do something with several at once", "marks", "mark"),
     # In the detail
     Action("text.down", ("j", "down"), "down", "A line down", "text", "scroll_down"),
     Action("text.up", ("k", "up"), "up", "A line up", "text", "scroll_up"),
