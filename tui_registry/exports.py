@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from tui_registry import __version__
 from tui_registry.datastore import DERIVED, revision_with
 from tui_registry.errors import Json
 
@@ -38,12 +37,11 @@ def shown_json(entry: Entry, beside: ManifestEntry | None) -> dict[str, Json]:
     }
 
 
-def exported(datastore: Datastore, entries: Iterable[Entry]) -> Iterator[dict[str, Json]]:
-    """Records as `import` reads them, each with its manifest where it has one."""
-    for entry in entries:
-        behind = datastore.manifests.get(entry.id)
-        has_one = behind is not None and behind.manifest is not None
-        yield shown_json(entry, behind) if has_one else entry_json(entry)
+def exported_json(datastore: Datastore, entry: Entry) -> dict[str, Json]:
+    """A record as `export` writes it and `import` reads it, with its manifest where it has one."""
+    behind = datastore.manifests.get(entry.id)
+    has_one = behind is not None and behind.manifest is not None
+    return shown_json(entry, behind) if has_one else entry_json(entry)
 
 
 def operations_of(datastore: Datastore, identifiers: Iterable[str]) -> Iterator[bytes]:
@@ -58,6 +56,7 @@ def bill_of(datastore: Datastore, identifier: str, now: int) -> tuple[dict[str, 
     Args:
         now: Unix seconds.
     """
+    from tui_registry import __version__
     from tui_registry.present.bom import Part, cyclonedx  # few ask for one
 
     waiting, parts = [identifier], dict[str, Part]()

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from tui_registry.datastore import RecordChange
+from tui_registry.datastore import RecordChange, Together
 from tui_registry.errors import Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.text import exact, plural, safe_text
@@ -86,6 +86,10 @@ class Plan(NamedTuple):
     changes: tuple[RecordChange, ...]
     names: tuple[str, ...]
     left: tuple[Left, ...]
+
+    def together(self) -> Together:
+        """What the writes of it are undone as."""
+        return Together(f"{self.edit.label} of {plural(len(self.changes), 'record')}")
 
     @property
     def is_refused(self) -> bool:

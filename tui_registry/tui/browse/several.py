@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from tui_registry import exports
-from tui_registry.datastore import Datastore, Together
+from tui_registry.datastore import Datastore
 from tui_registry.durable import drafted, give_new_name
 from tui_registry.errors import Kind, Record, RegistryError
 from tui_registry.frozen import NamedTuple
@@ -242,9 +242,8 @@ def _affected(datastore: Datastore, identifiers: Sequence[str]) -> list[str]:
 
 def _write(datastore: Datastore, planned: several.Plan) -> tuple[int, str]:
     """How many were written, and why the first of the others was not."""
-    together = Together(f"{planned.edit.label} of {plural(len(planned.changes), 'record')}")
     written, failure = 0, ""
-    for outcome in datastore.change_all(planned.changes, together=together):
+    for outcome in datastore.change_all(planned.changes, together=planned.together()):
         if isinstance(outcome, RegistryError):
             failure = failure or outcome.sentence
         else:
@@ -337,5 +336,5 @@ def _exported(datastore: Datastore, identifiers: Sequence[str], form: _Format, n
         yield exports.json_line(exports.bill_of(datastore, identifiers[0], now)[0])
     else:
         found = (datastore.entry(identifier) for identifier in identifiers)
-        entries = (entry for entry in found if entry is not None)
-        yield from map(exports.json_line, exports.exported(datastore, entries))
+        told = (exports.exported_json(datastore, entry) for entry in found if entry is not None)
+        yield from map(exports.json_line, told)
