@@ -78,12 +78,21 @@ async def list_and_detail(app: RegistryApp, pilot: Pilot[None], looker: Looker) 
         "enter",
         "G",
         "escape",
+        "C",
+        ("escape", "t"),
         "m",
         "=",
         "escape",
         "space",
         "space",
         "y",
+        "escape",
+        "E",
+        "j",
+        ("escape", "G", "V", "g"),
+        "+",
+        ("escape", "L"),
+        *"x",
         "escape",
         "d",
         "escape",
@@ -308,8 +317,8 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
     (
         list_and_detail,
         WIDE,
-        "BrowseScreen ChooseScreen Flow KeyFooter QueryInput RecordDetail RecordList SearchBar "
-        "StatusLine TabLine TextBody TitleLine",
+        "BrowseScreen ChooseScreen ColumnList ColumnsScreen Flow KeyFooter QueryInput RecordDetail RecordList SearchBar "
+        "StatusLine ValueScreen TabLine TextBody TitleLine",
     ),
     (side_by_side, NARROW, "CompareScreen CompareTable"),
     (

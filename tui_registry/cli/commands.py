@@ -421,6 +421,17 @@ def _update(parser: ArgumentParser) -> None:
     _json(parser, "print the record as it is now as a JSON object")
 
 
+def _change(parser: ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="*", metavar="ID", help="a record's id, or a beginning that only it has")
+    parser.add_argument("--search", metavar="QUERY", type=words, help="all of yours that this finds, in place of ids")
+    parser.add_argument("--tag", action="append", metavar="TAG", help="a tag to add; may be repeated")
+    parser.add_argument("--untag", action="append", metavar="TAG", help="a tag to take away; may be repeated")
+    parser.add_argument("--license", metavar="SPDX", help="the licence that they get")
+    parser.add_argument("--dry-run", action="store_true", help="say what would change, and sign nothing")
+    _yes(parser)
+    _json(parser, "say what became of which as a JSON object")
+
+
 def _apply(parser: ArgumentParser) -> None:
     parser.epilog = f"{parser.epilog}\n\n{_APPLIED}"
     files = "a JSON or YAML file of one or more records, a folder of such files, or - for stdin"
@@ -1018,11 +1029,13 @@ changed since they were registered for edits of yours, and leave it."""
 
 def _export(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "query", nargs="*", type=words, metavar="QUERY", help="only the records that it finds; for --ops an ID"
+        "query", nargs="*", type=words, metavar="QUERY", help="only the records that it finds; for --ops IDs"
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="for --ops ID: write this file instead of stdout")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--ops", action="store_true", help="the signed operations of all records, or of one: --ops ID")
+    what.add_argument(
+        "--ops", action="store_true", help="the signed operations of all records, or of some: --ops ID ..."
+    )
     what.add_argument(
         "--log",
         type=directory,
@@ -1522,6 +1535,25 @@ _TABLE = (
             "tui-registry show 3fa9c1 --json > record.json; edit record.json; tui-registry update 3fa9c1 record.json",
         ),
         asks_nodes=True,
+    ),
+    Command(
+        "change",
+        "Write",
+        "give several records of yours tags, or a licence",
+        _change,
+        "several.change",
+        description=(
+            "Add tags to records of yours, take tags away, set their licence: one signed operation for each that\n"
+            "changes, after one question that tells which they are and which are left alone. 'undo --batch last'\n"
+            "takes all of it back. Records of other owners, in conflict, or that would break a rule stay as they are.\n"
+            "\n"
+            "Exits with 1 where a record that the line names by its id stays as it is for such a reason."
+        ),
+        examples=(
+            "tui-registry change 3fa9c1 77be02 --tag rag --untag old",
+            "tui-registry change --search 'is:mine tag:chat' --license Apache-2.0 --dry-run",
+            "tui-registry change --search is:mine --tag checked --yes --json",
+        ),
     ),
     Command(
         "apply",
@@ -2042,6 +2074,7 @@ _TABLE = (
             "tui-registry config set sync.pull_seconds 600",
             "tui-registry config set keys.browse.search ctrl+f",
             "tui-registry config check",
+            "tui-registry config set columns.browse 'type size context licence owner'",
             "tui-registry config edit",
         ),
     ),

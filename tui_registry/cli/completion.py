@@ -365,6 +365,7 @@ _ASKED: Final[Mapping[tuple[str, str], Callable[[_Line, str], Offer]]] = {
     ("search", "forget"): _Line.searches,
     ("search", "save"): _Line.searches,
     ("export", "query"): _Line.query,
+    ("change", "search"): _Line.query,
     ("", "open_on"): _Line.query,
     ("sync", "peers"): _Line.peers,
     ("publish", "to"): _Line.peers,

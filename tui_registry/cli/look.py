@@ -29,7 +29,6 @@ from tui_registry.cli.output import (
 )
 from tui_registry.cli.registry import (
     asking,
-    entry_json,
     find,
     names_in,
     open_either,
@@ -37,9 +36,9 @@ from tui_registry.cli.registry import (
     own_key_in,
     query_explained,
     seen_json,
-    shown_json,
 )
 from tui_registry.datastore import Datastore, StoreError, revision_with
+from tui_registry.exports import entry_json, shown_json
 from tui_registry.frozen import NamedTuple
 from tui_registry.text import age, count_words, exact, moment_utc, plural, safe_text, size_bytes
 

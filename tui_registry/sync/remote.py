@@ -952,6 +952,7 @@ class Remote:
             live,
             _is_ahead(record),
             status=told.status,
+            vram=_stated_vram(record),
         )
 
     def _entry(self, kind: Kind, told: _Told) -> Entry | None:
@@ -1255,15 +1256,24 @@ def _comes_before(order: Sort, one: Record, other: Record) -> bool:
 
 
 def _place_of(order: Sort, record: Record) -> tuple[int, str | int]:
-    """As a replica orders its records: times far in the future come last, as does what states no context length."""
+    """As a replica orders its records: times far in the future come last, as does what has no number."""
     if order.key == "name":
         return 0, str(record["name"]).encode().lower().decode()
     if order.key in ("updated", "created"):
         at = _count_in(record.get(f"{order.key}_at"))
         return int(at > time.time() + _DAY), at
-    name = "parameters" if order.key == "params" else "context_length"
-    stated = record.get(name)
-    return int(order.key == "context" and stated is None), _count_in(stated)
+    if order.key == "fit":
+        # What a model needs is told by more than itself; no agent has such a number, and the node orders the models.
+        return int("agent_id" in record), 0
+    stated = record.get("parameters" if order.key == "params" else "context_length")
+    # Nobody knows how many parameters 0 are
+    return int(stated is None or (order.key == "params" and stated == 0)), _count_in(stated)
+
+
+def _stated_vram(record: Record) -> int | None:
+    needs = record.get("resource_requirements")
+    vram = needs.get("min_vram_gb") if isinstance(needs, dict) else None
+    return vram if type(vram) is int else None
 
 
 def _count_in(told: Json) -> int:

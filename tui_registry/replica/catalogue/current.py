@@ -34,7 +34,8 @@ DAY = 86_400
 # In the order of `Row`, after the rid.
 COLUMNS = (
     "c.rid, c.kind, c.id, c.name, c.owner, c.version, c.type, c.framework, c.license, c.quantization, c.parameters, "
-    "c.context_length, c.created_at, c.updated_at, c.live_heads, c.status, c.manifest_heads, c.need, c.needs_gpu"
+    "c.context_length, c.created_at, c.updated_at, c.live_heads, c.status, c.manifest_heads, c.need, c.needs_gpu, "
+    "c.min_vram_gb"
 )
 
 # A condition on a row `c`, in the words of the index that has these rows.
@@ -59,7 +60,7 @@ class Row(NamedTuple):
             owner's, which is foreign text. `present.manifests.said_status` says it.
         manifest_heads: the number of live heads of its manifest: 0 where it has none, more than one is a conflict.
         need: the bytes that it needs to run at the usual context (`tui_registry.fit`), None where nothing tells them.
-        needs_gpu: its owner says that it needs a GPU.
+        needs_gpu: its owner says that it needs a GPU. vram: the GB of GPU memory that its owner says it needs at least.
     """
 
     kind: Kind
@@ -82,6 +83,7 @@ class Row(NamedTuple):
     manifest_heads: int = 0
     need: int | None = None
     needs_gpu: bool = False
+    vram: int | None = None
 
     @property
     def in_conflict(self) -> bool:
@@ -389,7 +391,7 @@ def _body(db: sqlite3.Connection, values: Sequence[Any]) -> Body:
 
 def row_of(values: Sequence[Any], now: int) -> Row:
     """A `Row` from the values of `COLUMNS`, which are what the schema says."""
-    _, kind, identifier, name, owner, *described, updated_at, live, status, manifest, need, needs_gpu = values
+    _, kind, identifier, name, owner, *described, updated_at, live, status, manifest, need, needs_gpu, vram = values
     future = updated_at > now + DAY
     return Row._make(
         (
@@ -406,6 +408,7 @@ def row_of(values: Sequence[Any], now: int) -> Row:
             manifest,
             need,
             needs_gpu == 1,
+            vram,
         )
     )
 

@@ -12,6 +12,7 @@ from tui_registry.tui.browse.machines import MachineChoice
 from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref
 from tui_registry.tui.browse.record_detail import RecordDetail, read_shown
 from tui_registry.tui.browse.record_use import RecordUse
+from tui_registry.tui.browse.several import Several
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
@@ -40,6 +41,7 @@ class DetailScreen(FrameScreen[None]):
         self._texts = texts
         self.parts = (
             RecordActions(self, lambda: ref, self._changed),
+            Several(self, lambda: ref, self._changed),
             MachineChoice(self),
             RecordUse(self, lambda: ref),
         )

@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from tui_registry.frozen import NamedTuple
 
 Where = Literal[
-    "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
+    "everywhere", "browse", "typing", "facets", "searches", "columns", "list", "marks", "record", "text", "detail",
     "conflict", "writing", "register", "items", "entries", "template", "drafts", "merge", "import", "findings",
     "mending", "sync", "quarantine", "left_out", "history", "narrowing", "version", "settings", "compare", "status",
     "locked_file", "locked_file_path", "dialog", "own", "line",
@@ -27,6 +27,7 @@ HEADINGS: Final[dict[Where, str]] = {
     "typing": "In the search line",
     "facets": "In the filters",
     "searches": "In the list of searches",
+    "columns": "When the columns of the list are chosen",
     "list": "In a list",
     "marks": "In the list of records",
     "record": "On a record",
@@ -242,10 +243,22 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("browse.searches", ("@",), "searches", "Saved searches, and the last ones", "browse", "searches"),
     Action("browse.new", ("n",), "new", "Register a new model or agent", "browse", "new"),
     Action("browse.import", ("i",), "import", "Import from a file, a folder or an address", "browse", "import"),
+    Action("browse.mark_range", ("V",), "mark to here", "Mark all between the record that was marked last and this one",
+           "browse", "mark_range"),
+    Action("browse.mark_all", ("a",), "mark all", "Mark all that are found, or unmark them", "browse", "mark_all"),
     Action("browse.compare", ("=",), "compare", "Compare the marked records, 2 to 4; of one, with the one under the "
            "cursor", "browse", "compare"),
+    Action("browse.order", ("t",), "order", "Sort by the next key: name, size, context, memory, age; it stands in the "
+           "search as sort:", "browse", "order"),
+    Action("browse.turn", ("T",), "turn", "Turn the order around", "browse", "turn"),
+    Action("browse.columns", ("C",), "columns", "Choose the columns of the list and their order", "browse", "columns"),
     Action("browse.sync", ("s",), "sync", "Go to the peers and pull from them", "browse", "sync"),
     Action("browse.back", ("escape",), "back", "One level back: the list, then no query", "browse", "back"),
+    Action("columns.toggle", ("space",), "show", "Show the column, or leave it out", "columns", "tick"),
+    Action("columns.left", ("left",), "further left", "Move the column to the left", "columns", "move(-1)"),
+    Action("columns.right", ("right",), "further right", "Move the column to the right", "columns", "move(1)"),
+    Action("columns.reset", ("r",), "by width", "Leave the choice of columns to the width of the terminal again",
+           "columns", "reset"),
     # In the filters, in the list of searches
     Action("facets.toggle", ("space", "enter"), "toggle", "Put the value into the search, or take it out", "facets",
            "choose"),
@@ -264,6 +277,12 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "undelete"),
     Action("record.duplicate", (), "Duplicate as new", "Start a new record from this one", "record", "duplicate"),
     Action("record.copy", ("y",), "copy", "Copy the id, the JSON or a line to share", "record", "copy"),
+    Action("record.export", ("E",), "export", "Write the record, or the marked ones, into a file: as JSON, as signed "
+           "operations, as a bill of materials", "record", "export"),
+    Action("record.tags", ("+",), "tags", "Add tags to the record or to those of yours that are marked, or take some "
+           "away", "record", "tags"),
+    Action("record.licence", ("L",), "licence", "Set the licence of the record or of those of yours that are marked",
+           "record", "licence"),
     Action("record.name_owner", ("o",), "name owner", "Give the owner's key a name of yours", "record", "name_owner"),
     Action("record.owner", ("b",), "owner", "Mute, block or purge the owner, or take that back", "record", "owner"),
     Action("record.older", ("[",), "older", "To an older version, in the history of the record", "record", "older"),
@@ -288,7 +307,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("list.page_up", ("pageup",), "page up", "A page up", "list", "page_up"),
     Action("list.first", ("g", "home"), "first", "First record", "list", "first"),
     Action("list.last", ("G", "end"), "last", "Last record", "list", "last"),
-    Action("marks.mark", ("space",), "mark", "Mark the record, to copy or delete several at once", "marks", "mark"),
+    Action("marks.mark", ("space",), "mark", "Mark the record, to do something with several at once", "marks", "mark"),
     # In the detail
     Action("text.down", ("j", "down"), "down", "A line down", "text", "scroll_down"),
     Action("text.up", ("k", "up"), "up", "A line up", "text", "scroll_up"),
