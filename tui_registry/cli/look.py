@@ -31,6 +31,7 @@ from tui_registry.cli.registry import (
     asking,
     entry_json,
     find,
+    find_with_manifest,
     names_in,
     open_either,
     open_registry,
@@ -94,8 +95,7 @@ def show(args: Namespace) -> int:
         if args.at is not None:
             _show_as_it_was(registry, args)
             return 0
-        entry = find(registry, args.id)
-        beside = registry.manifests.get(entry.id)
+        entry, beside = find_with_manifest(registry, args.id)
         versions = registry.versions(entry.id) if len(entry.live_heads) > 1 else None
         names = {} if versions is None else names_in(registry)
     if args.json:

@@ -60,7 +60,7 @@ def deprecate(args: Namespace) -> int:
     if args.active and (args.withdraw or args.message is not None or args.by is not None):
         raise UsageError("--active says that the record is to be used: it goes with no --withdraw, --message or --by")
     with open_either_to_write(args) as registry:
-        entry = find(registry, args.id)
+        entry = find(registry, args.id, own=True)
         present = _present(registry, entry)
         heir = None if args.by is None else find(registry, args.by).id
         before = present.manifest or defaults("manifest")
@@ -157,7 +157,7 @@ def _show(args: Namespace) -> int:
 def _set(args: Namespace) -> int:
     shown = "stdin" if args.file == STDIN else args.file
     with open_either_to_write(args) as registry:
-        entry = find(registry, args.id)
+        entry = find(registry, args.id, own=True)
         present = _present(registry, entry)
         document = load_document(read_text(args.file, MAX_DOCUMENT_BYTES), shown)
         _need_same(entry, document, shown)
@@ -177,7 +177,7 @@ def _edit(args: Namespace) -> int:
     import tempfile
 
     with open_either_to_write(args) as registry:
-        entry = find(registry, args.id)
+        entry = find(registry, args.id, own=True)
         if not sys.stdin.isatty() and not (os.environ.get("VISUAL") or os.environ.get("EDITOR")):
             raise UsageError("nobody is here to edit it: 'manifest set ID FILE' takes a file, '-' stdin")
         present = _present(registry, entry)
@@ -215,7 +215,7 @@ def _edit(args: Namespace) -> int:
 
 def _delete(args: Namespace) -> int:
     with open_either_to_write(args) as registry:
-        entry = find(registry, args.id)
+        entry = find(registry, args.id, own=True)
         present = _present(registry, entry)
         if present.manifest is None:
             raise StoreError("not_found", f"{_called(entry)} has no manifest")
@@ -233,7 +233,7 @@ def _delete(args: Namespace) -> int:
 
 def _resolve(args: Namespace) -> int:
     with open_either_to_write(args) as registry:
-        entry = find(registry, args.id)
+        entry = find(registry, args.id, own=True)
         present = _present(registry, entry)
         if len(present.live_heads) < 2:
             raise StoreError(

@@ -372,7 +372,7 @@ class _Records:
         if not _ID.fullmatch(asked.record_id):
             sentence = f"'{asked.record_id[:80]}' is not an id: an id is up to 64 hex digits, {BROWSE} lists them"
             raise NodeError("not_found", sentence)
-        return self._datastore.find(asked.record_id, self._kind, deleted=deleted)[1]
+        return self._datastore.find(asked.record_id, self._kind, deleted=deleted, by_name=False)[1]
 
     def _shown(self, asked: _Asked) -> _Told:
         try:
