@@ -33,6 +33,7 @@ from tui_registry.cli.registry import (
 )
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
+from tui_registry.present.links import with_names
 from tui_registry.present.manifests import changed_manifest_rows, manifest_rows, status, status_line
 from tui_registry.records.as_written import read_manifest, revision_beside
 from tui_registry.records.documents import MAX_DOCUMENT_BYTES, load_document
@@ -42,6 +43,7 @@ from tui_registry.text import moment_utc, safe_text
 if TYPE_CHECKING:
     from tui_registry.cli.registry import Registry
     from tui_registry.datastore import Entry, HistoryEntry, ManifestEntry
+    from tui_registry.present.links import Near
 
 _LABEL = 22
 # What the Datastore sets: nobody edits it.
@@ -105,10 +107,15 @@ def manifest_json(entry: ManifestEntry) -> dict[str, Json]:
     }
 
 
-def manifest_lines(found: Record) -> Iterator[str]:
-    """The rows of a manifest that say something, as `show` has them below the record."""
+def manifest_lines(found: Record, near: Near | None = None) -> Iterator[str]:
+    """The rows of a manifest that say something, as `show` has them below the record.
+
+    Args:
+        near: the records that it names, which are told by their names then.
+    """
     before = ""
-    for row in manifest_rows(found):
+    rows = manifest_rows(found)
+    for row in rows if near is None else with_names(rows, near.named, ids=True):
         if row.stated:
             yield f"  {'' if row.plain == before else row.plain:<{_LABEL}}{row.text}"
             before = row.plain

@@ -55,6 +55,7 @@ from tui_registry.importers import place_of
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.present import settling, undone
 from tui_registry.present.imports import LICENCE_ASSUMED, Finding, describe
+from tui_registry.present.links import relied_on
 from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.record_rows import changed_rows
 from tui_registry.present.versions import change_lines
@@ -253,7 +254,7 @@ def update(args: Namespace) -> int:
             _need_revision(entry, finding.revision, whole)
         stated = finding.manifest if isinstance(finding.manifest, dict) else {}
         was = (None if behind is None else behind.manifest) or defaults("manifest")
-        if record["license"] != entry.record["license"] or stated.get("status", was["status"]) != was["status"]:
+        if relied_on(entry.record, record) or relied_on(was, stated):
             say_affected(datastore, entry.id)
         with _in_file(finding.source):
             op = datastore.update(

@@ -553,7 +553,7 @@ def check_among(db: sqlite3.Connection, kind: Kind, record: Record) -> list[Prob
         known = None if row is None else record_of(row[0])
         return None if known is None else known["model_type"]
 
-    return records.check(kind, record, model_type=model_type)
+    return records.check(kind, record, model_type=model_type, instead=lambda one: _instead(db, one))
 
 
 def check_manifest_among(db: sqlite3.Connection, manifest: Record) -> list[Problem]:
@@ -565,7 +565,23 @@ def check_manifest_among(db: sqlite3.Connection, manifest: Record) -> list[Probl
         ).fetchone()
         return None if row is None else KINDS_BY_CODE[row[0]]
 
-    return records.check_manifest(manifest, kind_of=kind_of)
+    return records.check_manifest(manifest, kind_of=kind_of, instead=lambda one: _instead(db, one))
+
+
+def _instead(db: sqlite3.Connection, identifier: str) -> str | None:
+    """What is known of an id that is not what it should be, to end a sentence that begins with it; None where it was
+    never here."""
+    row = db.execute(
+        "SELECT k.kind, c.rid FROM keys k LEFT JOIN catalogue c ON c.rid = k.rid WHERE k.id = ? AND k.rid > 0",
+        (stored_id(identifier),),
+    ).fetchone()
+    if row is None:
+        return None
+    kind, live = row
+    if live is not None:
+        return "is an agent" if kind else "is a model"
+    name = safe_text(first_name(db, identifier) or "", 40)
+    return f"(“{name}”) was deleted here" if name else "was deleted here"
 
 
 def check_manifest_of(db: sqlite3.Connection, record_id: str, manifest: Record) -> list[Problem]:

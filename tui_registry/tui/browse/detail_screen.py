@@ -62,11 +62,11 @@ class DetailScreen(FrameScreen[None]):
 
     @flow(group="entry", exclusive=True, background=True)
     async def _read(self) -> None:
-        entry, behind = await self.read(read_shown, self.datastore, self._ref.id, self._ref.kind)
+        entry, behind, near = await self.read(read_shown, self.datastore, self._ref.id, self._ref.kind)
         if entry is not None:
             detail = self.query_one(RecordDetail)
             detail.mark(self._texts)
-            detail.show(entry, behind)
+            detail.show(entry, behind, near=near)
             self.refresh_footer()
         elif self.is_current:
             self.say("this record was deleted meanwhile", "problem")
