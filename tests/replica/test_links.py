@@ -206,6 +206,8 @@ def test_links_and_what_was_measured_are_asked_for_in_a_query(datastore: Datasto
     assert found(datastore, "eval:mmlu>=0.7") == found(datastore, "eval:MMLU") == ["base"]
     assert found(datastore, "eval:mmlu>0.71") == []
     assert found(datastore, 'eval:"mmlu (k=5)">=0.7') == found(datastore, 'eval:"mmlu (k=5)=0.71"') == ["base"]
+    assert found(datastore, 'eval:"mmlu (k=5)"') == ["base"]
+    assert found(datastore, 'eval:"mmlu (k=6)"') == []
     assert [one.text for one in datastore.complete("eval:m", 6)] == ["mmlu", "mmlu (k=5)"]
     assert [one.text for one in datastore.complete("needs:t", 7)] == ["tuned"]
     assert "the model of" in datastore.search("needs:tuned").notes[0]

@@ -109,3 +109,25 @@ async def test_another_name_is_asked_about_where_others_name_the_record(tmp_path
             assert "1 agent needs this" in text
             await press(pilot, "n")
         assert datastore.stats().ops == size
+
+
+async def test_enter_leads_from_the_names_in_the_overview_to_the_links(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        fill(datastore)
+        async with running(datastore, (80, 24), "name:=crew") as (app, pilot):
+            await press(pilot, "enter")
+            await settle(pilot)
+            assert "[ older" in screen_text(app)
+            await press(pilot, "enter")
+            await settle(pilot)
+            assert app.screen.query_one(RecordDetail).tab == "links"
+            assert "[ older" not in screen_text(app)
+            await press(pilot, "enter")
+            await settle(pilot)
+            shown = app.screen.query_one(RecordDetail).entry
+            assert shown is not None
+            assert shown.record["name"] == "tuned"
+            await press(pilot, "backspace")
+            shown = app.screen.query_one(RecordDetail).entry
+            assert shown is not None
+            assert shown.record["name"] == "crew"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from textual import on
 from textual.widget import Widget
 
 from tui_registry.query import Text
 from tui_registry.tui.browse.machines import MachineChoice
 from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref
-from tui_registry.tui.browse.record_detail import RecordDetail, read_shown
+from tui_registry.tui.browse.record_detail import RecordDetail, TabLine, read_shown
 from tui_registry.tui.browse.record_use import RecordUse
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.flows import flow
@@ -46,9 +47,15 @@ class DetailScreen(FrameScreen[None]):
 
     def footer_actions(self) -> tuple[str, ...]:
         detail = self.query_one(RecordDetail)
+        # In the links no key goes to an older version.
+        footer = tuple(name for name in self.FOOTER if detail.tab != "links" or name != "record.older")
         if not any(one is not None and len(one.live_heads) > 1 for one in (detail.entry, detail.behind)):
-            return self.FOOTER
-        return tuple("record.conflict" if name == "record.copy" else name for name in self.FOOTER)
+            return footer
+        return tuple("record.conflict" if name == "record.copy" else name for name in footer)
+
+    @on(TabLine.Turned)
+    def _turned(self) -> None:
+        self.refresh_footer()
 
     def compose_body(self) -> Iterable[Widget]:
         yield RecordDetail(id="detail")

@@ -319,6 +319,14 @@ class RecordDetail(Vertical):
         rows = [] if self._links is None or self.tab != "links" else self._links.rows
         return rows[self._link] if rows else None
 
+    @property
+    def is_linked(self) -> bool:
+        """Whether it names a record that is here, or one names it."""
+        near = self._near
+        if near is None:
+            return False
+        return any(end.presence == "live" for end in near.named.values()) or any(page.total for page in near.affected)
+
     async def _read_versions(self, record_id: str, before: int | None) -> tuple[list[HistoryEntry], bool]:
         found = await read(_read_operations, host_of(self).datastore, record_id, before)
         return found[:HISTORY_SHOWN], len(found) > HISTORY_SHOWN
@@ -410,8 +418,8 @@ class RecordDetail(Vertical):
         return self._tabs.active
 
     @on(TabLine.Turned)
-    def _turned(self, message: TabLine.Turned) -> None:
-        message.stop()
+    def _turned(self) -> None:
+        # The screen hears of it too: what its keys do changes with the tab
         self._refresh_texts()
         self._body.scroll_home(animate=False)
         self._show_cursor()
