@@ -200,9 +200,11 @@ def _read_by(read: Callable[[str], object], typed: str) -> str:
 
 # What several commands take
 
+_ID_HELP = "the record's id, a beginning that only it has, or a name that only it has"
+
 
 def _id(parser: ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID", help="the record's id, or a beginning that only it has")
+    parser.add_argument("id", metavar="ID", help=_ID_HELP)
 
 
 def _file(parser: ArgumentParser) -> None:
@@ -228,7 +230,7 @@ _LINES = "one JSON object a line"
 _LIMITS = f"""\
 Everything is listed, but a table on a terminal ends after {RECORDS_SHOWN} records unless --limit says otherwise.
 With --json each line is {{"kind", "id", "record", "heads", "problems"}}. IDs are shown by their beginning: a beginning
-that only one record has is enough for every command."""
+that only one record has is enough for every command, as is its name where no other record has that."""
 
 
 def _listing(parser: ArgumentParser) -> None:
@@ -325,7 +327,7 @@ def _use(parser: ArgumentParser) -> None:
 
 def _verify_file(parser: ArgumentParser) -> None:
     parser.usage = "tui-registry verify-file [options] [ID] FILE..."
-    named = "files, or folders of them; before them the id of the record whose files they should be"
+    named = "files, or folders of them; before them the id or name of the record whose files they should be"
     parser.add_argument("words", nargs="+", metavar="FILE", help=named)
     _json(parser, _LINES)
 
@@ -338,7 +340,8 @@ def _walked(parser: ArgumentParser) -> None:
 
 
 def _compare(parser: ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="+", metavar="ID", help="2 to 4 ids of records, or beginnings that only they have")
+    several = "2 to 4 ids of records, or beginnings or names that only they have"
+    parser.add_argument("ids", nargs="+", metavar="ID", help=several)
     parser.add_argument("--differing", action="store_true", help="only the fields that differ")
     _json(parser)
 
@@ -358,7 +361,7 @@ def _conflicts(parser: ArgumentParser) -> None:
 
 
 def _history(parser: ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID", nargs="?", help="the record's id, or a beginning that only it has")
+    parser.add_argument("id", metavar="ID", nargs="?", help=_ID_HELP)
     parser.add_argument("--mine", action="store_true", help="without an ID: only what this replica's key signed")
     elsewhere = "without an ID: what this replica's key signed and this replica did not write, and what that may mean"
     parser.add_argument("--elsewhere", action="store_true", help=elsewhere)
@@ -461,7 +464,7 @@ def _delete(parser: ArgumentParser) -> None:
 
 
 def _undo(parser: ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID", nargs="?", help="the record's id, or a beginning that only it has")
+    parser.add_argument("id", metavar="ID", nargs="?", help=_ID_HELP)
     parser.add_argument(
         "--batch", metavar="N", help="undo what was written together, such as an import: its number, or last"
     )
@@ -557,7 +560,7 @@ def _manifest(parser: ArgumentParser) -> None:
 def _deprecate(parser: ArgumentParser) -> None:
     _id(parser)
     parser.add_argument("--message", type=words, metavar="TEXT", help="why, and what to do; --withdraw needs it")
-    parser.add_argument("--by", type=words, metavar="ID", help="the record to use instead")
+    parser.add_argument("--by", type=words, metavar="ID", help="the record to use instead, by its id or name")
     parser.add_argument("--withdraw", action="store_true", help="it is not to be used at all, rather than not any more")
     parser.add_argument("--active", action="store_true", help="it is to be used again")
     _token_file(parser)

@@ -342,10 +342,10 @@ class BrowseScreen(FrameScreen[None]):
         """Show the record under the cursor in full, and what is wrong with it."""
         row = self.records.item
         shown = None if row is None else await self.read(browse.read_shown, self.datastore, row.id, row.kind)
-        entry, behind = (None, None) if shown is None else shown
+        entry, behind, near = (None, None, None) if shown is None else shown
         if row is None or (self.records.item is not None and self.records.item.id == row.id):
             self.detail.mark(self._texts)
-            self.detail.show(entry, behind)
+            self.detail.show(entry, behind, near=near)
             self.hint(*browse.problems_in_words(entry, behind))
 
     # Data that changed underneath
