@@ -356,6 +356,7 @@ _ASKED: Final[Mapping[tuple[str, str], Callable[[_Line, str], Offer]]] = {
     ("", "id"): _Line.ids,
     ("", "ids"): _Line.ids,
     ("", "record"): _Line.ids,
+    ("watch", "what"): _Line.owners,
     ("diff", "op"): _Line.operations,
     ("diff", "other"): _Line.operations,
     ("resolve", "take"): _Line.operations,

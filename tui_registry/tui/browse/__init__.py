@@ -12,6 +12,7 @@ from tui_registry._lazy import lazy_exports
 if TYPE_CHECKING:
     from tui_registry.tui.browse.detail_screen import DetailScreen as DetailScreen
     from tui_registry.tui.browse.facet_panel import FacetPanel as FacetPanel
+    from tui_registry.tui.browse.kept_marks import KeptMarks as KeptMarks
     from tui_registry.tui.browse.machines import MachineChoice as MachineChoice, Machines as Machines
     from tui_registry.tui.browse.record_actions import Change as Change, RecordActions as RecordActions, Ref as Ref
     from tui_registry.tui.browse.record_detail import (
@@ -32,6 +33,7 @@ __all__ = [
     "CompletionList",
     "DetailScreen",
     "FacetPanel",
+    "KeptMarks",
     "MachineChoice",
     "Machines",
     "QueryInput",
@@ -54,6 +56,7 @@ __getattr__, __dir__ = lazy_exports(
     {
         "DetailScreen": ".detail_screen",
         "FacetPanel": ".facet_panel",
+        "KeptMarks": ".kept_marks",
         **dict.fromkeys(("Change", "RecordActions", "Ref"), ".record_actions"),
         **dict.fromkeys(
             ("RecordDetail", "Surroundings", "problems_in_words", "read_shown", "version_lines"), ".record_detail"

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.widget import Widget
 
 from tui_registry.query import Text
+from tui_registry.tui.browse.kept_marks import KeptMarks
 from tui_registry.tui.browse.machines import MachineChoice
 from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref
 from tui_registry.tui.browse.record_detail import RecordDetail, read_shown
@@ -40,6 +41,7 @@ class DetailScreen(FrameScreen[None]):
         self._texts = texts
         self.parts = (
             RecordActions(self, lambda: ref, self._changed),
+            KeptMarks(self, lambda: ref, self._changed),
             MachineChoice(self),
             RecordUse(self, lambda: ref),
         )

@@ -39,6 +39,7 @@ from tui_registry.present.record_rows import (
 from tui_registry.present.versions import came, of_manifest, what_changed
 from tui_registry.query import Text
 from tui_registry.text import address_short, count_words, exact, plural, safe_text
+from tui_registry.tui.browse.record_list import STAR_MARK
 from tui_registry.tui.kit.actions import action
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import flow, read
@@ -60,6 +61,8 @@ _BEFORE, _BEHIND = "<", ">"  # where not all of them have room
 _LONGEST: Final = 25_000  # a Formfile may have 24,576 characters
 _LABEL: Final = 14
 _AMOUNT: Final = 9
+# What is kept about a record takes so many lines of the header; the overview has all of a note.
+_KEPT_LINES: Final = 2
 # Of the domains that name a key the header tells so many, the overview all.
 _DOMAINS_TOLD: Final = 1
 # Of each sort of links so many are shown, and of the trees so many records, of so many levels.
@@ -508,6 +511,10 @@ def header(entry: Entry, around: Surroundings, width: int, behind: ManifestEntry
     lines += field("needs", " · ".join(needs(record)), width, 8)
     if "tags" in stated:
         lines += field("tags", _marked(stated["tags"], around), width, 8)
+    if entry.starred or entry.note:
+        star = f"{STAR_MARK} starred by you" if entry.starred else ""
+        note = safe_text(entry.note or "", 2 * width)
+        lines += field("kept", f"{star}{'; ' if star and note else ''}{note}", width, 8)[:_KEPT_LINES]
     listed = [f"{counted(entry.problems)}, listed below"] if entry.problems else []
     for warning in (*warnings(entry, around.now), *listed, *_of_manifest(entry, behind)):
         lines += paragraph(f"! {warning}", width, "$text-warning")
@@ -567,6 +574,9 @@ def overview(entry: Entry, around: Surroundings, width: int) -> Content:
             sign = "!" if problem.severity == "error" else "·"
             where = f"{safe_text(problem.path, 80)}: " if problem.path else ""
             lines += field(sign, f"{where}{safe_text(problem.sentence, 400)}", width, 2)
+    if entry.note:
+        lines += heading("Your note")
+        lines += paragraph(safe_text(entry.note, newlines=True), width)
     lines += heading("Record")
     for row in fact_rows(record):
         text = _marked(row.text, around) if row.path in _LOOKED_IN else row.text

@@ -180,6 +180,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("browse.compare", ("=",), "compare", "Compare the marked records, 2 to 4; of one, with the one under the "
            "cursor", "browse", "compare"),
     Action("browse.sync", ("s",), "sync", "Go to the peers and pull from them", "browse", "sync"),
+    Action("browse.news", (".",), "news", "List what came from others since you looked; leaving that list lets nothing "
+           "of it be new", "browse", "news"),
     Action("browse.back", ("escape",), "back", "One level back: the list, then no query", "browse", "back"),
     # In the filters, in the list of searches
     Action("facets.toggle", ("space", "enter"), "toggle", "Put the value into the search, or take it out", "facets",
@@ -205,6 +207,12 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("record.newer", ("]",), "newer", "To a newer version, in the history of the record", "record", "newer"),
     Action("record.open_version", ("enter",), "as it was", "Open the version under the cursor: the record as it was "
            "then; in the links the record under it", "record", "open_version"),
+    Action("record.star", ("*",), "star", "Put a star to the record, or to the marked ones, for yourself alone; again "
+           "takes it away", "record", "star"),
+    Action("record.note", ("N",), "note", "Write a note of your own to the record, which nobody else sees", "record",
+           "note"),
+    Action("record.watch", ("w",), "watch", "Watch the owner or the search: what is new of it is told by itself; or "
+           "watch it no more", "record", "watch"),
     Action("record.machine", ("m",), "machine", "Look with the eyes of another machine: which models run there",
            "record", "machine"),
     Action("record.use", ("x",), "use", "Show the lines for tools that read its files or interfaces, and copy one; "
