@@ -1229,7 +1229,7 @@ def _expect_shared(query: str) -> None:
         QueryError: it is.
     """
     try:
-        read = parse(query)
+        read = parse(query, now=int(time.time()), whole=True)
     except QueryError:
         return  # the node says what is wrong with it
     expect_shared(read)

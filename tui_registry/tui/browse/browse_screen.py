@@ -47,10 +47,11 @@ NEWS: Final = "is:new"
 
 
 class _NewsShown(NamedTuple):
-    """The list of what is new: up to which place of the log it was read, and what was asked before it."""
+    """The list of what is new: up to which place of the log it was read, what was asked before, what is said of it."""
 
     upto: int
     before: str
+    words: str
 
 
 class Later(NamedTuple):
@@ -231,6 +232,8 @@ class BrowseScreen(FrameScreen[None]):
         self.next_step()
         if self._news is not None and NEWS not in message.question.query:
             self._leave_news()
+        elif self._news is not None and message.question.query == NEWS:
+            self.say(self._news.words)
         if self.has_class("-filters"):
             self.filters.stop()
             self.filters.mark(message.question.query)
@@ -475,7 +478,10 @@ class BrowseScreen(FrameScreen[None]):
         if not count.records:
             self.say("nothing came from others since you looked: pulled:1d finds what came today")
             return
-        self._news = _NewsShown(count.upto, self.bar.question.query)
+        from tui_registry.present.news import news_words  # the first frame does without
+
+        words = f"{news_words(count)} since you looked: esc or . leaves this list, and nothing of it is new then"
+        self._news = _NewsShown(count.upto, self.bar.question.query, words)
         self.bar.ask(NEWS)
         self.records.focus()
 
