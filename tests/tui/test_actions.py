@@ -12,6 +12,7 @@ from tui_registry.tui.app import LATER_MODES, RegistryApp
 from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.browse.detail_screen import DetailScreen
 from tui_registry.tui.browse.facet_panel import FacetPanel
+from tui_registry.tui.browse.kept_marks import KeptMarks
 from tui_registry.tui.browse.machines import MachineChoice
 from tui_registry.tui.browse.record_actions import RecordActions
 from tui_registry.tui.browse.record_list import RecordList
@@ -42,7 +43,7 @@ HOMES: dict[str, tuple[type, ...]] = {
     "searches": (SearchesScreen,),
     "list": (RecordList,),
     "marks": (RecordList,),
-    "record": (RecordActions, MachineChoice, RecordUse),
+    "record": (RecordActions, MachineChoice, RecordUse, KeptMarks),
     "text": (TextBody,),
     "detail": (DetailScreen,),
     "conflict": (ConflictScreen,),
