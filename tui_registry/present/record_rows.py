@@ -74,6 +74,15 @@ def domain_rows(entry: Entry, now: int) -> list[Row]:
     ]
 
 
+def own_rows(entry: Entry) -> list[Row]:
+    """What this replica's person keeps about it: a star, a note in one line."""
+    note = " ".join((entry.note or "").split())
+    return [
+        *([Row("", "Starred", "by you, on this machine alone")] if entry.starred else []),
+        *([Row("", "Your note", safe_text(note))] if note else []),
+    ]
+
+
 def signature_rows(entry: Entry, key: str = "your key") -> list[Row]:
     """The id, who signed it, and the operations whose versions are live, the current one first.
 

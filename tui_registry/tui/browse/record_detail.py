@@ -40,6 +40,7 @@ from tui_registry.present.record_rows import (
 from tui_registry.present.versions import came, of_manifest, what_changed
 from tui_registry.query import Text
 from tui_registry.text import address_short, count_words, exact, plural, safe_text
+from tui_registry.tui.browse.record_list import STAR_MARK
 from tui_registry.tui.kit.actions import action, key_of
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import flow, read
@@ -61,6 +62,8 @@ _BEFORE, _BEHIND = "<", ">"  # where not all of them have room
 _LONGEST: Final = 25_000  # a Formfile may have 24,576 characters
 _LABEL: Final = 14
 _AMOUNT: Final = 9
+# A note of no more characters stands in the header.
+_SHORT_NOTE: Final = 80
 # Of the domains that name a key the header tells so many, the overview all.
 _DOMAINS_TOLD: Final = 1
 # Of each sort of links so many are shown, and of the trees so many records, of so many levels.
@@ -530,10 +533,20 @@ def header(entry: Entry, around: Surroundings, width: int, behind: ManifestEntry
     lines += field("needs", " · ".join(needs(record)), width, 8)
     if "tags" in stated:
         lines += field("tags", _marked(stated["tags"], around), width, 8)
+    kept = [f"{STAR_MARK} starred by you"] if entry.starred else []
+    if entry.note:
+        kept.append(entry.note if _is_short(entry.note) else "your note stands below")
+    if kept:
+        lines += field("kept", safe_text("; ".join(kept)), width, 8)
     listed = [f"{counted(entry.problems)}, listed below"] if entry.problems else []
     for warning in (*warnings(entry, around.now), *listed, *_of_manifest(entry, behind)):
         lines += paragraph(f"! {warning}", width, "$text-warning")
     return stack(lines)
+
+
+def _is_short(note: str) -> bool:
+    """Whether a note stands in the header, and not in the overview."""
+    return len(note) <= _SHORT_NOTE and "\n" not in note
 
 
 def _of_manifest(entry: Entry, behind: ManifestEntry | None) -> list[str]:
@@ -589,6 +602,9 @@ def overview(entry: Entry, around: Surroundings, width: int, near: Near | None =
             sign = "!" if problem.severity == "error" else "·"
             where = f"{safe_text(problem.path, 80)}: " if problem.path else ""
             lines += field(sign, f"{where}{safe_text(problem.sentence, 400)}", width, 2)
+    if entry.note and not _is_short(entry.note):
+        lines += heading("Your note")
+        lines += paragraph(safe_text(entry.note, newlines=True), width)
     lines += heading("Record")
     facts = fact_rows(record)
     if near is not None:
