@@ -22,6 +22,8 @@ from tui_registry.tui.kit.host import host_of
 Result = TypeVar("Result")
 APP_NAME: Final = "tui_registry"
 MOST_FOOTER_KEYS: Final = 7
+# Where a list and the text of its line have room beside each other, as Textual has its breakpoints.
+BESIDE: Final = [(0, "-below"), (140, "-beside")]
 MODES: Final = ("app.browse", "app.register", "app.sync", "app.history", "app.settings")
 
 
