@@ -218,7 +218,7 @@ async def test_on_a_wide_terminal_no_screen_leaves_a_part_of_its_columns_empty(
         async with running(datastore, size) as (app, pilot):
             for name, *keys in (
                 ("Browse",), ("filters", "f"), ("Compare", "f", "g", "space", "space", "="), ("Register", "escape", "2"),
-                ("Sync", "escape", "3"), ("Quarantine", "x"), ("History", "escape", "4", "m"), ("Settings", "5"),
+                ("Sync", "escape", "3"), ("Quarantine", "x"), ("History", "escape", "4", "m"), ("Settings", "5", "j", "j", "j"),
             ):  # fmt: skip
                 await press(pilot, *keys)
                 assert min(quarters(screen_text(app))) >= 2, (name, screen_text(app))

@@ -16,6 +16,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.query import QueryError, Text
 from tui_registry.text import exact
 from tui_registry.tui import browse
+from tui_registry.tui.browse.empty_state import EmptyState
 from tui_registry.tui.browse.reading import (
     TOP,
     Answer,
@@ -26,9 +27,9 @@ from tui_registry.tui.browse.reading import (
     read_answer,
     read_windows,
 )
-from tui_registry.tui.browse.record_list import EmptyState, RecordList
+from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.search_bar import SearchBar
-from tui_registry.tui.kit.actions import Where, bindings_for
+from tui_registry.tui.kit.actions import Where, bindings_for, key_of
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
@@ -197,7 +198,8 @@ class BrowseScreen(FrameScreen[None]):
         self._own_hint = (text, tone)
         count = len(self.records.marked)
         if count:
-            text = f"{exact(count)} marked: = compares, y copies, d deletes those of yours, esc unmarks them"
+            text = f"{exact(count)} marked: {key_of('browse.compare')} compares, {key_of('record.copy')} copies, "
+            text += f"{key_of('record.delete')} deletes those of yours, {key_of('browse.back')} unmarks them"
             tone = "note"
         super().hint(text, tone)
 
@@ -431,7 +433,7 @@ class BrowseScreen(FrameScreen[None]):
         elif self.bar.is_typing and not self.bar.question.query:
             self.set_focus(None)
         elif not self.bar.clear():
-            self.say("this is the first screen; ctrl+q quits", "note")
+            self.say(f"this is the first screen; {key_of('app.quit')} quits", "note")
 
     @on(RecordList.Chosen)
     def _opened(self, message: RecordList.Chosen) -> None:
