@@ -24,6 +24,8 @@ APP_NAME: Final = "tui_registry"
 MOST_FOOTER_KEYS: Final = 7
 # Of what is watched so much is told by name.
 _WATCHED_TOLD: Final = 2
+# Where a list and the text of its line have room beside each other, as Textual has its breakpoints.
+BESIDE: Final = [(0, "-below"), (140, "-beside")]
 MODES: Final = ("app.browse", "app.register", "app.sync", "app.history", "app.settings")
 
 
