@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tui_registry.datastore import Datastore
+    from tui_registry.settings import SettingFault, Settings
+    from tui_registry.tui.line import CommandLine
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,9 +23,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from tui_registry.cli import run
 
-        return run(sys.argv[1:] if argv is None else argv, _screens)
+        return run(sys.argv[1:] if argv is None else argv, _screens, _Own())
     finally:
         gc.enable()
+
+
+class _Own:
+    """What of the settings only the screens can read: they are imported for the lines that ask for it."""
+
+    def faults(self, settings: Settings) -> Sequence[SettingFault]:
+        from tui_registry.tui.own.reading import faults_of
+
+        return faults_of(settings)
+
+    def keys(self, settings: Settings) -> Sequence[tuple[str, str, str]]:
+        from tui_registry.tui.own.reading import keys_of
+
+        return keys_of(settings)
 
 
 def _screens(datastore: Datastore, *, query: str, settings_file: Path | None = None) -> None:
@@ -40,7 +56,21 @@ def _screens(datastore: Datastore, *, query: str, settings_file: Path | None = N
     except SettingsError as error:
         # A slip in an editor keeps nobody from looking.
         settings, wrong = Settings(), f"settings not read: {error.reason}"
-    tui.run(datastore, query=query, settings=settings, settings_file=settings_file, wrong=wrong, samples=_looked_around)
+
+    def lines(data_dir: Path) -> CommandLine:
+        from tui_registry.cli.inside import LinesInside
+
+        return LinesInside(data_dir)
+
+    tui.run(
+        datastore,
+        query=query,
+        settings=settings,
+        settings_file=settings_file,
+        wrong=wrong,
+        lines=lines,
+        samples=_looked_around,
+    )
 
 
 def _looked_around() -> AbstractContextManager[Datastore]:

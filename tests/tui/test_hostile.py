@@ -30,6 +30,7 @@ from tui_registry.tui.register.form_changes import Difference, MergeScreen
 from tui_registry.tui.register.form_fields import form_fields
 from tui_registry.tui.settings.key_copy import FileLine
 from tui_registry.tui.sync.finding import FoundScreen, TakeScreen
+from tui_registry.tui.sync.pushes import TokenScreen
 
 Visit = Callable[[RegistryApp, Pilot[None], Looker], Awaitable[None]]
 
@@ -67,12 +68,12 @@ async def walk(app: RegistryApp, pilot: Pilot[None], looker: Looker, *keys: str 
 async def list_and_detail(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
     """Every page of the list, and every tab of records that hold all strings between them."""
     looker.look(app)
-    await walk(app, pilot, looker, *["pagedown"] * 3, "g", *["right"] * 6)
+    await walk(app, pilot, looker, *["pagedown"] * 3, "g", *["right"] * 7)
     for turn in range(0, len(TEXTS), AT_ONCE):
         list_of(app).move_to(turn)
         await settle(pilot)
         looker.look(app)
-        await walk(app, pilot, looker, *(["left"] if turn // AT_ONCE % 2 == 0 else ["right"]) * 6)
+        await walk(app, pilot, looker, *(["left"] if turn // AT_ONCE % 2 == 0 else ["right"]) * 7)
     await walk(
         app,
         pilot,
@@ -80,12 +81,21 @@ async def list_and_detail(app: RegistryApp, pilot: Pilot[None], looker: Looker) 
         "enter",
         "G",
         "escape",
+        "C",
+        ("escape", "t"),
         "m",
         "=",
         "escape",
         "space",
         "space",
         "y",
+        "escape",
+        "E",
+        "j",
+        ("escape", "G", "V", "g"),
+        "+",
+        ("escape", "L"),
+        *"x",
         "escape",
         "d",
         "escape",
@@ -292,6 +302,14 @@ async def first_minutes(app: RegistryApp, pilot: Pilot[None], looker: Looker) ->
     await walk(app, pilot, looker, "f2", "l")
 
 
+async def command_line(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """A line that lists all of it, as it is completed and as it is printed."""
+    await walk(app, pilot, looker, ":", *"show", "space", "tab")
+    line = app.screen.query_one(Input)
+    line.value = "list models"
+    await walk(app, pilot, looker, "enter", "G", "escape")
+
+
 async def words_of_the_code(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
     """Every text that code hands to a dialog or a line of the frame, so many at once."""
     for start in range(0, len(TEXTS), AT_ONCE):
@@ -302,9 +320,11 @@ async def words_of_the_code(app: RegistryApp, pilot: Pilot[None], looker: Looker
             ConfirmScreen(joined, "\n".join(some)),
             ChooseScreen(joined, choices, joined),
             AskScreen(some[0], some[1], some[2], lambda _, joined=joined: joined, joined),  # type: ignore[misc]
+            TokenScreen(some[0], some[1], refused=True),
         ):
             app.push_screen(dialog)
             await settle(pilot)
+            looker.look(app)
             if isinstance(dialog, AskScreen):
                 await press(pilot, "enter")
             await walk(app, pilot, looker, "escape")
@@ -326,8 +346,8 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
     (
         list_and_detail,
         WIDE,
-        "BrowseScreen ChooseScreen Flow KeyFooter QueryInput RecordDetail RecordList SearchBar "
-        "StatusLine TabLine TextBody TitleLine",
+        "BrowseScreen ChooseScreen ColumnList ColumnsScreen Flow KeyFooter QueryInput RecordDetail RecordList SearchBar "
+        "StatusLine ValueScreen TabLine TextBody TitleLine",
     ),
     (side_by_side, NARROW, "CompareScreen CompareTable"),
     (
@@ -358,8 +378,9 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         "CheckList ChoicesRow EntriesRow EntryList ModelsRow PickModel RecordRow TemplateRow WordOffers",
     ),
     (imports, NARROW, "FindingList FindingsScreen MendScreen NarrowingLine SourceScreen"),
+    (command_line, NARROW, "LineScreen ProgramScreen"),
     (first_minutes, NARROW, "FoundScreen TakeScreen TourLine"),
-    (words_of_the_code, NARROW, ""),
+    (words_of_the_code, NARROW, "TokenScreen"),
 )
 
 

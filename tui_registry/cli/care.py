@@ -34,7 +34,7 @@ from tui_registry.datastore import TOKEN_FILE, TOKEN_SCOPES, Datastore, StoreErr
 from tui_registry.errors import Json, OpKind, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.keystore import MAX_KEYSTORE_BYTES, read_keystore, too_weak, write_keystore
-from tui_registry.present.keeping import key_copied
+from tui_registry.present.keeping import key_copied, verified
 from tui_registry.present.pulls import rejection_json
 from tui_registry.records.schema import MAX_OP_BYTES
 from tui_registry.text import exact, moment_utc, plural, safe_text
@@ -67,14 +67,10 @@ def verify(args: Namespace) -> int:
             }
         )
     else:
-        state = "all is sound" if found.sound else "not all was sound"
-        out(f"{plural(found.ops, 'operation')} checked, {plural(found.records, 'record')}: {state}")
-        for each in found.invalid:
-            note(f"operation {each.place}: {each.code}: {safe_text(each.sentence)}")
-        for repair in (*found.repaired, *found.unrepaired):
-            note(safe_text(repair))
-        if found.unwritable and not found.sound:
-            note(safe_text(f"nothing was repaired: {found.unwritable}. Copy the replica, and verify the copy"))
+        told, *notes = verified(found)
+        out(told)
+        for line in notes:
+            note(line)
     return 0 if found.sound else 1
 
 

@@ -79,6 +79,7 @@ def prepared() -> Iterator[Datastore]:
             neighbour.apply((op.to_json() for ops in sample.records for op in ops), source="demo")
         with _served(there) as node, _opened(here, sample) as datastore:
             datastore.peers.add(NEIGHBOUR, _url(node, Path(folder)))
+            datastore.news.seen()  # what is pulled from the neighbour is new, and nothing else
             yield datastore
 
 

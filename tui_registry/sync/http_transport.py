@@ -31,7 +31,7 @@ from tui_registry.datastore import Head
 from tui_registry.errors import Json, RegistryError
 from tui_registry.origin import FAILURES, Origin, TooLargeError, is_hang_up, is_public, read_url
 from tui_registry.present.found import Recommended
-from tui_registry.present.pulls import SyncError
+from tui_registry.present.pulls import SyncError, TokenAskedError
 from tui_registry.sync.bounds import TILE_OPS, Bounds
 from tui_registry.sync.recommended import MOST_BYTES, PEERS, read_recommended
 from tui_registry.sync.tiles import (
@@ -348,11 +348,7 @@ class HttpTransport:
             )
             async with self._asking(grace=patient + self._bounds.grace_seconds), self._heard(posted) as response:
                 if response.status_code == 401 or (response.status_code == 403 and token is not None):
-                    raise self._fail(
-                        "not_accepted",
-                        "takes operations from those who bear a token for that. Ask its operator for one "
-                        "(`token add NAME --scope push`), and name a file that holds it with --token-file",
-                    )
+                    raise TokenAskedError(self._peer)
                 if response.status_code in (403, 404, 405, 501):
                     raise self._fail(
                         "not_accepted",

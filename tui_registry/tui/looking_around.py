@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from tui_registry.datastore import Datastore
 from tui_registry.settings import is_sample
 from tui_registry.tui import kit
+from tui_registry.tui.kit.actions import key_of
 from tui_registry.tui.kit.flows import FlowScreen, flow, write
 from tui_registry.tui.kit.host import RegistryHost
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 # Makes a replica of sample data, which goes with the block; in whatever thread.
 Samples: TypeAlias = Callable[[], AbstractContextManager[Datastore]]
-
-_OFFER: Final = "this is sample data, nothing here is kept: F2 begins a tour of five steps"
 
 
 class LookingAround:
@@ -51,23 +50,27 @@ class LookingAround:
         host = self._host
         if not is_sample(host.datastore.data_dir):
             return
-        host.sample = "SAMPLE DATA, F9 leaves" if self.is_guest else "SAMPLE DATA"
+        host.sample = f"SAMPLE DATA, {key_of('app.leave_sample')} leaves" if self.is_guest else "SAMPLE DATA"
         if self.with_tour:
             self._tour().begin()
         elif not host.outcome.text:
-            host.say(_OFFER)
+            host.say(f"this is sample data, nothing here is kept: {key_of('app.tour')} begins a tour of five steps")
 
     def part_action(self, name: str) -> Callable[..., object] | None:
         """The method for an action of the app."""
-        return {"look_around": self.action_look_around, "own": self.action_own, "tour": self.action_tour}.get(name)
+        return {
+            "look_around": self.action_look_around,
+            "leave_sample": self.action_leave_sample,
+            "tour": self.action_tour,
+        }.get(name)
 
     def action_look_around(self) -> None:
         """Show sample data in place of this replica, until the person wants that back."""
         _look_around(self._host, self)
 
-    def action_own(self) -> None:
+    def action_leave_sample(self) -> None:
         """From the sample data back to one's own replica."""
-        _own(self._host, self)
+        _leave_sample(self._host, self)
 
     def action_tour(self) -> None:
         """Begin the tour, go on in it, or leave it."""
@@ -95,7 +98,7 @@ class LookingAround:
             self.goes_back = True
             await self._host.action_quit()
         elif self._host.sample:
-            self._host.say("this demo has no other replica behind it: ctrl+q ends it")
+            self._host.say(f"this demo has no other replica behind it: {key_of('app.quit')} ends it")
         else:
             self._host.say("this is your own replica already")
 
@@ -110,7 +113,8 @@ class LookingAround:
         elif isinstance(host.screen, FlowScreen):
             question = kit.ConfirmScreen(
                 "Take a tour of five steps?",
-                "Search, filters, form, pull, conflict: in sample data. Your replica is left alone, F9 leads back.",
+                "Search, filters, form, pull, conflict: in sample data. Your replica is left alone, "
+                f"{key_of('app.leave_sample')} leads back.",
                 yes="Begin",
                 no="Not now",
             )
@@ -129,7 +133,7 @@ async def _look_around(_: RegistryHost, around: LookingAround) -> None:
 
 
 @flow
-async def _own(_: RegistryHost, around: LookingAround) -> None:
+async def _leave_sample(_: RegistryHost, around: LookingAround) -> None:
     await around.back()
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ from tui_registry.tui.kit.facts import read_facts
 
 if TYPE_CHECKING:
     from tui_registry.tui.app import RegistryApp
+    from tui_registry.tui.line import CommandLine
     from tui_registry.tui.looking_around import Samples
 
 # How long the first frame waits for its records; then it is drawn, and they come when they come.
@@ -31,6 +34,7 @@ def run(
     settings_file: Path | None = None,
     wrong: str = "",
     samples: Samples | None = None,
+    lines: Callable[[Path], CommandLine] | None = None,
 ) -> None:
     """Explore the replica until the person quits.
 
@@ -40,6 +44,7 @@ def run(
         settings_file: where settings that are changed are kept; None for where the person's own file is.
         wrong: what the person has to be told at first, such as of a settings file that cannot be read.
         samples: makes sample data to look around in.
+        lines: makes what runs command lines on the replica of a data directory; None where there are none.
 
     Raises:
         SystemExit: a signal ended the app, with what a shell says of that: 128 and its number. Drafts are kept.
@@ -59,6 +64,7 @@ def run(
                 settings=settings,
                 settings_file=settings_file,
                 first_answer=first_answer,
+                lines=None if lines is None else partial(lines, datastore.data_dir),
             )
             app.held(LookingAround).samples = samples
             if wrong:
@@ -70,7 +76,12 @@ def run(
             settings, wrong, first_answer = app.settings, "", lambda: None
             with opened[0]:
                 sample = opened[1]
-                guest = RegistryApp(sample, settings=settings, settings_file=sample.data_dir / SETTINGS_FILE)
+                guest = RegistryApp(
+                    sample,
+                    settings=settings,
+                    settings_file=sample.data_dir / SETTINGS_FILE,
+                    lines=None if lines is None else partial(lines, sample.data_dir),
+                )
                 guest.held(LookingAround).show_guest(with_tour=app.held(LookingAround).with_tour)
                 _show(guest)
             if not guest.held(LookingAround).goes_back:

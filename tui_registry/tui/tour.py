@@ -3,6 +3,7 @@ nothing: it stands in two lines above the status line of every screen, until it 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -14,7 +15,7 @@ from textual.widgets import Static
 from tui_registry.frozen import NamedTuple
 from tui_registry.tui import kit
 from tui_registry.tui.browse.browse_screen import BrowseScreen
-from tui_registry.tui.kit.actions import action
+from tui_registry.tui.kit.actions import key_of
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.frame import FrameScreen, StatusLine
 from tui_registry.tui.kit.host import RegistryHost, read_styles
@@ -42,7 +43,7 @@ class Step(NamedTuple):
     """One of the five.
 
     Attributes:
-        mode: where it begins; empty for anywhere. press: what to press, and what comes of it.
+        mode: where it begins; empty for anywhere. press: what to press, and what comes of it; keys by their actions.
         is_done: by what was seen when it began, a moment ago, and now.
     """
 
@@ -51,36 +52,42 @@ class Step(NamedTuple):
     press: str
     is_done: Callable[[Seen, Seen, Seen], bool]
 
+    @property
+    def words(self) -> str:
+        """What to press, with the keys that are in force."""
+        return re.sub(r"\{([\w.]+)\}", lambda match: key_of(match[1]), self.press)
+
 
 STEPS: Final = (
     Step(
         "Search",
         "browse",
-        "Press / and type  llama : the list follows. Enter goes to the list.",
+        "Press {browse.search} and type  llama : the list follows. {search.to_list} goes to the list.",
         lambda first, _, now: now.query not in ("", first.query) and not now.typing,
     ),
     Step(
         "Filters",
         "browse",
-        "f opens them, space puts the value under the cursor into the search.",
+        "{browse.filters} opens them, {facets.toggle} puts the value under the cursor into the search.",
         lambda first, _, now: now.query != first.query and ":" in now.query and not now.typing,
     ),
     Step(
         "Form",
         "browse",
-        "n, then m. Type a name; ctrl+s signs it, ctrl+n goes to a problem.",
+        "{browse.new}, then m. Type a name; {register.save} signs it, {register.next_problem} goes to a problem.",
         lambda first, before, now: now.records > first.records or (before.form and not now.form),
     ),
     Step(
         "Pull",
         "sync",
-        "s pulls from the neighbour what this replica has not.",
+        "{sync.pull} pulls from the neighbour what this replica has not.",
         lambda first, _, now: now.pulled > first.pulled,
     ),
     Step(
         "Conflict",
         "",
-        "! shows yours: a or b takes a field, A or B all of one, ctrl+s signs it.",
+        "{app.conflicts} shows yours: {conflict.take_a} or {conflict.take_b} takes a field, {conflict.side_a} or "
+        "{conflict.side_b} all of one, {conflict.save} signs it.",
         lambda first, _, now: now.conflicts < first.conflicts,
     ),
 )
@@ -114,7 +121,7 @@ class Tour:
             self._host.screen_change_signal.subscribe(self._host, self._screen_changed)
         self._show()
 
-    def leave(self, words: str = "the tour is over: F2 begins it again") -> None:
+    def leave(self, words: str = "") -> None:
         """Take it away, wherever one is."""
         self.at = None
         if self._timer is not None:
@@ -126,7 +133,7 @@ class Tour:
                 line.screen.remove_class("-touring")
                 line.remove()
         self._lines.clear()
-        self._host.say(words, "done")
+        self._host.say(words or f"the tour is over: {key_of('app.tour')} begins it again", "done")
 
     async def ask(self) -> None:
         """Ask over the screen in front what is to become of it. A step of a flow."""
@@ -139,7 +146,7 @@ class Tour:
             choices.append(kit.Choice("b", "before", f"back to: {STEPS[at - 1].name}"))
         choices.append(kit.Choice("l", "leave", "leave the tour", "everything stays as it is"))
         step = STEPS[at]
-        match await front.ask(kit.ChooseScreen(f"Tour, {at + 1} of {len(STEPS)}: {step.name}", choices, step.press)):
+        match await front.ask(kit.ChooseScreen(f"Tour, {at + 1} of {len(STEPS)}: {step.name}", choices, step.words)):
             case "next" if not last:
                 self._go(at + 1, "")
                 self._show()
@@ -170,7 +177,7 @@ class Tour:
             self._go(at + 1, f"✓ {step.name} done")
             self._show()
         else:
-            self.leave(f"{step.name} done, and that was the tour: ? shows every key")
+            self.leave(f"{step.name} done, and that was the tour: {key_of('app.help')} shows every key")
 
     def _seen(self) -> Seen | None:
         facts = self._host.facts
@@ -196,20 +203,23 @@ class Tour:
             return
         line = next(iter(front.query(TourLine)), None)
         if line is None:
+            below = next(iter(front.query(StatusLine)), None)
+            if below is None:
+                return  # the screen is still being put together: it is looked at again in a moment
             read_styles(self._host, "tour.tcss")
             line = TourLine()
             self._lines.append(line)
-            front.mount(line, after=front.query_one(StatusLine))
+            front.mount(line, after=below)
             front.add_class("-touring")
         line.update(self._words(self.at))
 
     def _words(self, at: int) -> Content:
         step = STEPS[at]
         here = step.mode in ("", self._host.current_mode)
-        go = "" if here else f"   {action(f'app.{step.mode}').footer_key} goes to {step.mode.title()}"
+        go = "" if here else f"   {key_of(f'app.{step.mode}')} goes to {step.mode.title()}"
         head = Content.styled(f"Tour {at + 1} of {len(STEPS)}: {step.name}", "bold $text-accent")
         said = f"   {self._said}" if self._said else ""
         head = head.append(Content.styled(said, "$text-success"))
         head = head.append(Content.styled(go, "bold"))
-        head = head.append(Content.styled("   F2 skips or leaves", "$foreground-muted"))
-        return head.append("\n").append(step.press)
+        head = head.append(Content.styled(f"   {key_of('app.tour')} skips or leaves", "$foreground-muted"))
+        return head.append("\n").append(step.words)

@@ -25,7 +25,7 @@ from tui_registry.sync.looking import LookError, look_at
 from tui_registry.sync.recommended import free_name, name_for
 from tui_registry.text import exact, safe_text
 from tui_registry.tui import imports, kit
-from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.actions import bindings_for, key_of
 from tui_registry.tui.kit.dialogs import Dialog, LineInput
 from tui_registry.tui.kit.flows import FlowScreen, flow
 from tui_registry.tui.sync.add_peer import AddPeerScreen
@@ -138,7 +138,7 @@ class TakeScreen(imports.SourceScreen[Found]):
         super().__init__(
             "Take what others registered",
             "The URL of a node, a folder (such as on a stick), or a bundle's file. It is looked at first, and nothing "
-            "is pulled before you have seen what is there. ctrl+f asks the local network for nodes.",
+            f"is pulled before you have seen what is there. {key_of('take.find')} asks the local network for nodes.",
             lambda source, unwanted, _: look(source, unwanted),
             placeholder="http://hub.example:8420, or a path",
             takes_addresses=True,
@@ -172,7 +172,8 @@ class FoundScreen(Dialog[str]):
             lines.append(f"It {recommended_words(found.recommended)}")
             lines += [f"  {recommended_line(peer)}" for peer in found.recommended[:_MOST_SHOWN]]
             if len(found.recommended) > _MOST_SHOWN:
-                lines.append(f"  and {len(found.recommended) - _MOST_SHOWN} more: R in Sync shows them all")
+                more, key = len(found.recommended) - _MOST_SHOWN, key_of("sync.recommended")
+                lines.append(f"  and {more} more: {key} in Sync shows them all")
         super().__init__("This is there", "\n".join(lines))
         self._is_peer = found.kind != "bundles"
         self._taken = taken
