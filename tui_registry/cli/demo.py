@@ -118,6 +118,7 @@ def _opened(here: Path, sample: Sample) -> Iterator[Datastore]:
         for publisher, owner in sample.owners.items():
             if publisher != UNNAMED:
                 datastore.names.set(owner.address, publisher)
+        datastore.news.seen()  # what the neighbour brings is what is new
         yield datastore
 
 

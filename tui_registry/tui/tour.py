@@ -62,7 +62,7 @@ STEPS: Final = (
     Step(
         "Search",
         "browse",
-        "Press {browse.search} and type  llama : the list follows. {search.to_list} goes to the list.",
+        "Press {browse.search} and type  llama : the list follows, and {search.to_list} goes to it.",
         lambda first, _, now: now.query not in ("", first.query) and not now.typing,
     ),
     Step(
