@@ -141,6 +141,19 @@ async def test_looking_around_ends_the_app_for_one_on_sample_data_and_touches_no
         assert not is_sample(datastore.data_dir)
 
 
+async def test_sample_data_that_cannot_be_made_is_told_and_the_app_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with replica(tmp_path) as datastore:
+        async with running(datastore) as (app, pilot):
+            app.held(LookingAround).samples = looked_around
+            monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+            await press(pilot, "l")
+            assert "sample data cannot be made" in app.outcome.text
+            assert app.held(LookingAround).opened is None
+            assert browse_of(app).is_current
+
+
 async def test_sample_data_say_so_and_a_key_leads_back(sample: Datastore) -> None:
     async with running(sample) as (app, pilot):
         assert "SAMPLE DATA" in screen_text(app).split("\n")[0]

@@ -396,6 +396,7 @@ _ASKED: Final[Mapping[tuple[str, str], Callable[[_Line, str], Offer]]] = {
     ("sync", "peers"): _Line.peers,
     ("publish", "to"): _Line.peers,
     ("peer remove", "name"): _Line.peers,
+    ("peer look", "where"): _Line.peers,
     ("peer show", "name"): _Line.peers,
     ("peer trust", "name"): _Line.peers,
     ("peer limit", "name"): _Line.peers,

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, TypeAlias
 
 from tui_registry.datastore import Datastore
+from tui_registry.errors import RegistryError, system_reason
 from tui_registry.settings import is_sample
 from tui_registry.tui import kit
 from tui_registry.tui.kit.actions import key_of
@@ -144,6 +145,12 @@ async def _tour(_: RegistryHost, around: LookingAround) -> None:
 
 def _open(samples: Samples, own: Datastore) -> tuple[ExitStack, Datastore]:
     with ExitStack() as stack:
-        datastore = stack.enter_context(samples())
+        try:
+            datastore = stack.enter_context(samples())
+        except OSError as error:
+            reason = system_reason(error)
+            raise RegistryError(
+                "demo", f"sample data cannot be made in the folder for temporary files: {reason}"
+            ) from None
         datastore.machine = own.machine
         return stack.pop_all(), datastore

@@ -78,7 +78,8 @@ def run(
                 sample = opened[1]
                 guest = RegistryApp(
                     sample,
-                    settings=settings,
+                    # What is pulled there is pulled by hand.
+                    settings=settings._replace(sync_every=""),
                     settings_file=sample.data_dir / SETTINGS_FILE,
                     lines=None if lines is None else partial(lines, sample.data_dir),
                 )
