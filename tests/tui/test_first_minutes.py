@@ -149,7 +149,7 @@ async def test_sample_data_that_cannot_be_made_is_told_and_the_app_goes_on(
             app.held(LookingAround).samples = looked_around
             monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
             await press(pilot, "l")
-            assert "sample data cannot be made" in app.outcome.text
+            assert "no sample data can be made" in app.outcome.text
             assert app.held(LookingAround).opened is None
             assert browse_of(app).is_current
 

@@ -150,7 +150,7 @@ def _open(samples: Samples, own: Datastore) -> tuple[ExitStack, Datastore]:
         except OSError as error:
             reason = system_reason(error)
             raise RegistryError(
-                "demo", f"sample data cannot be made in the folder for temporary files: {reason}"
+                "demo", f"no sample data can be made in the temporary folder: {reason}"
             ) from None
         datastore.machine = own.machine
         return stack.pop_all(), datastore
