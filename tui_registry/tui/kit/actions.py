@@ -13,7 +13,7 @@ from tui_registry.frozen import NamedTuple
 
 Where = Literal[
     "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
-    "conflict", "writing", "register", "items", "entries", "template", "drafts", "merge", "import", "findings",
+    "conflict", "writing", "register", "items", "entries", "template", "drafts", "area", "merge", "import", "findings",
     "mending", "sync", "quarantine", "left_out", "history", "narrowing", "version", "settings", "compare", "status",
     "locked_file", "locked_file_path", "dialog",
 ]  # fmt: skip
@@ -34,6 +34,7 @@ HEADINGS: Final[dict[Where, str]] = {
     "register": "Register and edit",
     "items": "In a list of a form, such as its tags",
     "entries": "In a list of files, interfaces or results of a form",
+    "area": "In a text of many lines",
     "template": "In the Formfile of a form",
     "drafts": "In the list of drafts",
     "merge": "When a record changed while you edited it",
@@ -314,6 +315,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("entries.backward", ("ctrl+right",), "backwards", "Move the entry under the cursor backwards", "entries",
            "backward"),
     Action("entries.undo", ("ctrl+z",), "undo", "Bring the entries back as they were before", "entries", "undo"),
+    Action("area.outside", ("ctrl+o",), "editor", "Change the text in the editor that $VISUAL or $EDITOR names", "area",
+           "edit_outside"),
     Action("template.complete", ("f2", "ctrl+@"), "complete", "Offer what could stand here", "template", "complete"),
     Action("drafts.discard", ("delete", "ctrl+d"), "discard", "Discard the draft under the cursor, after a question",
            "drafts", "discard"),

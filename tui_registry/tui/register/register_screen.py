@@ -152,9 +152,9 @@ class RegisterScreen(FrameScreen[Saved | None]):
     def footer_actions(self) -> tuple[str, ...]:
         first, last = self.FOOTER[:2], self.FOOTER[3:5]
         if isinstance(self.focused, FormfileArea):
-            return (*first, "template.complete", "register.generate", *last)
+            return (*first, "template.complete", "register.generate", "area.outside", *last)
         if self.focused is not None and any(isinstance(node, DescriptionRow) for node in self.focused.ancestors):
-            return (*first, "register.read_description", *last)
+            return (*first, "register.read_description", "area.outside", *last)
         if isinstance(self.focused, EntryList):
             return (*first, "entries.add", "entries.remove", *last)
         return self.FOOTER
