@@ -16,6 +16,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.query import QueryError, Text
 from tui_registry.text import exact
 from tui_registry.tui import browse
+from tui_registry.tui.browse.empty_state import EmptyState
 from tui_registry.tui.browse.reading import (
     TOP,
     Answer,
@@ -26,7 +27,7 @@ from tui_registry.tui.browse.reading import (
     read_answer,
     read_windows,
 )
-from tui_registry.tui.browse.record_list import EmptyState, RecordList
+from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.facts import Tone
