@@ -28,10 +28,10 @@ from tui_registry.text import (
     parse_bytes,
     parse_count,
     parse_gb,
-    parse_mb,
+    parse_memory,
     parse_tokens,
     safe_text,
-    size_binary,
+    size_bytes,
     size_mb,
 )
 
@@ -252,7 +252,7 @@ def entry_words(texts: Mapping[str, str], names: Mapping[str, str] | None = None
 
 def _size_said(text: str) -> str:
     try:
-        return size_binary(parse_bytes(text))
+        return size_bytes(parse_bytes(text))
     except ValueError:
         return text
 
@@ -319,7 +319,7 @@ def echo(field: FormField, text: str) -> str:
     if field.control != "number":
         return ""
     if _in_bytes(field) and isinstance(value, int) and text.strip():
-        shown = size_binary(value) if text.strip().replace(",", "").replace("_", "").isdigit() else f"{exact(value)} B"
+        shown = size_bytes(value) if text.strip().replace(",", "").replace("_", "").isdigit() else f"{exact(value)} B"
         return "" if shown == text.strip() or shown == f"{text.strip()} B" else shown
     if not isinstance(value, int) or not text.strip():
         return "not stated" if value is None else "unknown"
@@ -487,7 +487,7 @@ _ARCHITECTURE = tuple(
 # How: numbers.
 
 _UNIT_WORDS: Mapping[Unit, str] = {"mb": " MB", "gb": " GB"}
-_PARSERS = {"tokens": parse_tokens, "mb": parse_mb, "gb": parse_gb}
+_PARSERS = {"tokens": parse_tokens, "mb": parse_memory, "gb": parse_gb}
 
 
 def _in_bytes(field: FormField) -> bool:
