@@ -65,12 +65,12 @@ async def walk(app: RegistryApp, pilot: Pilot[None], looker: Looker, *keys: str 
 async def list_and_detail(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
     """Every page of the list, and every tab of records that hold all strings between them."""
     looker.look(app)
-    await walk(app, pilot, looker, *["pagedown"] * 3, "g", *["right"] * 6)
+    await walk(app, pilot, looker, *["pagedown"] * 3, "g", *["right"] * 7)
     for turn in range(0, len(TEXTS), AT_ONCE):
         list_of(app).move_to(turn)
         await settle(pilot)
         looker.look(app)
-        await walk(app, pilot, looker, *(["left"] if turn // AT_ONCE % 2 == 0 else ["right"]) * 6)
+        await walk(app, pilot, looker, *(["left"] if turn // AT_ONCE % 2 == 0 else ["right"]) * 7)
     await walk(
         app,
         pilot,
@@ -78,12 +78,21 @@ async def list_and_detail(app: RegistryApp, pilot: Pilot[None], looker: Looker) 
         "enter",
         "G",
         "escape",
+        "C",
+        ("escape", "t"),
         "m",
         "=",
         "escape",
         "space",
         "space",
         "y",
+        "escape",
+        "E",
+        "j",
+        ("escape", "G", "V", "g"),
+        "+",
+        ("escape", "L"),
+        *"x",
         "escape",
         "d",
         "escape",
@@ -264,6 +273,14 @@ def write_files(folder: Path) -> None:
     folder.with_suffix(".json").write_text('{"\x1b[31m')
 
 
+async def command_line(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """A line that lists all of it, as it is completed and as it is printed."""
+    await walk(app, pilot, looker, ":", *"show", "space", "tab")
+    line = app.screen.query_one(Input)
+    line.value = "list models"
+    await walk(app, pilot, looker, "enter", "G", "escape")
+
+
 async def words_of_the_code(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
     """Every text that code hands to a dialog or a line of the frame, so many at once."""
     for start in range(0, len(TEXTS), AT_ONCE):
@@ -300,8 +317,8 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
     (
         list_and_detail,
         WIDE,
-        "BrowseScreen ChooseScreen Flow KeyFooter QueryInput RecordDetail RecordList SearchBar "
-        "StatusLine TabLine TextBody TitleLine",
+        "BrowseScreen ChooseScreen ColumnList ColumnsScreen Flow KeyFooter QueryInput RecordDetail RecordList SearchBar "
+        "StatusLine ValueScreen TabLine TextBody TitleLine",
     ),
     (side_by_side, NARROW, "CompareScreen CompareTable"),
     (
@@ -332,6 +349,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         "CheckList ChoicesRow EntriesRow EntryList ModelsRow PickModel RecordRow TemplateRow WordOffers",
     ),
     (imports, NARROW, "FindingList FindingsScreen MendScreen NarrowingLine SourceScreen"),
+    (command_line, NARROW, "LineScreen ProgramScreen"),
     (words_of_the_code, NARROW, "TokenScreen"),
 )
 

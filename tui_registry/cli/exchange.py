@@ -30,10 +30,8 @@ from tui_registry.cli.output import (
 )
 from tui_registry.cli.registry import (
     STDOUT,
-    entry_json,
     open_registry,
     query_explained,
-    shown_json,
     tell_elsewhere,
     token_in,
     write_bytes,
@@ -41,6 +39,7 @@ from tui_registry.cli.registry import (
 )
 from tui_registry.datastore import DATABASE, StoreError
 from tui_registry.errors import RegistryError
+from tui_registry.exports import exported_json, operations_of
 from tui_registry.settings import data_dir, load_settings
 from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_bytes
 
@@ -439,8 +438,6 @@ def export(args: Namespace) -> int:
         raise UsageError("--bom is of one record, with all that it needs: a query goes with records only")
     if args.query and (args.log is not None or args.bundle is not None):
         raise UsageError("--log and --bundle write everything: a query goes with records only")
-    if args.ops and len(args.query) > 1:
-        raise UsageError("--ops writes the operations of all records, or of one: name one ID")
     if args.new_epoch and args.log is None:
         raise UsageError("--new-epoch is of a log that others read: it goes with --log")
     if args.alone and "://" not in (args.log or ""):
@@ -451,7 +448,7 @@ def export(args: Namespace) -> int:
         raise UsageError("--recommend is of a log that others read: it goes with --log and a directory")
     recommended = _recommended(args.recommend)
     if args.output is not None and not (args.ops and args.query):
-        raise UsageError("--output is for the operations of one record: export --ops ID -o FILE")
+        raise UsageError("--output is for the operations of records: export --ops ID -o FILE")
     if args.ops and args.output in (None, STDOUT) and on_terminal():
         raise UsageError(
             "operations are strangers' bytes as they are: send them to a file or a pipe, not to a terminal"
@@ -470,7 +467,7 @@ def export(args: Namespace) -> int:
 
                 write_recommended(args.log, recommended)
         elif args.ops and args.query:
-            _write_operations_of(datastore, args.query[0], args.output or STDOUT)
+            _write_operations_of(datastore, args.query, args.output or STDOUT)
         elif args.ops:
             _write_operations(datastore)
         else:
@@ -1075,9 +1072,7 @@ def _write_records(datastore: Datastore, query: str) -> None:
     with query_explained(query), _writing() as show:
         for number, entry in enumerate(datastore.entries(query, whole=True, strict=True)):
             show(number, of)
-            behind = datastore.manifests.get(entry.id)
-            has_one = behind is not None and behind.manifest is not None
-            out_json(shown_json(entry, behind) if has_one else entry_json(entry))
+            out_json(exported_json(datastore, entry))
 
 
 def _write_operations(datastore: Datastore) -> None:
@@ -1103,16 +1098,17 @@ def _writing() -> Iterator[Callable[[int, int], None]]:
         yield show
 
 
-def _write_operations_of(datastore: Datastore, prefix: str, output: str) -> None:
-    """One record's operations, children first: together they prove what it is and who wrote it ('verify --ops')."""
-    kind, identifier = datastore.find(prefix, deleted=True)
-    ops = datastore.log.ops_of(identifier)
-    data = b"".join(line + b"\n" for line in ops)
+def _write_operations_of(datastore: Datastore, prefixes: Sequence[str], output: str) -> None:
+    """The operations of records, children first: together they prove what each is and who wrote it ('verify --ops')."""
+    named = list(dict.fromkeys(datastore.find(prefix, deleted=True) for prefix in prefixes))
+    ops = [*operations_of(datastore, (identifier for _, identifier in named))]
+    data = b"".join(ops)
     if output == STDOUT:
         write_bytes(data)
         return
     write_file(output, data, 0o666)
-    note(f"wrote {plural(len(ops), 'operation')} of {kind} {identifier[:12]} to {safe_text(output)}")
+    of = ", ".join(f"{kind} {identifier[:12]}" for kind, identifier in named)
+    note(f"wrote {plural(len(ops), 'operation')} of {of} to {safe_text(output)}")
 
 
 def _say_reread(error: RegistryError | None) -> None:

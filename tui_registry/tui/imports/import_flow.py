@@ -69,9 +69,11 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
         *,
         placeholder: str = "path, or https://…",
         takes_addresses: bool = False,
+        doing: tuple[str, str] = ("reading", "reads it"),
     ) -> None:
         """
         Args:
+            doing: what is done with the path while one waits, and what Enter does.
             read_it: reads a source, in a thread; it asks now and then whether it is unwanted by now, and tells how far
                 it is. What it raises as a RegistryError is said.
         """
@@ -79,6 +81,7 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
         self._read_it = read_it
         self._placeholder = placeholder
         self._takes_addresses = takes_addresses
+        self._doing, self._does = doing
         self._typed = ""
         self._offers: Sequence[PathOffer] = ()
         self._reading = False
@@ -87,7 +90,7 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
         yield SafeInput(placeholder=self._placeholder)
         yield Static(classes="wrong")
         yield OptionList()
-        yield Static("Tab completes, Enter reads it, Esc goes back", classes="keys")
+        yield Static(f"Tab completes, Enter {self._does}, Esc goes back", classes="keys")
 
     def on_mount(self) -> None:
         self._offer()
@@ -170,11 +173,11 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
             self._tell(f"write where it is: a path such as ~/models{', or an address' * self._takes_addresses}")
         elif not self._reading:
             self._reading = True
-            self._tell("reading …")
+            self._tell(f"{self._doing} …")
             progress = Progress()
             drawing = self.set_interval(
                 SECONDS_BETWEEN_WORDS,
-                lambda: self._tell(f"{progress.words('reading', 'comparing')}, Esc stops it"),
+                lambda: self._tell(f"{progress.words(self._doing, 'comparing')}, Esc stops it"),
             )
             try:
                 self.dismiss(await self.read(self._read_it, source, unwanted(), progress))

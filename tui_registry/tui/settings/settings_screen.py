@@ -27,11 +27,11 @@ from tui_registry.settings import (
 )
 from tui_registry.text import address_short, exact, safe_text
 from tui_registry.tui import kit
-from tui_registry.tui.kit.actions import Where, bindings_for
+from tui_registry.tui.kit.actions import Where, bindings_for, key_of
 from tui_registry.tui.kit.copying import copy_text
 from tui_registry.tui.kit.dialogs import Dialog
 from tui_registry.tui.kit.flows import FlowScreen, flow, write
-from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.kit.frame import BESIDE, FrameScreen
 from tui_registry.tui.kit.host import RegistryHost
 from tui_registry.tui.kit.lists import GAP, Column, ItemList
 from tui_registry.tui.kit.text_flow import Flow, paragraph, stack
@@ -92,6 +92,7 @@ class SettingsScreen(FrameScreen[None]):
 
     CSS_PATH: ClassVar[str] = "settings.tcss"
     AUTO_FOCUS: ClassVar[str] = "SettingsList"
+    HORIZONTAL_BREAKPOINTS = BESIDE
     HEADING: ClassVar[str] = "Settings"
     MODE: ClassVar[str] = "app.settings"
     WHERE: ClassVar[tuple[Where, ...]] = ("settings",)
@@ -280,7 +281,7 @@ class SettingsScreen(FrameScreen[None]):
         question = kit.AskScreen(
             f"Another name for the key {address_short(row.copied.removeprefix('0x'))}",
             row.name,
-            check=lambda name: None if name else "write a name; d in the list forgets it",
+            check=lambda name: None if name else f"write a name; {key_of('settings.forget')} in the list forgets it",
             detail=f"{row.copied}\nThe name stays on this machine.",
         )
         name = await self.ask(question)
