@@ -325,7 +325,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         detail_alone,
         NARROW,
         "AskScreen ChipInput ChoiceRow ChoiceSelect ConfirmScreen DescriptionRow DetailScreen FlagRow Form "
-        "FormBody FormfileArea LineRow Rail RegisterScreen",
+        "FormBody FormfileArea LicenceInput LineRow Rail RegisterScreen",
     ),
     (searching, NARROW, "CompletionList EmptyState FacetPanel HelpScreen SearchesScreen"),
     (conflicts, NARROW, "ConflictScreen FieldTable ItemTable TextScreen"),

@@ -16,7 +16,8 @@ from tui_registry.frozen import NamedTuple
 
 Where = Literal[
     "everywhere", "browse", "typing", "facets", "searches", "columns", "list", "marks", "record", "text", "detail",
-    "conflict", "writing", "register", "items", "entries", "template", "drafts", "area", "merge", "import", "findings",
+    "conflict", "writing", "register", "items", "entries", "template", "drafts", "area", "licence", "merge", "import",
+    "findings",
     "mending", "sync", "quarantine", "left_out", "history", "narrowing", "version", "settings", "compare", "status",
     "locked_file", "locked_file_path", "dialog", "own", "line",
 ]  # fmt: skip
@@ -39,6 +40,7 @@ HEADINGS: Final[dict[Where, str]] = {
     "items": "In a list of a form, such as its tags",
     "entries": "In a list of files, interfaces or results of a form",
     "area": "In a text of many lines",
+    "licence": "In the licence of a form",
     "template": "In the Formfile of a form",
     "drafts": "In the list of drafts",
     "merge": "When a record changed while you edited it",
@@ -361,6 +363,12 @@ ACTIONS: Final[tuple[Action, ...]] = (
     # Register and edit
     Action("register.save", ("ctrl+s",), "sign", "Sign and save, or go to the first problem", "register", "save"),
     Action("register.next_problem", ("ctrl+n",), "next problem", "Go to the next problem", "register", "next_problem"),
+    Action("register.suggestion", ("ctrl+t",), "take it", "Write what the problem says in place of what is wrong; of "
+           "several one is chosen", "register", "take_suggestion"),
+    Action("register.licence", (), "Choose a licence", "Choose a licence from those that are common", "register",
+           "pick_licence"),
+    Action("licence.pick", ("f2",), "licences", "Choose a licence that is common, or that records here have", "licence",
+           "pick"),
     Action("register.preview", ("ctrl+r",), "preview", "Show the record as it would be signed", "register", "preview"),
     Action("register.next_section", ("ctrl+down", "f6"), "next part", "Next part of the form", "register",
            "next_section"),

@@ -303,6 +303,11 @@ def read_text(field: FormField, text: str) -> Json:
             return text
 
 
+def spelt_text(field: FormField, value: str | int | None) -> str:
+    """The text of a value, or of one item of a list, in this field; empty for none."""
+    return _spell(field, value)
+
+
 def echo(field: FormField, text: str) -> str:
     """The value as it was understood, to show beside the field: `7.6b` -> `7,600,000,000`, `131072` -> `128k`.
 
