@@ -18,8 +18,10 @@ from tests.trust.strings import STRINGS, fitted
 from tests.tui.driving import NARROW, WIDE, browse_of, list_of, press, replica, running, screen_text, settle
 from tests.tui.form_app import go_to
 from tests.tui.hostile import AT_ONCE, TEXTS, Looker, every, fill
+from tui_registry.present.using import Link
 from tui_registry.settings import Settings
 from tui_registry.tui import RegistryApp
+from tui_registry.tui.browse.record_use import LinksScreen
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.conflicts.version_columns import FieldTable
 from tui_registry.tui.history.operation_list import OperationList
@@ -292,6 +294,7 @@ async def words_of_the_code(app: RegistryApp, pilot: Pilot[None], looker: Looker
             ChooseScreen(joined, choices, joined),
             AskScreen(some[0], some[1], some[2], lambda _, joined=joined: joined, joined),  # type: ignore[misc]
             TokenScreen(some[0], some[1], refused=True),
+            LinksScreen(joined, [Link(text, text) for text in some]),
         ):
             app.push_screen(dialog)
             await settle(pilot)
@@ -350,7 +353,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
     ),
     (imports, NARROW, "FindingList FindingsScreen MendScreen NarrowingLine SourceScreen"),
     (command_line, NARROW, "LineScreen ProgramScreen"),
-    (words_of_the_code, NARROW, "TokenScreen"),
+    (words_of_the_code, NARROW, "LinksScreen TokenScreen"),
 )
 
 

@@ -304,6 +304,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "record", "machine"),
     Action("record.use", ("x",), "use", "Show the lines for tools that read its files or interfaces, and copy one; "
            "none is run", "record", "use"),
+    Action("record.open_link", ("O",), "open a link", "Show an address that the record names, and open it in a browser",
+           "record", "open_link"),
     Action("record.check_file", ("c",), "check a file", "Whether a file on this machine is one of the record, or of "
            "another one here", "record", "check_file"),
     Action("record.conflict", ("!",), "conflict", "Show the versions of a record in conflict, and settle it", "record",
