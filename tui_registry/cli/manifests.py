@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING
 
 from tui_registry.cli.linked import say_affected
 from tui_registry.cli.output import (
-    FileError,
     StoppedError,
     UsageError,
     confirm,
-    editor_words,
     note,
     out,
     out_json,
     problem_line,
-    run_editor,
 )
 from tui_registry.cli.registry import (
     STDIN,
@@ -32,6 +29,7 @@ from tui_registry.cli.registry import (
     say_who_signed,
 )
 from tui_registry.datastore import Datastore, StoreError
+from tui_registry.editor import EditorError, editor_words, run_editor
 from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
 from tui_registry.present.links import with_names
 from tui_registry.present.manifests import changed_manifest_rows, manifest_rows, status, status_line
@@ -194,7 +192,7 @@ def _edit(args: Namespace) -> int:
         path.write_bytes(text.encode())
         try:
             code = run_editor(words, str(path))
-        except FileError:
+        except EditorError:
             _remove(path)
             raise
         if code:

@@ -11,7 +11,7 @@ from tui_registry.errors import Json, Record
 from tui_registry.present.amounts import parameters
 from tui_registry.present.record_rows import Row, variant
 from tui_registry.records.schema import MANIFEST_FIELDS, defaults
-from tui_registry.text import exact, safe_text, size_binary
+from tui_registry.text import exact, safe_text, size_bytes
 
 # A digest is told by its beginning where it stands beside other things.
 _DIGITS = 12
@@ -113,7 +113,7 @@ def _artifact(value: Json) -> str:
     size, digest, kept = said["size_bytes"], said["sha256"], said["quantization"]
     parts = [
         _text(said["uri"]),
-        size_binary(size) if isinstance(size, int) else "",
+        size_bytes(size) if isinstance(size, int) else "",
         "" if kept is None else variant(kept),
         _text(said["media_type"]),
         f"SHA-256 {digest}" if digest is not None else "no digest",
@@ -162,7 +162,7 @@ def _architecture(value: Json) -> str:
     if said["kv_token_bytes"] is not None:
         parts.append(f"{exact(number('kv_token_bytes'))} bytes of cache a token")
     if said["kv_constant_bytes"] is not None:
-        parts.append(f"{size_binary(number('kv_constant_bytes'))} of cache besides")
+        parts.append(f"{size_bytes(number('kv_constant_bytes'))} of cache besides")
     return ", ".join(parts)
 
 

@@ -16,7 +16,8 @@ from tui_registry.frozen import NamedTuple
 
 Where = Literal[
     "everywhere", "browse", "empty", "typing", "facets", "searches", "columns", "list", "marks", "record", "text",
-    "detail", "conflict", "writing", "register", "items", "entries", "template", "drafts", "merge", "import", "take",
+    "detail", "conflict", "writing", "register", "items", "entries", "template", "drafts", "area", "licence", "merge",
+    "import", "take",
     "findings",
     "mending", "sync", "quarantine", "left_out", "history", "narrowing", "version", "settings", "compare", "status",
     "locked_file", "locked_file_path", "dialog", "own", "line",
@@ -40,6 +41,8 @@ HEADINGS: Final[dict[Where, str]] = {
     "register": "Register and edit",
     "items": "In a list of a form, such as its tags",
     "entries": "In a list of files, interfaces or results of a form",
+    "area": "In a text of many lines",
+    "licence": "In the licence of a form",
     "template": "In the Formfile of a form",
     "drafts": "In the list of drafts",
     "merge": "When a record changed while you edited it",
@@ -317,6 +320,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "record", "machine"),
     Action("record.use", ("x",), "use", "Show the lines for tools that read its files or interfaces, and copy one; "
            "none is run", "record", "use"),
+    Action("record.open_link", ("O",), "open a link", "Show an address that the record names, and open it in a browser",
+           "record", "open_link"),
     Action("record.check_file", ("c",), "check a file", "Whether a file on this machine is one of the record, or of "
            "another one here", "record", "check_file"),
     Action("record.conflict", ("!",), "conflict", "Show the versions of a record in conflict, and settle it", "record",
@@ -376,6 +381,12 @@ ACTIONS: Final[tuple[Action, ...]] = (
     # Register and edit
     Action("register.save", ("ctrl+s",), "sign", "Sign and save, or go to the first problem", "register", "save"),
     Action("register.next_problem", ("ctrl+n",), "next problem", "Go to the next problem", "register", "next_problem"),
+    Action("register.suggestion", ("ctrl+t",), "take it", "Write what the problem says in place of what is wrong; of "
+           "several one is chosen", "register", "take_suggestion"),
+    Action("register.licence", (), "Choose a licence", "Choose a licence from those that are common", "register",
+           "pick_licence"),
+    Action("licence.pick", ("f2",), "licences", "Choose a licence that is common, or that records here have", "licence",
+           "pick"),
     Action("register.preview", ("ctrl+r",), "preview", "Show the record as it would be signed", "register", "preview"),
     Action("register.next_section", ("ctrl+down", "f6"), "next part", "Next part of the form", "register",
            "next_section"),
@@ -420,6 +431,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("entries.backward", ("ctrl+right",), "backwards", "Move the entry under the cursor backwards", "entries",
            "backward"),
     Action("entries.undo", ("ctrl+z",), "undo", "Bring the entries back as they were before", "entries", "undo"),
+    Action("area.outside", ("ctrl+o",), "editor", "Change the text in the editor that $VISUAL or $EDITOR names", "area",
+           "edit_outside"),
     Action("template.complete", ("f2", "ctrl+@"), "complete", "Offer what could stand here", "template", "complete"),
     Action("drafts.discard", ("delete", "ctrl+d"), "discard", "Discard the draft under the cursor, after a question",
            "drafts", "discard"),

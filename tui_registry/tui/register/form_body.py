@@ -168,6 +168,23 @@ class Form(Horizontal):
         further = None if row is None else row.next_problem(self.state.to_go_through(row.field.path))
         return further or self.state.next_problem(None if row is None else row.field.path)
 
+    def suggesting(self) -> tuple[FieldRow, Problem] | None:
+        """The problem that says what to write in its place, with its row: of the field with the cursor, else the next
+        one after it."""
+        here = self.body.focused_row()
+        paths = list(self.body.rows)
+        start = 0 if here is None else paths.index(here.field.path)
+        for path in (*paths[start:], *paths[:start]):
+            row = self.body.rows[path]
+            for problem in self.state.to_go_through(path):
+                if problem.instead:
+                    return row, problem
+        return None
+
+    def row_at(self, path: str) -> FieldRow:
+        """The row of a field."""
+        return self.body.rows[path]
+
     def go_by(self, step: int) -> None:
         """Put the cursor so many sections further on, round the end."""
         row = self.body.focused_row()
