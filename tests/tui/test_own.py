@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import tui_registry.tui
 from tests.seeds import make_record
 from tests.tui.driving import WIDE, browse_of, press, replica, running, screen_text, status
 from tui_registry.datastore import Datastore
@@ -325,3 +328,20 @@ def test_config_tells_what_is_wrong_with_which_line(
     rows = capsys.readouterr().out.splitlines()
     assert any(row.split()[:2] == ["browse.search", "ctrl+f"] for row in rows)
     assert any(row.split()[:2] == ["browse.new", "n"] for row in rows)
+
+
+def test_no_sentence_names_a_key_that_a_person_may_have_changed() -> None:
+    """What a sentence says of a key with ctrl or a letter it takes from the registry of actions."""
+    # What is built into a text area, and what speaks of keys in general.
+    allowed = {"ctrl+z takes it back", "write a sign, ctrl+f", "ctrl+c copies", 'such as "ctrl+g"', "ctrl+left moves"}
+    for path in Path(tui_registry.tui.__file__).parent.rglob("*.py"):
+        if path.name == "actions.py":
+            continue
+        tree = ast.parse(path.read_text())
+        plain = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in plain:
+                named = re.search(
+                    r"\bctrl\+\w+ |\(ctrl\+|(?<![\w'’<-])[a-zA-Z] (takes|brings|signs|marks|undoes)\b", node.value
+                )
+                assert named is None or any(one in node.value for one in allowed), (path.name, node.value)

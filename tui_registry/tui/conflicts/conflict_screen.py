@@ -611,7 +611,7 @@ class TextScreen(Dialog[str]):
 
     def compose_answers(self) -> Iterable[Widget]:
         yield SafeArea(self._text)
-        yield back_or_accept("Take it")
+        yield back_or_accept("Take it", "writing.accept")
 
     def action_accept(self) -> None:
         self.dismiss(self.query_one(SafeArea).text)

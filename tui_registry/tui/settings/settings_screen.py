@@ -17,6 +17,7 @@ from textual.widgets import OptionList
 
 from tui_registry.datastore import DATABASE, Datastore
 from tui_registry.settings import (
+    THEMES,
     SettingName,
     Settings,
     SettingsError,
@@ -414,7 +415,9 @@ class ThemeScreen(Dialog[str]):
         self._before = current
 
     def compose_answers(self) -> Iterable[Widget]:
-        yield OptionList(*(Content(theme) for theme in self._themes))
+        yield OptionList(
+            *(Content.assemble(theme, (_about_theme(theme), "$foreground-muted")) for theme in self._themes)
+        )
 
     def on_mount(self) -> None:
         if self._before in self._themes:
@@ -441,6 +444,13 @@ class ThemeScreen(Dialog[str]):
     def action_back(self) -> None:
         self.app.theme = self._before
         self.dismiss(None)
+
+
+def _about_theme(theme: str) -> str:
+    grounds = {"ansi-dark": "a dark", "ansi-light": "a light"}
+    if theme in grounds:
+        return f"  the 16 colours of your terminal, on {grounds[theme]} ground"
+    return "" if theme in THEMES else "  your own"
 
 
 async def choose_theme(host: RegistryHost) -> None:
