@@ -23,6 +23,7 @@ from tui_registry.cli.output import (
     run_editor,
 )
 from tui_registry.errors import Json
+from tui_registry.present.columns import BROWSE, chosen_columns, read_columns
 from tui_registry.settings import (
     MACHINES,
     SETTING_NAMES,
@@ -33,6 +34,7 @@ from tui_registry.settings import (
     SettingsError,
     TableName,
     Tables,
+    TextTableName,
     in_words,
     load_settings,
     save_bound,
@@ -94,6 +96,7 @@ def names() -> Iterator[str]:
     yield from SETTING_NAMES
     with contextlib.suppress(SettingsError):
         yield from (f"{MACHINES}.{name}" for name, _ in load_settings().machines)
+    yield f"{_COLUMNS}.{BROWSE}"
     for table, bounds in _bounds(Settings(), None).items():
         yield from (f"{table}.{name}" for name in bounds)
 
@@ -103,6 +106,10 @@ def names() -> Iterator[str]:
 
 def _check(settings: Settings, path: Path | None) -> None:
     _bounds(settings, path)
+    try:
+        chosen_columns(settings.columns)
+    except ValueError as error:
+        raise SettingsError(settings_path() if path is None else path, str(error)) from None
     if settings.machines:
         from tui_registry.machine import MachineError, find_machine  # most people save none
 
@@ -132,9 +139,11 @@ def _show(path: Path, settings: Settings, *, as_json: bool, whole: bool) -> None
     texts: dict[str, Json] = {name: getattr(settings, name) for name in SETTING_NAMES}
     if as_json:
         machines: dict[str, Json] = {**dict(settings.machines)}
+        columns: dict[str, Json] = {**dict(settings.columns)}
         of_tables: dict[str, Json] = {"sync": bounds["sync"], "node": bounds["node"], MACHINES: machines}
         of_tables[_KEYS] = {**dict(settings.keys)}
         of_tables["commands"], of_tables["themes"] = _json_of(settings.commands), _json_of(settings.themes)
+        of_tables[_COLUMNS] = columns
         out_json({"path": str(path), "exists": path.exists(), **texts, **of_tables})
         return
     for name, value in texts.items():
@@ -152,6 +161,8 @@ def _show(path: Path, settings: Settings, *, as_json: bool, whole: bool) -> None
             for entry, held in values:
                 shown = ", ".join(held) if isinstance(held, tuple) else str(held)
                 out(safe_text(f"{nested}.{name}.{entry} = {shown}"))
+    for name, columns_of in settings.columns:
+        out(f"{_COLUMNS}.{name} = {safe_text(columns_of)}")
 
 
 def _json_of(tables: Tables) -> dict[str, Json]:
@@ -182,6 +193,8 @@ def _set(path: Path, name: str, typed: str, own: OwnSettings | None) -> Settings
         return _set_machine(path, bound, typed)
     if table == _KEYS and bound:
         return _set_keys(path, bound, typed, own)
+    if name == f"{_COLUMNS}.{BROWSE}":
+        return _set_columns(path, typed)
     every = [*names()]
     near = [one for one in every if one.partition(".")[2] == name] or get_close_matches(name, every, n=1)
     hint = f"did you mean {' or '.join(near)}?" if near else "'config show --all' lists them"
@@ -241,6 +254,14 @@ def _set_machine(path: Path, name: str, typed: str) -> Settings:
         except MachineError as error:
             raise SettingsError(path, f"{MACHINES}.{safe_text(name, 40)}: {error.sentence}") from None
     return save_text(MACHINES, name, typed, path)
+
+
+def _set_columns(path: Path, typed: str) -> Settings:
+    try:
+        chosen = read_columns(typed)
+    except ValueError as error:
+        raise SettingsError(path, f"{_COLUMNS}.{BROWSE}: {error}") from None
+    return save_text(_COLUMNS, BROWSE, " ".join(chosen), path)
 
 
 def _number(path: Path, name: str, typed: str) -> int | float | None:
@@ -322,6 +343,7 @@ def _take_back(path: Path, *, is_new: bool) -> bool:
 
 _KEYS: Final = "keys"
 _WIDEST_ID, _WIDEST_KEYS = 26, 18
+_COLUMNS: TextTableName = "columns"
 # A longer word is refused as any text of the settings that is too long.
 _LONGEST_THEME = 40
 _NEW = """\
@@ -366,4 +388,7 @@ _NEW = """\
 # [themes.mine]
 # base = "nord"
 # primary = "#88c0d0"
+# The columns of the list in the app, in their order; C there chooses them too.
+# [columns]
+# browse = "type size context licence owner updated"
 """

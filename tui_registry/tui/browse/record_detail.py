@@ -23,6 +23,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.present import fit as fitted, links as relations
 from tui_registry.present.amounts import moment, tokens
 from tui_registry.present.deeds import standing
+from tui_registry.present.links import Near
 from tui_registry.present.manifests import manifest_rows, status, status_line
 from tui_registry.present.owners import remarks, said_by_domain
 from tui_registry.present.record_rows import (
@@ -180,16 +181,21 @@ class LinksShown(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A record, and what stands behind it; None where it is not here."""
+    """A record, what stands behind it, and the records beside it; None where it is not here."""
 
     entry: Entry | None
     behind: ManifestEntry | None
+    near: Near | None
 
 
 def read_shown(datastore: Datastore, record_id: str, kind: Kind) -> Shown:
     """A record as the detail shows it. Raises RegistryError."""
     entry = datastore.entry(record_id, kind)
-    return Shown(entry, None if entry is None else datastore.manifests.get(record_id))
+    if entry is None:
+        return Shown(None, None, None)
+    behind = datastore.manifests.get(record_id)
+    manifest = None if behind is None else behind.manifest
+    return Shown(entry, behind, relations.read_near(datastore, record_id, entry.record, manifest))
 
 
 class RecordDetail(Vertical):
@@ -204,6 +210,7 @@ class RecordDetail(Vertical):
         super().__init__(id=id, classes="-nothing")
         self.entry: Entry | None = None
         self.behind: ManifestEntry | None = None
+        self._near: Near | None = None
         # From the newest on, or where the cursor was put farther back from there on; `_more` that there are older ones.
         self._history: list[HistoryEntry] | None = None
         self._more = False
@@ -221,18 +228,25 @@ class RecordDetail(Vertical):
         read_styles(self, _STYLES)
         yield from (self._head, self._tabs, self._body)
 
-    def show(self, entry: Entry | None, behind: ManifestEntry | None = None, at: int | None = None) -> None:
+    def show(
+        self,
+        entry: Entry | None,
+        behind: ManifestEntry | None = None,
+        at: int | None = None,
+        near: Near | None = None,
+    ) -> None:
         """Show a record, or nothing.
 
         Args:
             behind: what stands behind it.
+            near: the records beside it; without them it shows the ids of those that it names.
             at: the place in the log of the operation that the cursor comes to in its history; None leaves it.
         """
         before, self.entry = self.entry, entry
         same = before is not None and entry is not None and before.id == entry.id
         changed = not same or before is None or entry is None or before.heads != entry.heads
         changed |= _heads(self.behind) != _heads(behind)
-        self.behind = behind
+        self.behind, self._near = behind, near
         if changed:
             self._models = None
         self._links_are_old = True
@@ -304,6 +318,14 @@ class RecordDetail(Vertical):
         """The record under the cursor of the links; None where they are not open."""
         rows = [] if self._links is None or self.tab != "links" else self._links.rows
         return rows[self._link] if rows else None
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether it names a record that is here, or one names it."""
+        near = self._near
+        if near is None:
+            return False
+        return any(end.presence == "live" for end in near.named.values()) or any(page.total for page in near.affected)
 
     async def _read_versions(self, record_id: str, before: int | None) -> tuple[list[HistoryEntry], bool]:
         found = await read(_read_operations, host_of(self).datastore, record_id, before)
@@ -396,8 +418,8 @@ class RecordDetail(Vertical):
         return self._tabs.active
 
     @on(TabLine.Turned)
-    def _turned(self, message: TabLine.Turned) -> None:
-        message.stop()
+    def _turned(self) -> None:
+        # The screen hears of it too: what its keys do changes with the tab
         self._refresh_texts()
         self._body.scroll_home(animate=False)
         self._show_cursor()
@@ -431,11 +453,11 @@ class RecordDetail(Vertical):
 
     def _text_of_tab(self, entry: Entry, around: Surroundings) -> Layout:
         tabs: dict[str, Layout] = {
-            "overview": partial(overview, entry, around),
+            "overview": partial(overview, entry, around, near=self._near),
             "requirements": partial(requirements, entry),
             "fit": partial(fitting, entry, self.behind, self._models, host_of(self).machine),
             "formfile": partial(formfile, entry),
-            "sources": partial(sources, entry, self.behind),
+            "sources": partial(sources, entry, self.behind, near=self._near),
             "links": partial(linked, self._links, self._link),
             "history": partial(history, entry.id, self._shown_history(), around),
         }
@@ -554,7 +576,7 @@ def name_of(entry: Entry) -> str:
     return f"“{safe_text(str(entry.record['name']), 60)}”"
 
 
-def overview(entry: Entry, around: Surroundings, width: int) -> Content:
+def overview(entry: Entry, around: Surroundings, width: int, near: Near | None = None) -> Content:
     """Description, problems, and every field that the header shortens."""
     record = entry.record
     description = safe_text(str(record["description"]), _LONGEST, newlines=True)
@@ -568,7 +590,10 @@ def overview(entry: Entry, around: Surroundings, width: int) -> Content:
             where = f"{safe_text(problem.path, 80)}: " if problem.path else ""
             lines += field(sign, f"{where}{safe_text(problem.sentence, 400)}", width, 2)
     lines += heading("Record")
-    for row in fact_rows(record):
+    facts = fact_rows(record)
+    if near is not None:
+        facts = [*relations.with_names(facts, near.named), *relations.user_rows(near.affected)]
+    for row in facts:
         text = _marked(row.text, around) if row.path in _LOOKED_IN else row.text
         lines += field(row.plain, text, width, _LABEL)
     lines += _fields(time_rows(record, around.now), width)
@@ -687,11 +712,12 @@ def formfile(entry: Entry, width: int) -> Content:
     return stack(lines)
 
 
-def sources(entry: Entry, behind: ManifestEntry | None, width: int) -> Content:
+def sources(entry: Entry, behind: ManifestEntry | None, width: int, near: Near | None = None) -> Content:
     """What stands behind the record: its status, files, interfaces, lineage, results; what its owner left out is not
     listed."""
     manifest = None if behind is None else behind.manifest
     rows = [] if manifest is None else [row for row in manifest_rows(manifest) if row.stated]
+    rows = rows if near is None else relations.with_names(rows, near.named)
     if manifest is not None and status(manifest) is None:
         rows = [row for row in rows if row.path != "status"]
     if behind is None or manifest is None or not rows:

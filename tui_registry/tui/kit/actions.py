@@ -15,10 +15,10 @@ from textual.binding import Binding, BindingType
 from tui_registry.frozen import NamedTuple
 
 Where = Literal[
-    "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
+    "everywhere", "browse", "typing", "facets", "searches", "columns", "list", "marks", "record", "text", "detail",
     "conflict", "writing", "register", "items", "entries", "template", "drafts", "merge", "import", "findings",
     "mending", "sync", "quarantine", "left_out", "history", "narrowing", "version", "settings", "compare", "status",
-    "dialog", "own", "line",
+    "locked_file", "locked_file_path", "dialog", "own", "line",
 ]  # fmt: skip
 
 HEADINGS: Final[dict[Where, str]] = {
@@ -27,6 +27,7 @@ HEADINGS: Final[dict[Where, str]] = {
     "typing": "In the search line",
     "facets": "In the filters",
     "searches": "In the list of searches",
+    "columns": "When the columns of the list are chosen",
     "list": "In a list",
     "marks": "In the list of records",
     "record": "On a record",
@@ -52,6 +53,8 @@ HEADINGS: Final[dict[Where, str]] = {
     "settings": "Settings",
     "compare": "Compare",
     "status": "When asked whether a record is still to be used",
+    "locked_file": "When asked for a file and its passphrase",
+    "locked_file_path": "In the line of the file",
     "dialog": "In a dialog",
     "line": "In the command line",
     "own": "Your own commands, on a record",
@@ -240,10 +243,22 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("browse.searches", ("@",), "searches", "Saved searches, and the last ones", "browse", "searches"),
     Action("browse.new", ("n",), "new", "Register a new model or agent", "browse", "new"),
     Action("browse.import", ("i",), "import", "Import from a file, a folder or an address", "browse", "import"),
+    Action("browse.mark_range", ("V",), "mark to here", "Mark all between the record that was marked last and this one",
+           "browse", "mark_range"),
+    Action("browse.mark_all", ("a",), "mark all", "Mark all that are found, or unmark them", "browse", "mark_all"),
     Action("browse.compare", ("=",), "compare", "Compare the marked records, 2 to 4; of one, with the one under the "
            "cursor", "browse", "compare"),
+    Action("browse.order", ("t",), "order", "Sort by the next key: name, size, context, memory, age; it stands in the "
+           "search as sort:", "browse", "order"),
+    Action("browse.turn", ("T",), "turn", "Turn the order around", "browse", "turn"),
+    Action("browse.columns", ("C",), "columns", "Choose the columns of the list and their order", "browse", "columns"),
     Action("browse.sync", ("s",), "sync", "Go to the peers and pull from them", "browse", "sync"),
     Action("browse.back", ("escape",), "back", "One level back: the list, then no query", "browse", "back"),
+    Action("columns.toggle", ("space",), "show", "Show the column, or leave it out", "columns", "tick"),
+    Action("columns.left", ("left",), "further left", "Move the column to the left", "columns", "move(-1)"),
+    Action("columns.right", ("right",), "further right", "Move the column to the right", "columns", "move(1)"),
+    Action("columns.reset", ("r",), "by width", "Leave the choice of columns to the width of the terminal again",
+           "columns", "reset"),
     # In the filters, in the list of searches
     Action("facets.toggle", ("space", "enter"), "toggle", "Put the value into the search, or take it out", "facets",
            "choose"),
@@ -262,6 +277,12 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "undelete"),
     Action("record.duplicate", (), "Duplicate as new", "Start a new record from this one", "record", "duplicate"),
     Action("record.copy", ("y",), "copy", "Copy the id, the JSON or a line to share", "record", "copy"),
+    Action("record.export", ("E",), "export", "Write the record, or the marked ones, into a file: as JSON, as signed "
+           "operations, as a bill of materials", "record", "export"),
+    Action("record.tags", ("+",), "tags", "Add tags to the record or to those of yours that are marked, or take some "
+           "away", "record", "tags"),
+    Action("record.licence", ("L",), "licence", "Set the licence of the record or of those of yours that are marked",
+           "record", "licence"),
     Action("record.name_owner", ("o",), "name owner", "Give the owner's key a name of yours", "record", "name_owner"),
     Action("record.owner", ("b",), "owner", "Mute, block or purge the owner, or take that back", "record", "owner"),
     Action("record.older", ("[",), "older", "To an older version, in the history of the record", "record", "older"),
@@ -286,7 +307,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("list.page_up", ("pageup",), "page up", "A page up", "list", "page_up"),
     Action("list.first", ("g", "home"), "first", "First record", "list", "first"),
     Action("list.last", ("G", "end"), "last", "Last record", "list", "last"),
-    Action("marks.mark", ("space",), "mark", "Mark the record, to copy or delete several at once", "marks", "mark"),
+    Action("marks.mark", ("space",), "mark", "Mark the record, to do something with several at once", "marks", "mark"),
     # In the detail
     Action("text.down", ("j", "down"), "down", "A line down", "text", "scroll_down"),
     Action("text.up", ("k", "up"), "up", "A line up", "text", "scroll_up"),
@@ -399,6 +420,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     # Sync
     Action("sync.pull", ("s", "enter"), "pull", "Pull from the peer under the cursor", "sync", "pull"),
     Action("sync.pull_all", ("S",), "pull all", "Pull from every peer", "sync", "pull_all"),
+    Action("sync.push", ("p",), "push", "Offer the peer under the cursor what it lacks, after a question that says how "
+           "much", "sync", "push"),
     Action("sync.add", ("a",), "add peer", "Add a node or a folder to pull from", "sync", "add_peer"),
     Action("sync.find", ("f",), "find nodes", "Ask the local network, once, which nodes are there", "sync",
            "find_peers"),
@@ -407,8 +430,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("sync.takes", ("b",), "what is taken", "Take everything from the peer, or only what named keys signed; "
             "mute, block or purge the key that it says is its own", "sync", "takes"),
     Action("sync.retry", ("r",), "retry", "Try a peer that failed again", "sync", "retry"),
-    Action("sync.cancel", ("c",), "cancel", "Stop the pull; what was read stays", "sync", "cancel"),
-    Action("sync.cancel_all", ("C",), "cancel all", "Stop every pull; what was read stays", "sync", "cancel_all"),
+    Action("sync.cancel", ("c",), "cancel", "Stop the pull or push; what was read, or taken, stays", "sync", "cancel"),
+    Action("sync.cancel_all", ("C",), "cancel all", "Stop every pull and push; what was read, or taken, stays", "sync",
+           "cancel_all"),
     Action("sync.copy", ("y",), "copy", "Copy the peer's address to the clipboard", "sync", "copy"),
     Action("sync.trust", ("t",), "its key", "The key that the peer is known by, and what is odd about it", "sync",
            "trust"),
@@ -458,10 +482,11 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("version.previous_tab", ("left",), "previous tab", "Previous tab of the detail", "version", "previous_tab"),
     Action("version.back", ("escape",), "back", "Back to where it was opened", "version", "back"),
     # Settings
-    Action("settings.change", ("enter",), "change", "Change what is under the cursor, or copy what cannot change",
-           "settings", "change"),
+    Action("settings.change", ("enter",), "change", "Change what is under the cursor, save a copy of the key, or copy "
+           "what cannot change", "settings", "change"),
     Action("settings.copy", ("y",), "copy", "Copy the path, the address or the name", "settings", "copy"),
     Action("settings.forget", ("d",), "forget", "Forget the name that you gave a key", "settings", "forget"),
+    Action("settings.cancel", ("c",), "stop", "Stop verifying; nothing was changed by then", "settings", "cancel"),
     Action("settings.back", ("escape",), "back", "Back to Browse", "settings", "back"),
     # Compare
     Action("compare.open", ("enter",), "open", "Open the record of the column", "compare", "open"),
@@ -472,6 +497,10 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("compare.copy", ("y",), "copy", "Copy the table as text or Markdown", "compare", "copy"),
     Action("compare.back", ("escape",), "back", "Back to the list; the marks stay", "compare", "back"),
     Action("status.accept", ("ctrl+s",), "sign", "Sign what is said of the record", "status", "accept"),
+    # A file under a passphrase
+    Action("locked_file.accept", ("ctrl+s",), "write", "Write the file", "locked_file", "accept"),
+    Action("locked_file.complete", ("tab",), "complete", "Complete the path; where nothing is left to complete, go "
+           "to the next line", "locked_file_path", "complete_path"),
     # In the command line
     Action("line.complete", ("tab",), "complete", "Complete what is typed", "line", "complete"),
     Action("line.earlier", ("up",), "earlier", "The line before this one", "line", "earlier"),
