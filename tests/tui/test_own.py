@@ -345,3 +345,10 @@ def test_no_sentence_names_a_key_that_a_person_may_have_changed() -> None:
                     r"\bctrl\+\w+ |\(ctrl\+|(?<![\w'’<-])[a-zA-Z] (takes|brings|signs|marks|undoes)\b", node.value
                 )
                 assert named is None or any(one in node.value for one in allowed), (path.name, node.value)
+
+
+async def test_a_key_that_moved_a_cursor_and_opens_something_now_is_waited_for(shared: Datastore) -> None:
+    down = ("list.down", "down"), ("text.down", "down"), ("browse.search", "j")
+    async with running(shared, settings=Settings(keys=down)) as (app, pilot):
+        await press(pilot, "j", "x", "y")
+        assert browse_of(app).bar.question.query == "xy"

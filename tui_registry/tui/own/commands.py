@@ -21,7 +21,7 @@ from typing import Final, Literal
 
 from textual.app import SuspendNotSupported
 
-from tui_registry.datastore import Entry, ManifestEntry
+from tui_registry.datastore import Datastore, Entry, ManifestEntry
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.settings import SettingFault, Tables, Value
@@ -164,10 +164,10 @@ class OwnCommands:
         ref = screen.ref if isinstance(screen, BrowseScreen | browse.DetailScreen) else None
         if ref is None:
             raise NotRunError(f"{command.label} is about a record: go to one in Browse")
-        entry, behind = await read(browse.read_shown, self._host.datastore, ref.id, ref.kind)
-        if entry is None:
+        record = await read(_read_record, self._host.datastore, ref)
+        if record is None:
             raise NotRunError("this record was deleted meanwhile")
-        await self.run(command, record_of(entry, behind))
+        await self.run(command, record)
 
     async def run(self, command: OwnCommand, record: Record) -> None:
         """Ask, run, say how it ended. A step of a flow over the screen in front.
@@ -230,6 +230,11 @@ class _WrongError(ValueError):
     def __init__(self, entry: str, sentence: str) -> None:
         super().__init__(sentence)
         self.entry = entry
+
+
+def _read_record(datastore: Datastore, ref: browse.Ref) -> Record | None:
+    entry = datastore.entry(ref.id, ref.kind)
+    return None if entry is None else record_of(entry, datastore.manifests.get(entry.id))
 
 
 def _read(name: str, table: Mapping[str, Value]) -> OwnCommand:
