@@ -754,6 +754,39 @@ def _owner(parser: ArgumentParser) -> None:
     parser.add_argument("owner", nargs="?", type=words, metavar="OWNER", help=about)
 
 
+def _star(parser: ArgumentParser) -> None:
+    parser.usage = "tui-registry star [options] [ID ...]"
+    about = "ids, or beginnings of ids; without one what is starred is listed"
+    parser.add_argument("ids", nargs="*", type=words, metavar="ID", help=about)
+    parser.add_argument("--undo", action="store_true", help="take the stars away")
+    _json(parser, _LINES)
+
+
+def _note(parser: ArgumentParser) -> None:
+    parser.usage = "tui-registry note [options] [ID [TEXT|-]]"
+    about = "an id, or the beginning of one; without it all notes are listed"
+    parser.add_argument("id", nargs="?", type=words, metavar="ID", help=about)
+    written = (
+        "what the note says from now on, up to 2,000 characters; - reads it from stdin; without it the note is shown"
+    )
+    parser.add_argument("text", nargs="*", type=words, metavar="TEXT", help=written)
+    parser.add_argument("--undo", action="store_true", help="take the note away")
+    _json(parser, _LINES)
+
+
+def _watch(parser: ArgumentParser) -> None:
+    parser.usage = "tui-registry watch [options] [OWNER|@SEARCH]"
+    about = "an address or your name for the key, or @ and the name of a saved search; without it the list is printed"
+    parser.add_argument("what", nargs="?", type=words, metavar="OWNER|@SEARCH", help=about)
+    parser.add_argument("--undo", action="store_true", help="watch it no more")
+    _json(parser, _LINES)
+
+
+def _news(parser: ArgumentParser) -> None:
+    parser.add_argument("--seen", action="store_true", help="from now on nothing of it is new")
+    _json(parser, "print one JSON object")
+
+
 def _mute(parser: ArgumentParser) -> None:
     _owner(parser)
     parser.add_argument("--undo", action="store_true", help="show the owner's records again")
@@ -1283,6 +1316,74 @@ _TABLE = (
             "tui-registry show 3fa9c1 --at 1a2b3c4d5e6f --json | tui-registry update 3fa9c1 -",
         ),
         asks_nodes=True,
+    ),
+    Command(
+        "star",
+        "Look",
+        "star records for yourself, on this machine",
+        _star,
+        "own.star",
+        description=(
+            "Put stars to records, yours and others'. They stand on this machine alone: they are in no operation, no\n"
+            "export and no answer of a node. 'search is:starred' finds what has one, and it stays through all that\n"
+            "becomes of the record: deleted, purged, back again. Without an ID it lists what is starred."
+        ),
+        examples=(
+            "tui-registry star 3fa9c1 91b207",
+            "tui-registry star --undo 3fa9c1",
+            "tui-registry search is:starred",
+        ),
+    ),
+    Command(
+        "note",
+        "Look",
+        "write a note of your own to a record, on this machine",
+        _note,
+        "own.note",
+        description=(
+            "Write a note to a record, yours or others', or show the one that stands there. Like a star it stands on\n"
+            "this machine alone and stays whatever becomes of the record. 'search note:WORD' finds its words,\n"
+            "'search has:note' all that have one. Without an ID it lists all notes."
+        ),
+        examples=(
+            "tui-registry note 3fa9c1 'try it on the big box'",
+            "tui-registry note 3fa9c1",
+            "tui-registry note --undo 3fa9c1",
+            "tui-registry search note:box",
+        ),
+    ),
+    Command(
+        "news",
+        "Look",
+        "what came from others since you looked",
+        _news,
+        "own.news",
+        description=(
+            "Say how much came from others since you looked: by a pull, a push to this node or a bundle. Nothing that\n"
+            "was written here is new. 'search is:new' lists it, 'search pulled:1d' what came in the last day. With\n"
+            "--seen all of it was looked at; the app does so when its list of what is new is left."
+        ),
+        examples=(
+            "tui-registry news",
+            "tui-registry search is:new",
+            "tui-registry sync && tui-registry news --json --seen",
+        ),
+    ),
+    Command(
+        "watch",
+        "Look",
+        "watch an owner or a saved search for what is new of it",
+        _watch,
+        "own.watch",
+        description=(
+            "Watch an owner or a saved search: 'news' and the app tell by itself what is new of it, and\n"
+            "'search is:new is:watched' finds it. On this machine alone. Without an argument it lists what is watched."
+        ),
+        examples=(
+            "tui-registry watch my-lab",
+            "tui-registry search --save small 'type:LLM params:<=8b' && tui-registry watch @small",
+            "tui-registry watch --undo @small",
+        ),
     ),
     Command(
         "conflicts",

@@ -20,7 +20,7 @@ from tui_registry.query.nodes import QueryError
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import SharedLog
+    from tui_registry.datastore import ManifestEntry, SharedLog
     from tui_registry.errors import Kind
     from tui_registry.fit import Machine
     from tui_registry.sync.remote import Remote

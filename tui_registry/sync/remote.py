@@ -59,7 +59,7 @@ from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.pulls import SyncError
 from tui_registry.present.record_rows import variant
 from tui_registry.query.fields import FACETS, LARGEST
-from tui_registry.query.nodes import QueryError, Sort, quoted
+from tui_registry.query.nodes import QueryError, Sort, expect_shared, quoted
 from tui_registry.query.syntax import parse
 from tui_registry.records.merging import differing
 from tui_registry.records.schema import ID_FIELD, MAX_TIME, NULL_HASH, OP_FIELDS
@@ -345,6 +345,7 @@ class Remote:
         strict: bool = True,  # noqa: ARG002
     ) -> Facets:
         """What the matches of a query have in common, counted; of both kinds together without a kind."""
+        _expect_shared(query)
         counted: dict[str, dict[str, FacetValue]] = {field: {} for field in FACETS}
         is_exact, notes = True, tuple[str, ...]()
         for of in _kinds(kind):
@@ -818,6 +819,7 @@ class Remote:
     def _window(self, query: str, kind: Kind | None, sort: str | None, limit: int, cursor: str | None) -> _Window:
         if limit < 1:
             raise ValueError(f"a limit is 1 row or more, not {limit}")
+        _expect_shared(query)
         at, _, place = (cursor or "").partition(":")
         kinds = _kinds(kind)
         begun = kinds.index(next((of for of in kinds if of == at), kinds[0]))
@@ -1294,6 +1296,19 @@ class _HasRecord(Protocol):
 
 
 _Item = TypeVar("_Item", bound=_HasRecord)
+
+
+def _expect_shared(query: str) -> None:
+    """See to it that nothing is sent that is about what a person keeps to themselves, such as words of a note.
+
+    Raises:
+        QueryError: it is.
+    """
+    try:
+        read = parse(query, now=int(time.time()), whole=True)
+    except QueryError:
+        return  # the node says what is wrong with it
+    expect_shared(read)
 
 
 def _order_of(query: str, sort: str | None) -> Sort | None:

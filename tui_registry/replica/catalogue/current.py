@@ -67,6 +67,8 @@ class Row(NamedTuple):
         manifest_heads: the number of live heads of its manifest: 0 where it has none, more than one is a conflict.
         need: the bytes that it needs to run at the usual context (`tui_registry.fit`), None where nothing tells them.
         needs_gpu: its owner says that it needs a GPU. vram: the GB of GPU memory that its owner says it needs at least.
+        starred, noted, new: what this replica's person keeps about it, and that it came from others since they looked;
+            False also where nobody asked for that.
     """
 
     kind: Kind
@@ -90,6 +92,9 @@ class Row(NamedTuple):
     need: int | None = None
     needs_gpu: bool = False
     vram: int | None = None
+    starred: bool = False
+    noted: bool = False
+    new: bool = False
 
     @property
     def in_conflict(self) -> bool:
@@ -162,6 +167,7 @@ class Entry(NamedTuple):
         like: whose name its name looks like, as this replica sees it.
         said_by: the domains that said of the owner's key that it is theirs, as this replica was told.
         status: as in `Row`.
+        starred, note: what this replica's person keeps about it, which is for nobody else.
     """
 
     kind: Kind
@@ -177,6 +183,8 @@ class Entry(NamedTuple):
     like: Like | None = None
     said_by: tuple[SaidBy, ...] = ()
     status: str | None = None
+    starred: bool = False
+    note: str | None = None
 
     @property
     def revision(self) -> str:
@@ -297,14 +305,15 @@ class Catalogue:
         """The current record with that id in full, None when there is none."""
         with self._pool.read() as db:
             row = db.execute(
-                "SELECT c.rid, c.kind, c.owner, o.body, n.name, c.updated_at, c.status FROM keys k "
-                "JOIN catalogue c USING (rid) "
+                "SELECT c.rid, c.kind, c.owner, o.body, n.name, c.updated_at, c.status, "
+                "EXISTS (SELECT 1 FROM stars s WHERE s.id = c.id), (SELECT text FROM notes w WHERE w.id = c.id) "
+                "FROM keys k JOIN catalogue c USING (rid) "
                 "JOIN ops o ON o.idx = c.idx LEFT JOIN owner_names n ON n.address = c.owner WHERE k.id = ?",
                 (stored_id(identifier),),
             ).fetchone()
             if row is None:
                 return None
-            rid, code, owner, kept, owner_name, updated_at, status = row
+            rid, code, owner, kept, owner_name, updated_at, status, starred, note = row
             own = self._key.known_address(db)
             found = KINDS_BY_CODE[code]
             if kind is not None and kind != found:
@@ -326,6 +335,8 @@ class Catalogue:
                 like=resembled(db, own, [(str(record["name"]), owner.hex())])[0],
                 said_by=said_of(db, owner),
                 status=status,
+                starred=bool(starred),
+                note=note,
             )
 
     def bodies(self, identifiers: Sequence[str]) -> list[Body]:
@@ -540,6 +551,9 @@ def row_of(values: Sequence[Any], now: int) -> Row:
             need,
             needs_gpu == 1,
             vram,
+            False,
+            False,
+            False,
         )
     )
 

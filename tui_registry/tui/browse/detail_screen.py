@@ -9,6 +9,7 @@ from textual import on
 from textual.widget import Widget
 
 from tui_registry.query import Text
+from tui_registry.tui.browse.kept_marks import KeptMarks
 from tui_registry.tui.browse.machines import MachineChoice
 from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref
 from tui_registry.tui.browse.record_detail import RecordDetail, TabLine, read_shown
@@ -43,6 +44,7 @@ class DetailScreen(FrameScreen[None]):
         self.parts = (
             RecordActions(self, lambda: ref, self._changed),
             Several(self, lambda: ref, self._changed),
+            KeptMarks(self, lambda: ref, self._changed),
             MachineChoice(self),
             RecordUse(self, lambda: ref),
         )

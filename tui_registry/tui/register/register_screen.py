@@ -566,10 +566,10 @@ class RegisterScreen(FrameScreen[Saved | None]):
         row.rewrite(formatted(row.control.text))
         self.say("laid out; ctrl+z takes it back", "done")
 
-    async def action_read_description(self) -> None:
+    def action_read_description(self) -> None:
         """Show the description as it will be read, or edit it again."""
         row = self.query_one(DescriptionRow)
-        await row.turn()
+        row.turn()
         # What is to be read has its height only now
         self.form.body.call_after_refresh(self.form.body.show_focused)
         self.say("as it will be read: F4 edits it again, links are not opened" if row.reading else "")
