@@ -149,9 +149,14 @@ def test_a_key_is_read_as_people_write_it(typed: str, key: str) -> None:
 
 
 async def test_the_app_starts_with_the_rest_and_tells_the_line(shared: Datastore, config: Path) -> None:
-    settings = written(config, 'theme = "nord"\n[keys]\n# mine\nbrowse.serch = "x"\n"browse.search" = "ctrl+f"\n')
+    settings = written(
+        config,
+        'theme = "nord"\n[keys]\n# mine\nbrowse.serch = "x"\n"browse.search" = ["ctrl+f", ","]\n"Browse.new" = true\n',
+    )
     async with running(shared, WIDE, settings=settings) as (app, _):
-        assert status(app).startswith("settings: line 4: [keys] browse.serch: there is no such action")
+        assert status(app).startswith(
+            "settings: 2 faults ('config check' tells all), line 4: [keys] browse.serch: there is no such action"
+        )
         assert "ctrl+f find" in screen_text(app)
         assert app.theme == "nord"
 
@@ -171,6 +176,12 @@ def record(**values: str) -> Record:
 def test_a_value_is_one_word_whatever_stands_in_it() -> None:
     hostile = "a b; rm -rf / $(x) `y` \"z\" '{id}'"
     assert filled(command("p", "{name}", "--m={name}"), record(name=hostile)) == ("p", hostile, f"--m={hostile}")
+
+
+def test_braces_that_are_no_placeholder_stay() -> None:
+    assert filled(command("p", "{{print}}", '{"a": {"b": 1}}', "{{name}}={name}"), record(name="{id}"))[1:] == (
+        "{print}", '{"a": {"b": 1}}', "{name}={id}",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def filled(command: OwnCommand, record: Record) -> tuple[str, ...]:
     """
     words: list[str] = []
     for place, word in enumerate(command.argv):
-        for name in _PLACE.findall(word):
+        for name in _places(word):
             value = record.values[name]
             if not value:
                 why = "no file of it has an address" if name == "uri" else f"it has no {name}"
@@ -129,7 +129,7 @@ def filled(command: OwnCommand, record: Record) -> tuple[str, ...]:
             if safe_text(value) != value:
                 shown = f"its {name} has characters that hide or act on a terminal"
                 raise NotRunError(f"{command.label}: not run, {shown}: {safe_text(value, 60)}")
-        whole = _PLACE.sub(lambda found: record.values[found[1]], word)
+        whole = _PLACE.sub(lambda found: f"{{{found[1]}}}" if found[1] else record.values[found[2]], word)
         if whole.startswith("-") and not word.startswith("-") and "--" not in command.argv[:place]:
             shown = safe_text(command.argv[0], 40)
             raise NotRunError(
@@ -209,8 +209,8 @@ class OwnCommands:
 
 # How
 
-_PLACE: Final = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
-_ANY_PLACE: Final = re.compile(r"\{([A-Za-z_]*)\}")
+# A word in double braces stands for itself in single ones.
+_PLACE: Final = re.compile(r"\{\{([A-Za-z_]+)\}\}|\{([A-Za-z_]+)\}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 _HOWS: Final[tuple[How, ...]] = ("background", "screen")
 _ENTRIES: Final = ("argv", "key", "label", "run")
@@ -269,15 +269,15 @@ def _argv(value: Value) -> tuple[str, ...]:
     if not isinstance(value, tuple) or not value or not value[0] or len(value) > _MOST_WORDS:
         raise _WrongError("argv", 'write a list of words, the program first: ["ollama", "run", "{name}"]')
     for word in value:
-        for found in _ANY_PLACE.findall(word):
+        for found in _places(word):
             if found not in PLACEHOLDERS:
                 near = nearest(found, PLACEHOLDERS)
                 known = ", ".join(f"{{{one}}}" for one in PLACEHOLDERS)
-                hint = f"did you mean {{{near}}}?" if near else f"there are {known}"
+                hint = f"did you mean {{{near}}}?" if near else f"there are {known}; {{{{x}}}} is a plain {{x}}"
                 raise _WrongError("argv", f"there is no {{{safe_text(found, 40)}}}: {hint}")
         if "\0" in word:
             raise _WrongError("argv", "a word of a program has no NUL in it")
-    if _PLACE.search(value[0]):
+    if _places(value[0]):
         raise _WrongError("argv", "which program is run is for you to say, not for a record")
     code = _code_among(value)
     if code:
@@ -292,13 +292,18 @@ def _code_among(argv: Sequence[str]) -> str:
         base = PurePath(word).name
         if _READS_CODE.fullmatch(base) is not None:
             reader = base
-        if base in _HANDS_ON and any(map(_PLACE.search, argv[place:])):
+        if base in _HANDS_ON and any(map(_places, argv[place:])):
             return f"{base} gives its words to a shell, and a record's name would be run by it"
         before = argv[place - 1] if place else ""
-        if reader and _PLACE.search(word) and (_CODE_OPTION.fullmatch(before) or reader.endswith("awk")):
+        if reader and _places(word) and (_CODE_OPTION.fullmatch(before) or reader.endswith("awk")):
             safe = f'["{reader}", "{before}", "... \\"$1\\"", "{reader}", "{{name}}"]'
             return f"{reader} would run a record's name as code: give it as a word of its own, as in {safe}"
     return ""
+
+
+def _places(word: str) -> list[str]:
+    """The placeholders of a word."""
+    return [found[2] for found in _PLACE.finditer(word) if found[2]]
 
 
 def _taken(command: OwnCommand, others: Sequence[OwnCommand], keys: Keys) -> str | None:
