@@ -229,6 +229,27 @@ def test_commands_that_cannot_hold_are_told_with_their_place() -> None:
     assert "did you mean {name}?" in own.faults[2].sentence
 
 
+@pytest.mark.parametrize(
+    ("argv", "right"),
+    [
+        (("sh", "-c", 'x "$1"', "sh", "{name}"), True),
+        (("vim", "{name}"), True),
+        (("vim", "-c", "{name}"), False),
+        (("sh", "{name}"), False),
+        (("perl", "-e{name}"), False),
+        (("awk", "{name}"), False),
+        (("python3", "-m", "mod", "{name}"), True),
+        (("python3", "x.py", "--model={name}"), True),
+        (("env", "-S", "sh -c {name}"), False),
+        (("bash", "-lc", "{name}"), False),
+        (("watch", "-n1", "{name}"), False),
+    ],
+)
+def test_no_record_says_what_a_program_runs(argv: tuple[str, ...], right: bool) -> None:
+    own = read_own(Settings(commands=(("x", (("argv", argv),)),)))
+    assert bool(own.commands) is right, own.faults
+
+
 def test_a_command_whose_key_is_taken_is_there_without_it() -> None:
     own = read_own(Settings(commands=tuple((name, (("key", key), ("argv", ("p",)))) for name, key in
                                            (("a", "e"), ("b", "ctrl+g"), ("c", "ctrl+g")))))  # fmt: skip

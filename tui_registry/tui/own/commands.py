@@ -222,6 +222,8 @@ _READS_CODE: Final = re.compile(
     r"|sed|jq|vim?|nvim|emacs"
 )
 _CODE_OPTION: Final = re.compile(r"-{1,2}\w*[ce]|--?(?:command|eval|exec|expression|run)|\+.*")
+_EDITORS: Final = frozenset({"vi", "vim", "nvim", "emacs"})
+_SPLITS: Final = ("-S", "--split-string")
 # What hands its words on to a shell, whatever stands in them.
 _HANDS_ON: Final = frozenset({"ssh", "watch", "tmux", "screen", "eval", "script", "su", "parallel", "entr"})
 
@@ -287,17 +289,22 @@ def _argv(value: Value) -> tuple[str, ...]:
 
 def _code_among(argv: Sequence[str]) -> str:
     """Why a placeholder would be code to some program; empty where it is none."""
-    reader = ""
+    reader, operands = "", 0
     for place, word in enumerate(argv):
-        base = PurePath(word).name
-        if _READS_CODE.fullmatch(base) is not None:
-            reader = base
+        base, before = PurePath(word).name, argv[place - 1] if place else ""
         if base in _HANDS_ON and any(map(_places, argv[place:])):
             return f"{base} gives its words to a shell, and a record's name would be run by it"
-        before = argv[place - 1] if place else ""
-        if reader and _places(word) and (_CODE_OPTION.fullmatch(before) or reader.endswith("awk")):
+        if not reader and _READS_CODE.fullmatch(base) is not None:
+            reader = base
+        elif not _places(word):
+            operands += bool(reader) and not word.startswith("-")
+        elif before in _SPLITS:
+            return f"{before} makes several words of one: give each as a word of its own"
+        elif reader and _CODE_OPTION.fullmatch(before):
             safe = f'["{reader}", "{before}", "... \\"$1\\"", "{reader}", "{{name}}"]'
             return f"{reader} would run a record's name as code: give it as a word of its own, as in {safe}"
+        elif reader and not operands and reader not in _EDITORS:
+            return f"what {reader} runs is for you to say, not for a record: put your own script before it"
     return ""
 
 
