@@ -209,7 +209,8 @@ class RecordActions(Part):
         if ref is not None and len(refs) < LEAST:
             refs.setdefault(ref.id, ref)
         if len(refs) < LEAST:
-            self.say(_HOW_TO_COMPARE[len(self._marked)], "problem")
+            go_on = "one record is marked: go to another, or mark it" if self._marked else "mark 2 to 4 records"
+            self.say(f"{go_on} with {key_of('marks.mark')}, then {key_of('browse.compare')} compares them", "problem")
             return
         if len(refs) > MOST:
             too_many = f"{exact(len(refs))} are marked, at most {MOST} can be compared"
@@ -501,13 +502,6 @@ def _delete_all(datastore: Datastore, entries: Sequence[Entry]) -> tuple[list[st
         else:
             deleted.append(change.id)
     return deleted, failure
-
-
-# By how many records are marked
-_HOW_TO_COMPARE: Final = (
-    "mark 2 to 4 records with space, then = compares them",
-    "one record is marked: go to another, or mark it with space, then = compares them",
-)
 
 
 class VersionStep(NamedTuple):
