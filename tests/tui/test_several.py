@@ -101,11 +101,11 @@ async def test_tags_of_the_marked_are_changed_in_one_batch_and_taken_back_by_one
             assert [tags_of(datastore, one) for one in mine] == [["old"]] * 3
 
 
-async def test_the_licence_of_one_record_is_set_from_what_is_offered(tmp_path: Path) -> None:
+async def test_the_licence_of_one_record_is_set_from_its_detail_by_what_is_offered(tmp_path: Path) -> None:
     with replica(tmp_path) as datastore:
         mine = fill(datastore)
         async with running(datastore) as (app, pilot):
-            await press(pilot, "L", *"apache", "enter")
+            await press(pilot, "enter", "L", *"apache", "enter")
             assert "SPDX" in screen_text(app)
             assert not isinstance(app.screen, ConfirmScreen)
             await press(pilot, "tab", "enter", "y")

@@ -144,7 +144,7 @@ class BrowseScreen(FrameScreen[None]):
         if self._later is None:
             read_styles(self, "browse/browse_more.tcss")
             empty, filters, detail = EmptyState(id="empty"), browse.FacetPanel(id="filters"), browse.RecordDetail()
-            layout = browse.ListLayout(self, self.bar, self.records, lambda: self._order)
+            layout = browse.ListLayout(self, self.bar, self.records, lambda: self._order, lambda: bool(self._texts))
             self._later = Later(empty, filters, detail, layout)
             self.mount_all((empty, filters), before="#detail")
             self.query_one("#detail").mount(detail)

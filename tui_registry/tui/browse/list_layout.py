@@ -28,20 +28,27 @@ class ListLayout(Part):
     """The order is a term of the search, so that it is seen, saved with it and means the same on the command line."""
 
     def __init__(
-        self, screen: FlowScreen[None], bar: SearchBar, records: RecordList, order: Callable[[], Order | None]
+        self,
+        screen: FlowScreen[None],
+        bar: SearchBar,
+        records: RecordList,
+        order: Callable[[], Order | None],
+        by_relevance: Callable[[], bool],
     ) -> None:
         """
         Args:
             order: of the list as it is shown; None for that of relevance.
+            by_relevance: whether there is one, as free text is looked for.
         """
         super().__init__(screen)
         self._bar = bar
         self._records = records
         self._order = order
+        self._by_relevance = by_relevance
 
     def action_order(self) -> None:
         """Sort by the next key."""
-        self._ask(order_after(self._order(), by_relevance=self._by_relevance))
+        self._ask(order_after(self._order(), by_relevance=self._by_relevance()))
 
     def action_turn(self) -> None:
         """Turn the order around."""
@@ -58,13 +65,6 @@ class ListLayout(Part):
             return
         order = self._order()
         self._ask(order.turned if order is not None and order.key == key else usual_order(key))
-
-    @property
-    def _by_relevance(self) -> bool:
-        try:
-            return in_order(self._bar.question.query, None).find("sort:relevance") < 0
-        except QueryError:
-            return False
 
     def _ask(self, order: Order | None) -> None:
         query = self._bar.question.query

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _MOST_TAGS: Final = 6
 _MOST_AFFECTED: Final = 4
+_SECONDS: Final = 0.5
 _MOST_OFFERS: Final = 20
 _Format = Literal["json", "ops", "bom"]
 # A record that the rules are asked with.
@@ -148,8 +149,8 @@ class Several(Part):
             self.say("no record under the cursor", "problem")
             return
         choices = [
-            kit.Choice("j", "json", "JSON lines", "one record a line with its manifest, as import reads them"),
-            kit.Choice("o", "ops", "signed operations", "what verify --ops and import check"),
+            kit.Choice("j", "json", "JSON lines", "one a line, as import reads them"),
+            kit.Choice("o", "ops", "signed operations", "for verify --ops and import"),
         ]
         if len(asked) == 1:
             choices.append(kit.Choice("b", "bom", "bill of materials", "CycloneDX 1.7, with all that it needs"))
@@ -191,6 +192,17 @@ class Several(Part):
             return None
         return own
 
+    async def _sign(self, planned: several.Plan) -> tuple[int, str]:
+        """Write what was told, and say how far that is: ten thousand take half a minute."""
+        signed, of = _Signed(), exact(len(planned.changes))
+        telling = self.screen.set_interval(
+            _SECONDS, lambda: signed.count and self.say(f"signing … {exact(signed.count)} of {of}")
+        )
+        try:
+            return await kit.sign(self, _write, self.datastore, planned, signed)
+        finally:
+            telling.stop()
+
     async def _change(self, edit: several.Edit, asked: Sequence[Ref]) -> None:
         """Tell what the edit makes of the records, ask, and sign it all as one batch."""
         planned: several.Plan = await self.read(_plan, self.datastore, edit, asked)
@@ -203,14 +215,21 @@ class Several(Part):
             lines[1:1] = await self.read(_affected, self.datastore, ids)
         if not await self.ask(kit.ConfirmScreen(several.question(planned), "\n".join(lines), yes="Sign", no="Back")):
             return
-        written, failure = await kit.sign(self, _write, self.datastore, planned)
-        done = f"{several.done(planned, written)}: u on one of them takes it back"
+        written, failure = await self._sign(planned)
+        done = f"{several.done(planned, written)}: u on one takes it back"
         self.say(f"{several.done(planned, written)}: {failure}" if failure else done, "problem" if failure else "done")
         self.screen.host.look()
         self._changed(Change())
 
 
 # What is read and written in threads
+
+
+class _Signed:
+    """How many are signed so far; whoever draws looks at it now and then."""
+
+    def __init__(self) -> None:
+        self.count = 0
 
 
 class Written(NamedTuple):
@@ -240,15 +259,15 @@ def _affected(datastore: Datastore, identifiers: Sequence[str]) -> list[str]:
     return [f"{line}." for line in found if line is not None]
 
 
-def _write(datastore: Datastore, planned: several.Plan) -> tuple[int, str]:
+def _write(datastore: Datastore, planned: several.Plan, signed: _Signed) -> tuple[int, str]:
     """How many were written, and why the first of the others was not."""
-    written, failure = 0, ""
+    failure = ""
     for outcome in datastore.change_all(planned.changes, together=planned.together()):
         if isinstance(outcome, RegistryError):
             failure = failure or outcome.sentence
         else:
-            written += 1
-    return written, failure
+            signed.count += 1
+    return signed.count, failure
 
 
 def _wrong_tags(datastore: Datastore, sample: _Sample, text: str) -> str:

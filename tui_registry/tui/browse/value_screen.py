@@ -22,7 +22,7 @@ class ValueScreen(Dialog[str]):
 
     AUTO_FOCUS = "SafeInput"
     # Where there is little room, what is offered stays in sight
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 - as Textual has it
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-high")]  # noqa: RUF012 - as Textual has it
     BINDINGS = bindings_for("mending")
 
     def __init__(
