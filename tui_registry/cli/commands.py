@@ -22,7 +22,10 @@ REFUSED_SHOWN = 200
 SHELLS = ("bash", "zsh", "fish")
 
 # What `help` prints beside the help of commands: the topic, and the page of the package.
-PAGES = {"hubs": "hub.md", "json": "json.md", "operate": "operate.md", "protocol": "protocol.md", "trust": "trust.md"}
+PAGES = {
+    "hubs": "hub.md", "json": "json.md", "operate": "operate.md", "protocol": "protocol.md", "settings": "settings.md",
+    "trust": "trust.md",
+}  # fmt: skip
 
 
 class Command(NamedTuple):
@@ -178,6 +181,14 @@ def _store_url(typed: str) -> str:
             "password or a query"
         )
     return url
+
+
+def _recommend(typed: str) -> str:
+    from tui_registry.sync.recommended import parse_recommended
+
+    typed = words(typed)
+    _read_by(parse_recommended, typed)
+    return typed
 
 
 def _read_by(read: Callable[[str], object], typed: str) -> str:
@@ -636,13 +647,20 @@ def _placeholders(parser: ArgumentParser) -> None:
 
 
 def _peer(parser: ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="add|list|show|trust|faces|limit|find|remove", required=True)
+    actions = parser.add_subparsers(
+        dest="action", metavar="add|look|list|show|trust|faces|limit|find|remove", required=True
+    )
     add = actions.add_parser("add", description="Add a peer.")
     add.add_argument("name", type=words, metavar="NAME", help="what you call it: a-z, 0-9, '.', '_' and '-'")
     where = "a node's URL, or a directory made by 'export --log'"
     add.add_argument("address", type=words, metavar="URL|DIR", help=where)
     known = "the address of the key that signs its heads, if you know it (default: the first key that does)"
     add.add_argument("--key", type=words, metavar="ADDRESS", help=known)
+    tried = "add nothing: check the name, and say what is there, as 'peer look' does"
+    add.add_argument("--dry-run", action="store_true", help=tried)
+    look = actions.add_parser("look", description=_LOOK)
+    what = "a node's URL, a directory, a bundle's file, or a peer's name"
+    look.add_argument("where", type=words, metavar="URL|PATH|NAME", help=what)
     lists = actions.add_parser("list", description="List the peers and how the last pull from each went.")
     show = actions.add_parser("show", description="Show what is known of a peer, its key and its last head.")
     trust = actions.add_parser(
@@ -683,10 +701,15 @@ def _peer(parser: ArgumentParser) -> None:
     remove.add_argument("--purge", action="store_true", help="take out what only it brought, too")
     _yes(remove, "with --purge: do not ask (needed where nobody can answer)")
     find = actions.add_parser("find", description=_FIND)
-    for action in (add, lists, show, trust, faces, limit, find, remove):
+    for action in (add, look, lists, show, trust, faces, limit, find, remove):
         _json(action, "JSON, one object a line")
 
 
+_LOOK = (
+    "Say what is at an address before it is a peer: whether a node, a log or bundles of one are there, how much,\n"
+    "whose it is, and which other peers it recommends. Those are a stranger's claim: nobody asks them, and none is\n"
+    "added. Nothing is pulled."
+)
 _FIND = (
     "Ask the local network, once, for nodes that run 'serve --announce', and list those that answer. Anybody can\n"
     "answer: none becomes a peer before you add it. Needs the extra: pip install 'tui-registry[lan]'."
@@ -796,6 +819,8 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--uds", type=words, metavar="PATH", help=socket)
     tells = "tell the local network of this node, for 'peer find' there; needs the extra [lan]"
     parser.add_argument("--announce", action="store_true", help=tells)
+    names = "a peer that this node names to whoever asks it, by a name if you like; can be given several times"
+    parser.add_argument("--recommend", action="append", default=[], type=_recommend, metavar="URL[=NAME]", help=names)
     shows = "serve HTTPS by this certificate, as PEM with those behind it; SIGHUP reads it anew"
     parser.add_argument("--tls-cert", type=words, metavar="FILE", help=shows)
     parser.add_argument("--tls-key", type=words, metavar="FILE", help="its key, unless it stands in the same file")
@@ -1023,6 +1048,14 @@ def _export(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="write the log into this directory as files of 65,536 operations",
     )
+    parser.add_argument(
+        "--recommend",
+        action="append",
+        default=[],
+        type=_recommend,
+        metavar="URL[=NAME]",
+        help="with --log: a peer to name beside the log to whoever reads it; can be given several times",
+    )
     bom = "a record with all that it needs as a bill of materials: CycloneDX 1.7 (ML-BOM)"
     what.add_argument("--bom", type=words, metavar="ID", help=bom)
     parser.add_argument("--new-epoch", action="store_true", help=f"for --log: {_NEW_EPOCH}")
@@ -1124,8 +1157,10 @@ def _doctor(parser: ArgumentParser) -> None:
 
 
 def _config(parser: ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="show|path|edit|set", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="show|check|keys|path|edit|set", required=True)
     show = actions.add_parser("show", description="Show what is set.")
+    check = actions.add_parser("check", description=_CHECK)
+    keys = actions.add_parser("keys", description=_KEYS)
     show.add_argument("--all", action="store_true", help="every setting there is, with what it is by default")
     path = actions.add_parser("path", description="Tell where the settings are kept; the file need not be there.")
     actions.add_parser("edit", description=_EDIT)
@@ -1137,10 +1172,16 @@ def _config(parser: ArgumentParser) -> None:
         metavar="VALUE",
         help="a size may be said as 500MB or 2GiB; an empty word takes the setting away",
     )
-    for action in (show, path, one):
+    for action in (show, check, path, one):
         _json(action)
+    _json(keys, "JSON, one object a line")
 
 
+_CHECK = (
+    "Look at every setting, those of the app's keys, commands and themes too, and tell what is wrong with which line.\n"
+    "Exit code 1 where something is. 'help settings' says what may stand in the file."
+)
+_KEYS = "List what a key can be given to in [keys], by the id that stands there, with the keys that it has."
 _EDIT = (
     "Open the settings in $VISUAL or $EDITOR, and look at them when the editor ends. What you wrote stays as you\n"
     "wrote it, right or wrong."
@@ -1700,6 +1741,7 @@ _TABLE = (
             "heads that cannot both be true has two faces, and 'peer faces' has the proof."
         ),
         examples=(
+            "tui-registry peer look https://registry.example:8420",
             "tui-registry peer add hub https://registry.example:8420",
             "tui-registry peer add stick /media/stick/registry",
             "tui-registry peer list --json",
@@ -2031,6 +2073,8 @@ _TABLE = (
             "tui-registry config set sync_every 15m",
             "tui-registry config set sync.pull_seconds 600",
             "tui-registry config set columns.browse 'type size context licence owner'",
+            "tui-registry config set keys.browse.search ctrl+f",
+            "tui-registry config check",
             "tui-registry config edit",
         ),
     ),

@@ -46,14 +46,15 @@ from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_by
 if TYPE_CHECKING:
     import asyncio
 
-    from tui_registry.datastore import ApplyReport, Datastore, Faces, HubStanding, Peer, Shared
+    from tui_registry.datastore import Datastore, Faces, HubStanding, Peer, Shared
     from tui_registry.errors import Json
     from tui_registry.hub.postgres import PostgresLog
     from tui_registry.node import Address
     from tui_registry.node.following import Following
     from tui_registry.node.watch import Journal
+    from tui_registry.present.found import Recommended
     from tui_registry.present.pulls import Event, PullResult, PushResult
-    from tui_registry.sync import Bounds, Bundle, Rounds
+    from tui_registry.sync import Bounds, Rounds
 
 
 def peer(args: Namespace) -> int:
@@ -62,6 +63,12 @@ def peer(args: Namespace) -> int:
         return _find_peers(args)
     with open_registry(args) as datastore:
         match args.action:
+            case "look":
+                _look(datastore, args.where, as_json=args.json)
+            case "add" if args.dry_run:
+                for problem in datastore.peers.check(args.name, args.address):
+                    raise StoreError(problem.code, problem.sentence)
+                _look(datastore, args.address, as_json=args.json)
             case "add":
                 added = datastore.peers.add(args.name, args.address, key=args.key)
                 if args.json:
@@ -204,7 +211,10 @@ def serve(args: Namespace) -> int:
             args.tls_cert and Tls(Path(args.tls_cert), args.tls_key and Path(args.tls_key)),
         )
         whereabouts = Whereabouts(
-            names=tuple(args.host_name), proxies=tuple(args.trust_proxy), root_path=args.root_path or ""
+            names=tuple(args.host_name),
+            proxies=tuple(args.trust_proxy),
+            root_path=args.root_path or "",
+            recommended=_recommended(args.recommend),
         )
         if args.announce:
             from tui_registry.sync.lan import check_lan
@@ -260,6 +270,20 @@ def serve(args: Namespace) -> int:
         if pushed > 0:
             tell_elsewhere(datastore, pushed, in_full=not args.json)
     return 0
+
+
+def _recommended(given: Sequence[str]) -> tuple[Recommended, ...]:
+    """The peers of the options `--recommend`, once each.
+
+    Raises:
+        UsageError: they are more than a reader takes.
+    """
+    from tui_registry.sync.recommended import MOST_RECOMMENDED, parse_recommended
+
+    found = tuple({peer.url.rstrip("/"): peer for peer in map(parse_recommended, given)}.values())
+    if len(found) > MOST_RECOMMENDED:
+        raise UsageError(f"--recommend names {MOST_RECOMMENDED} peers at most: a reader passes over the others")
+    return found
 
 
 def _hub_of(args: Namespace) -> str | None:
@@ -420,6 +444,9 @@ def export(args: Namespace) -> int:
         raise UsageError(
             "--alone is about an object store: it goes with --log and an address such as s3://BUCKET/PREFIX"
         )
+    if args.recommend and (args.log is None or "://" in args.log):
+        raise UsageError("--recommend is of a log that others read: it goes with --log and a directory")
+    recommended = _recommended(args.recommend)
     if args.output is not None and not (args.ops and args.query):
         raise UsageError("--output is for the operations of records: export --ops ID -o FILE")
     if args.ops and args.output in (None, STDOUT) and on_terminal():
@@ -435,6 +462,10 @@ def export(args: Namespace) -> int:
             _write_bundles(datastore, args.bundle, as_json=args.json)
         elif args.log is not None:
             _write_log(datastore, args.log, new_epoch=args.new_epoch, alone=args.alone, as_json=args.json)
+            if "://" not in args.log:
+                from tui_registry.sync.publishing import write_recommended
+
+                write_recommended(args.log, recommended)
         elif args.ops and args.query:
             _write_operations_of(datastore, args.query, args.output or STDOUT)
         elif args.ops:
@@ -510,6 +541,35 @@ def _find_peers(args: Namespace) -> int:
     elif not args.json:
         note("anybody can answer so: 'peer add NAME URL' adds the one that you mean")
     return 0
+
+
+def _look(datastore: Datastore, where: str, *, as_json: bool) -> None:
+    """Say what is at an address or a peer's, and whom it recommends; nothing is added and nothing pulled.
+
+    Raises:
+        LookError: there is nothing to pull from.
+    """
+    import asyncio
+
+    from tui_registry.present.found import found_json, found_lines, recommended_line, recommended_words
+    from tui_registry.sync import bounds_of
+    from tui_registry.sync.looking import look_at
+
+    address = next((peer.address for peer in datastore.peers.all() if peer.name == where), where)
+    found = asyncio.run(look_at(address, bounds_of(load_settings())))
+    if as_json:
+        out_json(found_json(found))
+        return
+    for line in found_lines(found, int(time.time()), datastore.names.all(), datastore.key.known or ""):
+        out(line)
+    if found.recommended:
+        out(f"It {recommended_words(found.recommended)}")
+        for peer in found.recommended:
+            out(f"  {recommended_line(peer)}")
+    if found.kind == "bundles":
+        note(f"nothing was taken: 'sync --from {safe_text(found.files[0], 200)}' reads it")
+    elif address == where:
+        note("nothing was added: 'peer add NAME URL|DIR' does that, and 'sync' pulls")
 
 
 def _remove_peer(datastore: Datastore, args: Namespace) -> None:
@@ -738,8 +798,11 @@ def _left(bounds: Bounds, began: float) -> Bounds:
 async def _sync_from(datastore: Datastore, name: str | None, files: Sequence[str], *, as_json: bool) -> int:
     """Read bundles of a log: with a peer's name as if they had come from it, so that the next sync with it goes on
     behind them; without one as operations of files."""
+    import asyncio
+
     from tui_registry.present.pulls import tally_of
     from tui_registry.sync import Bundle, bounds_of, pull
+    from tui_registry.sync.bundles import take_bundle
 
     bounds = bounds_of(load_settings())
     peer = None if name is None else datastore.peers.get(name)
@@ -748,7 +811,7 @@ async def _sync_from(datastore: Datastore, name: str | None, files: Sequence[str
     try:
         for bundle in bundles:
             if peer is None:
-                report = await _applied(datastore, bundle)
+                report = await asyncio.to_thread(take_bundle, datastore, bundle)
                 elsewhere += report.elsewhere
                 if as_json:
                     out_json({"bundle": bundle.name, **tally_of(report).counts(), "elsewhere": report.elsewhere})
@@ -778,13 +841,6 @@ async def _sync_from(datastore: Datastore, name: str | None, files: Sequence[str
         if elsewhere:
             tell_elsewhere(datastore, elsewhere, in_full=not as_json)
     return 0
-
-
-async def _applied(datastore: Datastore, bundle: Bundle) -> ApplyReport:
-    import asyncio
-
-    lines = (line for tile in bundle.lines() for line in tile)
-    return await asyncio.to_thread(datastore.apply, lines, source="file")
 
 
 async def _sync_every(

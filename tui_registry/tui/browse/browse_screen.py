@@ -16,6 +16,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.query import QueryError, Text
 from tui_registry.text import exact
 from tui_registry.tui import browse
+from tui_registry.tui.browse.empty_state import EmptyState
 from tui_registry.tui.browse.reading import (
     NEWEST,
     TOP,
@@ -28,9 +29,9 @@ from tui_registry.tui.browse.reading import (
     read_answer,
     read_windows,
 )
-from tui_registry.tui.browse.record_list import EmptyState, RecordList
+from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.search_bar import SearchBar
-from tui_registry.tui.kit.actions import Where, bindings_for
+from tui_registry.tui.kit.actions import Where, bindings_for, key_of
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
@@ -42,6 +43,18 @@ if TYPE_CHECKING:
 WIDE: Final = 100
 # Of each footer one gives its place to the key that shows a conflict.
 _LESS_THAN_A_CONFLICT: Final = ("browse.sync", "record.name_owner")
+
+
+# What can be done with marked records, in the order in which it is told: the last are cut where there is no room.
+_WITH_MARKED: Final = (
+    ("record.copy", "copy"),
+    ("record.export", "export"),
+    ("record.tags", "tags"),
+    ("record.licence", "licence"),
+    ("record.delete", "delete"),
+    ("browse.compare", "compare"),
+    ("browse.back", "none"),
+)
 
 
 class Later(NamedTuple):
@@ -207,7 +220,8 @@ class BrowseScreen(FrameScreen[None]):
         self._own_hint = (text, tone)
         count = len(self.records.marked)
         if count:
-            text = f"{exact(count)} marked: y copy, E export, + tags, L licence, d delete, = compare, esc"
+            keys = ", ".join(f"{key_of(name)} {word}" for name, word in _WITH_MARKED)
+            text = f"{exact(count)} marked: {keys}"
             tone = "note"
         super().hint(text, tone)
 
@@ -459,7 +473,7 @@ class BrowseScreen(FrameScreen[None]):
         elif self.bar.is_typing and not self.bar.question.query:
             self.set_focus(None)
         elif not self.bar.clear():
-            self.say("this is the first screen; ctrl+q quits", "note")
+            self.say(f"this is the first screen; {key_of('app.quit')} quits", "note")
 
     @on(RecordList.Chosen)
     def _opened(self, message: RecordList.Chosen) -> None:

@@ -46,6 +46,11 @@ class DetailScreen(FrameScreen[None]):
             RecordUse(self, lambda: ref),
         )
 
+    @property
+    def ref(self) -> Ref:
+        """The record that it shows."""
+        return self._ref
+
     def footer_actions(self) -> tuple[str, ...]:
         detail = self.query_one(RecordDetail)
         if not any(one is not None and len(one.live_heads) > 1 for one in (detail.entry, detail.behind)):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from textual import on
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -15,7 +16,7 @@ from tui_registry.settings import SettingsError, save_text
 from tui_registry.tui.browse.reading import Order, in_order, order_after, usual_order
 from tui_registry.tui.browse.record_list import RecordList, columns_for
 from tui_registry.tui.browse.search_bar import SearchBar
-from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.actions import bindings_for, key_of
 from tui_registry.tui.kit.dialogs import Dialog
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow
 from tui_registry.tui.kit.lists import Column, ItemList
@@ -54,14 +55,16 @@ class ListLayout(Part):
         """Turn the order around."""
         order = self._order()
         if order is None:
-            self.say("the best match comes first: t sorts by something else, which can be turned around")
+            self.say(f"the best match comes first: {key_of('browse.order')} sorts by what can be turned around")
         else:
             self._ask(order.turned)
 
     def by_title(self, title: str, key: str) -> None:
         """Sort by a column whose title was clicked; turn around what goes by it already."""
         if not key:
-            self.say(f"no order goes by {title.lower()}: f, the filters, tell the values apart")
+            self.say(
+                f"no order goes by {title.lower()}: {key_of('browse.filters')}, the filters, tell the values apart"
+            )
             return
         order = self._order()
         self._ask(order.turned if order is not None and order.key == key else usual_order(key))
@@ -159,7 +162,10 @@ class ColumnsScreen(Dialog[tuple[str, ...]]):
 
     def compose_answers(self) -> Iterable[Widget]:
         yield self._list
-        yield Static("space ticks, ← → move, enter keeps, r: the width chooses", classes="keys")
+        tick, left, right = (key_of(f"columns.{name}") for name in ("toggle", "left", "right"))
+        keep, reset = key_of("list.open"), key_of("columns.reset")
+        keys = f"{tick} ticks, {left} and {right} move, {keep} keeps, {reset}: the width chooses"
+        yield Static(Content(keys), classes="keys")
 
     def on_mount(self) -> None:
         self._show(None)

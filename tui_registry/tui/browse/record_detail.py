@@ -39,7 +39,7 @@ from tui_registry.present.record_rows import (
 from tui_registry.present.versions import came, of_manifest, what_changed
 from tui_registry.query import Text
 from tui_registry.text import address_short, count_words, exact, plural, safe_text
-from tui_registry.tui.kit.actions import action
+from tui_registry.tui.kit.actions import action, key_of
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import flow, read
 from tui_registry.tui.kit.host import host_of, read_styles
@@ -801,12 +801,18 @@ def history(record_id: str, shown: HistoryShown | None, around: Surroundings, wi
     """The record's operations, the last arrived first, each with what it changed; None is shown as being read."""
     if shown is None:
         return stack(paragraph("Reading…", width, "$foreground-muted"))
-    lines = [Content.styled("] goes on to the newer ones", "$foreground-muted")] if shown.newer else []
+    lines = (
+        [Content.styled(f"{key_of('record.newer')} goes on to the newer ones", "$foreground-muted")]
+        if shown.newer
+        else []
+    )
     for entry in shown.entries:
         lines += [*version_lines(entry, around, width, pointed=entry.place == shown.at), Content("")]
     if shown.older:
         lines += paragraph(
-            f"[ goes on to the earlier ones, as does tui-registry history {record_id[:12]}", width, "$foreground-muted"
+            f"{key_of('record.older')} goes on to the earlier ones, as does tui-registry history {record_id[:12]}",
+            width,
+            "$foreground-muted",
         )
     return stack(lines)
 

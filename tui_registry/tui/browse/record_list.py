@@ -1,4 +1,4 @@
-"""The list of records: the widget, what stands in its place while there is none, its columns, its windows of rows."""
+"""The list of records: the widget, its columns, its windows of rows."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
-from textual.widgets import Static
 
 from tui_registry import query
 from tui_registry.datastore import Row
@@ -23,7 +21,7 @@ from tui_registry.present.owners import LIKE_MARK, is_marked, owner_cell
 from tui_registry.query import Text
 from tui_registry.text import age, count_words, safe_text
 from tui_registry.tui.browse.reading import NEWEST, WINDOW, Order, Reading, Span
-from tui_registry.tui.kit.actions import action, bindings_for
+from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import GAP, Column, RowStyles, WindowList, cell
 
@@ -38,12 +36,6 @@ _NAME: Final = 2
 _DEEP: Final = 5 * WINDOW
 # Rows kept at hand: enough for any screen and its neighbours, whatever the list's length.
 _MOST_WINDOWS: Final = 40
-_WAYS: Final = (
-    ("browse.new", "register a model or an agent"),
-    ("browse.import", "import records from a file, a folder or an address"),
-    ("browse.sync", "add a peer and pull what others registered"),
-    ("app.help", "all keys, and how to search"),
-)
 
 
 class RecordList(WindowList[Row, Span]):
@@ -275,49 +267,6 @@ class RecordList(WindowList[Row, Span]):
 
     def want(self, span: Span) -> None:
         self.post_message(self.Wanted(self.serial, span))
-
-
-class EmptyState(Static):
-    """Says what to do: on an empty replica how to begin, on an empty answer how to go on."""
-
-    def show_first_run(self) -> None:
-        """There is no record at all."""
-        content = Content.styled("Nothing is registered here yet.\n\n", "bold")
-        for name, words in _WAYS:
-            content = content.append(Content.styled(f"  {action(name).footer_key}  ", "bold $text-accent"))
-            content = content.append(f"{words}\n")
-        content = content.append(
-            Content.styled(
-                "\nTo look around first, run  tui-registry demo  in another terminal:\n"
-                "it shows sample data and leaves this replica alone.\n",
-                "$foreground-muted",
-            )
-        )
-        # Said at the first run: once the key is lost it is too late.
-        key = safe_text(str(host_of(self).datastore.key.file.absolute()))
-        content = content.append(f"\nYour key, which signs what you register, is {key}\n")
-        content = content.append(
-            "Without it nobody can change your records, you included.\n"
-            "Keep a copy elsewhere:  tui-registry identity export FILE"
-        )
-        self.update(content)
-
-    def show_no_match(self, query: str, proposal: str | None, near: Sequence[str] = ()) -> None:
-        """The query matches nothing."""
-        asked = f"“{safe_text(query.strip(), 80)}”"
-        content = Content.assemble(("Nothing matches ", "bold"), (asked, "bold"), ".\n\n")
-        if proposal is not None:
-            content = content.append("Did you mean  ")
-            content = content.append(Content.styled(safe_text(proposal, 80), "bold $text-accent"))
-            content = content.append(" ?  Enter in the search line takes it.\n")
-        if near:
-            content = content.append("The nearest names are\n")
-            for name in near:
-                content = content.append(Content.styled(f"  {safe_text(name, 80)}\n", "bold"))
-        content = content.append(
-            Content.styled("Esc clears the search, / changes it, ? explains it.", "$foreground-muted")
-        )
-        self.update(content)
 
 
 class Windows:

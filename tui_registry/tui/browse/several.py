@@ -20,6 +20,7 @@ from tui_registry.tui import browse, imports, kit
 from tui_registry.tui.browse.reading import Question, read_found, read_places
 from tui_registry.tui.browse.record_actions import Change, Ref
 from tui_registry.tui.browse.record_list import RecordList
+from tui_registry.tui.kit.actions import key_of
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow, unwanted
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class Marking(Part):
         """Mark all between the record that was marked last and the cursor."""
         wanted = self._records.range_to_mark()
         if wanted is None:
-            self.say("space marks the first of them; then go to the last one and press V", "note")
+            mark, here = key_of("marks.mark"), key_of("browse.mark_range")
+            self.say(f"{mark} marks the first of them; then go to the last one and press {here}", "note")
             return
         first, last, span = wanted
         if last - first >= several.MOST:
@@ -195,9 +197,12 @@ class Several(Part):
     async def _sign(self, planned: several.Plan) -> tuple[int, str]:
         """Write what was told, and say how far that is: ten thousand take half a minute."""
         signed, of = _Signed(), exact(len(planned.changes))
-        telling = self.screen.set_interval(
-            _SECONDS, lambda: signed.count and self.say(f"signing … {exact(signed.count)} of {of}")
-        )
+
+        def tell() -> None:
+            if signed.count:
+                self.say(f"signing … {exact(signed.count)} of {of}")
+
+        telling = self.screen.set_interval(_SECONDS, tell)
         try:
             return await kit.sign(self, _write, self.datastore, planned, signed)
         finally:
@@ -209,14 +214,14 @@ class Several(Part):
         if not planned.changes:
             self.say(several.nothing_to_do(planned), "problem" if planned.is_refused else "note")
             return
-        lines = several.details(planned, "u on one of them takes all of it back")
+        lines = several.details(planned, f"{key_of('record.undo')} on one of them takes all of it back")
         if edit.licence is not None:
             ids = [change.id for change in planned.changes[:_MOST_AFFECTED]]
             lines[1:1] = await self.read(_affected, self.datastore, ids)
         if not await self.ask(kit.ConfirmScreen(several.question(planned), "\n".join(lines), yes="Sign", no="Back")):
             return
         written, failure = await self._sign(planned)
-        done = f"{several.done(planned, written)}: u on one takes it back"
+        done = f"{several.done(planned, written)}: {key_of('record.undo')} on one takes it back"
         self.say(f"{several.done(planned, written)}: {failure}" if failure else done, "problem" if failure else "done")
         self.screen.host.look()
         self._changed(Change())

@@ -36,7 +36,7 @@ from tui_registry.tui.browse import (
     version_lines,
 )
 from tui_registry.tui.history.operation_list import Asked, OperationList, asked_for, read_listing
-from tui_registry.tui.kit.actions import Where, action, bindings_for
+from tui_registry.tui.kit.actions import Where, action, bindings_for, key_of
 from tui_registry.tui.kit.copying import copy_text
 from tui_registry.tui.kit.dialogs import NARROWING_STYLES, NarrowingInput, NarrowingLine
 from tui_registry.tui.kit.flows import flow, unwanted
@@ -204,7 +204,7 @@ class HistoryScreen(FrameScreen[None]):
             words = f"{order}, last first · {exact(total)} {whose}"
         else:
             looked = f"{exact(listing.looked)} of {exact(len(listing.candidates.places))}"
-            words = f"{exact(total)} in the last {looked}: G looks further"
+            words = f"{exact(total)} in the last {looked}: {key_of('list.last')} looks further"
         self.query_one(NarrowingLine).say_count(words)
         nothing, had_nothing = total == 0 and listing.whole, self.has_class("-nothing")
         self.set_class(nothing, "-nothing")
@@ -231,7 +231,8 @@ class HistoryScreen(FrameScreen[None]):
         names = {} if self.host.facts is None else self.host.facts.owners
         words = f"{came(operation, self.host.now(), names)} · {operation.hash[:12]}…"
         if standing(operation) == "gone":
-            return f"gone{': u brings it back' if operation.mine else ''} · {words}"
+            back = f": {key_of('history.undo')} brings it back" if operation.mine else ""
+            return f"gone{back} · {words}"
         return words
 
     @flow(group="operation", exclusive=True, background=True)

@@ -17,7 +17,7 @@ from tui_registry.errors import Problem
 from tui_registry.formfile import Completion, complete, tokens
 from tui_registry.formfile.editor import TokenKind
 from tui_registry.text import safe_text
-from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.actions import bindings_for, key_of
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.register.field_rows import FieldRow
 from tui_registry.tui.register.inputs import SafeArea, shown_lines
@@ -75,7 +75,7 @@ class TemplateRow(AreaRow):
     def problem_lines(self, problems: Sequence[Problem]) -> list[str]:
         lines = super().problem_lines(problems[:_SHOWN_PROBLEMS])
         more = len(problems) - _SHOWN_PROBLEMS
-        return [*lines, f"and {more} more: ctrl+n goes through them"] if more > 0 else lines
+        return [*lines, f"and {more} more: {key_of('register.next_problem')} goes through them"] if more > 0 else lines
 
     def go_to(self, problem: Problem) -> None:
         """Put the cursor into the line of the problem; from there on into the next one's."""
