@@ -182,6 +182,8 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
         history {ours} | manifest delete --yes {ours} | search card | search --facets card
         search --save mine is:mine | search --saved | show {ours} | show {forked} | show --at today {ours}
         conflicts | diff {forked} | diff {ours} | compare {ours} {forked} | fit {ours} | use {ours} | verify-file card.json
+        star {ours} {forked} | star --undo {forked} | star | note {ours} try it | note | note {ours} | note --undo {ours}
+        watch {"1" * 40} | watch @mine | watch | watch --undo @mine | news | news --seen
         lineage {ours} | dependants {ours} | history | history {forked} | status
         history --elsewhere | history --elsewhere --acknowledge | resolve --dry-run --set license=MIT {forked}
         resolve --dry-run --delete {forked}

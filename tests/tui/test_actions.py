@@ -12,6 +12,7 @@ from tui_registry.tui.app import LATER_MODES, RegistryApp
 from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.browse.detail_screen import DetailScreen
 from tui_registry.tui.browse.facet_panel import FacetPanel
+from tui_registry.tui.browse.kept_marks import KeptMarks
 from tui_registry.tui.browse.list_layout import ColumnsScreen, ListLayout
 from tui_registry.tui.browse.machines import MachineChoice
 from tui_registry.tui.browse.record_actions import RecordActions
@@ -45,7 +46,7 @@ HOMES: dict[str, tuple[type, ...]] = {
     "columns": (ColumnsScreen,),
     "list": (RecordList,),
     "marks": (RecordList,),
-    "record": (RecordActions, MachineChoice, RecordUse, Several),
+    "record": (RecordActions, MachineChoice, RecordUse, Several, KeptMarks),
     "text": (TextBody,),
     "detail": (DetailScreen,),
     "conflict": (ConflictScreen,),

@@ -65,12 +65,12 @@ async def walk(app: RegistryApp, pilot: Pilot[None], looker: Looker, *keys: str 
 async def list_and_detail(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
     """Every page of the list, and every tab of records that hold all strings between them."""
     looker.look(app)
-    await walk(app, pilot, looker, *["pagedown"] * 3, "g", *["right"] * 6)
+    await walk(app, pilot, looker, *["pagedown"] * 3, "g", *["right"] * 7)
     for turn in range(0, len(TEXTS), AT_ONCE):
         list_of(app).move_to(turn)
         await settle(pilot)
         looker.look(app)
-        await walk(app, pilot, looker, *(["left"] if turn // AT_ONCE % 2 == 0 else ["right"]) * 6)
+        await walk(app, pilot, looker, *(["left"] if turn // AT_ONCE % 2 == 0 else ["right"]) * 7)
     await walk(
         app,
         pilot,

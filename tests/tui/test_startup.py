@@ -133,7 +133,7 @@ async def test_a_click_on_a_title_turns_the_tab(tmp_path: Path) -> None:
             await pilot.click(TabLine, offset=(13, 0))
             assert tabs.active == "requirements"
             tabs.turn(-2)
-            assert tabs.active == "history"
+            assert tabs.active == "proof"
 
 
 def test_the_screens_know_neither_sqlite_nor_the_network() -> None:

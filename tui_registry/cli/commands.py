@@ -200,9 +200,11 @@ def _read_by(read: Callable[[str], object], typed: str) -> str:
 
 # What several commands take
 
+_ID_HELP = "the record's id, a beginning that only it has, or a name that only it has"
+
 
 def _id(parser: ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID", help="the record's id, or a beginning that only it has")
+    parser.add_argument("id", metavar="ID", help=_ID_HELP)
 
 
 def _file(parser: ArgumentParser) -> None:
@@ -228,7 +230,7 @@ _LINES = "one JSON object a line"
 _LIMITS = f"""\
 Everything is listed, but a table on a terminal ends after {RECORDS_SHOWN} records unless --limit says otherwise.
 With --json each line is {{"kind", "id", "record", "heads", "problems"}}. IDs are shown by their beginning: a beginning
-that only one record has is enough for every command."""
+that only one record has is enough for every command, as is its name where no other record has that."""
 
 
 def _listing(parser: ArgumentParser) -> None:
@@ -325,7 +327,7 @@ def _use(parser: ArgumentParser) -> None:
 
 def _verify_file(parser: ArgumentParser) -> None:
     parser.usage = "tui-registry verify-file [options] [ID] FILE..."
-    named = "files, or folders of them; before them the id of the record whose files they should be"
+    named = "files, or folders of them; before them the id or name of the record whose files they should be"
     parser.add_argument("words", nargs="+", metavar="FILE", help=named)
     _json(parser, _LINES)
 
@@ -338,7 +340,8 @@ def _walked(parser: ArgumentParser) -> None:
 
 
 def _compare(parser: ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="+", metavar="ID", help="2 to 4 ids of records, or beginnings that only they have")
+    several = "2 to 4 ids of records, or beginnings or names that only they have"
+    parser.add_argument("ids", nargs="+", metavar="ID", help=several)
     parser.add_argument("--differing", action="store_true", help="only the fields that differ")
     _json(parser)
 
@@ -358,7 +361,7 @@ def _conflicts(parser: ArgumentParser) -> None:
 
 
 def _history(parser: ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID", nargs="?", help="the record's id, or a beginning that only it has")
+    parser.add_argument("id", metavar="ID", nargs="?", help=_ID_HELP)
     parser.add_argument("--mine", action="store_true", help="without an ID: only what this replica's key signed")
     elsewhere = "without an ID: what this replica's key signed and this replica did not write, and what that may mean"
     parser.add_argument("--elsewhere", action="store_true", help=elsewhere)
@@ -461,7 +464,7 @@ def _delete(parser: ArgumentParser) -> None:
 
 
 def _undo(parser: ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID", nargs="?", help="the record's id, or a beginning that only it has")
+    parser.add_argument("id", metavar="ID", nargs="?", help=_ID_HELP)
     parser.add_argument(
         "--batch", metavar="N", help="undo what was written together, such as an import: its number, or last"
     )
@@ -557,7 +560,7 @@ def _manifest(parser: ArgumentParser) -> None:
 def _deprecate(parser: ArgumentParser) -> None:
     _id(parser)
     parser.add_argument("--message", type=words, metavar="TEXT", help="why, and what to do; --withdraw needs it")
-    parser.add_argument("--by", type=words, metavar="ID", help="the record to use instead")
+    parser.add_argument("--by", type=words, metavar="ID", help="the record to use instead, by its id or name")
     parser.add_argument("--withdraw", action="store_true", help="it is not to be used at all, rather than not any more")
     parser.add_argument("--active", action="store_true", help="it is to be used again")
     _token_file(parser)
@@ -749,6 +752,39 @@ def _bytes(typed: str) -> int:
 def _owner(parser: ArgumentParser) -> None:
     about = "an address, or your name for the key ('identity name'); without it the list is printed"
     parser.add_argument("owner", nargs="?", type=words, metavar="OWNER", help=about)
+
+
+def _star(parser: ArgumentParser) -> None:
+    parser.usage = "tui-registry star [options] [ID ...]"
+    about = "ids, or beginnings of ids; without one what is starred is listed"
+    parser.add_argument("ids", nargs="*", type=words, metavar="ID", help=about)
+    parser.add_argument("--undo", action="store_true", help="take the stars away")
+    _json(parser, _LINES)
+
+
+def _note(parser: ArgumentParser) -> None:
+    parser.usage = "tui-registry note [options] [ID [TEXT|-]]"
+    about = "an id, or the beginning of one; without it all notes are listed"
+    parser.add_argument("id", nargs="?", type=words, metavar="ID", help=about)
+    written = (
+        "what the note says from now on, up to 2,000 characters; - reads it from stdin; without it the note is shown"
+    )
+    parser.add_argument("text", nargs="*", type=words, metavar="TEXT", help=written)
+    parser.add_argument("--undo", action="store_true", help="take the note away")
+    _json(parser, _LINES)
+
+
+def _watch(parser: ArgumentParser) -> None:
+    parser.usage = "tui-registry watch [options] [OWNER|@SEARCH]"
+    about = "an address or your name for the key, or @ and the name of a saved search; without it the list is printed"
+    parser.add_argument("what", nargs="?", type=words, metavar="OWNER|@SEARCH", help=about)
+    parser.add_argument("--undo", action="store_true", help="watch it no more")
+    _json(parser, _LINES)
+
+
+def _news(parser: ArgumentParser) -> None:
+    parser.add_argument("--seen", action="store_true", help="from now on nothing of it is new")
+    _json(parser, "print one JSON object")
 
 
 def _mute(parser: ArgumentParser) -> None:
@@ -1280,6 +1316,74 @@ _TABLE = (
             "tui-registry show 3fa9c1 --at 1a2b3c4d5e6f --json | tui-registry update 3fa9c1 -",
         ),
         asks_nodes=True,
+    ),
+    Command(
+        "star",
+        "Look",
+        "star records for yourself, on this machine",
+        _star,
+        "own.star",
+        description=(
+            "Put stars to records, yours and others'. They stand on this machine alone: they are in no operation, no\n"
+            "export and no answer of a node. 'search is:starred' finds what has one, and it stays through all that\n"
+            "becomes of the record: deleted, purged, back again. Without an ID it lists what is starred."
+        ),
+        examples=(
+            "tui-registry star 3fa9c1 91b207",
+            "tui-registry star --undo 3fa9c1",
+            "tui-registry search is:starred",
+        ),
+    ),
+    Command(
+        "note",
+        "Look",
+        "write a note of your own to a record, on this machine",
+        _note,
+        "own.note",
+        description=(
+            "Write a note to a record, yours or others', or show the one that stands there. Like a star it stands on\n"
+            "this machine alone and stays whatever becomes of the record. 'search note:WORD' finds its words,\n"
+            "'search has:note' all that have one. Without an ID it lists all notes."
+        ),
+        examples=(
+            "tui-registry note 3fa9c1 'try it on the big box'",
+            "tui-registry note 3fa9c1",
+            "tui-registry note --undo 3fa9c1",
+            "tui-registry search note:box",
+        ),
+    ),
+    Command(
+        "news",
+        "Look",
+        "what came from others since you looked",
+        _news,
+        "own.news",
+        description=(
+            "Say how much came from others since you looked: by a pull, a push to this node or a bundle. Nothing that\n"
+            "was written here is new. 'search is:new' lists it, 'search pulled:1d' what came in the last day. With\n"
+            "--seen all of it was looked at; the app does so when its list of what is new is left."
+        ),
+        examples=(
+            "tui-registry news",
+            "tui-registry search is:new",
+            "tui-registry sync && tui-registry news --json --seen",
+        ),
+    ),
+    Command(
+        "watch",
+        "Look",
+        "watch an owner or a saved search for what is new of it",
+        _watch,
+        "own.watch",
+        description=(
+            "Watch an owner or a saved search: 'news' and the app tell by itself what is new of it, and\n"
+            "'search is:new is:watched' finds it. On this machine alone. Without an argument it lists what is watched."
+        ),
+        examples=(
+            "tui-registry watch my-lab",
+            "tui-registry search --save small 'type:LLM params:<=8b' && tui-registry watch @small",
+            "tui-registry watch --undo @small",
+        ),
     ),
     Command(
         "conflicts",
@@ -2072,9 +2176,9 @@ _TABLE = (
             "tui-registry config show --all",
             "tui-registry config set sync_every 15m",
             "tui-registry config set sync.pull_seconds 600",
-            "tui-registry config set columns.browse 'type size context licence owner'",
             "tui-registry config set keys.browse.search ctrl+f",
             "tui-registry config check",
+            "tui-registry config set columns.browse 'type size context licence owner'",
             "tui-registry config edit",
         ),
     ),

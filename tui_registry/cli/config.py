@@ -141,9 +141,9 @@ def _show(path: Path, settings: Settings, *, as_json: bool, whole: bool) -> None
         machines: dict[str, Json] = {**dict(settings.machines)}
         columns: dict[str, Json] = {**dict(settings.columns)}
         of_tables: dict[str, Json] = {"sync": bounds["sync"], "node": bounds["node"], MACHINES: machines}
-        of_tables[_COLUMNS] = columns
         of_tables[_KEYS] = {**dict(settings.keys)}
         of_tables["commands"], of_tables["themes"] = _json_of(settings.commands), _json_of(settings.themes)
+        of_tables[_COLUMNS] = columns
         out_json({"path": str(path), "exists": path.exists(), **texts, **of_tables})
         return
     for name, value in texts.items():
@@ -154,8 +154,6 @@ def _show(path: Path, settings: Settings, *, as_json: bool, whole: bool) -> None
             out(f"{table}.{name} = " + (shown if name in here[table] else f"{shown}  (not set)".lstrip()))
     for name, made_of in settings.machines:
         out(f"{MACHINES}.{name} = {safe_text(made_of)}")
-    for name, columns_of in settings.columns:
-        out(f"{_COLUMNS}.{name} = {safe_text(columns_of)}")
     for name, keys in settings.keys:
         out(f"{_KEYS}.{name} = {safe_text(keys) or '(none)'}")
     for nested, entries in (("commands", settings.commands), ("themes", settings.themes)):
@@ -163,6 +161,8 @@ def _show(path: Path, settings: Settings, *, as_json: bool, whole: bool) -> None
             for entry, held in values:
                 shown = ", ".join(held) if isinstance(held, tuple) else str(held)
                 out(safe_text(f"{nested}.{name}.{entry} = {shown}"))
+    for name, columns_of in settings.columns:
+        out(f"{_COLUMNS}.{name} = {safe_text(columns_of)}")
 
 
 def _json_of(tables: Tables) -> dict[str, Json]:
@@ -191,10 +191,10 @@ def _set(path: Path, name: str, typed: str, own: OwnSettings | None) -> Settings
             return save_bound(known_table, bound, number, lambda settings: _check(settings, path), path)
     if table == MACHINES and bound:
         return _set_machine(path, bound, typed)
-    if name == f"{_COLUMNS}.{BROWSE}":
-        return _set_columns(path, typed)
     if table == _KEYS and bound:
         return _set_keys(path, bound, typed, own)
+    if name == f"{_COLUMNS}.{BROWSE}":
+        return _set_columns(path, typed)
     every = [*names()]
     near = [one for one in every if one.partition(".")[2] == name] or get_close_matches(name, every, n=1)
     hint = f"did you mean {' or '.join(near)}?" if near else "'config show --all' lists them"
@@ -341,9 +341,9 @@ def _take_back(path: Path, *, is_new: bool) -> bool:
     return not path.exists()
 
 
-_COLUMNS: TextTableName = "columns"
 _KEYS: Final = "keys"
 _WIDEST_ID, _WIDEST_KEYS = 26, 18
+_COLUMNS: TextTableName = "columns"
 # A longer word is refused as any text of the settings that is too long.
 _LONGEST_THEME = 40
 _NEW = """\
@@ -374,9 +374,6 @@ _NEW = """\
 # [machines]
 # big = "gpu=2x24gb ram=128gb"
 
-# The columns of the list in the app, in their order; C there chooses them too.
-# [columns]
-# browse = "type size context licence owner updated"
 # Other keys for what the app does ('tui-registry config keys' lists the ids); several separated by commas, "" for none.
 # [keys]
 # "browse.search" = "ctrl+f"
@@ -391,4 +388,7 @@ _NEW = """\
 # [themes.mine]
 # base = "nord"
 # primary = "#88c0d0"
+# The columns of the list in the app, in their order; C there chooses them too.
+# [columns]
+# browse = "type size context licence owner updated"
 """

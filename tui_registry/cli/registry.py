@@ -20,7 +20,7 @@ from tui_registry.query.nodes import QueryError
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import SharedLog
+    from tui_registry.datastore import ManifestEntry, SharedLog
     from tui_registry.errors import Kind
     from tui_registry.fit import Machine
     from tui_registry.sync.remote import Remote
@@ -162,17 +162,26 @@ def tell_elsewhere(datastore: Datastore, count: int, *, in_full: bool) -> None:
         note(f"  {elsewhere.touched(record)}")
 
 
-def find(datastore: Registry, prefix: str, kind: Kind | None = None) -> Entry:
-    """The current record whose id begins so.
+def find(datastore: Registry, typed: str, kind: Kind | None = None, *, own: bool = False) -> Entry:
+    """The current record that a word of a line means: by its id, a beginning that only it has, or its name.
+
+    Args:
+        own: for what writes: a record of the key that signs comes before all others.
 
     Raises:
-        StoreError: `not_found`, or `ambiguous` with the candidates.
+        StoreError: `not_found`, or `ambiguous` with the choices.
     """
-    found, identifier = datastore.find(prefix, kind)
+    found, identifier = datastore.find(typed, kind, own=own)
     entry = datastore.entry(identifier, found)
     if entry is None:  # deleted by another process since
         raise StoreError("not_found", f"there is no {found} {identifier[:12]} here: it was deleted just now")
     return entry
+
+
+def find_with_manifest(datastore: Registry, typed: str) -> tuple[Entry, ManifestEntry | None]:
+    """As `find`, with what stands behind the record."""
+    entry = find(datastore, typed)
+    return entry, datastore.manifests.get(entry.id)
 
 
 def seen_json(entry: Entry) -> dict[str, Json]:

@@ -128,6 +128,12 @@ def listed(db: sqlite3.Connection, compiled: Compiled, most: int = LISTED) -> li
         return None
     if compiled.ids is not None:
         return _few(db, "SELECT rid FROM keys WHERE id BETWEEN ? AND ?", compiled.ids, compiled.whole)
+    if compiled.among is not None:
+        statement, bound = compiled.among
+        # Checked by their rows though there be many: most of them are what is asked for.
+        found = _few(db, statement, tuple(bound), compiled.whole, checked=LISTED)
+        if found is not None or compiled.match is None:
+            return found
     if compiled.conflicts:
         conflicts = f"SELECT rid FROM catalogue c INDEXED BY catalogue_conflicts WHERE {IN_CONFLICT}"
         return _few(db, conflicts, (), compiled.whole)
@@ -319,9 +325,14 @@ def _few(
     parameters: tuple[Parameter | None, ...],
     condition: Condition,
     most: int = LISTED,
+    checked: int = _CHECKED,
 ) -> list[int] | None:
-    """The rids of a statement that a condition holds for, None where they are many."""
-    most = min(most, LISTED) if condition[0] == "1" else _CHECKED
+    """The rids of a statement that a condition holds for, None where they are many.
+
+    Args:
+        checked: so many are looked at one by one.
+    """
+    most = min(most, LISTED) if condition[0] == "1" else checked
     count, found = db.execute(
         f"SELECT count(*), json_group_array(rid) FROM ({statement} LIMIT ?)", [*parameters, most + 1]
     ).fetchone()
@@ -413,7 +424,7 @@ def window_soon(
     place, after = _begun(state, order)
     if place != 0 or (after is not None and after[0] is None):
         return None
-    if compiled.has_status or compiled.manifests:
+    if compiled.has_status or compiled.manifests or compiled.among is not None:
         return None  # its own index is short
     along = _along(sort, compiled, None)
     kind = compiled.kind if sort.key == "updated" else None

@@ -12,6 +12,7 @@ from tui_registry._lazy import lazy_exports
 if TYPE_CHECKING:
     from tui_registry.tui.browse.detail_screen import DetailScreen as DetailScreen
     from tui_registry.tui.browse.facet_panel import FacetPanel as FacetPanel
+    from tui_registry.tui.browse.kept_marks import KeptMarks as KeptMarks
     from tui_registry.tui.browse.list_layout import ListLayout as ListLayout
     from tui_registry.tui.browse.machines import MachineChoice as MachineChoice, Machines as Machines
     from tui_registry.tui.browse.record_actions import Change as Change, RecordActions as RecordActions, Ref as Ref
@@ -35,6 +36,7 @@ __all__ = [
     "CompletionList",
     "DetailScreen",
     "FacetPanel",
+    "KeptMarks",
     "ListLayout",
     "MachineChoice",
     "Machines",
@@ -61,6 +63,7 @@ __getattr__, __dir__ = lazy_exports(
     {
         "DetailScreen": ".detail_screen",
         "FacetPanel": ".facet_panel",
+        "KeptMarks": ".kept_marks",
         "ListLayout": ".list_layout",
         **dict.fromkeys(("Change", "RecordActions", "Ref"), ".record_actions"),
         **dict.fromkeys(

@@ -110,6 +110,10 @@ class RecordActions(Part):
         if detail.linked is not None:
             await self._jump(detail.linked)
             return
+        if detail.tab in ("overview", "sources") and detail.is_linked:
+            # Where names stand enter leads to them
+            detail.open_tab("links")
+            return
         ref, place = self._ref(), detail.version
         if ref is None or place is None:
             return

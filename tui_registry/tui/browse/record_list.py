@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 # What was looked for, where it stands in a name: told by its weight and a line, whatever the colours are.
 FOUND: Final = Style(bold=True, underline=True)
+NEW_MARK: Final = "•"
+STAR_MARK: Final = "★"
+NOTE_MARK: Final = "✎"
 # The cursor and the mark stand before the name, each a segment.
 _NAME: Final = 2
 # A list deeper than this is refreshed where it is looked at, not from its top.
@@ -444,27 +447,30 @@ def row_text(row: Row, columns: tuple[Column, ...], around: Around) -> list[str]
         text = safe_text(_VALUES[column.title](row, around), _LONGEST_CELL)
         if column.title == "LICENCE":
             text = licence_in(text, column.width)
-        if column.title == "NAME" and row.status is not None:
-            text = _with_status(text, row.status, column.width)
+        if column.title == "NAME" and (row.status is not None or row.starred or row.noted):
+            text = _with_status(text, row, column.width)
         cells.append(cell(text, column.width, column.right))
     return cells
 
 
-def _with_status(name: str, status: str, width: int) -> str:
-    """A name and what is to be known before it is used, which is not cut before the name is."""
+def _with_status(name: str, row: Row, width: int) -> str:
+    """A name and what is to be known before it is used, or is kept about it, which is not cut before the name is."""
     from tui_registry.present.manifests import said_status  # few lists show one
 
-    word = said_status(status) or ""
+    kept = f"{STAR_MARK if row.starred else ''}{NOTE_MARK if row.noted else ''}"
+    word = " ".join(filter(None, (said_status(row.status), kept)))
     return f"{cell(name, max(1, width - cell_len(word) - 2)).rstrip()}  {word}"
 
 
 def mark_of(row: Row) -> str:
-    """One letter for what one should know of a record: `!` a conflict, `~` a name like another's, `+` a time ahead of
-    this clock."""
+    """One letter for what one should know of a record: `!` a conflict, `~` a name like another's, `•` new since
+    somebody looked, `+` a time ahead of this clock."""
     if row.in_conflict:
         return "!"
     if is_marked(row.name, row.like):
         return LIKE_MARK
+    if row.new:
+        return NEW_MARK
     return "+" if row.future else " "
 
 

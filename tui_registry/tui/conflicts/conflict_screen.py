@@ -604,13 +604,18 @@ class TextScreen(Dialog[str]):
     AUTO_FOCUS = "SafeArea"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("writing"), *TYPE_AHEAD]
 
-    def __init__(self, question: str, text: str) -> None:
-        super().__init__(question)
+    def __init__(self, question: str, text: str, detail: str = "", typed: str | None = None) -> None:
+        """
+        Args:
+            typed: what was written in its place already; None for nothing.
+        """
+        super().__init__(question, detail)
         self.add_class("-form")
         self._text = text
+        self._typed = text if typed is None else typed
 
     def compose_answers(self) -> Iterable[Widget]:
-        yield SafeArea(self._text)
+        yield SafeArea(self._typed)
         yield back_or_accept("Take it")
 
     def action_accept(self) -> None:

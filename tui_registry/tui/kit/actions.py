@@ -253,6 +253,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("browse.turn", ("T",), "turn", "Turn the order around", "browse", "turn"),
     Action("browse.columns", ("C",), "columns", "Choose the columns of the list and their order", "browse", "columns"),
     Action("browse.sync", ("s",), "sync", "Go to the peers and pull from them", "browse", "sync"),
+    Action("browse.news", (".",), "news", "List what came from others since you looked; leaving that list lets nothing "
+           "of it be new", "browse", "news"),
     Action("browse.back", ("escape",), "back", "One level back: the list, then no query", "browse", "back"),
     Action("columns.toggle", ("space",), "show", "Show the column, or leave it out", "columns", "tick"),
     Action("columns.left", ("left",), "further left", "Move the column to the left", "columns", "move(-1)"),
@@ -289,6 +291,12 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("record.newer", ("]",), "newer", "To a newer version, in the history of the record", "record", "newer"),
     Action("record.open_version", ("enter",), "as it was", "Open the version under the cursor: the record as it was "
            "then; in the links the record under it", "record", "open_version"),
+    Action("record.star", ("*",), "star", "Put a star to the record, or to the marked ones, for yourself alone; again "
+           "takes it away", "record", "star"),
+    Action("record.note", ("N",), "note", "Write a note of your own to the record, which nobody else sees", "record",
+           "note"),
+    Action("record.watch", ("w",), "watch", "Watch the owner or the search: what is new of it is told by itself; or "
+           "watch it no more", "record", "watch"),
     Action("record.machine", ("m",), "machine", "Look with the eyes of another machine: which models run there",
            "record", "machine"),
     Action("record.use", ("x",), "use", "Show the lines for tools that read its files or interfaces, and copy one; "

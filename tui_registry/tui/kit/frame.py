@@ -22,6 +22,10 @@ from tui_registry.tui.kit.host import host_of
 Result = TypeVar("Result")
 APP_NAME: Final = "tui_registry"
 MOST_FOOTER_KEYS: Final = 7
+# Of what is watched so much is told by name.
+_WATCHED_TOLD: Final = 2
+# Where a list and the text of its line have room beside each other, as Textual has its breakpoints.
+BESIDE: Final = [(0, "-below"), (140, "-beside")]
 MODES: Final = ("app.browse", "app.register", "app.sync", "app.history", "app.settings")
 
 
@@ -190,6 +194,13 @@ def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]
         since = age(max(0, now - max(synced)))
         words.append(("synced just now" if since == "now" else f"synced {since} ago", "$foreground-muted"))
     count = facts.stats.records
+    if facts.news is not None and facts.news.records:
+        from tui_registry.present.news import news_words, watched_words  # the first frame tells of none
+
+        told = [watched_words(one, facts.owners) for one in facts.watched[:_WATCHED_TOLD]]
+        more = [f"{len(facts.watched) - _WATCHED_TOLD} more watched"] if len(facts.watched) > _WATCHED_TOLD else []
+        words += [(text, "$text-accent") for text in (*more, *told)]
+        words.append((f"{action('browse.news').footer_key} {news_words(facts.news)}", "$text-accent"))
     words.append((plural(count, "record"), ""))
     failing = sum(peer.last_error is not None for peer in facts.peers)
     if failing:

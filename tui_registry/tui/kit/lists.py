@@ -376,8 +376,11 @@ class ItemList(CursorList[Item], Generic[Item]):
 
 class ListAndText(Vertical, Generic[Item]):
     """A list above, and below it the text of the line under its cursor, into which Enter leads; where nothing is
-    listed, words in the place of both. A screen with the class `-tall` gives the text more room."""
+    listed, words in the place of both. A screen with the class `-tall` gives the text more room, and one with `-beside`
+    puts it beside the list."""
 
+    # Its rules ask for classes of the screen.
+    SCOPED_CSS: ClassVar[bool] = False
     DEFAULT_CSS: ClassVar[str] = """
     ListAndText TextBody {
         height: 10;
@@ -389,6 +392,18 @@ class ListAndText(Vertical, Generic[Item]):
     }
     .-tall ListAndText TextBody {
         height: 45%;
+    }
+    .-beside ListAndText {
+        layout: horizontal;
+    }
+    .-beside ListAndText TextBody {
+        width: 44%;
+        height: 1fr;
+        border-top: none;
+        border-left: vkey $foreground 20%;
+    }
+    .-beside ListAndText TextBody:focus {
+        border-left: vkey $primary;
     }
     ListAndText > .nothing {
         display: none;

@@ -164,7 +164,7 @@ class OwnCommands:
         ref = screen.ref if isinstance(screen, BrowseScreen | browse.DetailScreen) else None
         if ref is None:
             raise NotRunError(f"{command.label} is about a record: go to one in Browse")
-        entry, behind = await read(browse.read_shown, self._host.datastore, ref.id, ref.kind)
+        entry, behind, _ = await read(browse.read_shown, self._host.datastore, ref.id, ref.kind)
         if entry is None:
             raise NotRunError("this record was deleted meanwhile")
         await self.run(command, record_of(entry, behind))

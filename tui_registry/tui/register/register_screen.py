@@ -17,8 +17,7 @@ from tui_registry.datastore import Entry
 from tui_registry.errors import GivenManifest, InvalidRecord, Json, Kind, Problem, Record, RegistryError
 from tui_registry.formfile import format as formatted, generate
 from tui_registry.present.imports import Candidate
-from tui_registry.present.links import affected_line
-from tui_registry.present.manifests import status
+from tui_registry.present.links import affected_line, relied_on
 from tui_registry.records.merging import value_at
 from tui_registry.records.schema import defaults
 from tui_registry.text import safe_text
@@ -343,15 +342,12 @@ class RegisterScreen(FrameScreen[Saved | None]):
             self.dismiss(Saved(kind, key))
 
     async def _may_be_signed(self, entry: Entry, record: Record, manifest: GivenManifest) -> bool:
-        """Whether a record gets another licence or status; where others name it, it is said who that is before it is
+        """Whether that may be done where it changes what others rely on: who names the record is said before it is
         signed."""
-        before, now = str(entry.record["license"]), str(record["license"])
-        changes = [] if before == now else [f"licence {safe_text(before, 40)} → {safe_text(now, 40)}"]
+        changes = relied_on(entry.record, record)
         if isinstance(manifest, dict):
             behind = await self.read(self.datastore.manifests.get, entry.id)
-            present = (behind and behind.manifest) or defaults("manifest")
-            was, will = status(present) or "to be used", status(manifest) or "to be used"
-            changes += [] if was == will else [f"{was} → {will}"]
+            changes += relied_on((behind and behind.manifest) or defaults("manifest"), manifest)
         affected = affected_line(await self.read(self.datastore.links.affected, entry.id)) if changes else None
         if affected is None:
             return True
@@ -570,10 +566,10 @@ class RegisterScreen(FrameScreen[Saved | None]):
         row.rewrite(formatted(row.control.text))
         self.say("laid out; ctrl+z takes it back", "done")
 
-    async def action_read_description(self) -> None:
+    def action_read_description(self) -> None:
         """Show the description as it will be read, or edit it again."""
         row = self.query_one(DescriptionRow)
-        await row.turn()
+        row.turn()
         # What is to be read has its height only now
         self.form.body.call_after_refresh(self.form.body.show_focused)
         self.say("as it will be read: F4 edits it again, links are not opened" if row.reading else "")

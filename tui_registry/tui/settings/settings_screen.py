@@ -31,7 +31,7 @@ from tui_registry.tui.kit.actions import Where, bindings_for, key_of
 from tui_registry.tui.kit.copying import copy_text
 from tui_registry.tui.kit.dialogs import Dialog
 from tui_registry.tui.kit.flows import FlowScreen, flow, write
-from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.kit.frame import BESIDE, FrameScreen
 from tui_registry.tui.kit.host import RegistryHost
 from tui_registry.tui.kit.lists import GAP, Column, ItemList
 from tui_registry.tui.kit.text_flow import Flow, paragraph, stack
@@ -92,6 +92,7 @@ class SettingsScreen(FrameScreen[None]):
 
     CSS_PATH: ClassVar[str] = "settings.tcss"
     AUTO_FOCUS: ClassVar[str] = "SettingsList"
+    HORIZONTAL_BREAKPOINTS = BESIDE
     HEADING: ClassVar[str] = "Settings"
     MODE: ClassVar[str] = "app.settings"
     WHERE: ClassVar[tuple[Where, ...]] = ("settings",)

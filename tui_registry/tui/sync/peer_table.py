@@ -23,7 +23,7 @@ from tui_registry.tui.kit.actions import action
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import GAP, Column, ItemList, RowStyles, cell
-from tui_registry.tui.kit.text_flow import field, paragraph, stack
+from tui_registry.tui.kit.text_flow import beside, field, half, paragraph, stack
 from tui_registry.tui.sync.add_peer import EXAMPLES
 from tui_registry.tui.sync.pulls import Pulling
 from tui_registry.tui.sync.pushes import Pushing
@@ -275,12 +275,23 @@ def summary(views: Iterable[PeerView], conflicts: int = 0) -> tuple[str, Tone]:
 
 def peer_detail(view: PeerView, now: int, width: int) -> Content:
     """Everything known of a peer, what matters most first."""
-    peer = view.peer
-    lines = [*_head(view, width), *_state(view, width)]
+    head = _head(view, width)
+    if width < _IN_TWO:
+        return stack([*head, *_standing(view, width), *_past(view, now, width)])
+    room = half(width)
+    return stack([*head, *beside(_standing(view, room), _past(view, now, room), width)])
+
+
+def _standing(view: PeerView, width: int) -> list[Content]:
+    lines = _state(view, width)
     for concern in view.concerns:
         lines += field("trouble", f"{concern.sentence}. {concern.remedy}", width, _LABEL, "$text-warning")
     lines += field("cursor", _cursor(view), width, _LABEL)
-    lines += field("kept out", _kept_out(view), width, _LABEL)
+    return lines + field("kept out", _kept_out(view), width, _LABEL)
+
+
+def _past(view: PeerView, now: int, width: int) -> list[Content]:
+    peer, lines = view.peer, list[Content]()
     if view.pulling is None and view.result is not None and view.result.ok:
         lines += field("last pull", _came_to(view.result), width, _LABEL)
     lines += field("synced", _times(view, now), width, _LABEL)
@@ -291,7 +302,11 @@ def peer_detail(view: PeerView, now: int, width: int) -> Content:
         # Nothing proves it: whoever answers can say any address.
         says = f"says its key is {address_short(peer.node)} ({safe_text(peer.node, 40)})"
         lines += field("node", says, width, _LABEL)
-    return stack(lines)
+    return lines
+
+
+# Cells from which on a peer is told in two columns.
+_IN_TWO: Final = 130
 
 
 def no_peers(width: int) -> Content:

@@ -53,6 +53,8 @@ class SyncScreen(FrameScreen[None]):
 
     CSS_PATH: ClassVar[str] = "sync.tcss"
     AUTO_FOCUS: ClassVar[str] = "PeerTable"
+    # Why a peer fails is told in its line, which needs more room than other lists.
+    HORIZONTAL_BREAKPOINTS = [(0, "-below"), (180, "-beside")]  # noqa: RUF012 - as Textual has it
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012 - as Textual has it
     HEADING: ClassVar[str] = "Sync"
     MODE: ClassVar[str] = "app.sync"
