@@ -428,7 +428,7 @@ def _change(parser: ArgumentParser) -> None:
     parser.add_argument("ids", nargs="*", metavar="ID", help=_ID_HELP)
     parser.add_argument("--search", metavar="QUERY", type=words, help="all of yours that this finds, in place of ids")
     parser.add_argument("--tag", action="append", type=words, metavar="TAG", help="a tag to add; may be repeated")
-    parser.add_argument("--untag", action="append", type=words, metavar="TAG", help="a tag to take away; may be repeated")
+    parser.add_argument("--untag", action="append", type=words, metavar="TAG", help="a tag to take away, likewise")
     parser.add_argument("--license", type=words, metavar="SPDX", help="the licence that they get")
     parser.add_argument("--dry-run", action="store_true", help="say what would change, and sign nothing")
     _yes(parser)
