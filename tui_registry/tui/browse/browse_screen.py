@@ -169,7 +169,7 @@ class BrowseScreen(FrameScreen[None]):
                 browse.KeptMarks(self, lambda: self.ref, self._changed, self.records, lambda: self.bar.question.query),
                 browse.SavedSearches(self, self.bar),
                 layout,
-                browse.Marking(self, self.records, lambda: self.answered),
+                browse.Marking(self, self.records, lambda: self.bar.question, lambda: self.answered),
                 browse.Several(self, lambda: self.ref, self._changed, self.records),
                 browse.MachineChoice(self),
                 browse.RecordUse(self, lambda: self.ref),

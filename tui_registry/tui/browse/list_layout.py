@@ -13,7 +13,7 @@ from textual.widgets import Static
 from tui_registry.present.columns import BROWSE, COLUMNS, chosen_columns
 from tui_registry.query import QueryError
 from tui_registry.settings import SettingsError, save_text
-from tui_registry.tui.browse.reading import Order, in_order, order_after, usual_order
+from tui_registry.tui.browse.reading import Order, in_order, order_after, order_of, usual_order
 from tui_registry.tui.browse.record_list import RecordList, columns_for
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.kit.actions import bindings_for, key_of
@@ -49,15 +49,11 @@ class ListLayout(Part):
 
     def action_order(self) -> None:
         """Sort by the next key."""
-        self._ask(order_after(self._order(), by_relevance=self._by_relevance()))
+        self._ask(lambda order, by_relevance: order_after(order, by_relevance=by_relevance))
 
     def action_turn(self) -> None:
         """Turn the order around."""
-        order = self._order()
-        if order is None:
-            self.say(f"the best match comes first: {key_of('browse.order')} sorts by what can be turned around")
-        else:
-            self._ask(order.turned)
+        self._ask(lambda order, _: None if order is None else order.turned)
 
     def by_title(self, title: str, key: str) -> None:
         """Sort by a column whose title was clicked; turn around what goes by it already."""
@@ -66,13 +62,19 @@ class ListLayout(Part):
                 f"no order goes by {title.lower()}: {key_of('browse.filters')}, the filters, tell the values apart"
             )
             return
-        order = self._order()
-        self._ask(order.turned if order is not None and order.key == key else usual_order(key))
+        self._ask(lambda order, _: order.turned if order is not None and order.key == key else usual_order(key))
 
-    def _ask(self, order: Order | None) -> None:
-        query = self._bar.question.query
+    def _ask(self, then: Callable[[Order | None, bool], Order | None]) -> None:
+        """Ask for the order that follows from the one that the search line asks for: of what is typed in one burst the
+        list has shown nothing yet."""
+        text = self._bar.question.query
         try:
-            self._bar.ask(in_order(query, order))
+            before, by_relevance = order_of(text, self._order(), by_relevance=self._by_relevance())
+            order = then(before, by_relevance)
+            if before is None and order is None:
+                self.say(f"the best match comes first: {key_of('browse.order')} sorts by what can be turned around")
+            else:
+                self._bar.ask(in_order(text, order))
         except QueryError as error:
             self.say(f"the search cannot be read, so it has no order: {error.sentence}", "problem")
 

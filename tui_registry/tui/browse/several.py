@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from tui_registry import exports
-from tui_registry.datastore import Datastore
+from tui_registry.datastore import Datastore, Row
 from tui_registry.durable import drafted, give_new_name
 from tui_registry.errors import Kind, Record, RegistryError
 from tui_registry.frozen import NamedTuple
@@ -38,14 +38,22 @@ _Sample = tuple[Kind, Record]
 class Marking(Part):
     """Marks of more than one record: a range, all that are found."""
 
-    def __init__(self, screen: FlowScreen[None], records: RecordList, question: Callable[[], Question]) -> None:
+    def __init__(
+        self,
+        screen: FlowScreen[None],
+        records: RecordList,
+        question: Callable[[], Question],
+        answered: Callable[[], Question],
+    ) -> None:
         """
         Args:
-            question: the one whose answer the list shows.
+            question: the one that the search line asks: what was typed in one burst the list may not show yet.
+            answered: the one whose answer the list shows.
         """
         super().__init__(screen)
         self._records = records
         self._question = question
+        self._answered = answered
 
     @flow
     async def action_mark_range(self) -> None:
@@ -61,8 +69,8 @@ class Marking(Part):
                 f"{exact(last - first + 1)} lie between: at most {exact(several.MOST)} are marked at once", "problem"
             )
             return
-        rows = await self.read(read_places, self.datastore, self._question(), span, first, last, unwanted())
-        self._records.mark(rows)
+        rows = await self.read(read_places, self.datastore, self._answered(), span, first, last, unwanted())
+        self._mark(rows)
 
     @flow
     async def action_mark_all(self) -> None:
@@ -75,6 +83,14 @@ class Marking(Part):
             self.say(f"{several.TOO_MANY}; nothing was marked", "problem")
         elif rows and all(row.id in self._records.marked for row in rows):
             self._records.unmark([row.id for row in rows])
+        else:
+            self._mark(rows)
+
+    def _mark(self, rows: Sequence[Row]) -> None:
+        count = len(self._records.marked.keys() | {row.id for row in rows})
+        if count > several.MOST:
+            most, back = exact(several.MOST), key_of("browse.back")
+            self.say(f"{exact(count)} would be marked, and at most {most} are: {back} unmarks those before", "problem")
         else:
             self._records.mark(rows)
 
@@ -190,7 +206,7 @@ class Several(Part):
         own = await self.read(_own_records, self.datastore, [ref.id for ref in asked])
         if not own:
             whose = "it is another owner's" if len(asked) == 1 else "none of the marked records is yours"
-            self.say(f"{whose}: only whose key signed a record can change it", "problem")
+            self.say(f"{whose}: only its owner can change a record", "problem")
             return None
         return own
 
