@@ -8,6 +8,8 @@ It opens a replica and holds its parts, which have the statements:
     registry.drafts     forms not yet signed
     registry.searches   saved searches and the history of searches
     registry.names      local names of owners
+    registry.stars      stars and notes of the person whose replica it is
+    registry.news       what came from others since that person looked, and what they watch
     registry.domains    what domains said of keys, when they were asked
     registry.tokens     the tokens that this replica's node takes
     registry.rations    whom it hides and takes nothing of, how much it takes from whom, and what it left out
@@ -65,6 +67,7 @@ from tui_registry.replica.catalogue.current import (
 )
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
 from tui_registry.replica.catalogue.manifests import ManifestEntry as ManifestEntry
+from tui_registry.replica.catalogue.news import News, NewsCount, Watched
 from tui_registry.replica.catalogue.resembling import Like
 from tui_registry.replica.log.batches import BESIDE, RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
@@ -98,14 +101,17 @@ from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.tables import expect_own, prepare
 from tui_registry.replica.unshared import (
+    MOST_NOTE as MOST_NOTE,
     TOKEN_FILE as TOKEN_FILE,
     TOKEN_SCOPES as TOKEN_SCOPES,
     Domains,
     Draft,
     Drafts,
+    Own,
     OwnerNames,
     SaidBy,
     Searches,
+    Stars,
     Token,
     Tokens,
     TokenScope as TokenScope,
@@ -238,9 +244,11 @@ __all__ = [
     "Like",
     "LinkPage",
     "Linked",
+    "NewsCount",
     "NothingToUndo",
     "Once",
     "Operation",
+    "Own",
     "Page",
     "Peer",
     "Places",
@@ -272,6 +280,7 @@ __all__ = [
     "Versions",
     "Walk",
     "Wanted",
+    "Watched",
     "WriteBatch",
     "carry_out",
     "carry_out_reverse",
@@ -324,6 +333,8 @@ class Datastore:
         self.names = OwnerNames(pool)
         self.domains = Domains(pool, clock)
         self.searches = Searches(pool, clock)
+        self.stars = Stars(pool, clock)
+        self.news = News(pool, clock, self._counted)
         self.drafts = Drafts(pool, clock)
         self.tokens = Tokens(data_dir, pool, clock)
         self.peers = Peers(pool, self._turns, clock)
@@ -1129,6 +1140,12 @@ class Datastore:
     def changes(self) -> int:
         """A number that changes with every commit, here or by another process. It is cheap to poll."""
         return self._pool.data_version()
+
+    # How
+
+    def _counted(self, query: str) -> tuple[int, bool]:
+        page = self.search(query, limit=1, strict=True)
+        return page.total, page.exact
 
     # How: what a command that only looks at a record does without
 

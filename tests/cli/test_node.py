@@ -333,7 +333,9 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
             yield folder, node.url
 
 
-@pytest.mark.parametrize("order", ["name", "-name", "updated", "-updated", "created", "-params", "-context", "context"])
+@pytest.mark.parametrize(
+    "order", ["name", "-name", "updated", "-updated", "created", "params", "-params", "-context", "context", "-fit"]
+)
 @pytest.mark.parametrize("query", ["created:>2001-01-01", "(-zzz)"])
 def test_both_kinds_come_in_the_order_of_a_replica(cli: Cli, seeded: tuple[Path, str], order: str, query: str) -> None:
     """What is alike in it may come in another order."""

@@ -244,9 +244,11 @@ def test_export_ops_writes_the_exact_bytes_of_the_log(cli: Cli, seeded: Path) ->
     assert cli("export", "--ops").out.encode().splitlines() == log
 
 
-def test_export_ops_takes_one_id_and_no_query(cli: Cli, seeded: Path) -> None:
+def test_export_ops_takes_ids_and_no_query(cli: Cli, seeded: Path) -> None:
     assert is_one_sentence(cli("export", "--ops", "llama"), "'llama' is not an id")
-    assert cli("export", "--ops", "abc", "def").code == 2
+    ids = [line["id"] for line in cli("list", "models", "--json", "--limit", "2").lines]
+    lines = [cli("export", "--ops", one).out for one in ids]
+    assert cli("export", "--ops", *ids, ids[0]).out == "".join(lines)
     assert cli("export", "llama", "-o", "x").code == cli("export", "--ops", "-o", "x").code == 2
     assert cli("export", "--log", "x", "llama").code == 2
 

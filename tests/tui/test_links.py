@@ -31,7 +31,7 @@ async def test_the_links_of_a_record_lead_on_and_back(tmp_path: Path) -> None:
         fill(datastore)
         async with running(datastore, WIDE, "tuned") as (app, pilot):
             assert "tuned" in screen_text(app)
-            await press(pilot, "left", "left")
+            await press(pilot, "left", "left", "left")
             text = screen_text(app)
             assert app.screen.query_one(RecordDetail).tab == "links"
             assert "Needed by  1" in text

@@ -308,6 +308,16 @@ class _Line:
             lambda datastore: _beginning(typed, (Candidate(*one) for one in datastore.names.all().items()))
         )
 
+    def watchable(self, typed: str) -> Offer:
+        """Keys that have a name here, and with `@` saved searches."""
+        if not typed.startswith("@"):
+            return self.owners(typed)
+        return self._asking(
+            lambda datastore: _beginning(
+                typed, (Candidate(f"@{name}", query) for name, query in datastore.searches.saved().items())
+            )
+        )
+
     def batches(self, typed: str) -> Offer:
         """What was written together, by its number."""
 
@@ -371,6 +381,7 @@ _ASKED: Final[Mapping[tuple[str, str], Callable[[_Line, str], Offer]]] = {
     ("", "id"): _Line.ids,
     ("", "ids"): _Line.ids,
     ("", "record"): _Line.ids,
+    ("watch", "what"): _Line.watchable,
     ("diff", "op"): _Line.operations,
     ("diff", "other"): _Line.operations,
     ("resolve", "take"): _Line.operations,
@@ -380,6 +391,7 @@ _ASKED: Final[Mapping[tuple[str, str], Callable[[_Line, str], Offer]]] = {
     ("search", "forget"): _Line.searches,
     ("search", "save"): _Line.searches,
     ("export", "query"): _Line.query,
+    ("change", "search"): _Line.query,
     ("", "open_on"): _Line.query,
     ("sync", "peers"): _Line.peers,
     ("publish", "to"): _Line.peers,

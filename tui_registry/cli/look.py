@@ -29,7 +29,6 @@ from tui_registry.cli.output import (
 )
 from tui_registry.cli.registry import (
     asking,
-    entry_json,
     find,
     find_with_manifest,
     names_in,
@@ -38,9 +37,9 @@ from tui_registry.cli.registry import (
     own_key_in,
     query_explained,
     seen_json,
-    shown_json,
 )
 from tui_registry.datastore import Datastore, StoreError, revision_with
+from tui_registry.exports import entry_json, shown_json
 from tui_registry.frozen import NamedTuple
 from tui_registry.text import age, count_words, exact, moment_utc, plural, safe_text, size_bytes
 
@@ -209,6 +208,7 @@ def _print_records(
     # Where all records are of one kind the column is left out.
     columns = [column for column in _RECORDS if kind is None or column.title != "KIND"]
     table = Table(columns, terminal_width())
+    from tui_registry.present import news
     from tui_registry.present.owners import owner_cell, remarks
 
     now, own, names = int(time.time()), own_key_in(datastore), names_in(datastore)
@@ -222,7 +222,7 @@ def _print_records(
             out(table.header())
         for row in page.rows:
             owner = owner_cell(row.owner, row.owner == own, names)
-            told = "  ".join((*_remarks(row), *remarks(row.name, row.like)))
+            told = "  ".join((*_remarks(row), *remarks(row.name, row.like), *news.remarks(row)))
             out(table.line(_cells(row, now, owner, with_kind=kind is None), told))
         shown += len(page.rows)
         if page.next is None or shown == limit:
@@ -376,12 +376,13 @@ def _near(registry: Registry, entry: Entry, beside: ManifestEntry | None) -> Nea
 
 def _described(entry: Entry, beside: ManifestEntry | None, key: str, near: Near | None) -> Iterator[str]:
     from tui_registry.present.manifests import status_line
-    from tui_registry.present.record_rows import domain_rows, signature_rows, warnings
+    from tui_registry.present.record_rows import domain_rows, own_rows, signature_rows, warnings
 
     manifest = None if beside is None else beside.manifest
     yield from _titled(entry.kind, entry.record)
     now = int(time.time())
-    yield from _rows([*signature_rows(entry, key), *domain_rows(entry, now)], entry.record, near)
+    own = [*own_rows(entry), *signature_rows(entry, key), *domain_rows(entry, now)]
+    yield from _rows(own, entry.record, near)
     said = None if manifest is None else status_line(manifest, entry.kind)
     for warning in (*(() if said is None else (said,)), *warnings(entry, now)):
         yield f"  ! {warning}"

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 
 from tui_registry.cli.output import FileError, NoTerminalError, UsageError, note, on_terminal
 from tui_registry.cli.parser import PROGRAM
-from tui_registry.datastore import Datastore, Entry, StoreError, revision_with
+from tui_registry.datastore import Datastore, Entry, StoreError
 from tui_registry.errors import Json
+from tui_registry.exports import shown_json
 from tui_registry.query.nodes import QueryError
 from tui_registry.text import exact, safe_text
 
@@ -183,17 +184,6 @@ def find_with_manifest(datastore: Registry, typed: str) -> tuple[Entry, Manifest
     return entry, datastore.manifests.get(entry.id)
 
 
-def entry_json(entry: Entry) -> dict[str, Json]:
-    """A record as `list`, `search` and `export` give it to programs."""
-    return {
-        "kind": entry.kind,
-        "id": entry.id,
-        "record": entry.record,
-        "heads": list(entry.heads),
-        "problems": [problem.to_json() for problem in entry.problems],
-    }
-
-
 def seen_json(entry: Entry) -> dict[str, Json]:
     """What this replica alone knows of a record that it shows: its own name for the owner's key, and whose name the
     record's looks like. No part of what is given to others (`export`)."""
@@ -205,15 +195,6 @@ def seen_json(entry: Entry) -> dict[str, Json]:
 def whole_json(registry: Registry, entry: Entry) -> dict[str, Json]:
     """A record as `show` and the commands that write give it: with what stands behind it, and for the heads of both."""
     return shown_json(entry, registry.manifests.get(entry.id))
-
-
-def shown_json(entry: Entry, beside: ManifestEntry | None) -> dict[str, Json]:
-    """As `whole_json`, with the manifest that was read."""
-    return {
-        **entry_json(entry),
-        "manifest": None if beside is None else beside.manifest,
-        "revision": revision_with(entry.heads, () if beside is None else beside.heads),
-    }
 
 
 @contextmanager

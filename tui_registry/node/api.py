@@ -176,6 +176,7 @@ def create_app(
         bounds=bounds,
         watch=watch,
         metrics_are_open=whereabouts.is_private,
+        recommended=whereabouts.recommended,
         hub=hub,
     )
     doors = Doors(PacedAnswers(log, bounds), whereabouts)

@@ -70,7 +70,7 @@ from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.pulls import SyncError
 from tui_registry.present.record_rows import variant
 from tui_registry.query.fields import FACETS, LARGEST
-from tui_registry.query.nodes import QueryError, Sort, quoted
+from tui_registry.query.nodes import QueryError, Sort, expect_shared, quoted
 from tui_registry.query.syntax import parse
 from tui_registry.records.merging import differing
 from tui_registry.records.schema import ID_FIELD, MAX_TIME, NULL_HASH, OP_FIELDS
@@ -359,6 +359,7 @@ class Remote:
         strict: bool = True,  # noqa: ARG002
     ) -> Facets:
         """What the matches of a query have in common, counted; of both kinds together without a kind."""
+        _expect_shared(query)
         counted: dict[str, dict[str, FacetValue]] = {field: {} for field in FACETS}
         is_exact, notes = True, tuple[str, ...]()
         for of in _kinds(kind):
@@ -837,6 +838,7 @@ class Remote:
     def _window(self, query: str, kind: Kind | None, sort: str | None, limit: int, cursor: str | None) -> _Window:
         if limit < 1:
             raise ValueError(f"a limit is 1 row or more, not {limit}")
+        _expect_shared(query)
         at, _, place = (cursor or "").partition(":")
         kinds = _kinds(kind)
         begun = kinds.index(next((of for of in kinds if of == at), kinds[0]))
@@ -1046,6 +1048,7 @@ class Remote:
             live,
             _is_ahead(record),
             status=told.status,
+            vram=_stated_vram(record),
         )
 
     def _entry(self, kind: Kind, told: _Told) -> Entry | None:
@@ -1413,6 +1416,19 @@ class _HasRecord(Protocol):
 _Item = TypeVar("_Item", bound=_HasRecord)
 
 
+def _expect_shared(query: str) -> None:
+    """See to it that nothing is sent that is about what a person keeps to themselves, such as words of a note.
+
+    Raises:
+        QueryError: it is.
+    """
+    try:
+        read = parse(query, now=int(time.time()), whole=True)
+    except QueryError:
+        return  # the node says what is wrong with it
+    expect_shared(read)
+
+
 def _order_of(query: str, sort: str | None) -> Sort | None:
     """The order that a node gives its records in, by what they say themselves; None where it is how well they match."""
     try:
@@ -1448,15 +1464,24 @@ def _comes_before(order: Sort, one: Record, other: Record) -> bool:
 
 
 def _place_of(order: Sort, record: Record) -> tuple[int, str | int]:
-    """As a replica orders its records: times far in the future come last, as does what states no context length."""
+    """As a replica orders its records: times far in the future come last, as does what has no number."""
     if order.key == "name":
         return 0, str(record["name"]).encode().lower().decode()
     if order.key in ("updated", "created"):
         at = _count_in(record.get(f"{order.key}_at"))
         return int(at > time.time() + _DAY), at
-    name = "parameters" if order.key == "params" else "context_length"
-    stated = record.get(name)
-    return int(order.key == "context" and stated is None), _count_in(stated)
+    if order.key == "fit":
+        # What a model needs is told by more than itself; no agent has such a number, and the node orders the models.
+        return int("agent_id" in record), 0
+    stated = record.get("parameters" if order.key == "params" else "context_length")
+    # Nobody knows how many parameters 0 are
+    return int(stated is None or (order.key == "params" and stated == 0)), _count_in(stated)
+
+
+def _stated_vram(record: Record) -> int | None:
+    needs = record.get("resource_requirements")
+    vram = needs.get("min_vram_gb") if isinstance(needs, dict) else None
+    return vram if type(vram) is int else None
 
 
 def _count_in(told: Json) -> int:

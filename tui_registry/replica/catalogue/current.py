@@ -35,7 +35,8 @@ DAY = 86_400
 # In the order of `Row`, after the rid.
 COLUMNS = (
     "c.rid, c.kind, c.id, c.name, c.owner, c.version, c.type, c.framework, c.license, c.quantization, c.parameters, "
-    "c.context_length, c.created_at, c.updated_at, c.live_heads, c.status, c.manifest_heads, c.need, c.needs_gpu"
+    "c.context_length, c.created_at, c.updated_at, c.live_heads, c.status, c.manifest_heads, c.need, c.needs_gpu, "
+    "c.min_vram_gb"
 )
 
 # A condition on a row `c`, in the words of the index that has these rows.
@@ -65,7 +66,9 @@ class Row(NamedTuple):
             owner's, which is foreign text. `present.manifests.said_status` says it.
         manifest_heads: the number of live heads of its manifest: 0 where it has none, more than one is a conflict.
         need: the bytes that it needs to run at the usual context (`tui_registry.fit`), None where nothing tells them.
-        needs_gpu: its owner says that it needs a GPU.
+        needs_gpu: its owner says that it needs a GPU. vram: the GB of GPU memory that its owner says it needs at least.
+        starred, noted, new: what this replica's person keeps about it, and that it came from others since they looked;
+            False also where nobody asked for that.
     """
 
     kind: Kind
@@ -88,6 +91,10 @@ class Row(NamedTuple):
     manifest_heads: int = 0
     need: int | None = None
     needs_gpu: bool = False
+    vram: int | None = None
+    starred: bool = False
+    noted: bool = False
+    new: bool = False
 
     @property
     def in_conflict(self) -> bool:
@@ -160,6 +167,7 @@ class Entry(NamedTuple):
         like: whose name its name looks like, as this replica sees it.
         said_by: the domains that said of the owner's key that it is theirs, as this replica was told.
         status: as in `Row`.
+        starred, note: what this replica's person keeps about it, which is for nobody else.
     """
 
     kind: Kind
@@ -175,6 +183,8 @@ class Entry(NamedTuple):
     like: Like | None = None
     said_by: tuple[SaidBy, ...] = ()
     status: str | None = None
+    starred: bool = False
+    note: str | None = None
 
     @property
     def revision(self) -> str:
@@ -295,14 +305,15 @@ class Catalogue:
         """The current record with that id in full, None when there is none."""
         with self._pool.read() as db:
             row = db.execute(
-                "SELECT c.rid, c.kind, c.owner, o.body, n.name, c.updated_at, c.status FROM keys k "
-                "JOIN catalogue c USING (rid) "
+                "SELECT c.rid, c.kind, c.owner, o.body, n.name, c.updated_at, c.status, "
+                "EXISTS (SELECT 1 FROM stars s WHERE s.id = c.id), (SELECT text FROM notes w WHERE w.id = c.id) "
+                "FROM keys k JOIN catalogue c USING (rid) "
                 "JOIN ops o ON o.idx = c.idx LEFT JOIN owner_names n ON n.address = c.owner WHERE k.id = ?",
                 (stored_id(identifier),),
             ).fetchone()
             if row is None:
                 return None
-            rid, code, owner, kept, owner_name, updated_at, status = row
+            rid, code, owner, kept, owner_name, updated_at, status, starred, note = row
             own = self._key.known_address(db)
             found = KINDS_BY_CODE[code]
             if kind is not None and kind != found:
@@ -324,6 +335,8 @@ class Catalogue:
                 like=resembled(db, own, [(str(record["name"]), owner.hex())])[0],
                 said_by=said_of(db, owner),
                 status=status,
+                starred=bool(starred),
+                note=note,
             )
 
     def bodies(self, identifiers: Sequence[str]) -> list[Body]:
@@ -520,7 +533,7 @@ def _body(db: sqlite3.Connection, values: Sequence[Any]) -> Body:
 
 def row_of(values: Sequence[Any], now: int) -> Row:
     """A `Row` from the values of `COLUMNS`, which are what the schema says."""
-    _, kind, identifier, name, owner, *described, updated_at, live, status, manifest, need, needs_gpu = values
+    _, kind, identifier, name, owner, *described, updated_at, live, status, manifest, need, needs_gpu, vram = values
     future = updated_at > now + DAY
     return Row._make(
         (
@@ -537,6 +550,10 @@ def row_of(values: Sequence[Any], now: int) -> Row:
             manifest,
             need,
             needs_gpu == 1,
+            vram,
+            False,
+            False,
+            False,
         )
     )
 

@@ -170,8 +170,9 @@ def class_words(record: Record) -> list[str]:
 def words_between(field: str, low: int, high: int) -> tuple[list[str], bool]:
     """The words of all values from `low` to `high` (inclusive, at least 0), and whether no others have them. No words
     at all: the index cannot help."""
-    if low > high or field == NEED:
-        return [], False  # what a record needs changes with its manifest, and is asked of its column
+    if low > high or field in (NEED, "pulled"):
+        # What a record needs changes with its manifest, and is asked of its column; when it came stands in no word.
+        return [], False
     if field == "created":
         return _times(low, high), False
     if field == "updated":

@@ -9,10 +9,12 @@ from textual import on
 from textual.widget import Widget
 
 from tui_registry.query import Text
+from tui_registry.tui.browse.kept_marks import KeptMarks
 from tui_registry.tui.browse.machines import MachineChoice
 from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref
 from tui_registry.tui.browse.record_detail import RecordDetail, TabLine, read_shown
 from tui_registry.tui.browse.record_use import RecordUse
+from tui_registry.tui.browse.several import Several
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
@@ -41,9 +43,16 @@ class DetailScreen(FrameScreen[None]):
         self._texts = texts
         self.parts = (
             RecordActions(self, lambda: ref, self._changed),
+            Several(self, lambda: ref, self._changed),
+            KeptMarks(self, lambda: ref, self._changed),
             MachineChoice(self),
             RecordUse(self, lambda: ref),
         )
+
+    @property
+    def ref(self) -> Ref:
+        """The record that it shows."""
+        return self._ref
 
     def footer_actions(self) -> tuple[str, ...]:
         detail = self.query_one(RecordDetail)
