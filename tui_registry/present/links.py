@@ -16,7 +16,7 @@ from tui_registry.present.record_rows import Row, variant
 from tui_registry.text import address_short, exact, safe_text
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import Datastore
+    from tui_registry.datastore import Datastore, Reverse
 
 _NAME_WIDTH: Final = 60
 _HASH: Final = re.compile(r"\b[0-9a-f]{64}\b", re.ASCII)
@@ -59,6 +59,27 @@ def relied_on(before: Record, after: Record) -> list[str]:
         for name, label in _RELIED_ON.items()
         if name in before and name in after and before[name] != after[name]
     ]
+
+
+def affected_by(datastore: Datastore, reverse: Reverse) -> list[str]:
+    """Whom it concerns that a batch is taken back, a line for each of the first records that others name and that go,
+    or get another name, licence or status. Raises RegistryError."""
+    lines = list[str]()
+    for change in reverse.changes[:_LOOKED_AT]:
+        if len(lines) == _TOLD:
+            break
+        entry = datastore.entry(change.id)
+        if entry is None or (change.record is not None and not relied_on(entry.record, change.record)):
+            continue
+        line = affected_line(datastore.links.affected(change.id))
+        if line is not None:
+            lines.append(f"{safe_text(str(entry.record['name']), _NAME_WIDTH)}: {line}")
+    return lines
+
+
+# Of a batch so many changes are looked at, and so many lines told.
+_LOOKED_AT: Final = 200
+_TOLD: Final = 8
 
 
 def name_of(record: Linked) -> str:
