@@ -206,3 +206,10 @@ def test_settling_says_who_relies_on_what_changes_by_it(cli: Cli, tmp_path: Path
     told = cli("resolve", "base", "--set", "license=ISC", "--set", "description=so", "--revision", revision, "--yes")
     assert told.code == 0, told.err
     assert "1 agent prefers this" in told.err
+
+
+def test_what_is_to_be_used_instead_is_told_by_its_name(cli: Cli, tmp_path: Path) -> None:
+    size = {"parameters": 1, "context_length": 1}
+    old, new = (register(cli, tmp_path, "model", name, **size) for name in ("old", "new"))
+    assert cli("deprecate", "old", "--message", "slow", "--by", "new", "--json").json["id"] == old
+    assert f"deprecated: slow; its owner names another model instead, new ({new[:12]})" in cli("show", "old").out

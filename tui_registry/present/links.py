@@ -110,6 +110,13 @@ class Near(NamedTuple):
     affected: Affected
 
 
+def heir_of(manifest: Record, near: Near | None) -> str | None:
+    """What the record is called that its owner names in its place; None where that is not known."""
+    heir = manifest["superseded_by"]
+    record = near.named.get(heir) if near is not None and isinstance(heir, str) else None
+    return None if record is None else name_of(record)
+
+
 def read_near(datastore: Datastore, record_id: str, record: Record, manifest: Record | None) -> Near:
     """What a record shows of others. Raises RegistryError."""
     links = datastore.links
