@@ -854,6 +854,9 @@ def linked(shown: LinksShown | None, at: int, width: int) -> Content:
     return stack(lines)
 
 
+_STATED: Final = frozenset(("Needs", "Prefers", "Derived from"))
+
+
 def link_lines(shown: LinksShown, at: int, width: int) -> tuple[list[Content], list[int]]:
     """The records that it names and that name it, and the line of each; the cursor is on one."""
     if not shown.rows:
@@ -863,7 +866,9 @@ def link_lines(shown: LinksShown, at: int, width: int) -> tuple[list[Content], l
     for title, page in shown.sections:
         if not page.rows:
             continue
-        lines += heading(f"{title}  {relations.counted(page)}")
+        # Whose keys they are of says something of who names it, and nothing of what it names itself.
+        count = exact(page.total) if title in _STATED else relations.counted(page)
+        lines += heading(f"{title}  {count}")
         for row in page.rows:
             is_pointed = len(places) == at
             places.append(len(lines))
