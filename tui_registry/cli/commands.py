@@ -1510,7 +1510,9 @@ _TABLE = (
             "tui-registry lineage 4c7d51",
             "tui-registry lineage 4c7d51 --depth 2 --json | jq .clashes",
             "tui-registry search from:Llama-3.1-8B",
+            "tui-registry lineage my-crew --node https://registry.example:8420",
         ),
+        asks_nodes=True,
     ),
     Command(
         "dependants",
@@ -1528,6 +1530,7 @@ _TABLE = (
             "tui-registry dependants 4c7d51 --depth 1 --json | jq .counts",
             "tui-registry search needs:4c7d51",
         ),
+        asks_nodes=True,
     ),
     Command(
         "compare",

@@ -24,7 +24,7 @@ from tui_registry.errors import KINDS, Kind, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import undone
 from tui_registry.present.compare import LEAST, MOST
-from tui_registry.present.links import affected_line
+from tui_registry.present.links import affected_by, affected_line
 from tui_registry.present.manifests import status
 from tui_registry.present.record_rows import time_rows
 from tui_registry.records.schema import defaults
@@ -386,9 +386,9 @@ class RecordActions(Part):
             if deletes
             else f"{key_of('record.undo')} on one of them takes this back"
         )
-        question = kit.ConfirmScreen(
-            undone.batch_question(reverse), undone.batch_detail(reverse, take_back), yes="Undo all", no="Back"
-        )
+        affected = [f"{line}." for line in await self.read(affected_by, self.datastore, reverse)]
+        detail = "\n".join([*affected, undone.batch_detail(reverse, take_back)])
+        question = kit.ConfirmScreen(undone.batch_question(reverse), detail, yes="Undo all", no="Back")
         if await self.ask(question):
             failures = await kit.sign(self, carry_out_reverse, self.datastore, reverse)
             done = undone.batch_done(reverse, len(failures))
