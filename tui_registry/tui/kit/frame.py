@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from tui_registry.datastore import NewsCount
 from tui_registry.text import address_short, age, plural, safe_text
 from tui_registry.tui.kit.actions import Action, Where, action
 from tui_registry.tui.kit.facts import Facts, Outcome, Tone
@@ -145,9 +146,12 @@ class TitleLine(Line):
         host = host_of(self)
         facts = [] if host.facts is None else facts_in_words(host.facts, host.now(), host.settings.name)
         note: list[tuple[str, str]] = [] if not self.note else [(safe_text(self.note), "$foreground-muted")]
+        kept = _kept(host.facts)
+        if host.facts is not None and self._left(0).cell_length + _width([*facts[-kept:], *note]) + 2 > width:
+            facts = facts_in_words(host.facts, host.now(), host.settings.name, in_short=True)
         # What matters least goes first when the terminal is narrow; trouble and the number of records stay.
         parts = [*facts, *note]
-        left = self._left(width - _width([*facts[-_kept(host.facts) :], *note]) - 2)
+        left = self._left(width - _width([*facts[-kept:], *note]) - 2)
         while parts and _width(parts) + left.cell_length + 2 > width:
             parts.pop(0)
         right = Content.styled(" · ", "$foreground-muted").join([Content.styled(text, style) for text, style in parts])
@@ -177,8 +181,12 @@ class TitleLine(Line):
         return content
 
 
-def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]]:
-    """What the title line says of the replica, least important first, as (text, style)."""
+def facts_in_words(facts: Facts, now: int, replica: str, *, in_short: bool = False) -> list[tuple[str, str]]:
+    """What the title line says of the replica, least important first, as (text, style).
+
+    Args:
+        in_short: of what is new only how much it is.
+    """
     name = replica or platform.node()
     words = [
         (f"{safe_text(name, 20)} {address_short(facts.address)}", "$foreground-muted"),
@@ -194,7 +202,8 @@ def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]
         told = [watched_words(one, facts.owners) for one in facts.watched[:_WATCHED_TOLD]]
         more = [f"{len(facts.watched) - _WATCHED_TOLD} more watched"] if len(facts.watched) > _WATCHED_TOLD else []
         words += [(text, "$text-accent") for text in (*more, *told)]
-        words.append((f"{action('browse.news').footer_key} {news_words(facts.news)}", "$text-accent"))
+        whole = NewsCount(facts.news.records, exact=facts.news.exact) if in_short else facts.news
+        words.append((f"{action('browse.news').footer_key} {news_words(whole)}", "$text-accent"))
     words.append((plural(count, "record"), ""))
     failing = sum(peer.last_error is not None for peer in facts.peers)
     if failing:
@@ -213,10 +222,11 @@ def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]
 
 
 def _kept(facts: Facts | None) -> int:
-    """How many of the last words of `facts_in_words` stay in sight: the records, and trouble if there is any."""
+    """How many of the last words of `facts_in_words` stay in sight: the records, what is new and trouble if any is."""
     if facts is None:
         return 1
     trouble = (
+        facts.news is not None and facts.news.records,
         facts.in_conflict,
         facts.elsewhere,
         facts.read_only,
