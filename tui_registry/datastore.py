@@ -41,6 +41,7 @@ from tui_registry.errors import (
     ABSENT,
     KINDS,
     Absent,
+    Choice,
     GivenManifest,
     InvalidRecord,
     Kind,
@@ -52,7 +53,18 @@ from tui_registry.errors import (
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.records.wire import derive_manifest_id
-from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of, revision_with
+from tui_registry.replica.catalogue.current import (
+    CHOICES_TOLD as CHOICES_TOLD,
+    LEAST_ID as LEAST_ID,
+    Body,
+    Catalogue,
+    Entry,
+    Page,
+    Row,
+    Stats,
+    revision_of,
+    revision_with,
+)
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
 from tui_registry.replica.catalogue.manifests import ManifestEntry as ManifestEntry
 from tui_registry.replica.catalogue.news import News, NewsCount, Watched
@@ -667,15 +679,34 @@ class Datastore:
             if cursor is None:
                 return
 
-    def find(self, prefix: str, kind: Kind | None = None, *, deleted: bool = False) -> tuple[Kind, str]:
-        """The only record whose id begins with `prefix`; with `deleted` also among the deleted ones.
+    def find(
+        self, prefix: str, kind: Kind | None = None, *, deleted: bool = False, own: bool = False, by_name: bool = True
+    ) -> tuple[Kind, str]:
+        """The record that is meant: by its id, the beginning of one that only it has, or a name that only it has.
+
+        Args:
+            prefix: an id always wins; what has twelve hex digits or more is never read as a name.
+            deleted: also among the deleted ones; by name among those of this replica's key.
+            own: first among the records of this replica's key, and among all others where none of these is meant.
+            by_name: False: by ids alone.
 
         Raises:
-            StoreError: `not_found` or `ambiguous`.
+            StoreError: `not_found`, or `ambiguous` with the choices.
         """
         _expect(prefix, str, "the beginning of an id is text")
         _expect_kind_or_none(kind)
-        return self._catalogue.find(prefix, kind, deleted=deleted)
+        return self._catalogue.find(prefix, kind, deleted=deleted, own=own, by_name=by_name)
+
+    def named(self, name: str, kind: Kind | None = None) -> list[Choice]:
+        """The first of the records that have a name, in any case where none has exactly that."""
+        _expect(name, str, "a name is text")
+        _expect_kind_or_none(kind)
+        return self._catalogue.named(name, kind)
+
+    def beginning(self, name: str, *, own: bool = False, limit: int = 20) -> list[Choice]:
+        """Records whose names begin so, in any case, by name; with `own` those of this replica's key alone."""
+        _expect(name, str, "a name is text")
+        return self._catalogue.beginning(name, own=own, limit=limit)
 
     # Looking at one record
 

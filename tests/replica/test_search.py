@@ -395,8 +395,8 @@ def reversed_(place: tuple[bool, int]) -> tuple[bool, int]:
 
 ORDERS = {
     "sort:name": lambda row: row.name.lower(),
-    "sort:params": lambda row: row.parameters,
-    "sort:-params": lambda row: -row.parameters,
+    "sort:params": lambda row: (row.parameters == 0, row.parameters),
+    "sort:-params": lambda row: (row.parameters == 0, -row.parameters),
     "sort:created": lambda row: stands(row.created_at),
     "sort:-created": lambda row: reversed_(stands(row.created_at)),
     "sort:updated": lambda row: stands(row.updated_at),
@@ -416,6 +416,13 @@ def test_the_order_is_what_sort_says(bodies: list[bytes], order: str, filters: s
         found = [row for page in walk(datastore, f"{filters}{order}", limit=3) for row in page.rows]
         keys = [ORDERS[order](row) for row in found]
         assert keys == sorted(keys)
+        last, cursor = [], None
+        while True:
+            page = datastore.search(f"{filters}{order}", limit=3, cursor=cursor, backwards=True)
+            last[:0], cursor = page.rows, page.next
+            if cursor is None:
+                break
+        assert last == found
 
 
 @settings(max_examples=examples(25, 60))

@@ -147,6 +147,10 @@ ANSWERS: dict[str, list[Words]] = {
         ("manifest", "show", OPS["model", "colour"].key),
     ],
     "deprecate": [("deprecate", OPS["model", "colour"].key, "--message", "x")],
+    "change": [
+        ("change", "--search", "is:mine", "--tag", "x", "--dry-run"),
+        ("change", OPS["model", "colour"].key, "--license", "MIT", "--yes"),
+    ],
     "update": [("update", OPS["model", "colour"].key, "-")],
     "delete": [("delete", OPS["model", "colour"].key, "--yes")],
     "undo": [("undo", OPS["model", "colour"].key, "--yes"), ("undo", OURS, "--yes"), ("undo", GONE, "--yes")],

@@ -13,12 +13,14 @@ from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.browse.detail_screen import DetailScreen
 from tui_registry.tui.browse.facet_panel import FacetPanel
 from tui_registry.tui.browse.kept_marks import KeptMarks
+from tui_registry.tui.browse.list_layout import ColumnsScreen, ListLayout
 from tui_registry.tui.browse.machines import MachineChoice
 from tui_registry.tui.browse.record_actions import RecordActions
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.record_use import RecordUse
 from tui_registry.tui.browse.saved_searches import SavedSearches, SearchesScreen
 from tui_registry.tui.browse.search_bar import SearchBar
+from tui_registry.tui.browse.several import Marking, Several
 from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.compare.compare_screen import CompareScreen
 from tui_registry.tui.conflicts.conflict_screen import ConflictScreen, TextScreen
@@ -37,13 +39,14 @@ from tui_registry.tui.sync.sync_screen import SyncScreen
 # A screen holds parts that answer some of its keys.
 HOMES: dict[str, tuple[type, ...]] = {
     "everywhere": (RegistryApp,),
-    "browse": (BrowseScreen, RecordActions, SavedSearches),
+    "browse": (BrowseScreen, RecordActions, SavedSearches, ListLayout, Marking),
     "typing": (SearchBar,),
     "facets": (FacetPanel,),
     "searches": (SearchesScreen,),
+    "columns": (ColumnsScreen,),
     "list": (RecordList,),
     "marks": (RecordList,),
-    "record": (RecordActions, MachineChoice, RecordUse, KeptMarks),
+    "record": (RecordActions, MachineChoice, RecordUse, Several, KeptMarks),
     "text": (TextBody,),
     "detail": (DetailScreen,),
     "conflict": (ConflictScreen,),

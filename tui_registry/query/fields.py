@@ -112,8 +112,13 @@ def measured(value: str) -> tuple[str, str, float | None]:
     Raises:
         ValueError: it compares with something else than a number; the sentence says so.
     """
-    # The last sign: some benchmarks are called `MMLU (k=5)`.
-    place = max((place for place, character in enumerate(value) if place and character in "<>="), default=len(value))
+    # The last sign outside of brackets: some benchmarks are called `MMLU (k=5)`.
+    place, depth = len(value), 0
+    for here in range(len(value) - 1, 0, -1):
+        depth += (value[here] in ")]") - (value[here] in "([" and depth > 0)
+        if not depth and value[here] in "<>=":
+            place = here
+            break
     place -= place > 1 and value[place - 1 : place + 1] in ("<=", ">=")
     benchmark, rest = value[:place].strip(), value[place:]
     if not rest:

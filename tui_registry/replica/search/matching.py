@@ -456,9 +456,9 @@ def window_soon(
 def window(
     db: sqlite3.Connection, ask: Ask, compiled: Compiled, rids: list[int] | None, sort: Sort, state: State | None
 ) -> tuple[list[Found], State | None]:
-    """Rows in the order of one column, and where the next window begins. Times far in the future come last, as does
-    what states no context length, or of which nothing tells what it needs; a time that is but a little ahead stands
-    where it came (`_ahead`).
+    """Rows in the order of one column, and where the next window begins. What has no number comes last in either
+    direction: no parameters or context length stated, nothing that tells what it needs; and so do times far in the
+    future. A time that is but a little ahead stands where it came (`_ahead`).
 
     Args:
         rids: all matches, None where they are too many to list.
@@ -516,6 +516,9 @@ def _parts(ask: Ask, sort: Sort, horizon: int) -> list[Condition]:
         return [(f"{key} <= ?", [ask.now if ask.by_arrival else horizon]), (f"{key} > ?", [horizon])]
     if sort.key in ("context", "fit"):
         return [(f"{key} IS NOT NULL", []), (f"{key} IS NULL", [])]
+    if sort.key == "params":
+        # 0 is no number of parameters: nobody knows how many there are.
+        return [(f"{key} > 0", []), (f"{key} = 0", [])]
     return [("1", [])]
 
 

@@ -16,19 +16,22 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.query import QueryError, Text
 from tui_registry.text import exact
 from tui_registry.tui import browse
+from tui_registry.tui.browse.empty_state import EmptyState
 from tui_registry.tui.browse.reading import (
+    NEWEST,
     TOP,
     Answer,
     FirstAnswer,
+    Order,
     Question,
     Span,
     following,
     read_answer,
     read_windows,
 )
-from tui_registry.tui.browse.record_list import EmptyState, RecordList
+from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.search_bar import SearchBar
-from tui_registry.tui.kit.actions import Where, bindings_for
+from tui_registry.tui.kit.actions import Where, action, bindings_for, key_of
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
@@ -55,11 +58,12 @@ class _NewsShown(NamedTuple):
 
 
 class Later(NamedTuple):
-    """The widgets that come after the first frame."""
+    """The widgets, and what lays out the list, that come after the first frame."""
 
     empty: EmptyState
     filters: browse.FacetPanel
     detail: browse.RecordDetail
+    layout: browse.ListLayout
 
 
 class BrowseScreen(FrameScreen[None]):
@@ -108,7 +112,9 @@ class BrowseScreen(FrameScreen[None]):
         self.bar = SearchBar(query)
         self.records = RecordList(id="records")
         self.answered = Question(query)
-        self._texts: Sequence[Text] = ()  # of the answer that is shown
+        # Of the answer that is shown
+        self._texts: Sequence[Text] = ()
+        self._order: Order | None = NEWEST
         self._first = first
         self._later: Later | None = None
         self._select: str | None = None
@@ -129,6 +135,7 @@ class BrowseScreen(FrameScreen[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self._columns_chosen()
         self.host.gate.hold(self)  # until there is something to answer a key
         first, self._first = self._first, None
         if first is None:
@@ -152,7 +159,8 @@ class BrowseScreen(FrameScreen[None]):
         if self._later is None:
             read_styles(self, "browse/browse_more.tcss")
             empty, filters, detail = EmptyState(id="empty"), browse.FacetPanel(id="filters"), browse.RecordDetail()
-            self._later = Later(empty, filters, detail)
+            layout = browse.ListLayout(self, self.bar, self.records, lambda: self._order)
+            self._later = Later(empty, filters, detail, layout)
             self.mount_all((empty, filters), before="#detail")
             self.query_one("#detail").mount(detail)
             self.bar.furnish()
@@ -160,6 +168,9 @@ class BrowseScreen(FrameScreen[None]):
                 browse.RecordActions(self, lambda: self.ref, self._changed, self.records),
                 browse.KeptMarks(self, lambda: self.ref, self._changed, self.records, lambda: self.bar.question.query),
                 browse.SavedSearches(self, self.bar),
+                layout,
+                browse.Marking(self, self.records, lambda: self.answered),
+                browse.Several(self, lambda: self.ref, self._changed, self.records),
                 browse.MachineChoice(self),
                 browse.RecordUse(self, lambda: self.ref),
             )
@@ -212,7 +223,9 @@ class BrowseScreen(FrameScreen[None]):
         self._own_hint = (text, tone)
         count = len(self.records.marked)
         if count:
-            text = f"{exact(count)} marked: = compares, y copies, d deletes those of yours, esc unmarks them"
+            deeds = ("record.copy", "record.export", "record.tags", "record.licence", "record.delete", "browse.compare")
+            named = (f"{key_of(deed)} {action(deed).label}" for deed in deeds)
+            text = f"{exact(count)} marked: {', '.join(named)}, {key_of('browse.back')}"
             tone = "note"
         super().hint(text, tone)
 
@@ -298,10 +311,10 @@ class BrowseScreen(FrameScreen[None]):
             self._news = self._news._replace(upto=max(self._news.upto, facts.news.upto))
         proposal = answer.readings[0].page.did_you_mean
         self.answered = question
-        self._texts = how.texts
+        self._texts, self._order = how.texts, how.order
         if self._later is not None:
             self._later.detail.mark(how.texts)
-        self.records.show(answer.readings, answer.stay, self._select, how.reversible, how.texts)
+        self.records.show(answer.readings, answer.stay, self._select, how.reversible, how.texts, how.order)
         self._select = None
         nothing = self.records.total == 0
         had_nothing = self.has_class("-nothing")
@@ -352,10 +365,10 @@ class BrowseScreen(FrameScreen[None]):
         """Show the record under the cursor in full, and what is wrong with it."""
         row = self.records.item
         shown = None if row is None else await self.read(browse.read_shown, self.datastore, row.id, row.kind)
-        entry, behind = (None, None) if shown is None else shown
+        entry, behind, near = (None, None, None) if shown is None else shown
         if row is None or (self.records.item is not None and self.records.item.id == row.id):
             self.detail.mark(self._texts)
-            self.detail.show(entry, behind)
+            self.detail.show(entry, behind, near=near)
             self.hint(*browse.problems_in_words(entry, behind))
 
     # Data that changed underneath
@@ -385,7 +398,25 @@ class BrowseScreen(FrameScreen[None]):
         if self._later is not None and self.records.item is not None:
             self._read_entry()
 
+    def _columns_chosen(self) -> None:
+        """Show the columns that the settings name, where they name any."""
+        if not self.host.settings.columns:
+            self.records.choose_columns(())
+            return
+        from tui_registry.present.columns import chosen_columns
+
+        try:
+            self.records.choose_columns(chosen_columns(self.host.settings.columns))
+        except ValueError as error:
+            self.say(f"settings.toml: {error}", "problem")
+
+    @on(RecordList.Ordered)
+    def _title_chosen(self, message: RecordList.Ordered) -> None:
+        message.stop()
+        self.furnish().layout.by_title(message.title, message.key)
+
     def _settings_changed(self) -> None:
+        self._columns_chosen()
         if self.bar.question not in (self.answered, self._refused):
             self._read_anew(self.bar.question, stay=False)
 
@@ -456,7 +487,7 @@ class BrowseScreen(FrameScreen[None]):
         elif self._news is not None:
             self._ask_as_before(self._news)
         elif not self.bar.clear():
-            self.say("this is the first screen; ctrl+q quits", "note")
+            self.say(f"this is the first screen; {key_of('app.quit')} quits", "note")
 
     @on(RecordList.Chosen)
     def _opened(self, message: RecordList.Chosen) -> None:

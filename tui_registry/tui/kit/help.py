@@ -19,7 +19,7 @@ from textual.widgets import Static
 from tui_registry import query
 from tui_registry.present.owners import LIKE_MARK, LIKE_MARK_MEANS
 from tui_registry.text import safe_text
-from tui_registry.tui.kit.actions import HEADINGS, Where, actions_for, bindings_for
+from tui_registry.tui.kit.actions import HEADINGS, Where, actions_for, bindings_for, key_of
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.text_flow import Layout, TextBody, field, heading, paragraph, stack
 
@@ -40,7 +40,13 @@ class PageScreen(FlowScreen[None], ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            title = Content.assemble((self._title, "bold"), ("   j k scroll · esc closes", "$foreground-muted"))
+            title = Content.assemble(
+                (self._title, "bold"),
+                (
+                    f"   {key_of('text.down')} {key_of('text.up')} scroll · {key_of('dialog.back')} closes",
+                    "$foreground-muted",
+                ),
+            )
             yield Static(title, id="help-title")
             yield TextBody()
 
@@ -102,7 +108,12 @@ def help_text(places: Iterable[Where], width: int) -> Content:
             for action in shown:
                 lines += field(f"  {action.shown_keys}", action.tooltip, width, _KEYS_WIDTH)
     lines += heading("Marks in the list")
-    lines += field("  !", "Conflict: more than one version is live; ! shows them all", width, _KEYS_WIDTH)
+    lines += field(
+        "  !",
+        f"Conflict: several versions are live; {key_of('record.conflict')} shows them all",
+        width,
+        _KEYS_WIDTH,
+    )
     lines += field(f"  {LIKE_MARK}", LIKE_MARK_MEANS, width, _KEYS_WIDTH)
     lines += field("  +", "Dated more than a day ahead of this machine's clock", width, _KEYS_WIDTH)
     lines += heading("What an operation in the history is now")
