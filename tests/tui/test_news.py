@@ -46,6 +46,9 @@ async def test_what_came_has_a_dot_stands_in_the_title_and_is_looked_at_by_leavi
             await notice_changes(pilot)
             assert ". 2 new" in title(app)
             assert "• arrived" in row(app, "arrived")
+            await press(pilot, "3")
+            assert "· 2 new ·" in title(app)  # no key there lists them
+            await press(pilot, "1")
             assert "•" not in row(app, "own")
 
             await press(pilot, ".")

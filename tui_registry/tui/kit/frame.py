@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import ClassVar, Final, Generic, TypeVar
 
 from textual import events, on
@@ -149,11 +150,13 @@ class TitleLine(Line):
     def render(self) -> Content:
         width = self.content_size.width
         host = host_of(self)
-        facts = [] if host.facts is None else facts_in_words(host.facts, host.now(), host.settings.name)
+        lists = isinstance(self.screen, FrameScreen) and "browse" in self.screen.WHERE
+        said = partial(facts_in_words, now=host.now(), replica=host.settings.name, lists=lists)
+        facts = [] if host.facts is None else said(host.facts)
         note: list[tuple[str, str]] = [] if not self.note else [(safe_text(self.note), "$foreground-muted")]
         kept = _kept(host.facts)
         if host.facts is not None and self._left(0).cell_length + _width([*facts[-kept:], *note]) + 2 > width:
-            facts = facts_in_words(host.facts, host.now(), host.settings.name, in_short=True)
+            facts = said(host.facts, in_short=True)
         # What matters least goes first when the terminal is narrow; trouble and the number of records stay.
         parts = [*facts, *note]
         left = self._left(width - _width([*facts[-kept:], *note]) - 2)
@@ -187,10 +190,13 @@ class TitleLine(Line):
         return content
 
 
-def facts_in_words(facts: Facts, now: int, replica: str, *, in_short: bool = False) -> list[tuple[str, str]]:
+def facts_in_words(
+    facts: Facts, now: int, replica: str, *, lists: bool = True, in_short: bool = False
+) -> list[tuple[str, str]]:
     """What the title line says of the replica, least important first, as (text, style).
 
     Args:
+        lists: a key lists there what is new.
         in_short: of what is new only how much it is.
     """
     name = replica or platform.node()
@@ -209,7 +215,8 @@ def facts_in_words(facts: Facts, now: int, replica: str, *, in_short: bool = Fal
         more = [f"{len(facts.watched) - _WATCHED_TOLD} more watched"] if len(facts.watched) > _WATCHED_TOLD else []
         words += [(text, "$text-accent") for text in (*more, *told)]
         whole = NewsCount(facts.news.records, exact=facts.news.exact) if in_short else facts.news
-        words.append((f"{action('browse.news').footer_key} {news_words(whole)}", "$text-accent"))
+        key = f"{action('browse.news').footer_key} " if lists else ""
+        words.append((f"{key}{news_words(whole)}", "$text-accent"))
     words.append((plural(count, "record"), ""))
     failing = sum(peer.last_error is not None for peer in facts.peers)
     if failing:
