@@ -514,7 +514,7 @@ class BrowseScreen(FrameScreen[None]):
             return
         from tui_registry.present.news import news_words  # the first frame does without
 
-        words = f"{news_words(count)} since you looked: esc or . leaves this list, and nothing of it is new then"
+        words = f"{news_words(count)} since you looked: to leave this list (esc or .) clears it"
         self._news = _NewsShown(count.upto, self.bar.question.query, words)
         self.bar.ask(NEWS)
         self.records.focus()
