@@ -65,7 +65,8 @@ def whole(folder: Path) -> Iterator[tuple[Entry, ManifestEntry]]:
             "evaluations": [{"benchmark": "MMLU", "metric": "accuracy", "value": "0.713", "source": ""}],
         }  # fmt: skip
         key = datastore.add("model", record, manifest=manifest).key
-        entry, behind = detail.read_shown(datastore, key, "model")
+        shown = detail.read_shown(datastore, key, "model")
+        entry, behind = shown.entry, shown.behind
         assert entry is not None
         assert behind is not None
         yield entry, behind
