@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -26,6 +27,9 @@ from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.kit.frame import StatusLine
 from tui_registry.tui.kit.host import host_of
+
+# Whatever terminal the tests run in: with fewer colours the app chooses others.
+os.environ["TERM"], os.environ["COLORTERM"] = "xterm-256color", "truecolor"
 
 _until_processor_idle = textual.pilot.wait_for_idle
 _until_screen_handled = Pilot._wait_for_screen

@@ -13,18 +13,20 @@ An error of the registry that a flow does not catch is said on the status line, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextvars import ContextVar
 from functools import partial, wraps
 from typing import Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from textual.await_complete import AwaitComplete
 from textual.dom import DOMNode
+from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.worker import Worker, get_current_worker
 
 from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
+from tui_registry.tui.kit.colours import LEAST_CONTRAST, LEAST_INACTIVE
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.gate import RunningFlow
 from tui_registry.tui.kit.host import RegistryHost, host_of, styled
@@ -130,6 +132,10 @@ class FlowScreen(Screen[Result], Generic[Result]):
     @property
     def datastore(self) -> Datastore:
         return self.host.datastore
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What the screen itself draws: under a dialog that is the screen below, greyed, where nothing can be done."""
+        return self.host.filters_to(LEAST_INACTIVE if self.is_modal else LEAST_CONTRAST)
 
     def say(self, text: str, tone: Tone = "note") -> None:
         """Show the result of an action on the status line, here and on the screen that this one returns to."""

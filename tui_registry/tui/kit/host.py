@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from rich.color import ColorSystem
 from textual import events, on, work
 from textual.app import App
 from textual.dom import DOMNode
 from textual.driver import Driver
+from textual.filter import LineFilter
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -21,6 +24,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.settings import Settings
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import action, key_of
+from tui_registry.tui.kit.colours import LEAST_CONTRAST, ReadableText, colours_of, own_theme
 from tui_registry.tui.kit.facts import Facts, Outcome, Tone, read_facts
 from tui_registry.tui.kit.gate import Gate
 from tui_registry.tui.kit.terminal import (
@@ -95,6 +99,7 @@ class RegistryHost(App[None]):
         self._clock = clock
         self._looking = False
         self._code = 0
+        self._readable: dict[tuple[float, bool], ReadableText] = {}
         self.set_reactive(RegistryHost.minute, self.now() // 60)
 
     async def on_event(self, event: events.Event) -> None:
@@ -115,6 +120,17 @@ class RegistryHost(App[None]):
         # they stay as they are.
         small = renderable is not None and is_small(self.size)
         super()._display(screen, say_small(self.size) if small else renderable)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What each line goes through before it is drawn; at last all of its letters can be read."""
+        return self.filters_to(LEAST_CONTRAST)
+
+    def filters_to(self, least: float) -> Sequence[LineFilter]:
+        """The same for what only has to reach this contrast."""
+        key = least, self.current_theme.dark
+        if key not in self._readable:
+            self._readable[key] = ReadableText(least, colours_of(self.console.color_system), self.current_theme.dark)
+        return [*super().get_line_filters(), self._readable[key]]
 
     def get_driver_class(self) -> type[Driver]:
         return TerminalDriver
@@ -189,6 +205,8 @@ class RegistryHost(App[None]):
             self.say(
                 f"there is no theme {safe_text(self.settings.theme, 40)}: {key_of('app.palette')} finds them", "problem"
             )
+        elif colours_of(self.console.color_system) is ColorSystem.STANDARD:
+            self.theme = own_theme(os.environ.get("COLORFGBG", ""))
         if self.datastore.why_read_only and not self.outcome.text:
             self.say(f"{_ONLY_READ}: {safe_text(self.datastore.why_read_only, 200)}", "problem")
         if self.facts is None:

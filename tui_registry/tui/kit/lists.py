@@ -27,6 +27,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.text import ELLIPSIS, safe_text
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.host import host_of
+from tui_registry.tui.kit.terminal import most_cells
 from tui_registry.tui.kit.text_flow import Layout, TextBody
 
 Item = TypeVar("Item")
@@ -56,9 +57,13 @@ class RowStyles(NamedTuple):
 
 
 def cell(text: str, width: int, right: bool = False) -> str:
-    """Text in exactly so many cells, cut with an ellipsis, whatever its letters measure."""
-    if cell_len(text) > width:
-        text = set_cell_size(text, max(0, width - 1)) + ELLIPSIS if width > 0 else ""
+    """Text in exactly so many cells, cut with an ellipsis, whatever its letters measure; no terminal cuts it more."""
+    if most_cells(text) > width:
+        whole, room = text, width - 1
+        while room > 0 and most_cells(text) >= width:
+            text = set_cell_size(whole, room).rstrip()
+            room -= 1
+        text = text + ELLIPSIS if room >= 0 and most_cells(text) < width else ELLIPSIS * (width > 0)
     room = width - cell_len(text)
     return " " * room + text if right else text + " " * room
 

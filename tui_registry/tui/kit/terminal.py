@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import sys
 import textwrap
+import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from rich.cells import cell_len
 from rich.control import Control
 from rich.segment import Segment, Segments
 from textual.app import App
@@ -43,6 +46,18 @@ _CLEAR: Final = "\x1b[2J"
 # In less than this, dialogs do not show all of their answers.
 SMALLEST: Final = Size(60, 16)
 _WHEN_SMALL: Final = ("app.quit", "app.suspend", "app.redraw")
+
+
+# All but the letters and signs that every terminal draws alike: those of Europe, arrows, frames and blocks, kana, the
+# signs of CJK and Hangul as whole syllables.
+_UNSURE: Final = re.compile(
+    "[^\x00-\u02ff\u0370-\u0482\u048a-\u052f\u1e00-\u1fff\u2010-\u2027\u2190-\u2193\u21b5\u2500-\u259f\u25a0\u25b2\u25bc\u25cf"
+    "\u2713\u2717\u2800-\u28ff\u3001-\u3029\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60\ufffd]"
+)
+# A sequence of escape, or a text between two of them.
+_WRITTEN: Final = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])|[^\x00-\x1f\x7f]+"
+)
 
 
 class Ending(Message):
@@ -93,7 +108,7 @@ class TerminalDriver(LinuxDriver):
 
     def write(self, data: str) -> None:
         if self._is_writing:
-            super().write(data)
+            super().write(in_place(data))
 
     def run_input_thread(self) -> None:
         try:
@@ -163,6 +178,38 @@ class TerminalDriver(LinuxDriver):
             return os.tcgetpgrp(self.fileno) == os.getpgrp()
         except OSError:  # not the terminal that controls this process: nobody else uses it
             return True
+
+
+def most_cells(text: str) -> int:
+    """How many cells a text takes on the terminal that draws it the widest; Textual counts as few as any takes."""
+    if text.isascii() or _UNSURE.search(text) is None:
+        return cell_len(text)
+    alone = 0
+    for letter in text:
+        if unicodedata.east_asian_width(letter) in ("W", "F"):
+            alone += 2
+        elif unicodedata.category(letter) not in ("Mn", "Me", "Cf"):
+            alone += 1
+    return max(alone, cell_len(text))
+
+
+def in_place(data: str) -> str:
+    """What is written to a terminal, so that what stands behind a text stands in its place, however wide the terminal
+    draws the text.
+
+    Terminals do not agree on the signs of Devanagari, on what joins two emoji, on flags or on shades of skin: one cell
+    more, and the rest of the row is shifted. Each text with such signs is drawn on free cells and left by where it
+    began (DECSC, DECRC, CUF), not by where it ended.
+    """
+    return data if _UNSURE.search(data) is None else _WRITTEN.sub(_left_by_its_beginning, data)
+
+
+def _left_by_its_beginning(match: re.Match[str]) -> str:
+    text = match[0]
+    if text.startswith("\x1b") or _UNSURE.search(text) is None:
+        return text
+    width = cell_len(text)
+    return f"\x1b7{' ' * width}\x1b8{text}\x1b8\x1b[{width}C" if width else text
 
 
 def stop_all() -> None:

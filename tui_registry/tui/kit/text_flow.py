@@ -10,6 +10,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.terminal import most_cells
 
 Layout = Callable[[int], Content]
 
@@ -58,7 +59,12 @@ def _nothing(width: int) -> Content:  # noqa: ARG001 - a Layout
 def paragraph(text: str | Content, width: int, style: str = "", indent: int = 0) -> list[Content]:
     """Text broken to the width, whole words where they fit; the result's lines start after `indent` spaces."""
     content = Content.styled(text, style) if isinstance(text, str) else text
-    lines = content.wrap(max(8, width - indent))
+    room = width - indent
+    if not content.plain.isascii():
+        # Some terminals draw some scripts wider than Textual counts: their lines are broken so much earlier.
+        counted = content.cell_length
+        room = room * counted // max(1, counted, most_cells(content.plain))
+    lines = content.wrap(max(8, room))
     return [Content(" " * indent) + line for line in lines] or [Content("")]
 
 
