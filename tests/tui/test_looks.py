@@ -117,7 +117,7 @@ def test_what_a_record_needs_stands_as_bars_beside_what_a_machine_has(tmp_path: 
 
 
 def test_kinds_are_told_apart_by_a_sign_and_a_word() -> None:
-    from tui_registry.present.record_rows import KIND_SIGNS
+    from tui_registry.present.columns import KIND_SIGNS
 
     assert len(set(KIND_SIGNS.values())) == len(KIND_SIGNS) == 2
 

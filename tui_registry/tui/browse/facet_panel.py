@@ -14,7 +14,8 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from tui_registry.errors import RegistryError
+from tui_registry.errors import KINDS, RegistryError
+from tui_registry.present.columns import kind_cell
 from tui_registry.query import FACETS, chosen, with_term, without_term
 from tui_registry.text import ELLIPSIS, address_short, exact, safe_text
 from tui_registry.tui.browse.reading import Question, read_facets
@@ -239,6 +240,8 @@ class FacetPanel(CursorList[FacetLine]):
         drawn = "" if line.more or room - len(drawn) < min(room, max(_NAME, cell_len(line.text))) else drawn
         room = max(1, room - len(drawn))
         words = licence_in(line.text, room) if line.field == "license" else line.text
+        if line.field == "kind":
+            words = next((kind_cell(kind) for kind in KINDS if kind == words), words)
         segments = [
             Segment(">" if pointed else " ", name),
             Segment(box + cell(words, room), name),
