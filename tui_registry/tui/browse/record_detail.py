@@ -23,12 +23,12 @@ from tui_registry.fit import Machine, Model
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import fit as fitted, links as relations
 from tui_registry.present.amounts import moment
+from tui_registry.present.columns import kind_cell
 from tui_registry.present.deeds import standing
 from tui_registry.present.links import Near
 from tui_registry.present.manifests import manifest_rows, status, status_line
 from tui_registry.present.owners import remarks, said_by_domain
 from tui_registry.present.record_rows import (
-    KIND_SIGNS,
     Row,
     domain_rows,
     fact_rows,
@@ -532,7 +532,7 @@ def header(
         lines += paragraph(f"! {line}", width, "bold $text-warning")
     style = "bold $text-primary" if line is None else "bold $foreground-muted"
     lines.append(Content.assemble(_marked(name, around, style), "  ", (version, "$foreground-muted")))
-    kind = Content.styled(f"{KIND_SIGNS[entry.kind]} {entry.kind}", _KINDS[entry.kind])
+    kind = Content.styled(kind_cell(entry.kind), _KINDS[entry.kind])
     what = filter(None, (stated.get(f"{entry.kind}_type"), stated.get("license", "no licence")))
     lines += paragraph(Content.assemble(kind, *(f" · {words}" for words in what)), width)
     owner = str(record["owner_id"])
