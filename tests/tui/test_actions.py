@@ -22,10 +22,10 @@ from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.compare.compare_screen import CompareScreen
 from tui_registry.tui.conflicts.conflict_screen import ConflictScreen, TextScreen
 from tui_registry.tui.history.history_screen import HistoryScreen
-from tui_registry.tui.kit.actions import ACTIONS, HEADINGS, Action, action, actions_for, bindings_for
+from tui_registry.tui.kit.actions import ACTIONS, HEADINGS, Action, action, actions_for, bindings_for, key_name
 from tui_registry.tui.kit.dialogs import Dialog, NarrowingInput
 from tui_registry.tui.kit.frame import MODES, MOST_FOOTER_KEYS
-from tui_registry.tui.kit.help import help_text
+from tui_registry.tui.kit.help import PageScreen, help_text, key_table
 from tui_registry.tui.kit.text_flow import TextBody
 from tui_registry.tui.register.register_screen import RegisterScreen
 from tui_registry.tui.settings.settings_screen import SettingsScreen
@@ -47,6 +47,7 @@ HOMES: dict[str, tuple[type, ...]] = {
     "detail": (DetailScreen,),
     "conflict": (ConflictScreen,),
     "writing": (TextScreen,),
+    "page": (PageScreen,),
     "dialog": (Dialog,),
     "register": (RegisterScreen,),
     "sync": (SyncScreen,),
@@ -133,6 +134,14 @@ def test_help_names_every_action_that_has_a_key() -> None:
         if item.keys:
             assert item.tooltip in text, item.id
             assert item.shown_keys in text
+
+
+def test_one_table_in_the_help_tells_what_each_key_does_in_all_modes() -> None:
+    table = dict(key_table())
+    for item in ACTIONS:
+        for key in item.keys:
+            assert f"{item.label} ({HEADINGS[item.where]})" in table[key_name(key)]
+    assert "Each key in all modes" in help_text(HEADINGS, 200).plain
 
 
 def test_the_keys_that_the_readme_names_are_keys() -> None:

@@ -5,6 +5,7 @@ Letters and digits are never priority bindings: while an input has the focus the
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final, Literal
 
 from textual.binding import Binding, BindingType
@@ -15,7 +16,7 @@ Where = Literal[
     "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
     "conflict", "writing", "register", "items", "entries", "template", "drafts", "merge", "import", "findings",
     "mending", "sync", "quarantine", "left_out", "history", "narrowing", "version", "settings", "compare", "status",
-    "dialog",
+    "page", "dialog",
 ]  # fmt: skip
 
 HEADINGS: Final[dict[Where, str]] = {
@@ -49,6 +50,7 @@ HEADINGS: Final[dict[Where, str]] = {
     "settings": "Settings",
     "compare": "Compare",
     "status": "When asked whether a record is still to be used",
+    "page": "In this help",
     "dialog": "In a dialog",
 }
 
@@ -143,6 +145,29 @@ def action(action_id: str) -> Action:
     """
     return _BY_ID[action_id]
 
+
+def meant_by(key: str, at_hand: Collection[str]) -> Action | None:
+    """What a key that does nothing may have been pressed for, of the actions at hand, by their ids: the same key with
+    Ctrl or as the other case, or what other programs do with it.
+
+    Args:
+        key: as Textual names it.
+    """
+    close = (f"ctrl+{key}", key.removeprefix("ctrl+"), key.swapcase())
+    known = [item for item in ACTIONS if item.id in at_hand and item.keys]
+    near = next((item for other in close for item in known if other != key and other in item.keys), None)
+    return near or next((item for habit in _HABITS.get(key, ()) for item in known if item.id.endswith(habit)), None)
+
+
+# The ends of the ids of actions that these keys begin in other programs.
+_HABITS: Final[dict[str, tuple[str, ...]]] = {
+    "q": (".back", ".quit"), "Q": (".quit",), "delete": (".delete", ".remove"), "insert": (".new", ".add"),
+    "backspace": (".back",), "h": (".previous_tab", ".previous", ".back"), "l": (".next_tab", ".next", ".open"),
+    "ctrl+f": (".search", ".find"), "ctrl+n": (".new", ".add"), "a": (".new", ".add"), "r": (".retry", ".redraw"),
+    "f2": (".edit", ".change"), "f5": (".pull_all", ".redraw"), "f10": (".quit",), "colon": (".palette",),
+    "space": (".mark", ".toggle", ".open"), "right": (".open",), "left": (".back",), "x": (".delete", ".remove"),
+    "p": (".sync", ".pull"), "c": (".copy",), "w": (".save",), "u": (".undo",), "ctrl+r": (".pull", ".redraw"),
+}  # fmt: skip
 
 ACTIONS: Final[tuple[Action, ...]] = (
     Action("app.browse", ("1",), "Browse", "Models and agents of this replica", "everywhere", "mode('browse')"),
@@ -409,6 +434,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("compare.copy", ("y",), "copy", "Copy the table as text or Markdown", "compare", "copy"),
     Action("compare.back", ("escape",), "back", "Back to the list; the marks stay", "compare", "back"),
     Action("status.accept", ("ctrl+s",), "sign", "Sign what is said of the record", "status", "accept"),
+    Action("page.find", ("/",), "find", "Narrow the page to what holds the words that are typed; letters that do "
+           "nothing else begin that too", "page", "find"),
     # In a dialog
     Action("dialog.back", ("escape",), "back", "Close without doing anything", "dialog", "back"),
 )  # fmt: skip

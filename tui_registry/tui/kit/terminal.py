@@ -196,8 +196,8 @@ def in_place(data: str) -> str:
     draws the text.
 
     Terminals do not agree on the signs of Devanagari, on what joins two emoji, on flags or on shades of skin: one cell
-    more, and the rest of the row is shifted. Each text with such signs is drawn on free cells and left by where it began
-    (DECSC, DECRC, CUF), not by where it ended.
+    more, and the rest of the row is shifted. Each text with such signs is drawn on free cells and left by where it
+    began (DECSC, DECRC, CUF), not by where it ended.
     """
     return data if _UNSURE.search(data) is None else _WRITTEN.sub(_left_by_its_beginning, data)
 
