@@ -45,6 +45,13 @@ from tui_registry.replica.log.arrivals import MAX_PENDING, MAX_PENDING_BYTES, MA
 from tui_registry.replica.log.retries import KEPT_SECONDS, MAX_KEYS
 from tui_registry.sync import comparing as ranges
 from tui_registry.sync.bounds import TILE_OPS, Bounds
+from tui_registry.sync.recommended import (
+    LONGEST_URL,
+    MOST_BYTES,
+    MOST_RECOMMENDED,
+    read_recommended,
+    spell_recommended,
+)
 from tui_registry.sync.tiles import MAX_SIZE, Span, Unpacker, etag_of_head, pack, parse_head, spell_head
 
 HOME = Path(tui_registry.__file__).parent
@@ -407,6 +414,14 @@ def test_this_program_refuses_the_spoilt_operation_for_its_hash() -> None:
     assert caught.value.code == "hash"
 
 
+def test_the_recommended_peers_are_spelt_and_read_as_the_page_says() -> None:
+    example = EXAMPLES["recommended"].encode()
+    assert spell_recommended(read_recommended(example)) == example
+    said = section("Recommended peers")
+    for bound in (f"{LONGEST_URL}\ncharacters", f"most {MOST_BYTES:,} bytes", f"the first {MOST_RECOMMENDED} entries"):
+        assert bound in said, bound
+
+
 def test_this_program_spells_and_reads_the_head_and_the_tile() -> None:
     told = json.loads(EXAMPLES["head"])
     ranges = told.pop("ranges")
@@ -444,7 +459,7 @@ def test_a_writer_with_many_heads_makes_the_chain_that_the_page_describes() -> N
 
 HEADINGS = (
     "Records", "Canonical bytes", "Ids", "Wire limits", "Operations", "Spelling", "Hashes and signatures", "Validity",
-    "State of a key", "Manifests", "Sync", "Heads", "Signed heads", "Tiles", "Bundles", "Pulling", "Differences",
+    "State of a key", "Manifests", "Sync", "Heads", "Recommended peers", "Signed heads", "Tiles", "Bundles", "Pulling", "Differences",
     "Leaving out", "Reconciliation", "Limits", "Error codes",
 )  # fmt: skip
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tui_registry.datastore import Datastore
+    from tui_registry.settings import SettingFault, Settings
+    from tui_registry.tui.line import CommandLine
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,9 +22,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from tui_registry.cli import run
 
-        return run(sys.argv[1:] if argv is None else argv, _screens)
+        return run(sys.argv[1:] if argv is None else argv, _screens, _Own())
     finally:
         gc.enable()
+
+
+class _Own:
+    """What of the settings only the screens can read: they are imported for the lines that ask for it."""
+
+    def faults(self, settings: Settings) -> Sequence[SettingFault]:
+        from tui_registry.tui.own.reading import faults_of
+
+        return faults_of(settings)
+
+    def keys(self, settings: Settings) -> Sequence[tuple[str, str, str]]:
+        from tui_registry.tui.own.reading import keys_of
+
+        return keys_of(settings)
 
 
 def _screens(datastore: Datastore, *, query: str, settings_file: Path | None = None) -> None:
@@ -39,7 +55,13 @@ def _screens(datastore: Datastore, *, query: str, settings_file: Path | None = N
     except SettingsError as error:
         # A slip in an editor keeps nobody from looking.
         settings, wrong = Settings(), f"settings not read: {error.reason}"
-    tui.run(datastore, query=query, settings=settings, settings_file=settings_file, wrong=wrong)
+
+    def lines() -> CommandLine:
+        from tui_registry.cli.inside import LinesInside
+
+        return LinesInside(datastore.data_dir)
+
+    tui.run(datastore, query=query, settings=settings, settings_file=settings_file, wrong=wrong, lines=lines)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,8 @@ class Made(NamedTuple):
         path: as a whole. bytes: of the file.
         address: of the key, empty for a replica without one; has_key: whether the key is in it.
         has_settings: whether a settings file is in it.
+        tokens: the name of the file of a token that lies beside the database and is not in it; empty where there is
+            none. former: how many files of former keys do.
     """
 
     path: Path
@@ -54,6 +56,8 @@ class Made(NamedTuple):
     has_key: bool
     has_settings: bool
     made_at: int
+    tokens: str
+    former: int
 
 
 class PutBack(NamedTuple):
@@ -121,8 +125,18 @@ def back_up(datastore: Datastore, path: Path, lock: Callable[[Identity], str] | 
                 except FileExistsError:
                     raise _exists(path) from None
         sync_folder(path.parent)
+    folder = datastore.data_dir
     return Made(
-        path, size, copied.operations, copied.records, copied.address, _KEY in beside, _SETTINGS in beside, made_at
+        path,
+        size,
+        copied.operations,
+        copied.records,
+        copied.address,
+        _KEY in beside,
+        _SETTINGS in beside,
+        made_at,
+        TOKEN_FILE if (folder / TOKEN_FILE).exists() else "",
+        sum(1 for _ in folder.glob(f"{KEY_FILE}.*.old*")),
     )
 
 

@@ -8,6 +8,8 @@ It opens a replica and holds its parts, which have the statements:
     registry.drafts     forms not yet signed
     registry.searches   saved searches and the history of searches
     registry.names      local names of owners
+    registry.stars      stars and notes of the person whose replica it is
+    registry.news       what came from others since that person looked, and what they watch
     registry.domains    what domains said of keys, when they were asked
     registry.tokens     the tokens that this replica's node takes
     registry.rations    whom it hides and takes nothing of, how much it takes from whom, and what it left out
@@ -39,6 +41,7 @@ from tui_registry.errors import (
     ABSENT,
     KINDS,
     Absent,
+    Choice,
     GivenManifest,
     InvalidRecord,
     Kind,
@@ -50,9 +53,21 @@ from tui_registry.errors import (
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.records.wire import derive_manifest_id
-from tui_registry.replica.catalogue.current import Body, Catalogue, Entry, Page, Row, Stats, revision_of, revision_with
+from tui_registry.replica.catalogue.current import (
+    CHOICES_TOLD as CHOICES_TOLD,
+    LEAST_ID as LEAST_ID,
+    Body,
+    Catalogue,
+    Entry,
+    Page,
+    Row,
+    Stats,
+    revision_of,
+    revision_with,
+)
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
 from tui_registry.replica.catalogue.manifests import ManifestEntry as ManifestEntry
+from tui_registry.replica.catalogue.news import News, NewsCount, Watched
 from tui_registry.replica.catalogue.resembling import Like
 from tui_registry.replica.log.batches import BESIDE, RecordChange, Reverse, Together, WriteBatch
 from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
@@ -86,14 +101,17 @@ from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.tables import expect_own, prepare
 from tui_registry.replica.unshared import (
+    MOST_NOTE as MOST_NOTE,
     TOKEN_FILE as TOKEN_FILE,
     TOKEN_SCOPES as TOKEN_SCOPES,
     Domains,
     Draft,
     Drafts,
+    Own,
     OwnerNames,
     SaidBy,
     Searches,
+    Stars,
     Token,
     Tokens,
     TokenScope as TokenScope,
@@ -222,9 +240,11 @@ __all__ = [
     "Like",
     "LinkPage",
     "Linked",
+    "NewsCount",
     "NothingToUndo",
     "Once",
     "Operation",
+    "Own",
     "Page",
     "Peer",
     "Places",
@@ -256,6 +276,7 @@ __all__ = [
     "Versions",
     "Walk",
     "Wanted",
+    "Watched",
     "WriteBatch",
     "carry_out",
     "carry_out_reverse",
@@ -308,6 +329,8 @@ class Datastore:
         self.names = OwnerNames(pool)
         self.domains = Domains(pool, clock)
         self.searches = Searches(pool, clock)
+        self.stars = Stars(pool, clock)
+        self.news = News(pool, clock, self._counted)
         self.drafts = Drafts(pool, clock)
         self.tokens = Tokens(data_dir, pool, clock)
         self.peers = Peers(pool, self._turns, clock)
@@ -656,15 +679,34 @@ class Datastore:
             if cursor is None:
                 return
 
-    def find(self, prefix: str, kind: Kind | None = None, *, deleted: bool = False) -> tuple[Kind, str]:
-        """The only record whose id begins with `prefix`; with `deleted` also among the deleted ones.
+    def find(
+        self, prefix: str, kind: Kind | None = None, *, deleted: bool = False, own: bool = False, by_name: bool = True
+    ) -> tuple[Kind, str]:
+        """The record that is meant: by its id, the beginning of one that only it has, or a name that only it has.
+
+        Args:
+            prefix: an id always wins; what has twelve hex digits or more is never read as a name.
+            deleted: also among the deleted ones; by name among those of this replica's key.
+            own: first among the records of this replica's key, and among all others where none of these is meant.
+            by_name: False: by ids alone.
 
         Raises:
-            StoreError: `not_found` or `ambiguous`.
+            StoreError: `not_found`, or `ambiguous` with the choices.
         """
         _expect(prefix, str, "the beginning of an id is text")
         _expect_kind_or_none(kind)
-        return self._catalogue.find(prefix, kind, deleted=deleted)
+        return self._catalogue.find(prefix, kind, deleted=deleted, own=own, by_name=by_name)
+
+    def named(self, name: str, kind: Kind | None = None) -> list[Choice]:
+        """The first of the records that have a name, in any case where none has exactly that."""
+        _expect(name, str, "a name is text")
+        _expect_kind_or_none(kind)
+        return self._catalogue.named(name, kind)
+
+    def beginning(self, name: str, *, own: bool = False, limit: int = 20) -> list[Choice]:
+        """Records whose names begin so, in any case, by name; with `own` those of this replica's key alone."""
+        _expect(name, str, "a name is text")
+        return self._catalogue.beginning(name, own=own, limit=limit)
 
     # Looking at one record
 
@@ -1094,6 +1136,12 @@ class Datastore:
     def changes(self) -> int:
         """A number that changes with every commit, here or by another process. It is cheap to poll."""
         return self._pool.data_version()
+
+    # How
+
+    def _counted(self, query: str) -> tuple[int, bool]:
+        page = self.search(query, limit=1, strict=True)
+        return page.total, page.exact
 
     # How: what a command that only looks at a record does without
 

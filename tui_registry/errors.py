@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from enum import Enum
 from typing import Final, Literal, TypeAlias, Union
 
@@ -52,13 +53,50 @@ class Problem(NamedTuple):
         return {"path": self.path, "severity": self.severity, "code": self.code, "sentence": self.sentence}
 
 
-class RegistryError(Exception):
-    """The base of every declared error: a stable code for programs and a sentence for people."""
+class Choice(NamedTuple):
+    """One of the records that may have been meant.
 
-    def __init__(self, code: str, sentence: str) -> None:
+    Attributes:
+        id: 64 hex digits. owner: 40 hex digits.
+        name, version: of the record, foreign text.
+        whose: what the owner is called here; None where it has no name.
+        mine: signed by the key that signs there. deleted: it is not live.
+    """
+
+    kind: Kind
+    id: str
+    name: str
+    version: str
+    owner: str
+    whose: str | None
+    mine: bool
+    deleted: bool = False
+
+    def to_json(self) -> dict[str, Json]:
+        """The choice as programs read it."""
+        return {
+            "kind": self.kind,
+            "id": self.id,
+            "name": self.name,
+            "version": self.version,
+            "owner": self.owner,
+            "mine": self.mine,
+            "deleted": self.deleted,
+        }
+
+
+class RegistryError(Exception):
+    """The base of every declared error: a stable code for programs and a sentence for people.
+
+    Attributes:
+        choices: the first of the records that may have been meant, where there are several.
+    """
+
+    def __init__(self, code: str, sentence: str, choices: Sequence[Choice] = ()) -> None:
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence
+        self.choices = tuple(choices)
 
 
 class InvalidRecord(RegistryError):

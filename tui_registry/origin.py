@@ -255,6 +255,8 @@ class Origin:
             return Failure("unreachable", f"no such host: {_quoted(self._host)}. Check the address")
         if isinstance(error, NoTrustError):
             return Failure("insecure", str(error))
+        if _cause(error, PrivateError) is not None:
+            return Failure("unreachable", "leads to a private address by somebody else's link: nothing was sent there")
         if (untrusted := _cause(error, ssl.SSLCertVerificationError)) is not None:
             why = _quoted(untrusted.verify_message or "no reason")
             own = "If a CA of your own made it, name that in SSL_CERT_FILE"

@@ -48,6 +48,10 @@ Texts: TypeAlias = tuple[tuple[str, str], ...]
 TextTableName: TypeAlias = Literal["machines", "keys", "columns"]
 MACHINES: TextTableName = "machines"
 TEXT_TABLE_NAMES: tuple[TextTableName, ...] = ("machines", "keys", "columns")
+# The tables of tables: commands of the person's own, and themes.
+Value: TypeAlias = str | int | float | bool | tuple[str, ...] | None
+Tables: TypeAlias = tuple[tuple[str, tuple[tuple[str, Value], ...]], ...]
+NESTED_TABLE_NAMES: tuple[Literal["commands", "themes"], ...] = ("commands", "themes")
 # What may stand before `=` in each, what that is called, and an example of what stands behind it.
 _ENTRIES: dict[str, tuple[re.Pattern[str], str, str]] = {
     "machines": (re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII), "a machine's name has up to 32 letters, digits, - and _",
@@ -91,6 +95,8 @@ class Settings(NamedTuple):
         machines: saved machines by name, each as `machine.parse_machine` reads it; whoever uses one reads it.
         keys: the keys of actions by the action's id, separated by commas; the app knows which there are.
         columns: the columns of lists by the list's name, separated by spaces; whoever shows the list knows them.
+        commands, themes: the person's own by name, each with what its table says; a value is None that is neither one
+            nor a list of texts. The app knows what may stand there.
     """
 
     theme: str = ""
@@ -103,6 +109,21 @@ class Settings(NamedTuple):
     machines: Texts = ()
     keys: Texts = ()
     columns: Texts = ()
+    commands: Tables = ()
+    themes: Tables = ()
+
+
+class SettingFault(NamedTuple):
+    """What is wrong with one entry of a table; the app does without that entry.
+
+    Attributes:
+        table, name: `keys`, `browse.search`; of an entry of a nested table its name and key, `play.argv`.
+        sentence: what is wrong and what to write, without the place.
+    """
+
+    table: str
+    name: str
+    sentence: str
 
 
 def data_dir(given: Path | str | None = None) -> Path:
@@ -260,6 +281,24 @@ def _save_line(path: Path, raw: bytes, table: str, name: str, written: str | Non
     return kept
 
 
+def in_words(faults: Iterable[SettingFault], path: Path | None = None) -> list[str]:
+    """Each fault as a sentence that begins with its line in the file, where that can be found."""
+    faults = list(faults)
+    if not faults:
+        return []
+    path = settings_path() if path is None else path
+    try:
+        lines = _lines(_read(path).decode(errors="replace"))
+    except SettingsError:
+        lines = {}
+    told = []
+    for fault in sorted(faults, key=lambda fault: _line_of(fault, lines)):
+        line = _line_of(fault, lines)
+        place = f"line {line}: " if line else ""
+        told.append(f"{place}[{fault.table}] {safe_text(fault.name, 60)}: {fault.sentence}")
+    return told
+
+
 def interval(text: str) -> int:
     """The seconds that `30s`, `15m`, `2h` or `1d` means: from 10 seconds to 30 days.
 
@@ -318,6 +357,34 @@ def _unordered(settings: Settings) -> tuple[object, ...]:
     return plain, *map(dict, tables)
 
 
+def _lines(text: str) -> dict[str, int]:
+    """The line of each key of the file, counted from 1, by its whole name; also of each table."""
+    lines: dict[str, int] = {}
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.split("\n"), 1):
+        head = re.match(r"\s*\[\[?([^\]]*)\]", line)
+        entry = re.match(r"""\s*((?:"[^"]*"|'[^']*'|[\w.-]|\s)+?)\s*=""", line)
+        if head is not None:
+            table = _parts(head[1])
+            lines.setdefault(".".join(table), number)
+        elif entry is not None:
+            lines.setdefault(".".join((*table, *_parts(entry[1]))), number)
+    return lines
+
+
+def _parts(dotted: str) -> tuple[str, ...]:
+    found = re.findall(r"""\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))\s*\.?""", dotted)
+    return tuple("".join(part) for part in found)
+
+
+def _line_of(fault: SettingFault, lines: Mapping[str, int]) -> int:
+    """0 where it cannot be found."""
+    name = f"{fault.table}.{fault.name}"
+    while name not in lines and "." in name:
+        name = name.rpartition(".")[0]
+    return lines.get(name, 0)
+
+
 def _texts_of(settings: Settings, table: TextTableName) -> Texts:
     match table:
         case "machines":
@@ -374,6 +441,8 @@ def _parsed(path: Path, raw: bytes) -> Settings:
     settings = Settings(sync=sync, node=node)
     for name in TEXT_TABLE_NAMES:
         settings = _with_texts(settings, name, _texts(path, name, table.pop(name, {})))
+    commands, themes = (_nested(path, name, table.pop(name, {})) for name in NESTED_TABLE_NAMES)
+    settings = settings._replace(commands=commands, themes=themes)
     for key, value in table.items():
         settings = with_setting(settings, _name(path, key), _text(path, key, value))
     return settings
@@ -399,6 +468,24 @@ def _texts(path: Path, table: TextTableName, value: object) -> Texts:
     return tuple(entries)
 
 
+def _nested(path: Path, table: str, value: object) -> Tables:
+    if not isinstance(value, dict):
+        raise SettingsError(path, f"{table} is a table of tables: write [{table}.NAME] and below it what it is")
+    found = []
+    for name, inner in value.items():
+        if not isinstance(inner, dict):
+            raise SettingsError(path, f"[{table}] {safe_text(name, 40)}: write [{table}.NAME] and below it what it is")
+        found.append((name, tuple((key, _plain(held)) for key, held in inner.items())))
+    return tuple(found)
+
+
+def _plain(value: object) -> Value:
+    if isinstance(value, list):
+        texts = tuple(text for text in value if isinstance(text, str))
+        return texts if len(texts) == len(value) else None
+    return value if isinstance(value, str | int | float | bool) else None
+
+
 def _flat(table: Mapping[str, object], deeper: int = 2) -> Iterable[tuple[str, object]]:
     for name, value in table.items():
         if isinstance(value, dict) and deeper:
@@ -422,7 +509,7 @@ def _name(path: Path, key: str) -> SettingName:
             return name
     from difflib import get_close_matches
 
-    names = (*TABLE_NAMES, *TEXT_TABLE_NAMES)
+    names = (*TABLE_NAMES, *TEXT_TABLE_NAMES, *NESTED_TABLE_NAMES)
     near = get_close_matches(key, (*SETTING_NAMES, *names), n=1)
     tables = ", ".join(f"[{table}]" for table in names[:-1]) + f" and [{names[-1]}]"
     hint = f"did you mean {near[0]}?" if near else f"write one of {', '.join(SETTING_NAMES)}, or the tables {tables}"

@@ -90,20 +90,28 @@ def _chance(kind: Kind, record: Record) -> int:
 
 
 def _unsigned_manifest(kind: Kind, record: Record) -> tuple[Checked, bytes]:
-    """The same for a manifest of the record."""
-    subject, number = str(record[ID_FIELD[kind]]), _chance(kind, record)
+    """The same for a manifest that says that the record is not to be used."""
+    number = _chance(kind, record)
     status = "Withdrawn" if number % 100 == 0 else {"Other": "frozen"} if number % 1000 == 10 else "Deprecated"
-    manifest = defaults("manifest") | {
-        "manifest_id": derive_manifest_id(subject),
-        "owner_id": record["owner_id"],
-        "subject_id": subject,
-        "subject_kind": kind.capitalize(),
-        "subject_name": record["name"],
-        "status": status,
-        "status_message": "use another",
-        "created_at": record["created_at"],
-        "updated_at": record["updated_at"],
-    }
+    return unsigned_manifest(kind, record, {"status": status, "status_message": "use another"})
+
+
+def unsigned_manifest(kind: Kind, record: Record, said: Record) -> tuple[Checked, bytes]:
+    """The same for a manifest of the record, which says that."""
+    subject = str(record[ID_FIELD[kind]])
+    manifest = (
+        defaults("manifest")
+        | {
+            "manifest_id": derive_manifest_id(subject),
+            "owner_id": record["owner_id"],
+            "subject_id": subject,
+            "subject_kind": kind.capitalize(),
+            "subject_name": record["name"],
+            "created_at": record["created_at"],
+            "updated_at": record["updated_at"],
+        }
+        | said
+    )
     key, owner = str(manifest["manifest_id"]), str(record["owner_id"])
     body = _body("manifest", manifest)
     digest = hashlib.sha3_256(body).hexdigest()

@@ -15,8 +15,8 @@ import pytest
 from tests.cli import shapes
 from tests.seeds import seed
 from tui_registry.__main__ import main
-from tui_registry.cli.care import _library as keystore_library
 from tui_registry.datastore import Datastore
+from tui_registry.keystore import _library as keystore_library
 
 MODEL = "name: my-finetune\nversion: 1.0.0\nlicense: Apache-2.0\nparameters: 7.6b\ncontext_length: 32k\ntags: [chat]\n"
 

@@ -109,7 +109,7 @@ def test_records_are_completed_by_their_id_and_by_a_name_that_only_one_has(
         if name not in ("alpha", "beta", "Big Model"):
             continue
         assert offered("show", identifier[:4]) == ("words", [short[name]])
-        assert offered("compare", short["beta"], name.lower()) == ("words", [short[name]])
+        assert offered("compare", short["beta"], name.lower()) == ("words", [name])
     (operation,) = offered("diff", ids["alpha"], "")[1]
     assert offered("resolve", ids["alpha"], "--take", operation[:3]) == ("words", [operation])
 
@@ -242,7 +242,9 @@ def test_a_real_shell_completes(shell: str, whole: Path, tmp_path: Path, ids: di
         assert running.run('tui-registry search "alpha kind:mo\t') == "<search> <alpha kind:model>"
         assert running.run("tui-registry verify --ops rec\t") == "<verify> <--ops> <record.ops>"
         if shell != "fish":  # which offers only what has the letters that were typed
-            assert running.run("tui-registry show alp\t") == f"<show> <{alpha[:12]}>"
+            assert running.run("tui-registry show alp\t") == "<show> <alpha>"
+            assert running.run("tui-registry show Big\t") == "<show> <Big Model>"
+            assert running.run("tui-registry show zz\t") == f"<show> <{HOSTILE}>"
             assert running.run("tui-registry search name:bi\t") == '<search> <name:="Big Model">'
             # Nothing that a stranger calls a record is run by the shell of whoever completes it.
             assert running.run("tui-registry search name:zz\t") == f"<search> <{QUOTED}>"

@@ -191,16 +191,27 @@ def test_a_machine_is_saved_by_its_name_and_taken_away(cli: Cli, written: Path) 
     assert cli("config", "show", "--json").json["machines"] == {"lap-top": "unified=32gb"}
 
 
+def test_the_columns_of_the_list_are_set_as_people_write_them(cli: Cli, written: Path) -> None:
+    assert cli("config", "set", "columns.browse", "License, size  ctx").code == 0
+    assert cli("config", "show", "--json").json["columns"] == {"browse": "licence size context"}
+    assert "columns.browse = licence size context" in cli("config", "show").out
+    assert written.read_text().startswith(WRITTEN.rstrip())
+    assert cli("config", "set", "columns.browse", "").code == 0
+    assert cli("config", "show", "--json").json["columns"] == {}
+
+
 @pytest.mark.parametrize(
     ("name", "made_of", "part"),
     [
+        ("columns.browse", "size licnce", "columns.browse: there is no column 'licnce': did you mean licence?"),
+        ("columns.brows", "size", "did you mean columns.browse?"),
         ("machines.big", "gpu=lots", "a size is a number and its unit"),
         ("machines.big", "cores=4", "a machine has a gpu"),
         ("machines.a b", "ram=8gb", "a machine's name has"),
         ("machines", "ram=8gb", "there is no setting"),
     ],
 )
-def test_what_is_no_machine_is_not_saved(cli: Cli, written: Path, name: str, made_of: str, part: str) -> None:
+def test_what_is_no_machine_or_column_is_not_saved(cli: Cli, written: Path, name: str, made_of: str, part: str) -> None:
     said = cli("config", "set", name, made_of)
     assert said.code == 1
     assert part in said.err

@@ -620,3 +620,23 @@ def test_serve_says_which_ways_in_go_together(cli: Cli, line: str, words: str) -
     answer = cli("serve", *line.split())
     assert answer.code == 2
     assert words in answer.err
+
+
+def test_a_log_names_the_peers_that_were_recommended_and_looking_takes_nothing(cli: Cli, own: str) -> None:
+    assert cli("export", "--log", "log", "--recommend", "https://hub.example=hub").code == 0
+    said = cli("--data-dir", "other", "peer", "look", "log")
+    assert said.code == 0
+    assert "A log in a folder" in said.out
+    assert "  hub  https://hub.example\n" in said.out
+    tried = cli("--data-dir", "other", "peer", "add", "--dry-run", "stick", "log", "--json")
+    assert tried.json["recommended"] == [{"url": "https://hub.example", "name": "hub", "place": None}]
+    assert cli("--data-dir", "other", "peer", "list").out == ""
+    assert cli("--data-dir", "other", "list").out == ""
+    assert cli("export", "--recommend", "https://hub.example").code == 2
+    assert cli("export", "--log", "log", "--recommend", "hub").code == 2
+
+
+def test_looking_where_nothing_is_says_what_to_do(cli: Cli) -> None:
+    said = cli("peer", "look", "hub.example:8420")
+    assert said.code == 1
+    assert "write http://hub.example:8420 for a node" in said.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -40,6 +41,26 @@ def test_a_bundle_is_written_and_verified(cli: Cli, crew: str, tmp_path: Path) -
     assert (said.code, said.err) == (0, "")
     for part in ("crew.tar is sound", ID, f"0x{MAKER.address}", root().hash, "passwd, port", f"{NAME} 0.1.0"):
         assert part in said.out
+
+
+def test_another_replica_imports_the_record_of_a_bundle_with_its_owners_signature(
+    cli: Cli, crew: str, tmp_path: Path
+) -> None:
+    assert cli("formfile", "build", crew, "-o", "crew.tar", *SETS).code == 0
+    other = str(tmp_path / "other")
+    assert cli("import", "crew.tar", "--register", "--data-dir", other).code == 0
+    shown = cli("show", ID, "--json", "--data-dir", other)
+    assert (shown.code, MAKER.address in shown.out) == (0, True)
+
+
+def test_a_generated_formfile_imports_as_the_agent_that_it_was_written_for(cli: Cli, crew: str, tmp_path: Path) -> None:
+    (tmp_path / "Formfile").write_text(cli("formfile", "generate", crew).out)
+    said = cli("import", "Formfile", "--json")
+    before, after = (json.loads(text)["record"] for text in (cli("show", crew, "--json").out, said.out))
+    assert after["name"] == before["name"].replace(" ", "-")
+    for field in ("recommended_vcpus", "recommended_memory_mb", "recommended_disk_gb"):
+        assert after["resource_requirements"][field] == before["resource_requirements"][field]
+    assert after["preferred_models"] == before["preferred_models"]
 
 
 def test_a_bundle_has_a_name_of_its_own_when_none_is_given(cli: Cli, crew: str, tmp_path: Path) -> None:

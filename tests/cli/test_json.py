@@ -58,6 +58,7 @@ def test_every_command_that_fails_says_so_as_json(
         ("search",): ["x"],
         ("compare",): ["y"],
         ("undo",): ["x"],
+        ("change",): ["x", "--tag", "y"],
         ("manifest", "resolve"): ["--delete"],
         ("purge",): ["0" * 40],
         ("hub", "recover"): ["--from-view"],
@@ -176,10 +177,13 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
     seen = cli("show", forked, "--json").json["revision"]
     lines = f"""
         register model card.json | update {ours} card.json | list models
+        change {ours} --tag x --yes | change --search is:mine --untag x --dry-run
         manifest set {ours} behind.json | deprecate --message=x {ours} | manifest show {ours} | show {ours}
         history {ours} | manifest delete --yes {ours} | search card | search --facets card
         search --save mine is:mine | search --saved | show {ours} | show {forked} | show --at today {ours}
         conflicts | diff {forked} | diff {ours} | compare {ours} {forked} | fit {ours} | use {ours} | verify-file card.json
+        star {ours} {forked} | star --undo {forked} | star | note {ours} try it | note | note {ours} | note --undo {ours}
+        watch {"1" * 40} | watch @mine | watch | watch --undo @mine | news | news --seen
         lineage {ours} | dependants {ours} | history | history {forked} | status
         history --elsewhere | history --elsewhere --acknowledge | resolve --dry-run --set license=MIT {forked}
         resolve --dry-run --delete {forked}
@@ -189,6 +193,7 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
         restore {ours} | formfile fmt crew.formfile | formfile render crew.formfile | formfile generate {ours}
         formfile lint crew.formfile | formfile build -o x.tar {ours} | formfile verify x.tar
         export | export --bom {ours} | export --log log | export --bundle bundles | --data-dir there peer add here log
+        --data-dir there peer look here | --data-dir there peer add --dry-run other bundles
         --data-dir there peer list | --data-dir there sync | --data-dir there peer show here
         --data-dir there peer trust here | --data-dir there peer faces | verify --faces faces | --data-dir there quarantine
         --data-dir third peer add here log | --data-dir third sync here --from BUNDLE
@@ -203,7 +208,7 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
         purge --yes {"1" * 40} | quarantine --left-out | quarantine --left-out --take-in
         peer limit --everybody --owner-ops 5 --bytes 2GiB | peer limit | peer limit --everybody --off
         --data-dir there peer add again log | --data-dir there sync --audit | --data-dir there purge --dry-run --peer again
-        doctor --offline | config show --all | config path | config set name box | demo --check
+        doctor --offline | config show --all | config check | config keys | config path | config set name box | demo --check
     """.replace("\n", "|")
     met = set()
     fails = {"formfile render crew.formfile", "formfile lint crew.formfile", "--data-dir there sync --push"}

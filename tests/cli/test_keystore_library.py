@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.seeds import owner
-from tui_registry.cli.care import read_keystore, write_keystore
+from tui_registry.keystore import read_keystore, write_keystore
 
 
 def test_the_keystore_library_leaves_the_recursion_limit_as_it_was(tmp_path: Path) -> None:

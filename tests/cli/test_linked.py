@@ -132,3 +132,44 @@ def test_a_bill_of_materials_is_what_cyclonedx_asks_for(cli: Cli, tmp_path: Path
     except validation.MissingOptionalDependencyException as missing:
         pytest.skip(str(missing))
     assert wrong is None, wrong
+
+
+def test_a_record_and_who_uses_it_name_each_other_in_show(cli: Cli, tmp_path: Path) -> None:
+    size = {"parameters": 1, "context_length": 1}
+    base = register(cli, tmp_path, "model", "base", **size)
+    other = register(cli, tmp_path, "model", "other", **size)
+    crew = register(
+        cli, tmp_path, "agent", "crew", preferred_models=[base, other], manifest={"required_models": [base]}
+    )
+    shown = " ".join(cli("show", crew).out.split())
+    assert f"prefers base {base[:12]}, other {other[:12]}" in shown
+    assert f"base {base[:12]}" in shown.partition("manifest")[2]
+    assert "used by 1 agent: crew" in " ".join(cli("show", base).out.split())
+    made = {"derived_from": [{"relation": "Finetune", "model_id": base}]}
+    register(cli, tmp_path, "model", "tuned", manifest=made, **size)
+    assert "made into 1 model: tuned" in " ".join(cli("show", base).out.split())
+    assert "used by" not in cli("show", crew).out
+
+
+def test_what_was_deleted_here_is_said_to_be_and_no_pull_is_promised(cli: Cli, tmp_path: Path) -> None:
+    base = register(cli, tmp_path, "model", "base", parameters=1, context_length=1)
+    crew = register(cli, tmp_path, "agent", "crew", preferred_models=[base], manifest={"required_models": [base]})
+    assert cli("delete", "base", "--yes").code == 0
+    for told in (cli("show", crew), cli("update", crew, "-", given="description: so\n"), cli("manifest", "show", crew)):
+        said = told.out + told.err
+        assert f"{base[:8]} (“base”) was deleted here: name another model, or none" in said
+        assert "pull" not in said
+    assert "base (deleted here)" in cli("show", crew).out
+    (problem, *_) = cli("show", crew, "--json").json["problems"]
+    assert problem["code"] == "unknown_model"
+    register(cli, tmp_path, "agent", "lost", preferred_models=["ab" * 32, crew])
+    said = cli("show", "lost").out
+    assert "pull from a peer that has it" in said
+    assert f"{crew[:8]} is an agent: name another model" in said
+
+
+def test_a_rename_and_another_type_say_who_relies_on_the_record(cli: Cli, tmp_path: Path) -> None:
+    base = register(cli, tmp_path, "model", "base", parameters=1, context_length=1)
+    register(cli, tmp_path, "agent", "crew", preferred_models=[base])
+    for card, is_said in (("name: other", True), ("model_type: Embedding", True), ("tags: [x]", False)):
+        assert ("1 agent prefers this" in cli("update", base, "-", given=card).err) is is_said

@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.conftest import MODEL, Cli, Said, is_one_sentence
 from tests.node.conftest import T0
-from tests.seeds import make_record, owner, seed
+from tests.seeds import make_record, owner, seed, signed
 from tests.sync.test_remote import in_conflict
 from tui_registry.cli.commands import COMMANDS
 from tui_registry.datastore import Datastore
@@ -333,7 +333,9 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
             yield folder, node.url
 
 
-@pytest.mark.parametrize("order", ["name", "-name", "updated", "-updated", "created", "-params", "-context", "context"])
+@pytest.mark.parametrize(
+    "order", ["name", "-name", "updated", "-updated", "created", "params", "-params", "-context", "context", "-fit"]
+)
 @pytest.mark.parametrize("query", ["created:>2001-01-01", "(-zzz)"])
 def test_both_kinds_come_in_the_order_of_a_replica(cli: Cli, seeded: tuple[Path, str], order: str, query: str) -> None:
     """What is alike in it may come in another order."""
@@ -410,3 +412,25 @@ def test_what_is_no_node_is_said_in_one_sentence(cli: Cli, data_dir: Path, url: 
     assert is_one_sentence(said)
     assert "secret" not in said.err
     assert not data_dir.exists()
+
+
+def test_a_node_is_asked_by_names_as_a_replica_is(ask: Asked, local: Cli, there: There) -> None:
+    made = [ask.writes("register", "model", "-", "--new", "--json", given=MODEL) for _ in range(2)]
+    keys = {said.json["id"] for said in made}
+    for run in (local, ask):
+        told = run("show", "my-finetune", "--json").json["error"]
+        assert told["code"] == "ambiguous"
+        assert keys <= {choice["id"] for choice in told["choices"]}
+        assert all(choice["mine"] for choice in told["choices"])
+    there.store.apply([signed(owner("far"), "model", "Only One").to_json()])
+    mine = ask.writes("register", "model", "-", "--new", "--json", given=MODEL.replace("my-finetune", "Only One"))
+    assert "several records there have the name 'Only One'" in ask("show", "Only One").err
+    assert ask.writes("update", "Only One", "-", "--json", given="description: so\n").json["id"] == mine.json["id"]
+    assert ask.writes("delete", "only one", "--yes", "--json").json["id"] == mine.json["id"]
+    assert ask("show", "only one", "--json").json["record"]["owner_id"] == owner("far").address
+    assert is_one_sentence(ask("show", "Only On"), "'Only On' is not an id, and no record there has that name")
+    for hostile in ('"', "\\", 'x" OR kind:model', "\x1b[2J", " ", "a:b", "x" * 500, "\udcff", "../models", "?q=1"):
+        said = ask("show", hostile)
+        assert (said.code, said.out) == (1, "")
+        assert "that name" in said.err
+        assert "\x1b" not in said.err

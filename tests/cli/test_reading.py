@@ -151,7 +151,11 @@ def test_an_ambiguous_id_lists_the_candidates(cli: Cli, data_dir: Path) -> None:
         datastore.apply([signed(owner("a"), "model", f"m{number}").to_json() for number in range(40)])
     ids = [line["id"] for line in cli("list", "models", "--json").lines]
     digit = next(digit for digit in "0123456789abcdef" if sum(item.startswith(digit) for item in ids) > 1)
-    assert is_one_sentence(cli("show", digit), "several ids", "more digits")
+    said, choices = cli("show", digit), cli("show", digit, "--json").json["error"]["choices"]
+    first, *lines = said.err.splitlines()
+    assert all(part in first for part in ("several ids", "more digits"))
+    assert [choice["id"] for choice in choices] == sorted(item for item in ids if item.startswith(digit))
+    assert len(lines) == len(choices)
 
 
 def test_history_shows_every_operation_of_a_deleted_record(cli: Cli, own: str) -> None:
@@ -240,9 +244,11 @@ def test_export_ops_writes_the_exact_bytes_of_the_log(cli: Cli, seeded: Path) ->
     assert cli("export", "--ops").out.encode().splitlines() == log
 
 
-def test_export_ops_takes_one_id_and_no_query(cli: Cli, seeded: Path) -> None:
+def test_export_ops_takes_ids_and_no_query(cli: Cli, seeded: Path) -> None:
     assert is_one_sentence(cli("export", "--ops", "llama"), "'llama' is not an id")
-    assert cli("export", "--ops", "abc", "def").code == 2
+    ids = [line["id"] for line in cli("list", "models", "--json", "--limit", "2").lines]
+    lines = [cli("export", "--ops", one).out for one in ids]
+    assert cli("export", "--ops", *ids, ids[0]).out == "".join(lines)
     assert cli("export", "llama", "-o", "x").code == cli("export", "--ops", "-o", "x").code == 2
     assert cli("export", "--log", "x", "llama").code == 2
 

@@ -21,12 +21,12 @@ from tests.seeds import NOW, make_record, seed
 from tests.sync.logs import ALICE, BOB, FakeLog, edit, manifest, removal, roots
 from tui_registry import datastore as door
 from tui_registry.backup import back_up, put_back
-from tui_registry.cli.care import write_keystore
 from tui_registry.cli.registry import write_file
 from tui_registry.crdt import Identity
 from tui_registry.crdt.op import Op
 from tui_registry.datastore import Datastore, Draft, carry_out, plan_undo
 from tui_registry.errors import Record, RegistryError
+from tui_registry.keystore import write_keystore
 from tui_registry.present.pulls import Progress
 from tui_registry.records.schema import defaults
 from tui_registry.replica.log import arrivals, purging, sets

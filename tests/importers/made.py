@@ -78,6 +78,31 @@ def safetensors(header: Mapping[str, Any] | bytes, *, data: int | None = None, l
     return struct.pack("<Q", len(raw) if length is None else length) + raw + bytes(data)
 
 
+def wire(number: int, content: int | str | bytes) -> bytes:
+    """A field of a message of Protocol Buffers."""
+
+    def varint(value: int) -> bytes:
+        low, rest = value & 0x7F, value >> 7
+        return bytes([low | 0x80]) + varint(rest) if rest else bytes([low])
+
+    if isinstance(content, int):
+        return varint(number << 3) + varint(content)
+    raw = content.encode() if isinstance(content, str) else content
+    return varint(number << 3 | 2) + varint(len(raw)) + raw
+
+
+def onnx_tensor(name: str, kind: int, sizes: Sequence[int], data: bytes = b"", *, lies_in: str = "") -> bytes:
+    """A tensor of an ONNX file; `kind` is the number of its type."""
+    place = wire(13, wire(1, "location") + wire(2, lies_in)) + wire(14, 1) if lies_in else wire(9, data)
+    return b"".join(wire(1, size) for size in sizes) + wire(2, kind) + wire(8, name) + place
+
+
+def onnx(tensors: Sequence[bytes] = (), nodes: Sequence[bytes] = (), *, described: str = "A tiny one") -> bytes:
+    """An ONNX file."""
+    graph = b"".join(wire(1, node) for node in nodes) + wire(2, "main") + b"".join(wire(5, one) for one in tensors)
+    return wire(1, 8) + wire(2, "pytorch") + wire(3, "2.5") + wire(6, described) + wire(7, graph) + wire(8, wire(2, 17))
+
+
 def tensor(dtype: str, shape: Sequence[int], begin: int, end: int) -> dict[str, Any]:
     return {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
 

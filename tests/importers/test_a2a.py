@@ -74,6 +74,23 @@ def test_a_card_of_0_3_gives_a_draft_that_says_where_the_agent_is_reached() -> N
     assert "the agent asks for credentials (google)" in found.notes
 
 
+def test_a_card_of_0_2_is_read_too() -> None:
+    card = {
+        "name": "Recipes", "description": "Finds recipes.", "url": "https://recipes.example.com/a2a", "version": "1.0.0",
+        "provider": {"organization": "Lab"}, "authentication": {"schemes": ["bearer"]},
+        "capabilities": {"streaming": True, "pushNotifications": False}, "defaultInputModes": ["text/plain"],
+        "defaultOutputModes": ["text/plain"], "skills": [{"id": "find", "name": "Find", "tags": ["food"]}],
+    }  # fmt: skip
+    assert is_agent_card(card)
+    found = read_agent_card(card, "agent.json").finding()
+    assert found.problems == ()
+    assert (at(found, "name"), at(found, "capabilities"), at(found, "tags")) == (
+        "Recipes", ["find", "streaming"], ["food"],
+    )  # fmt: skip
+    assert isinstance(found.manifest, dict)
+    assert [one["url"] for one in found.manifest["interfaces"]] == ["https://recipes.example.com/a2a"]
+
+
 def test_a_card_of_1_0_gives_the_same_fields() -> None:
     found = read_agent_card(CARD_1_0, "card.json").finding()
     assert at(found, "version") == "2.0.0"

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import example, given, strategies as st
 
-from tests.importers.made import LLAMA, TEXT, U32, gguf, safetensors, tensor
+from tests.importers.made import LLAMA, TEXT, U32, gguf, onnx, onnx_tensor, safetensors, tensor
 from tui_registry.importers import Finding, SourceError, read_source
 from tui_registry.importers.formats import WEIGHTS
 from tui_registry.importers.gguf import read_gguf_header
@@ -22,6 +22,7 @@ GOOD = [
     gguf(LLAMA, order=">"),
     gguf(LLAMA, [("a", (64, 64), 12, 0), ("b", (3,), 0, 2304)], version=2),
     gguf([("split.count", U32, 2), ("general.name", TEXT, "x")]),
+    onnx([onnx_tensor("w", 10, (64, 32), bytes(64)), onnx_tensor("out", 1, (4,), lies_in="model.onnx_data")]),
     safetensors(
         {"__metadata__": {"format": "pt"}, "a": tensor("BF16", (4, 8), 0, 64), "b": tensor("I8", (2,), 64, 66)}
     ),

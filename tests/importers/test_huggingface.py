@@ -134,6 +134,42 @@ def test_a_folder_of_diffusers_is_one_model(tmp_path: Path) -> None:
     assert at(found, "parameters") == 2 * 8_002
 
 
+def test_a_folder_of_diffusers_tells_its_parts_and_leaves_out_what_it_does_without(tmp_path: Path) -> None:
+    root = tmp_path / "draws"
+    for part in ("unet", "safety_checker", "text_encoder"):
+        model(root / part, card=None)
+    parts = {"unet": ["diffusers", "x"], "text_encoder": ["transformers", "y"], "safety_checker": [None, None]}
+    (root / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline", **parts}))
+    found = read(root)
+    assert at(found, "parameters") == 2 * 8_002
+    assert "its parts: text_encoder 8 k, unet 8 k" in found.notes
+
+
+def test_weights_of_pytorch_are_never_opened_and_their_sizes_count(tmp_path: Path) -> None:
+    folder = model(tmp_path / "old", weights=None)
+    index = {"metadata": {"total_size": 4 * 2**30}, "weight_map": {}}
+    for number in (1, 2):
+        name = f"pytorch_model-{number:05}-of-00002.bin"
+        (folder / name).write_bytes(b"PK\x03\x04" + bytes(3000))
+        index["weight_map"][str(number)] = name
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    for place in (folder, folder / "pytorch_model.bin.index.json"):
+        found = read(place)
+        assert not [problem for problem in found.problems if problem.code == "cut_off"]
+        assert any("never opened" in note for note in found.notes)
+        assert at(found, "resource_requirements.min_disk_gb") == 5
+        assert isinstance(found.manifest, dict)
+        assert [one["uri"] for one in found.manifest["artifacts"]] == [*index["weight_map"].values()]
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for path in folder.glob("*.b*"):
+        path.rename(alone / path.name)
+    (index_alone,) = read_source(alone / "pytorch_model.bin.index.json")
+    assert isinstance(index_alone, Finding)
+    assert at(index_alone, "name") == "alone"
+    assert not [problem.sentence for problem in index_alone.problems if problem.path == ""]
+
+
 def test_an_adapter_says_what_it_adapts(tmp_path: Path) -> None:
     folder = model(tmp_path / "lora", card=None, config=None, weights=None)
     adapter = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "org/base"}

@@ -38,6 +38,21 @@ def test_a_modelfile_is_the_draft_of_a_model(tmp_path: Path, name: str) -> None:
     assert any("temperature 0.3" in note for note in found.notes)
 
 
+@pytest.mark.parametrize(
+    ("text", "relation"),
+    [
+        ("FROM llama3.2:latest\nSYSTEM x\n", {"Other": "derivative"}),
+        ("FROM hf.co/lab/base\nADAPTER ./a.gguf\n", "Adapter"),
+    ],
+)
+def test_what_it_is_made_from_is_its_lineage(tmp_path: Path, text: str, relation: object) -> None:
+    (tmp_path / "Modelfile").write_text(text)
+    manifest = read(tmp_path / "Modelfile").manifest
+    assert isinstance(manifest, dict)
+    name = "llama3.2" if "latest" in text else "hf.co/lab/base"
+    assert manifest["derived_from"] == [{"relation": relation, "model_id": None, "name": name, "sha256": None}]
+
+
 def test_a_modelfile_in_a_folder_is_read(tmp_path: Path) -> None:
     (tmp_path / "Modelfile").write_text(MODELFILE)
     assert at(read(tmp_path), "context_length") == 8192
@@ -57,7 +72,7 @@ def test_no_path_of_somebodys_disk_is_told(tmp_path: Path, base: str) -> None:
     (tmp_path / "Modelfile").write_text(f"FROM {base}\nSYSTEM x\nADAPTER {base}\n")
     found = read(tmp_path / "Modelfile")
     assert at(found, "name") == "m"
-    assert "secret" not in f"{found.record} {found.notes}"
+    assert "secret" not in f"{found.record} {found.notes} {found.manifest}"
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.importers.made import at
-from tui_registry.importers import Finding, read_source
+from tests.importers.made import LLAMA, at, gguf
+from tui_registry.importers import Finding, Skipped, read_source
 from tui_registry.importers.ollama import is_tags, read_tags
 
 TAGS: dict[str, Any] = {
@@ -139,3 +141,104 @@ def test_only_a_list_of_models_is_taken_for_one() -> None:
     assert not is_tags({"models": ["gpt"]})
     assert not is_tags({"models": [{"name": "x"}]})
     assert not is_tags([])
+
+
+# ---- the store -------------------------------------------------------------------------------------------------------
+
+
+def stored(store: Path, name: str, blobs: dict[str, bytes], *, place: str = "registry.ollama.ai/library") -> Path:
+    """A model as Ollama keeps it: `name` is NAME/TAG, `blobs` the content by its use. Returns its manifest."""
+
+    def put(content: bytes, use: str) -> dict[str, object]:
+        digest = hashlib.sha256(content).hexdigest()
+        (store / "blobs").mkdir(parents=True, exist_ok=True)
+        (store / "blobs" / f"sha256-{digest}").write_bytes(content)
+        return {"mediaType": f"application/vnd.ollama.image.{use}", "digest": f"sha256:{digest}", "size": len(content)}
+
+    config = put(blobs.pop("config", b"{}"), "config")
+    layers = [put(content, use) for use, content in blobs.items()]
+    path = store / "manifests" / place / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"schemaVersion": 2, "config": config, "layers": layers}))
+    return path
+
+
+WEIGHTS = gguf(LLAMA)
+CONFIG = b'{"model_format": "gguf", "model_family": "llama", "model_type": "3.2B", "file_type": "Q4_K_M"}'
+WHOLE = {
+    "config": CONFIG,
+    "model": WEIGHTS,
+    "template": b"{{ if .Tools }}{{ .Prompt }}{{ end }}",
+    "system": b"You translate.",
+    "license": b"                Apache License\n           Version 2.0, January 2004",
+    "params": b'{"stop": ["<|end|>"], "num_ctx": 4096}',
+}
+
+
+def found_in(source: Path) -> list[Finding]:
+    return [found for found in read_source(source) if isinstance(found, Finding)]
+
+
+def test_a_store_gives_each_model_with_the_digests_of_its_blobs(tmp_path: Path) -> None:
+    stored(tmp_path / "models", "llama3.2/latest", {**WHOLE})
+    stored(tmp_path / "models", "mine/q4", {"model": WEIGHTS}, place="registry.ollama.ai/me")
+    stored(tmp_path / "models", "far/8b", {"model": WEIGHTS}, place="hub.example/lab")
+    far, llama, mine = found_in(tmp_path)
+    assert [at(one, "name") for one in (far, llama, mine)] == ["hub.example/lab/far:8b", "llama3.2", "me/mine:q4"]
+    expected = {
+        "parameters": 32,
+        "quantization": "GGUF",
+        "context_length": 8192,
+        "license": "Apache-2.0",
+        "model_type": "LLM",
+        "framework": {"Other": "GGML"},
+        "description": "You translate.",
+        "capabilities": ["chat", "tool-use"],
+    }
+    assert {path: at(llama, path) for path in expected} == expected
+    assert any('"num_ctx": 4096' in note for note in llama.notes)
+    assert isinstance(llama.manifest, dict)
+    digest = hashlib.sha256(WEIGHTS).hexdigest()
+    (weights,) = llama.manifest["artifacts"]
+    assert weights == {
+        "uri": f"blobs/sha256-{digest}", "media_type": "", "sha256": digest, "size_bytes": len(WEIGHTS),
+        "quantization": "GGUF",
+    }  # fmt: skip
+    assert llama.source == str(tmp_path / "models/manifests/registry.ollama.ai/library/llama3.2/latest")
+
+
+def test_blobs_that_are_not_here_or_lead_out_of_a_store_are_not_read(tmp_path: Path) -> None:
+    store, secret = tmp_path / "models", tmp_path / "secret"
+    secret.write_text("a secret of this machine")
+    stored(store, "away/latest", {**WHOLE})
+    system = store / "blobs" / f"sha256-{hashlib.sha256(WHOLE['system']).hexdigest()}"
+    system.unlink()
+    system.symlink_to(secret)
+    (store / "blobs" / f"sha256-{hashlib.sha256(WEIGHTS).hexdigest()}").unlink()
+    (store / "manifests/registry.ollama.ai/library/away/link").symlink_to(secret)
+    (found,) = found_in(store)
+    assert "secret" not in str(found)
+    assert at(found, "description") == ""
+    assert at(found, "parameters") == 3_200_000_000  # as its configuration says
+    assert any("is not in the store" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"", b"[]", b"{", b'{"layers": 3}', b'{"layers": [{"mediaType": "x", "digest": "sha256:../../etc"}]}',
+        b'{"layers": [' + b"[" * 5_000, b"{}" + b" " * 2_000_000, b'{"layers": [{}], "layers": []}',
+    ],
+    ids=["empty", "list", "cut", "number", "climbs", "deep", "giant", "twice"],
+)  # fmt: skip
+def test_a_broken_manifest_of_a_store_is_told_in_a_sentence_and_the_others_are_read(
+    tmp_path: Path, broken: bytes
+) -> None:
+    stored(tmp_path, "a/latest", {**WHOLE}).write_bytes(broken)
+    stored(tmp_path, "b/latest", {**WHOLE, "model": WEIGHTS[:40], "config": broken[:100]})
+    skipped, whole = read_source(tmp_path)
+    assert isinstance(skipped, Skipped)
+    assert "a/latest" in skipped.sentence
+    assert isinstance(whole, Finding)
+    assert at(whole, "name") == "b"
+    assert any("GGUF header" in note for note in whole.notes)

@@ -15,7 +15,6 @@ CARDS = {
     "the card of a Space": "title: Demo\nemoji: x\nsdk: gradio\napp_file: app.py\nlicense: mit\n",
     "an agent skill": "name: pdf-forms\ndescription: Fill in forms.\nlicense: MIT\nallowed-tools: Read\n",
     "a page of a web site": "layout: post\ndate: 2024-01-01\ntags: [a]\n",
-    "the instructions of a coding agent": "name: reviewer\ndescription: Reviews.\ntools: Read\ntags: [a]\n",
 }
 
 
@@ -46,7 +45,17 @@ DOCUMENTS: dict[str, Json] = {
     "an OpenAPI description": {"openapi": "3.1.0", "info": {}},
     "a Jupyter notebook": {"nbformat": 4, "cells": [], "metadata": {}},
     "settings of MCP clients": {"mcpServers": {}},
+    "an MLflow model": {"artifact_path": "model", "flavors": {"python_function": {}}},
+    "the agents of CrewAI": {"writer": {"role": "Writer", "goal": "Write", "backstory": "Wrote a lot."}},
+    "the tasks of CrewAI": {"write": {"description": "Write it", "expected_output": "A text", "agent": "writer"}},
+    "a model.yaml of LM Studio": {"model": "lab/tiny", "base": [{"key": "lab/tiny-gguf"}], "metadataOverrides": {}},
+    "a Compose file": {"services": {"ollama": {"image": "ollama/ollama"}}, "volumes": {}},
 }
+
+
+# What people keep beside models and agents: there the refusal says what can be read instead.
+NEAREST = {"a Kitfile", "an MLflow model", "a model.yaml of LM Studio", "a Compose file", "the agents of CrewAI",
+           "the tasks of CrewAI"}  # fmt: skip
 
 
 @pytest.mark.parametrize("what", DOCUMENTS)
@@ -56,7 +65,9 @@ def test_a_document_of_another_format_is_refused_by_name(tmp_path: Path, what: s
         path.write_text(json.dumps(DOCUMENTS[what]))
         (found,) = read_source(path)
         assert isinstance(found, Finding)
-        assert found.problems[0].sentence == f"is {what}: no model or agent can be read from it"
+        known, _, nearest = found.problems[0].sentence.partition("; ")
+        assert known == f"is {what}: no model or agent can be read from it"
+        assert bool(nearest) == (what in NEAREST)
     assert all(isinstance(found, Skipped) for found in read_source(tmp_path))
 
 

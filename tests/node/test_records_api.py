@@ -89,6 +89,16 @@ def test_an_ambiguous_prefix_is_told(node: Node) -> None:
     refused(node.reader.get(f"/models/{shared}"), 400, "ambiguous")
 
 
+def test_a_name_in_place_of_an_id_is_refused_with_the_ids_that_have_it(busy: Node) -> None:
+    for name in ("Called So", "beef"):
+        made = {busy.writer.post("/models", json={**MODEL, "name": name}).json()["model_id"] for _ in range(2)}
+        answer = busy.reader.get(f"/models/{name}")
+        refused(answer, 404, "not_found")
+        said = answer.json()["detail"]
+        assert name == "beef" or all(identifier in said for identifier in made)
+    refused(busy.reader.get("/models/%1b%5b2J"), 404, "not_found")
+
+
 # If-Match
 
 

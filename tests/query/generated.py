@@ -19,7 +19,7 @@ FRAGMENTS = (
     "ctx:>=32k", "vram:<1.5gb", "mem:16gb..32gb", "disk:>1tb", "vcpus:4", "tps:>50", "updated:2026-01", "updated:7d",
     "updated:>2026-01-01", "updated:<=2026", "created:1w..1mo", "updated:202", "kind:model", "type:embeddings,llm",
     "license:apache2", "license:gpl", "license:=GPL-3.0", "quant:gguf", "tag:chat", 'tag:"two words",chat',
-    "cap:vision", "tool:browser", "needs:ab", "needs:llama", "from:llama", "from:AB", "eval:mmlu", "eval:MMLU>=0.7", "eval:mmlu>", 'eval:"a b=-3"', "eval:x<y", "eval:=x", "is:orph", "has:digest", "owner:0xAB", "owner:my-lab", "id:ff", "model:0", "model:llama", "name:lla", 'name:"code llama"', "name:=llama", "name:", "version:1", "version:v1.", "version:<1", "is:mine",
+    "cap:vision", "tool:browser", "needs:ab", "needs:llama", "from:llama", "from:AB", "eval:mmlu", "eval:MMLU>=0.7", "eval:mmlu>", 'eval:"a b=-3"', "eval:x<y", "eval:=x", "is:orph", "is:star", "is:new", "note:gpu", 'note:"try again",x', "note:-", "pulled:1d", "pulled:2026..", "has:note", "has:digest", "owner:0xAB", "owner:my-lab", "id:ff", "model:0", "model:llama", "name:lla", 'name:"code llama"', "name:=llama", "name:", "version:1", "version:v1.", "version:<1", "is:mine",
     "is:conflict,invalid", "has:formfile", "has:manifest", "fit:runs", "fit:off", "fit:24gb", "fit:24", "fit:lots", "status:act", "status:deprecated,withdrawn", "status:=frozen", "sort:-params", "sort:name", "parms:<8b", "https://x.y/z", "lab/lla", "Code/Code-Llama", "deep", "seek", "ollama", "run", "hf.co/a/llama:Q4_K_M",
     "@fav", '@"chat only"', "@deep", "@none", 'tag:"', ",",
 )  # fmt: skip
@@ -36,7 +36,7 @@ def leaves() -> st.SearchStrategy[Node]:
     numbers = st.one_of(st.none(), st.sampled_from((0, 1, 7, 8, 24, 4096, 7 * 10**9, 8 * 10**9 - 1, LARGEST)))
     ranges = st.tuples(st.sampled_from(("params", "ctx", "vram", "mem", "disk", "vcpus", "tps")), numbers, numbers)
     times = st.one_of(st.none(), st.sampled_from((0, 1_767_225_600, 1_769_903_999, 1_780_000_001, 253_402_300_799)))
-    moments = st.tuples(st.sampled_from(("updated", "created")), times, times)
+    moments = st.tuples(st.sampled_from(("updated", "created", "pulled")), times, times)
     values = st.sampled_from(("LLM", "Embedding", "embeddings", "MIT", "GPL-3.0", "chat", "two words", 'a"b,\\', "=x"))
     hexes = st.sampled_from(("0", "ab", "f" * 64))
     return st.one_of(
@@ -53,8 +53,9 @@ def leaves() -> st.SearchStrategy[Node]:
         st.builds(Match, st.just("version"), st.sampled_from(("1", "1.0", "1.0.0", "not a version"))),
         st.builds(Match, st.just("owner"), st.sampled_from(("0xab", "ab", "my-lab", "My Lab"))),
         st.builds(Match, st.just("kind"), st.sampled_from(("model", "agent"))),
-        st.builds(Match, st.just("is"), st.sampled_from(("mine", "conflict", "invalid", "orphaned"))),
-        st.builds(Match, st.just("has"), st.sampled_from(("formfile", "manifest", "artifact", "digest"))),
+        st.builds(Match, st.just("is"), st.sampled_from(("mine", "conflict", "invalid", "orphaned", "starred", "new", "watched"))),
+        st.builds(Match, st.just("note"), st.sampled_from(("gpu", "try again", "c++", "千问"))),
+        st.builds(Match, st.just("has"), st.sampled_from(("formfile", "manifest", "artifact", "digest", "note"))),
         st.builds(Match, st.just("fit"), st.sampled_from((*FITS, "24gb", "1gib", "1.5tb"))),
     )  # fmt: skip
 

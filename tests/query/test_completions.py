@@ -67,7 +67,15 @@ def test_a_list_is_completed_at_its_last_value() -> None:
 
 
 def test_fixed_values_orders_numbers_and_saved_searches() -> None:
-    assert results("is:|") == ["is:mine", "is:conflict", "is:invalid", "is:orphaned"]
+    assert results("is:|") == [
+        "is:mine",
+        "is:conflict",
+        "is:invalid",
+        "is:orphaned",
+        "is:starred",
+        "is:new",
+        "is:watched",
+    ]
     assert results("fit:|") == ["fit:runs", "fit:offload", "fit:no", "fit:unknown", "fit:24gb"]
     assert results("fit:o|") == ["fit:offload"]
     assert results("sort:-pa|") == ["sort:-params"]

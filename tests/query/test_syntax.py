@@ -286,7 +286,7 @@ def test_the_words_of_an_unfinished_query_say_that_its_end_is_left_out() -> None
         ("updated:2026-02-30", 8, 10, None, "updated: there is no date '2026-02-30': write one such as 2026-01-31"),
         ("updated:1969", 8, 4, None, "updated: '1969' is not a date: years run from 1970 to 9999"),
         ("is:mnie", 3, 4, "mine", "is: knows no 'mnie': did you mean mine?"),
-        ("is:x a", 3, 1, None, "is: knows no 'x': it can be mine, conflict, invalid or orphaned"),
+        ("is:x a", 3, 1, None, "is: knows no 'x': it can be mine, conflict, invalid, orphaned, starred, new or watched"),
         ("eval:mmlu>x a", 5, 6, None, "eval: 'mmlu>x': a value is compared with a number, such as MMLU>=0.7"),
         ("eval:>1 a", 5, 2, None, "eval: name a benchmark first, such as eval:MMLU>=0.7"),
         ("id:xyz", 3, 3, None, "id: 'xyz' is not one: an id is up to 64 hex digits"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,8 @@ def test_links_and_what_was_measured_are_asked_for_in_a_query(datastore: Datasto
     assert found(datastore, "eval:mmlu>=0.7") == found(datastore, "eval:MMLU") == ["base"]
     assert found(datastore, "eval:mmlu>0.71") == []
     assert found(datastore, 'eval:"mmlu (k=5)">=0.7') == found(datastore, 'eval:"mmlu (k=5)=0.71"') == ["base"]
+    assert found(datastore, 'eval:"mmlu (k=5)"') == ["base"]
+    assert found(datastore, 'eval:"mmlu (k=6)"') == []
     assert [one.text for one in datastore.complete("eval:m", 6)] == ["mmlu", "mmlu (k=5)"]
     assert [one.text for one in datastore.complete("needs:t", 7)] == ["tuned"]
     assert "the model of" in datastore.search("needs:tuned").notes[0]
@@ -217,3 +220,34 @@ def test_links_and_what_was_measured_are_asked_for_in_a_query(datastore: Datasto
     datastore.delete("model", tuned, datastore.heads(tuned))
     assert found(datastore, "is:orphaned") == found(datastore, f"needs:{tuned}") == ["crew"]
     assert datastore.verify().sound
+
+
+def scans(store: Datastore, ask: Callable[[], object]) -> set[str]:
+    """Which tables that grow with the records are read through for an answer."""
+    said: list[str] = []
+    with store._pool.read() as db:
+        db.set_trace_callback(said.append)
+    ask()
+    with store._pool.read() as db:
+        db.set_trace_callback(None)
+        plans = [row[3] for one in said for row in db.execute(f"EXPLAIN QUERY PLAN {one}")]
+    assert plans
+    growing = {"ops", "o", "keys", "k", "catalogue", "c", "manifests", "m", "links", "l", "evaluations", "missing"}
+    return {plan.split()[1] for plan in plans if plan.startswith("SCAN")} & growing
+
+
+def test_links_and_names_are_each_one_lookup_however_many_records_there_are(datastore: Datastore) -> None:
+    base = model(datastore, "base")
+    crew = agent(datastore, "crew", (base,), required_models=[base], derived_from=[made_from(base)])
+    links = datastore.links
+    for ask in (
+        lambda: links.affected(base),
+        lambda: links.needs(crew),
+        lambda: links.derived_from(crew),
+        lambda: links.walk(base, "dependants"),
+        lambda: links.walk(crew, "lineage"),
+        lambda: datastore.named("Base"),
+        lambda: datastore.beginning("b"),
+        lambda: datastore.find("crew", own=True),
+    ):
+        assert not scans(datastore, ask)

@@ -209,8 +209,8 @@ def test_a_folder_that_cannot_be_written_is_told(read_only: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of one and a half megabytes: an empty replica, with its `-wal`, takes nearly one."""
-    with places.small_disk(tmp_path / "small", "1536k") as folder:
+    """A disk of two megabytes: an empty replica, with its `-wal`, takes more than one."""
+    with places.small_disk(tmp_path / "small", "2048k") as folder:
         yield folder
 
 

@@ -15,7 +15,7 @@ from tests.crdt import model
 from tests.crdt.histories import key_of
 from tests.laws import examples
 from tests.query.generated import NOW as QUERY_NOW, queries
-from tests.replica.replicas import replica
+from tests.replica.replicas import replica, rows
 from tests.seeds import NOW, make_record, seed, signed
 from tui_registry import fit
 from tui_registry.crdt import Identity, sign_up
@@ -27,6 +27,7 @@ from tui_registry.query.fields import LARGEST
 from tui_registry.query.folding import fold_case, searched_words
 from tui_registry.records.schema import defaults
 from tui_registry.records.types import ModelResourceRequirements
+from tui_registry.records.wire import derive_manifest_id
 from tui_registry.replica.catalogue.derived import variant_text
 from tui_registry.replica.search import matching, relevance
 from tui_registry.replica.store.stored import stored_id
@@ -165,6 +166,9 @@ def _texts() -> tuple[str, ...]:
         "updated:2026", "updated:<2026-02", "created:1970", "llama OR params:7b", "(llama OR code) -(tag:chat params:7b)",
         "-(llama OR is:conflict)", "sort:name", "sort:-params", "sort:context", "sort:-context", "sort:created llama",
         "vram:>0", "mem:1gb", "vcpus:1", "disk:>1gb tps:24", "x" * 125, "kind:model llama sort:-updated", "owner:é",
+        "is:starred", "-is:starred llama", "note:gpu", 'note:"try aga"', "has:note", "-note:try sort:name", "is:new", "-is:new",
+        "is:new sort:name", "llama is:new", "pulled:1d", "pulled:<2026-07-15", "-pulled:>=2026-07", "is:starred OR note:gpu",
+        "is:new OR is:starred", "is:new OR tag:chat", "-(is:new llama)", "pulled:2026 is:starred kind:model", "is:watched",
         "updated:>=1970 -has:formfile", "created:<2030 is:invalid", "params:>=0 is:invalid llama", "ctx:>6 tag:%hat",
         "created:>2000 updated:<2027", "-(params:<=8b -llama)", "params:<=8b OR -tag:chat OR mem:>=512mb sort:params",
     )  # fmt: skip
@@ -186,10 +190,18 @@ def document(datastore: Datastore, row: Row) -> Document:
     made_from = [item["model_id"] for item in (behind.manifest or {}).get("derived_from") or []]  # type: ignore
     named += [str(item) for item in (*made_from, *(entry.record.get("preferred_models") or [])) if item]  # type: ignore
     here = {identifier for identifier, _ in models}
+    came = [
+        one
+        for one in (*datastore.history(row.id), *datastore.history(derive_manifest_id(row.id)))
+        if one.is_head and one.source is not None and one.arrived_at is not None
+    ]
+    (looked,) = rows(datastore, "SELECT looked FROM replica")[0]
+    own = datastore.stars.of(row.id)
     orphaned = any(target not in here for target in named if stored_id(target))
     return Document(
         entry.kind, entry.record, entry.mine, heads, entry.problems, owner_name, models, status, versions, need, MACHINE,
-        behind.manifest, orphaned,
+        behind.manifest, orphaned, own.starred_at is not None, own.note, any(one.place >= looked for one in came),  # type: ignore[operator]
+        tuple(one.arrived_at for one in came if one.arrived_at is not None),
     )  # fmt: skip
 
 
@@ -254,7 +266,12 @@ def test_search_finds_exactly_what_the_query_means(
     bounds: Callable[[], AbstractContextManager[None]], bodies: list[bytes], texts: list[str], trees: list[object]
 ) -> None:
     with bounds(), replica() as datastore:
+        datastore.apply(bodies[: len(bodies) // 2])
+        datastore.news.seen()
         datastore.apply(bodies)
+        for place, row in enumerate(datastore.search(limit=1000).rows):
+            datastore.stars.star([row.id], starred=place % 3 == 0)
+            datastore.stars.note(row.id, ("", "try again on the GPU", "Gpus")[place % 3])
         datastore.names.set(OWNERS[0].address, "My Lab")
         datastore.names.set(OWNERS[1].address, "my-lab")
         datastore.machine = lambda: MACHINE
@@ -378,8 +395,8 @@ def reversed_(place: tuple[bool, int]) -> tuple[bool, int]:
 
 ORDERS = {
     "sort:name": lambda row: row.name.lower(),
-    "sort:params": lambda row: row.parameters,
-    "sort:-params": lambda row: -row.parameters,
+    "sort:params": lambda row: (row.parameters == 0, row.parameters),
+    "sort:-params": lambda row: (row.parameters == 0, -row.parameters),
     "sort:created": lambda row: stands(row.created_at),
     "sort:-created": lambda row: reversed_(stands(row.created_at)),
     "sort:updated": lambda row: stands(row.updated_at),
@@ -399,6 +416,13 @@ def test_the_order_is_what_sort_says(bodies: list[bytes], order: str, filters: s
         found = [row for page in walk(datastore, f"{filters}{order}", limit=3) for row in page.rows]
         keys = [ORDERS[order](row) for row in found]
         assert keys == sorted(keys)
+        last, cursor = [], None
+        while True:
+            page = datastore.search(f"{filters}{order}", limit=3, cursor=cursor, backwards=True)
+            last[:0], cursor = page.rows, page.next
+            if cursor is None:
+                break
+        assert last == found
 
 
 @settings(max_examples=examples(25, 60))

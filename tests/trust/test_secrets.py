@@ -26,9 +26,9 @@ from tests.cli.conftest import MODEL, Cli, Said, is_one_sentence
 from tests.node.conftest import bearer, client, refused
 from tests.replica.replicas import database
 from tests.seeds import make_record, seed
-from tui_registry.cli.care import _library as keystore_library
 from tui_registry.crdt import Identity
 from tui_registry.datastore import DATABASE, TOKEN_FILE, TOKEN_SCOPES, Datastore, StoreError
+from tui_registry.keystore import _library as keystore_library
 from tui_registry.node import running
 from tui_registry.replica.store.key import KEY_FILE
 

@@ -19,6 +19,7 @@ from textual.worker import WorkerCancelled
 
 from tests.idle import IdleLoop
 from tests.seeds import NOW, owner, seed
+from tui_registry.cli.inside import LinesInside
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings
 from tui_registry.tui import RegistryApp
@@ -132,10 +133,16 @@ def replica(folder: Path, strangers: int = 0) -> Iterator[Datastore]:
 
 @asynccontextmanager
 async def running(
-    datastore: Datastore, size: tuple[int, int] = NARROW, query: str = ""
+    datastore: Datastore, size: tuple[int, int] = NARROW, query: str = "", settings: Settings | None = None
 ) -> AsyncIterator[tuple[RegistryApp, Pilot[None]]]:
     """The app, its first answer shown."""
-    app = RegistryApp(datastore, query=query, settings=Settings(name="test"), clock=lambda: NOW)
+    app = RegistryApp(
+        datastore,
+        query=query,
+        settings=settings or Settings(name="test"),
+        clock=lambda: NOW,
+        lines=lambda: LinesInside(datastore.data_dir),
+    )
     app.animation_level = "none"
     async with app.run_test(size=size, notifications=True) as pilot:
         await settle(pilot)

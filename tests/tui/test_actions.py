@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,15 @@ from tui_registry.tui.app import LATER_MODES, RegistryApp
 from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.browse.detail_screen import DetailScreen
 from tui_registry.tui.browse.facet_panel import FacetPanel
+from tui_registry.tui.browse.kept_marks import KeptMarks
+from tui_registry.tui.browse.list_layout import ColumnsScreen, ListLayout
 from tui_registry.tui.browse.machines import MachineChoice
 from tui_registry.tui.browse.record_actions import RecordActions
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.record_use import RecordUse
 from tui_registry.tui.browse.saved_searches import SavedSearches, SearchesScreen
 from tui_registry.tui.browse.search_bar import SearchBar
+from tui_registry.tui.browse.several import Marking, Several
 from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.compare.compare_screen import CompareScreen
 from tui_registry.tui.conflicts.conflict_screen import ConflictScreen, TextScreen
@@ -26,6 +30,7 @@ from tui_registry.tui.kit.actions import ACTIONS, HEADINGS, Action, action, acti
 from tui_registry.tui.kit.dialogs import Dialog, NarrowingInput
 from tui_registry.tui.kit.frame import MODES, MOST_FOOTER_KEYS
 from tui_registry.tui.kit.help import PageScreen, help_text, key_table
+from tui_registry.tui.kit.keys import together
 from tui_registry.tui.kit.text_flow import TextBody
 from tui_registry.tui.register.register_screen import RegisterScreen
 from tui_registry.tui.settings.settings_screen import SettingsScreen
@@ -36,13 +41,14 @@ from tui_registry.tui.sync.sync_screen import SyncScreen
 # A screen holds parts that answer some of its keys.
 HOMES: dict[str, tuple[type, ...]] = {
     "everywhere": (RegistryApp,),
-    "browse": (BrowseScreen, RecordActions, SavedSearches),
+    "browse": (BrowseScreen, RecordActions, SavedSearches, ListLayout, Marking),
     "typing": (SearchBar,),
     "facets": (FacetPanel,),
     "searches": (SearchesScreen,),
+    "columns": (ColumnsScreen,),
     "list": (RecordList,),
     "marks": (RecordList,),
-    "record": (RecordActions, MachineChoice, RecordUse),
+    "record": (RecordActions, MachineChoice, RecordUse, Several, KeptMarks),
     "text": (TextBody,),
     "detail": (DetailScreen,),
     "conflict": (ConflictScreen,),
@@ -163,3 +169,44 @@ def test_help_explains_the_query_language_from_its_own_grammar() -> None:
 def test_the_modes_are_on_the_number_keys() -> None:
     assert [action(mode).keys for mode in MODES] == [(str(number),) for number in range(1, len(MODES) + 1)]
     assert set(LATER_MODES) | {"browse"} == {mode.removeprefix("app.") for mode in MODES}
+
+
+# Pairs of actions that share a key on one screen. Of each the part that has the focus comes first, and both are the
+# same wish: to open what is under the cursor, to go on to the right, to take back what was typed.
+SHARED = {
+    "app.conflicts record.conflict",
+    "app.suspend entries.undo",
+    "app.suspend items.undo",
+    "compare.open list.open",
+    "conflict.change list.open",
+    "conflict.take text.page_down",
+    "facets.next_field record.next_tab",
+    "facets.previous_field record.previous_tab",
+    "facets.toggle list.open",
+    "facets.toggle record.open_version",
+    "findings.mark text.page_down",
+    "left_out.read list.open",
+    "list.open quarantine.read",
+    "list.open record.open_version",
+    "list.open settings.change",
+    "list.open sync.pull",
+    "record.open_version search.to_list",
+}
+
+
+def test_no_key_means_two_things_on_one_screen() -> None:
+    found = {
+        " ".join(sorted((one.id, other.id)))
+        for one, other in combinations(ACTIONS, 2)
+        if set(one.keys) & set(other.keys) and together(one.where, other.where)
+    }
+    assert found == SHARED
+
+
+# What yes is answered with, and what lies around that on keyboards of English, German and French.
+_NEXT_TO_YES = frozenset("ytughj" + "ysxa" + "<")
+
+
+def test_what_takes_something_away_lies_apart_from_the_key_that_says_yes() -> None:
+    for name in ("record.delete", "conflict.delete", "sync.remove", "settings.forget", "drafts.discard"):
+        assert not set(action(name).keys) & _NEXT_TO_YES, name

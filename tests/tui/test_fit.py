@@ -162,16 +162,16 @@ async def test_where_not_all_tabs_have_room_the_open_one_is_in_sight_and_signs_s
     tmp_path: Path,
 ) -> None:
     def titles(text: str) -> str:
-        return next(line for line in text.splitlines() if " Fit " in line)
+        return next(line for line in text.splitlines() if " Formfile " in line or " Proof" in line)
 
     with replica(tmp_path) as datastore:
         fill(datastore)
         async with running(datastore, (100, 30), "small") as (app, pilot):
-            assert "Overview  Requirements  Fit  Formfile  >" in titles(screen_text(app))
-            await press(pilot, *["right"] * 6)
-            assert "<  Fit  Formfile  Sources  Links  History" in titles(screen_text(app))
+            assert "Overview  Needs  Fit  Formfile  >" in titles(screen_text(app))
+            await press(pilot, *["right"] * 7)
+            assert "<  Sources  Links  History  Proof" in titles(screen_text(app))
             line = titles(screen_text(app))
             row = screen_text(app).splitlines().index(line)
             await pilot.click(offset=(line.index("<"), row))
             await settle(pilot)
-            assert app.screen.query_one(RecordDetail).tab == "requirements"
+            assert app.screen.query_one(RecordDetail).tab == "formfile"

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from textual.widgets import Markdown, OptionList, Static
+from textual.widgets import OptionList, Static
 
 from tests.tui.form_app import FormApp, clock, go_to, lines, model, settled, tab_to, typed, under
 from tui_registry.datastore import Datastore
 from tui_registry.formfile import generate
 from tui_registry.records.authoring import check
+from tui_registry.tui.kit.text_flow import Flow
 from tui_registry.tui.register.area_rows import DescriptionRow, FormfileArea, TemplateRow, line_of
 from tui_registry.tui.register.register_screen import RegisterScreen
 
@@ -194,7 +195,7 @@ async def test_a_hostile_description_is_only_text_to_read(datastore: Datastore) 
             row.put(text)
             await pilot.press("f4")
             await settled(pilot)
-            assert row.query_one(Markdown).display, text
+            assert row.query_one(Flow).display, text
             shown = lines(app)
             assert "\x1b" not in shown, text
             assert "\u202e" not in shown, text

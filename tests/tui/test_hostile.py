@@ -26,6 +26,8 @@ from tui_registry.tui.history.operation_list import OperationList
 from tui_registry.tui.kit.dialogs import AskScreen, Choice, ChooseScreen, ConfirmScreen
 from tui_registry.tui.register.form_changes import Difference, MergeScreen
 from tui_registry.tui.register.form_fields import form_fields
+from tui_registry.tui.settings.key_copy import FileLine
+from tui_registry.tui.sync.pushes import TokenScreen
 
 Visit = Callable[[RegistryApp, Pilot[None], Looker], Awaitable[None]]
 
@@ -63,12 +65,12 @@ async def walk(app: RegistryApp, pilot: Pilot[None], looker: Looker, *keys: str 
 async def list_and_detail(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
     """Every page of the list, and every tab of records that hold all strings between them."""
     looker.look(app)
-    await walk(app, pilot, looker, *["pagedown"] * 3, "g", *["right"] * 6)
+    await walk(app, pilot, looker, *["pagedown"] * 3, "g", *["right"] * 7)
     for turn in range(0, len(TEXTS), AT_ONCE):
         list_of(app).move_to(turn)
         await settle(pilot)
         looker.look(app)
-        await walk(app, pilot, looker, *(["left"] if turn // AT_ONCE % 2 == 0 else ["right"]) * 6)
+        await walk(app, pilot, looker, *(["left"] if turn // AT_ONCE % 2 == 0 else ["right"]) * 7)
     await walk(
         app,
         pilot,
@@ -76,12 +78,21 @@ async def list_and_detail(app: RegistryApp, pilot: Pilot[None], looker: Looker) 
         "enter",
         "G",
         "escape",
+        "C",
+        ("escape", "t"),
         "m",
         "=",
         "escape",
         "space",
         "space",
         "y",
+        "escape",
+        "E",
+        "j",
+        ("escape", "G", "V", "g"),
+        "+",
+        ("escape", "L"),
+        *"x",
         "escape",
         "d",
         "escape",
@@ -193,6 +204,11 @@ async def settings(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None
     """Names of keys, paths, colours."""
     await walk(app, pilot, looker, "5", "enter", "escape", "j", "enter", "j", "escape", *["j"] * 8)
     await walk(app, pilot, looker, *["pagedown"] * 3, "enter", "escape", "d", "escape", *["k"] * 2 * AT_ONCE)
+    await walk(app, pilot, looker, "g", *["j"] * 5, "enter", "s")
+    for text in TEXTS[::5]:
+        await paste(app, pilot, app.screen.query_one(FileLine), fitted(text, 200))
+        await walk(app, pilot, looker, "ctrl+s")
+    await walk(app, pilot, looker, "escape")
 
 
 async def forms(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
@@ -257,6 +273,14 @@ def write_files(folder: Path) -> None:
     folder.with_suffix(".json").write_text('{"\x1b[31m')
 
 
+async def command_line(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """A line that lists all of it, as it is completed and as it is printed."""
+    await walk(app, pilot, looker, ":", *"show", "space", "tab")
+    line = app.screen.query_one(Input)
+    line.value = "list models"
+    await walk(app, pilot, looker, "enter", "G", "escape")
+
+
 async def words_of_the_code(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
     """Every text that code hands to a dialog or a line of the frame, so many at once."""
     for start in range(0, len(TEXTS), AT_ONCE):
@@ -267,9 +291,11 @@ async def words_of_the_code(app: RegistryApp, pilot: Pilot[None], looker: Looker
             ConfirmScreen(joined, "\n".join(some)),
             ChooseScreen(joined, choices, joined),
             AskScreen(some[0], some[1], some[2], lambda _, joined=joined: joined, joined),  # type: ignore[misc]
+            TokenScreen(some[0], some[1], refused=True),
         ):
             app.push_screen(dialog)
             await settle(pilot)
+            looker.look(app)
             if isinstance(dialog, AskScreen):
                 await press(pilot, "enter")
             await walk(app, pilot, looker, "escape")
@@ -291,8 +317,8 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
     (
         list_and_detail,
         WIDE,
-        "BrowseScreen ChooseScreen Flow KeyFooter QueryInput RecordDetail RecordList SearchBar "
-        "StatusLine TabLine TextBody TitleLine",
+        "BrowseScreen ChooseScreen ColumnList ColumnsScreen Flow KeyFooter QueryInput RecordDetail RecordList SearchBar "
+        "StatusLine ValueScreen TabLine TextBody TitleLine",
     ),
     (side_by_side, NARROW, "CompareScreen CompareTable"),
     (
@@ -311,7 +337,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         "AddPeerScreen LeftOutList LeftOutScreen ListAndText PageScreen PeerTable QuarantineScreen RefusedList SyncScreen",
     ),
     (history, NARROW, "HistoryScreen NarrowingInput OperationList VersionScreen"),
-    (settings, NARROW, "SettingsList SettingsScreen ThemeScreen"),
+    (settings, NARROW, "FileLine LockedFileScreen SettingsList SettingsScreen ThemeScreen"),
     (
         forms,
         NARROW,
@@ -323,7 +349,8 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         "CheckList ChoicesRow EntriesRow EntryList ModelsRow PickModel RecordRow TemplateRow WordOffers",
     ),
     (imports, NARROW, "FindingList FindingsScreen MendScreen NarrowingLine SourceScreen"),
-    (words_of_the_code, NARROW, ""),
+    (command_line, NARROW, "LineScreen ProgramScreen"),
+    (words_of_the_code, NARROW, "TokenScreen"),
 )
 
 

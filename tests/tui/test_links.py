@@ -31,7 +31,7 @@ async def test_the_links_of_a_record_lead_on_and_back(tmp_path: Path) -> None:
         fill(datastore)
         async with running(datastore, WIDE, "tuned") as (app, pilot):
             assert "tuned" in screen_text(app)
-            await press(pilot, "left", "left")
+            await press(pilot, "left", "left", "left")
             text = screen_text(app)
             assert app.screen.query_one(RecordDetail).tab == "links"
             assert "Needed by  1" in text
@@ -72,3 +72,62 @@ async def test_questions_say_who_is_affected_before_anything_is_signed(tmp_path:
             assert "1 model was made from this" in screen_text(app)
             await press(pilot, "n")
         assert datastore.stats().ops == size
+
+
+async def test_the_overview_names_whom_a_record_needs_and_who_uses_it(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        fill(datastore)
+        base, tuned = (next(row.id for row in datastore.search(f"name:={name}").rows) for name in ("base", "tuned"))
+        gone = datastore.add("model", make_record("model", "gone")).key
+        datastore.add("agent", make_record("agent", "writer", preferred_models=[tuned, base, gone, "ab" * 32]))
+        datastore.delete("model", gone, datastore.heads(gone))
+        async with running(datastore, WIDE, "name:=writer") as (app, _):
+            text = " ".join(screen_text(app).split())
+            assert "tuned, base, gone (deleted here), abababababab (not" in text
+            assert "(“gone”) was deleted here" in text
+        async with running(datastore, WIDE, "name:=tuned") as (app, pilot):
+            await press(pilot, "enter")
+            await settle(pilot)
+            assert "2 agents: " in screen_text(app)
+            assert "crew" in screen_text(app)
+            await press(pilot, "e")
+            await settle(pilot)
+            assert "1 agent needs this, 1 agent prefers it" in screen_text(app)
+
+
+async def test_another_name_is_asked_about_where_others_name_the_record(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        fill(datastore)
+        size = datastore.stats().ops
+        async with running(datastore, WIDE, "name:=tuned") as (app, pilot):
+            await press(pilot, "e")
+            await settle(pilot)
+            await press(pilot, "end", "2", "ctrl+s")
+            await settle(pilot)
+            text = screen_text(app)
+            assert "name tuned → tuned2" in text
+            assert "1 agent needs this" in text
+            await press(pilot, "n")
+        assert datastore.stats().ops == size
+
+
+async def test_enter_leads_from_the_names_in_the_overview_to_the_links(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        fill(datastore)
+        async with running(datastore, (80, 24), "name:=crew") as (app, pilot):
+            await press(pilot, "enter")
+            await settle(pilot)
+            assert "[ older" in screen_text(app)
+            await press(pilot, "enter")
+            await settle(pilot)
+            assert app.screen.query_one(RecordDetail).tab == "links"
+            assert "[ older" not in screen_text(app)
+            await press(pilot, "enter")
+            await settle(pilot)
+            shown = app.screen.query_one(RecordDetail).entry
+            assert shown is not None
+            assert shown.record["name"] == "tuned"
+            await press(pilot, "backspace")
+            shown = app.screen.query_one(RecordDetail).entry
+            assert shown is not None
+            assert shown.record["name"] == "crew"

@@ -147,7 +147,7 @@ async def test_a_click_moves_the_cursor_and_a_double_click_opens(many: Path) -> 
             assert list_of(app).cursor == 2
 
 
-async def test_a_click_on_the_header_or_below_the_last_row_changes_nothing(tmp_path: Path) -> None:
+async def test_a_click_below_the_last_row_changes_nothing_and_one_on_a_title_keeps_the_cursor(tmp_path: Path) -> None:
     with replica(tmp_path, 3) as datastore:
         async with running(datastore) as (app, pilot):
             await pilot.click("#records", offset=(10, 0))

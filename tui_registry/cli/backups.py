@@ -6,12 +6,14 @@ from argparse import Namespace
 from pathlib import Path
 
 from tui_registry import backup as archive
-from tui_registry.cli.care import ask_passphrase, locked, read_keystore
+from tui_registry.cli.care import ask_passphrase
 from tui_registry.cli.output import UsageError, note, out, out_json, progress_bar
 from tui_registry.cli.registry import STDOUT, open_registry
 from tui_registry.crdt import Identity
-from tui_registry.datastore import DATABASE, TOKEN_FILE, StoreError
+from tui_registry.datastore import DATABASE, StoreError
+from tui_registry.keystore import locked, read_keystore
 from tui_registry.present.elsewhere import what_was_restored
+from tui_registry.present.keeping import backed_up
 from tui_registry.present.pulls import rejection_json
 from tui_registry.settings import data_dir
 from tui_registry.text import moment_utc, plural, safe_text
@@ -56,21 +58,19 @@ def _back_up(args: Namespace) -> int:
             }
         )
         return 0
-    counts = f"{plural(made.operations, 'operation')}, {plural(made.records, 'record')}"
-    out(f"wrote {counts} to {safe_text(str(made.path))}")
-    if made.has_key:
-        out(f"the key of 0x{made.address} is in it, locked with the passphrase: without that nobody can use it")
-    elif made.address:
-        note(
-            f"the key of 0x{made.address} is not in it, and without it nobody can change its records: keep a copy "
-            "elsewhere with 'identity export FILE'"
-        )
-    if (folder / TOKEN_FILE).exists():
-        note(f"the token in {TOKEN_FILE} is not in it: programs need another one then ('token add')")
-    kept = sum(1 for _ in folder.glob("identity.key.*.old*"))
-    if kept:
-        left = "is not" if kept == 1 else "are not"
-        note(f"{plural(kept, 'former key')} ({safe_text(str(folder / 'identity.key.*.old'))}) {left} in it")
+    told, notes = backed_up(
+        made.path,
+        operations=made.operations,
+        records=made.records,
+        address=made.address,
+        has_key=made.has_key,
+        tokens=made.tokens,
+        former=made.former,
+    )
+    for line in told:
+        out(line)
+    for line in notes:
+        note(line)
     return 0
 
 

@@ -10,9 +10,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
 from tui_registry import crdt
@@ -33,9 +31,10 @@ from tui_registry.cli.output import (
 )
 from tui_registry.cli.registry import open_registry, read_lines, read_text, shown_name
 from tui_registry.datastore import TOKEN_FILE, TOKEN_SCOPES, Datastore, StoreError, Token, TokenScope
-from tui_registry.durable import drafted, give_new_name, sync_folder
 from tui_registry.errors import Json, OpKind, RegistryError
 from tui_registry.frozen import NamedTuple
+from tui_registry.keystore import MAX_KEYSTORE_BYTES, read_keystore, too_weak, write_keystore
+from tui_registry.present.keeping import key_copied, verified
 from tui_registry.present.pulls import rejection_json
 from tui_registry.records.schema import MAX_OP_BYTES
 from tui_registry.text import exact, moment_utc, plural, safe_text
@@ -68,14 +67,10 @@ def verify(args: Namespace) -> int:
             }
         )
     else:
-        state = "all is sound" if found.sound else "not all was sound"
-        out(f"{plural(found.ops, 'operation')} checked, {plural(found.records, 'record')}: {state}")
-        for each in found.invalid:
-            note(f"operation {each.place}: {each.code}: {safe_text(each.sentence)}")
-        for repair in (*found.repaired, *found.unrepaired):
-            note(safe_text(repair))
-        if found.unwritable and not found.sound:
-            note(safe_text(f"nothing was repaired: {found.unwritable}. Copy the replica, and verify the copy"))
+        told, *notes = verified(found)
+        out(told)
+        for line in notes:
+            note(line)
     return 0 if found.sound else 1
 
 
@@ -458,7 +453,7 @@ def _export(datastore: Datastore, args: Namespace) -> None:
     if args.json:
         out_json({"address": identity.address, "file": str(path)})
     else:
-        out(f"wrote the key of 0x{identity.address} to {safe_text(str(path))}, locked with the passphrase")
+        out(key_copied(identity.address, path))
 
 
 def _import(datastore: Datastore, args: Namespace) -> None:
@@ -592,68 +587,7 @@ def _statement(datastore: Datastore, args: Namespace) -> None:
     note(f"publish this as https://{told['domain']}{PLACE}")
 
 
-# ---- the key as a file: an Ethereum keystore, version 3, locked with a passphrase ----------------------------------
-
-MAX_KEYSTORE_BYTES = 64 * 1024
-_LEAST_CHARACTERS = 8
-# A keystore names its own cost: a stranger's must not take all memory or all day (128 * n * r bytes).
-_MOST_SCRYPT_BYTES = 512 * 2**20
-_MOST_SCRYPT_P = 16
-_MOST_ROUNDS = 10_000_000
-
-
-class KeystoreError(RegistryError):
-    """A file that is no keystore, or a passphrase that does not open it; code `keystore`."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__("keystore", sentence)
-
-
-def write_keystore(path: Path, identity: crdt.Identity, passphrase: bytes) -> None:
-    """Write the locked key to a new file that only its owner can read.
-
-    Raises:
-        FileError: the file is there already, or cannot be written.
-    """
-    try:
-        with drafted(path, locked(identity, passphrase).encode("ascii")) as draft:
-            give_new_name(draft, path)
-        sync_folder(path.parent)
-    except FileExistsError:
-        raise FileError(f"{safe_text(str(path))} is there already: name another file") from None
-    except OSError as error:
-        raise FileError(f"{safe_text(str(path))} cannot be written: {error.strerror}") from error
-
-
-def locked(identity: crdt.Identity, passphrase: bytes) -> str:
-    """The key as a keystore, in ASCII."""
-    return json.dumps(_library().create_keyfile_json(identity.secret(), passphrase, version=3, kdf="scrypt")) + "\n"
-
-
-def read_keystore(text: str, passphrase: bytes) -> crdt.Identity:
-    """The key in a keystore.
-
-    Raises:
-        KeystoreError: it is no keystore of version 3, asks for too much work, or the passphrase is another.
-    """
-    document = _document(text)
-    try:
-        return crdt.Identity(bytes(_library().decode_keyfile_json(document, passphrase)))
-    except Exception as error:
-        # The library answers a wrong passphrase and a broken file with several kinds of exception.
-        if "MAC" in str(error):
-            raise KeystoreError("the passphrase does not open this keystore") from None
-        raise KeystoreError("the file is a broken keystore: no key could be read from it") from None
-
-
-def _library() -> ModuleType:
-    """eth_keyfile's module. Importing it pulls in a library that raises Python's recursion limit a hundredfold, and
-    with that limit a deeply nested JSON text ends the process instead of raising `RecursionError`."""
-    limit = sys.getrecursionlimit()
-    try:
-        return import_module("eth_keyfile.keyfile")
-    finally:
-        sys.setrecursionlimit(limit)
+# ---- its passphrase -------------------------------------------------------------------------------------------------
 
 
 def ask_passphrase(file: str | None, *, new: bool) -> bytes:
@@ -671,8 +605,9 @@ def ask_passphrase(file: str | None, *, new: bool) -> bytes:
             raise StoppedError("the two passphrases differ: nothing was written")
     else:
         raise UsageError("nobody can be asked for the passphrase: put it in a file and name it with --passphrase-file")
-    if new and len(phrase) < _LEAST_CHARACTERS:
-        raise UsageError(f"a passphrase has at least {_LEAST_CHARACTERS} characters; better is a sentence")
+    weak = too_weak(phrase) if new else None
+    if weak is not None:
+        raise UsageError(weak)
     return phrase.encode()
 
 
@@ -684,26 +619,3 @@ def _first_line(name: str) -> str:
         raise FileError(f"{safe_text(name)} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
         raise FileError(f"{safe_text(name)} is not UTF-8 text") from None
-
-
-def _document(text: str) -> dict[str, Json]:
-    try:
-        document: Json = json.loads(text[:MAX_KEYSTORE_BYTES])
-    except (ValueError, RecursionError):
-        raise KeystoreError("the file is not a keystore: it is not JSON") from None
-    crypto = document.get("crypto", document.get("Crypto")) if isinstance(document, dict) else None
-    if not isinstance(document, dict) or document.get("version") != 3 or not isinstance(crypto, dict):
-        raise KeystoreError("the file is not an Ethereum keystore of version 3")
-    cost = crypto.get("kdfparams")
-    if not isinstance(cost, dict):
-        raise KeystoreError("the file is a broken keystore: it does not say how its key is locked")
-    n, r, p, rounds = (_whole(cost.get(name, 1)) for name in ("n", "r", "p", "c"))
-    if 128 * n * r > _MOST_SCRYPT_BYTES or p > _MOST_SCRYPT_P or rounds > _MOST_ROUNDS:
-        raise KeystoreError("opening this keystore would take more memory or time than any honest one")
-    return document
-
-
-def _whole(value: Json) -> int:
-    if type(value) is not int or value < 1:
-        raise KeystoreError("the file is a broken keystore: the cost of its lock is not a number")
-    return value

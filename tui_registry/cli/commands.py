@@ -22,7 +22,10 @@ REFUSED_SHOWN = 200
 SHELLS = ("bash", "zsh", "fish")
 
 # What `help` prints beside the help of commands: the topic, and the page of the package.
-PAGES = {"hubs": "hub.md", "json": "json.md", "operate": "operate.md", "protocol": "protocol.md", "trust": "trust.md"}
+PAGES = {
+    "hubs": "hub.md", "json": "json.md", "operate": "operate.md", "protocol": "protocol.md", "settings": "settings.md",
+    "trust": "trust.md",
+}  # fmt: skip
 
 
 class Command(NamedTuple):
@@ -180,6 +183,14 @@ def _store_url(typed: str) -> str:
     return url
 
 
+def _recommend(typed: str) -> str:
+    from tui_registry.sync.recommended import parse_recommended
+
+    typed = words(typed)
+    _read_by(parse_recommended, typed)
+    return typed
+
+
 def _read_by(read: Callable[[str], object], typed: str) -> str:
     try:
         return str(read(words(typed)))
@@ -189,9 +200,11 @@ def _read_by(read: Callable[[str], object], typed: str) -> str:
 
 # What several commands take
 
+_ID_HELP = "the record's id, a beginning that only it has, or a name that only it has"
+
 
 def _id(parser: ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID", help="the record's id, or a beginning that only it has")
+    parser.add_argument("id", metavar="ID", help=_ID_HELP)
 
 
 def _file(parser: ArgumentParser) -> None:
@@ -217,7 +230,7 @@ _LINES = "one JSON object a line"
 _LIMITS = f"""\
 Everything is listed, but a table on a terminal ends after {RECORDS_SHOWN} records unless --limit says otherwise.
 With --json each line is {{"kind", "id", "record", "heads", "problems"}}. IDs are shown by their beginning: a beginning
-that only one record has is enough for every command."""
+that only one record has is enough for every command, as is its name where no other record has that."""
 
 
 def _listing(parser: ArgumentParser) -> None:
@@ -314,7 +327,7 @@ def _use(parser: ArgumentParser) -> None:
 
 def _verify_file(parser: ArgumentParser) -> None:
     parser.usage = "tui-registry verify-file [options] [ID] FILE..."
-    named = "files, or folders of them; before them the id of the record whose files they should be"
+    named = "files, or folders of them; before them the id or name of the record whose files they should be"
     parser.add_argument("words", nargs="+", metavar="FILE", help=named)
     _json(parser, _LINES)
 
@@ -327,7 +340,8 @@ def _walked(parser: ArgumentParser) -> None:
 
 
 def _compare(parser: ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="+", metavar="ID", help="2 to 4 ids of records, or beginnings that only they have")
+    several = "2 to 4 ids of records, or beginnings or names that only they have"
+    parser.add_argument("ids", nargs="+", metavar="ID", help=several)
     parser.add_argument("--differing", action="store_true", help="only the fields that differ")
     _json(parser)
 
@@ -347,7 +361,7 @@ def _conflicts(parser: ArgumentParser) -> None:
 
 
 def _history(parser: ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID", nargs="?", help="the record's id, or a beginning that only it has")
+    parser.add_argument("id", metavar="ID", nargs="?", help=_ID_HELP)
     parser.add_argument("--mine", action="store_true", help="without an ID: only what this replica's key signed")
     elsewhere = "without an ID: what this replica's key signed and this replica did not write, and what that may mean"
     parser.add_argument("--elsewhere", action="store_true", help=elsewhere)
@@ -410,6 +424,17 @@ def _update(parser: ArgumentParser) -> None:
     _json(parser, "print the record as it is now as a JSON object")
 
 
+def _change(parser: ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="*", metavar="ID", help="a record's id, or a beginning that only it has")
+    parser.add_argument("--search", metavar="QUERY", type=words, help="all of yours that this finds, in place of ids")
+    parser.add_argument("--tag", action="append", metavar="TAG", help="a tag to add; may be repeated")
+    parser.add_argument("--untag", action="append", metavar="TAG", help="a tag to take away; may be repeated")
+    parser.add_argument("--license", metavar="SPDX", help="the licence that they get")
+    parser.add_argument("--dry-run", action="store_true", help="say what would change, and sign nothing")
+    _yes(parser)
+    _json(parser, "say what became of which as a JSON object")
+
+
 def _apply(parser: ArgumentParser) -> None:
     parser.epilog = f"{parser.epilog}\n\n{_APPLIED}"
     files = "a JSON or YAML file of one or more records, a folder of such files, or - for stdin"
@@ -439,7 +464,7 @@ def _delete(parser: ArgumentParser) -> None:
 
 
 def _undo(parser: ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID", nargs="?", help="the record's id, or a beginning that only it has")
+    parser.add_argument("id", metavar="ID", nargs="?", help=_ID_HELP)
     parser.add_argument(
         "--batch", metavar="N", help="undo what was written together, such as an import: its number, or last"
     )
@@ -535,7 +560,7 @@ def _manifest(parser: ArgumentParser) -> None:
 def _deprecate(parser: ArgumentParser) -> None:
     _id(parser)
     parser.add_argument("--message", type=words, metavar="TEXT", help="why, and what to do; --withdraw needs it")
-    parser.add_argument("--by", type=words, metavar="ID", help="the record to use instead")
+    parser.add_argument("--by", type=words, metavar="ID", help="the record to use instead, by its id or name")
     parser.add_argument("--withdraw", action="store_true", help="it is not to be used at all, rather than not any more")
     parser.add_argument("--active", action="store_true", help="it is to be used again")
     _token_file(parser)
@@ -625,13 +650,20 @@ def _placeholders(parser: ArgumentParser) -> None:
 
 
 def _peer(parser: ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="add|list|show|trust|faces|limit|find|remove", required=True)
+    actions = parser.add_subparsers(
+        dest="action", metavar="add|look|list|show|trust|faces|limit|find|remove", required=True
+    )
     add = actions.add_parser("add", description="Add a peer.")
     add.add_argument("name", type=words, metavar="NAME", help="what you call it: a-z, 0-9, '.', '_' and '-'")
     where = "a node's URL, or a directory made by 'export --log'"
     add.add_argument("address", type=words, metavar="URL|DIR", help=where)
     known = "the address of the key that signs its heads, if you know it (default: the first key that does)"
     add.add_argument("--key", type=words, metavar="ADDRESS", help=known)
+    tried = "add nothing: check the name, and say what is there, as 'peer look' does"
+    add.add_argument("--dry-run", action="store_true", help=tried)
+    look = actions.add_parser("look", description=_LOOK)
+    what = "a node's URL, a directory, a bundle's file, or a peer's name"
+    look.add_argument("where", type=words, metavar="URL|PATH|NAME", help=what)
     lists = actions.add_parser("list", description="List the peers and how the last pull from each went.")
     show = actions.add_parser("show", description="Show what is known of a peer, its key and its last head.")
     trust = actions.add_parser(
@@ -672,10 +704,15 @@ def _peer(parser: ArgumentParser) -> None:
     remove.add_argument("--purge", action="store_true", help="take out what only it brought, too")
     _yes(remove, "with --purge: do not ask (needed where nobody can answer)")
     find = actions.add_parser("find", description=_FIND)
-    for action in (add, lists, show, trust, faces, limit, find, remove):
+    for action in (add, look, lists, show, trust, faces, limit, find, remove):
         _json(action, "JSON, one object a line")
 
 
+_LOOK = (
+    "Say what is at an address before it is a peer: whether a node, a log or bundles of one are there, how much,\n"
+    "whose it is, and which other peers it recommends. Those are a stranger's claim: nobody asks them, and none is\n"
+    "added. Nothing is pulled."
+)
 _FIND = (
     "Ask the local network, once, for nodes that run 'serve --announce', and list those that answer. Anybody can\n"
     "answer: none becomes a peer before you add it. Needs the extra: pip install 'tui-registry[lan]'."
@@ -715,6 +752,39 @@ def _bytes(typed: str) -> int:
 def _owner(parser: ArgumentParser) -> None:
     about = "an address, or your name for the key ('identity name'); without it the list is printed"
     parser.add_argument("owner", nargs="?", type=words, metavar="OWNER", help=about)
+
+
+def _star(parser: ArgumentParser) -> None:
+    parser.usage = "tui-registry star [options] [ID ...]"
+    about = "ids, or beginnings of ids; without one what is starred is listed"
+    parser.add_argument("ids", nargs="*", type=words, metavar="ID", help=about)
+    parser.add_argument("--undo", action="store_true", help="take the stars away")
+    _json(parser, _LINES)
+
+
+def _note(parser: ArgumentParser) -> None:
+    parser.usage = "tui-registry note [options] [ID [TEXT|-]]"
+    about = "an id, or the beginning of one; without it all notes are listed"
+    parser.add_argument("id", nargs="?", type=words, metavar="ID", help=about)
+    written = (
+        "what the note says from now on, up to 2,000 characters; - reads it from stdin; without it the note is shown"
+    )
+    parser.add_argument("text", nargs="*", type=words, metavar="TEXT", help=written)
+    parser.add_argument("--undo", action="store_true", help="take the note away")
+    _json(parser, _LINES)
+
+
+def _watch(parser: ArgumentParser) -> None:
+    parser.usage = "tui-registry watch [options] [OWNER|@SEARCH]"
+    about = "an address or your name for the key, or @ and the name of a saved search; without it the list is printed"
+    parser.add_argument("what", nargs="?", type=words, metavar="OWNER|@SEARCH", help=about)
+    parser.add_argument("--undo", action="store_true", help="watch it no more")
+    _json(parser, _LINES)
+
+
+def _news(parser: ArgumentParser) -> None:
+    parser.add_argument("--seen", action="store_true", help="from now on nothing of it is new")
+    _json(parser, "print one JSON object")
 
 
 def _mute(parser: ArgumentParser) -> None:
@@ -785,6 +855,8 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--uds", type=words, metavar="PATH", help=socket)
     tells = "tell the local network of this node, for 'peer find' there; needs the extra [lan]"
     parser.add_argument("--announce", action="store_true", help=tells)
+    names = "a peer that this node names to whoever asks it, by a name if you like; can be given several times"
+    parser.add_argument("--recommend", action="append", default=[], type=_recommend, metavar="URL[=NAME]", help=names)
     shows = "serve HTTPS by this certificate, as PEM with those behind it; SIGHUP reads it anew"
     parser.add_argument("--tls-cert", type=words, metavar="FILE", help=shows)
     parser.add_argument("--tls-key", type=words, metavar="FILE", help="its key, unless it stands in the same file")
@@ -993,11 +1065,13 @@ changed since they were registered for edits of yours, and leave it."""
 
 def _export(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "query", nargs="*", type=words, metavar="QUERY", help="only the records that it finds; for --ops an ID"
+        "query", nargs="*", type=words, metavar="QUERY", help="only the records that it finds; for --ops IDs"
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="for --ops ID: write this file instead of stdout")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--ops", action="store_true", help="the signed operations of all records, or of one: --ops ID")
+    what.add_argument(
+        "--ops", action="store_true", help="the signed operations of all records, or of some: --ops ID ..."
+    )
     what.add_argument(
         "--log",
         type=directory,
@@ -1009,6 +1083,14 @@ def _export(parser: ArgumentParser) -> None:
         type=directory,
         metavar="DIR",
         help="write the log into this directory as files of 65,536 operations",
+    )
+    parser.add_argument(
+        "--recommend",
+        action="append",
+        default=[],
+        type=_recommend,
+        metavar="URL[=NAME]",
+        help="with --log: a peer to name beside the log to whoever reads it; can be given several times",
     )
     bom = "a record with all that it needs as a bill of materials: CycloneDX 1.7 (ML-BOM)"
     what.add_argument("--bom", type=words, metavar="ID", help=bom)
@@ -1111,8 +1193,10 @@ def _doctor(parser: ArgumentParser) -> None:
 
 
 def _config(parser: ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="show|path|edit|set", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="show|check|keys|path|edit|set", required=True)
     show = actions.add_parser("show", description="Show what is set.")
+    check = actions.add_parser("check", description=_CHECK)
+    keys = actions.add_parser("keys", description=_KEYS)
     show.add_argument("--all", action="store_true", help="every setting there is, with what it is by default")
     path = actions.add_parser("path", description="Tell where the settings are kept; the file need not be there.")
     actions.add_parser("edit", description=_EDIT)
@@ -1124,10 +1208,16 @@ def _config(parser: ArgumentParser) -> None:
         metavar="VALUE",
         help="a size may be said as 500MB or 2GiB; an empty word takes the setting away",
     )
-    for action in (show, path, one):
+    for action in (show, check, path, one):
         _json(action)
+    _json(keys, "JSON, one object a line")
 
 
+_CHECK = (
+    "Look at every setting, those of the app's keys, commands and themes too, and tell what is wrong with which line.\n"
+    "Exit code 1 where something is. 'help settings' says what may stand in the file."
+)
+_KEYS = "List what a key can be given to in [keys], by the id that stands there, with the keys that it has."
 _EDIT = (
     "Open the settings in $VISUAL or $EDITOR, and look at them when the editor ends. What you wrote stays as you\n"
     "wrote it, right or wrong."
@@ -1226,6 +1316,74 @@ _TABLE = (
             "tui-registry show 3fa9c1 --at 1a2b3c4d5e6f --json | tui-registry update 3fa9c1 -",
         ),
         asks_nodes=True,
+    ),
+    Command(
+        "star",
+        "Look",
+        "star records for yourself, on this machine",
+        _star,
+        "own.star",
+        description=(
+            "Put stars to records, yours and others'. They stand on this machine alone: they are in no operation, no\n"
+            "export and no answer of a node. 'search is:starred' finds what has one, and it stays through all that\n"
+            "becomes of the record: deleted, purged, back again. Without an ID it lists what is starred."
+        ),
+        examples=(
+            "tui-registry star 3fa9c1 91b207",
+            "tui-registry star --undo 3fa9c1",
+            "tui-registry search is:starred",
+        ),
+    ),
+    Command(
+        "note",
+        "Look",
+        "write a note of your own to a record, on this machine",
+        _note,
+        "own.note",
+        description=(
+            "Write a note to a record, yours or others', or show the one that stands there. Like a star it stands on\n"
+            "this machine alone and stays whatever becomes of the record. 'search note:WORD' finds its words,\n"
+            "'search has:note' all that have one. Without an ID it lists all notes."
+        ),
+        examples=(
+            "tui-registry note 3fa9c1 'try it on the big box'",
+            "tui-registry note 3fa9c1",
+            "tui-registry note --undo 3fa9c1",
+            "tui-registry search note:box",
+        ),
+    ),
+    Command(
+        "news",
+        "Look",
+        "what came from others since you looked",
+        _news,
+        "own.news",
+        description=(
+            "Say how much came from others since you looked: by a pull, a push to this node or a bundle. Nothing that\n"
+            "was written here is new. 'search is:new' lists it, 'search pulled:1d' what came in the last day. With\n"
+            "--seen all of it was looked at; the app does so when its list of what is new is left."
+        ),
+        examples=(
+            "tui-registry news",
+            "tui-registry search is:new",
+            "tui-registry sync && tui-registry news --json --seen",
+        ),
+    ),
+    Command(
+        "watch",
+        "Look",
+        "watch an owner or a saved search for what is new of it",
+        _watch,
+        "own.watch",
+        description=(
+            "Watch an owner or a saved search: 'news' and the app tell by itself what is new of it, and\n"
+            "'search is:new is:watched' finds it. On this machine alone. Without an argument it lists what is watched."
+        ),
+        examples=(
+            "tui-registry watch my-lab",
+            "tui-registry search --save small 'type:LLM params:<=8b' && tui-registry watch @small",
+            "tui-registry watch --undo @small",
+        ),
     ),
     Command(
         "conflicts",
@@ -1483,6 +1641,25 @@ _TABLE = (
         asks_nodes=True,
     ),
     Command(
+        "change",
+        "Write",
+        "give several records of yours tags, or a licence",
+        _change,
+        "several.change",
+        description=(
+            "Add tags to records of yours, take tags away, set their licence: one signed operation for each that\n"
+            "changes, after one question that tells which they are and which are left alone. 'undo --batch last'\n"
+            "takes all of it back. Records of other owners, in conflict, or that would break a rule stay as they are.\n"
+            "\n"
+            "Exits with 1 where a record that the line names by its id stays as it is for such a reason."
+        ),
+        examples=(
+            "tui-registry change 3fa9c1 77be02 --tag rag --untag old",
+            "tui-registry change --search 'is:mine tag:chat' --license Apache-2.0 --dry-run",
+            "tui-registry change --search is:mine --tag checked --yes --json",
+        ),
+    ),
+    Command(
         "apply",
         "Write",
         "make records what a file says: create them, or change them",
@@ -1668,6 +1845,7 @@ _TABLE = (
             "heads that cannot both be true has two faces, and 'peer faces' has the proof."
         ),
         examples=(
+            "tui-registry peer look https://registry.example:8420",
             "tui-registry peer add hub https://registry.example:8420",
             "tui-registry peer add stick /media/stick/registry",
             "tui-registry peer list --json",
@@ -1998,6 +2176,9 @@ _TABLE = (
             "tui-registry config show --all",
             "tui-registry config set sync_every 15m",
             "tui-registry config set sync.pull_seconds 600",
+            "tui-registry config set keys.browse.search ctrl+f",
+            "tui-registry config check",
+            "tui-registry config set columns.browse 'type size context licence owner'",
             "tui-registry config edit",
         ),
     ),

@@ -21,6 +21,7 @@ from tui_registry.text import safe_text
 
 if TYPE_CHECKING:
     from tui_registry.datastore import Datastore
+    from tui_registry.errors import Choice
 
 # So many of a kind are offered; who types on is offered others.
 _MOST = 100
@@ -237,23 +238,31 @@ class _Line:
     # What the replica knows
 
     def ids(self, typed: str) -> Offer:
-        """Records by the beginning of their id; where it is none, the only one whose name begins so."""
+        """Records by the beginning of their id or of their name; a name that does not lead to the record by itself, or
+        cannot stand in a line, stands as its id."""
 
         def found(datastore: Datastore) -> Iterator[Candidate]:
             digits = typed.lower().removeprefix("0x")
             if set(digits) <= set("0123456789abcdef"):
                 for row in datastore.search(f"id:{digits}" if digits else "", limit=_MOST).rows:
                     yield Candidate(row.id[: max(_ID_SHOWN, len(digits))], f"{row.kind} {row.name} {row.version}")
-            if typed:
-                named = [
-                    row
-                    for row in datastore.search(typed, limit=_MOST).rows
-                    if row.name.lower().startswith(typed.lower())
-                ]
-                if len(named) == 1:
-                    yield Candidate(named[0].id[:_ID_SHOWN], f"{named[0].kind} {named[0].name} {named[0].version}")
+            own = " ".join(self._path) in _WRITE
+            for choice in datastore.beginning(typed, own=own, limit=_NAMES_OFFERED) if typed else ():
+                leads = self._leads(datastore, choice, own=own)
+                word = choice.name if leads else choice.id[:_ID_SHOWN]
+                yield Candidate(word, f"{choice.kind} {choice.version if leads else choice.name}")
 
         return self._asking(found)
+
+    def _leads(self, datastore: Datastore, choice: Choice, *, own: bool) -> bool:
+        """Whether the name of a record is enough for it in this line."""
+        name = choice.name
+        if (name.startswith("-") and not self._options_end) or safe_text(name) != name or name != name.strip():
+            return False
+        try:
+            return datastore.find(name, own=own)[1] == choice.id
+        except RegistryError:
+            return False
 
     def operations(self, typed: str) -> Offer:
         """The operations of the record that the line names."""
@@ -297,6 +306,16 @@ class _Line:
         """Keys that have a name here."""
         return self._asking(
             lambda datastore: _beginning(typed, (Candidate(*one) for one in datastore.names.all().items()))
+        )
+
+    def watchable(self, typed: str) -> Offer:
+        """Keys that have a name here, and with `@` saved searches."""
+        if not typed.startswith("@"):
+            return self.owners(typed)
+        return self._asking(
+            lambda datastore: _beginning(
+                typed, (Candidate(f"@{name}", query) for name, query in datastore.searches.saved().items())
+            )
         )
 
     def batches(self, typed: str) -> Offer:
@@ -352,10 +371,17 @@ class _Line:
 
 
 _ID_SHOWN = 12
+_NAMES_OFFERED = 20
+# These look among one's own records first.
+_WRITE: Final = frozenset(
+    ("update", "delete", "undo", "restore", "resolve", "deprecate", "manifest set", "manifest edit", "manifest delete",
+     "manifest resolve")
+)  # fmt: skip
 _ASKED: Final[Mapping[tuple[str, str], Callable[[_Line, str], Offer]]] = {
     ("", "id"): _Line.ids,
     ("", "ids"): _Line.ids,
     ("", "record"): _Line.ids,
+    ("watch", "what"): _Line.watchable,
     ("diff", "op"): _Line.operations,
     ("diff", "other"): _Line.operations,
     ("resolve", "take"): _Line.operations,
@@ -365,6 +391,7 @@ _ASKED: Final[Mapping[tuple[str, str], Callable[[_Line, str], Offer]]] = {
     ("search", "forget"): _Line.searches,
     ("search", "save"): _Line.searches,
     ("export", "query"): _Line.query,
+    ("change", "search"): _Line.query,
     ("", "open_on"): _Line.query,
     ("sync", "peers"): _Line.peers,
     ("publish", "to"): _Line.peers,

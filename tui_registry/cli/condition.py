@@ -15,6 +15,7 @@ from tui_registry.cli.registry import open_registry
 from tui_registry.datastore import DATABASE, Datastore, StoreError
 from tui_registry.durable import bytes_in, free_bytes
 from tui_registry.frozen import NamedTuple
+from tui_registry.present.news import news_json, news_words, watched_words
 from tui_registry.present.pulls import concerns_of
 from tui_registry.settings import data_dir
 from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_bytes
@@ -64,6 +65,9 @@ class _Found:
         self.indexed = datastore.indexed_share()
         self.drafts = len(datastore.drafts.all())
         self.searches = len(datastore.searches.saved())
+        self.news = datastore.news.count()
+        self.watched = datastore.news.watched()
+        self.names = datastore.names.all() if self.watched else {}
         self.size = _bytes_of(self.folder)
         self.taken = bytes_in(self.folder)
         self.terms = _terms()
@@ -101,6 +105,7 @@ class _Found:
             "indexed": round(self.indexed, 4),
             "drafts": self.drafts,
             "saved_searches": self.searches,
+            "news": news_json(self.news, self.watched),
             "bytes": self.size,
             "bytes_free": self.free,
             "room": None if self.terms is None else self.terms.room,
@@ -119,6 +124,11 @@ class _Found:
         if stats.conflicts:
             yours = f", {exact(self.own_conflicts)} of them yours to settle" if self.own_conflicts else ""
             yield "", f"{exact(stats.conflicts)} in conflict{yours}: 'conflicts' lists them"
+        if self.news.records:
+            yield "news", f"{news_words(self.news)} since you looked: 'search is:new' lists it"
+        for one in self.watched:
+            if one.new:
+                yield "", watched_words(one, self.names)
         yield "operations", f"{exact(stats.ops)} in the log {self.head.epoch[:8]}"
         for count, what in (
             (stats.pending, "wait for others that they build on"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Final, Protocol
 
 from tui_registry.cli.output import (
     FileError,
@@ -22,14 +23,19 @@ from tui_registry.cli.output import (
     run_editor,
 )
 from tui_registry.errors import Json
+from tui_registry.present.columns import BROWSE, chosen_columns, read_columns
 from tui_registry.settings import (
     MACHINES,
     SETTING_NAMES,
     TABLE_NAMES,
     THEMES,
+    SettingFault,
     Settings,
     SettingsError,
     TableName,
+    Tables,
+    TextTableName,
+    in_words,
     load_settings,
     save_bound,
     save_setting,
@@ -49,12 +55,29 @@ def config(args: Namespace) -> int:
             else:
                 out(safe_text(str(path)))
         case "set":
-            _show(path, _set(path, args.name, args.value), as_json=args.json, whole=False)
+            _show(path, _set(path, args.name, args.value, args.own), as_json=args.json, whole=False)
         case "edit":
-            return _edit(path)
+            return _edit(path, args.own)
+        case "check":
+            return _tell_check(path, args.own, as_json=args.json)
+        case "keys":
+            _tell_keys(path, args.own, as_json=args.json)
         case _:
-            _show(path, checked(path), as_json=args.json, whole=args.all)
+            settings = checked(path)
+            _show(path, settings, as_json=args.json, whole=args.all)
+            for sentence in _faults(settings, path, args.own):
+                note(sentence)
     return 0
+
+
+class OwnSettings(Protocol):
+    """What of the settings only the screens can read."""
+
+    def faults(self, settings: Settings) -> Sequence[SettingFault]:
+        """What of the keys, commands and themes the app would do without."""
+
+    def keys(self, settings: Settings) -> Sequence[tuple[str, str, str]]:
+        """All that can have a key: its id, the keys it has, what it does."""
 
 
 def checked(path: Path | None = None) -> Settings:
@@ -73,6 +96,7 @@ def names() -> Iterator[str]:
     yield from SETTING_NAMES
     with contextlib.suppress(SettingsError):
         yield from (f"{MACHINES}.{name}" for name, _ in load_settings().machines)
+    yield f"{_COLUMNS}.{BROWSE}"
     for table, bounds in _bounds(Settings(), None).items():
         yield from (f"{table}.{name}" for name in bounds)
 
@@ -82,6 +106,10 @@ def names() -> Iterator[str]:
 
 def _check(settings: Settings, path: Path | None) -> None:
     _bounds(settings, path)
+    try:
+        chosen_columns(settings.columns)
+    except ValueError as error:
+        raise SettingsError(settings_path() if path is None else path, str(error)) from None
     if settings.machines:
         from tui_registry.machine import MachineError, find_machine  # most people save none
 
@@ -111,7 +139,11 @@ def _show(path: Path, settings: Settings, *, as_json: bool, whole: bool) -> None
     texts: dict[str, Json] = {name: getattr(settings, name) for name in SETTING_NAMES}
     if as_json:
         machines: dict[str, Json] = {**dict(settings.machines)}
+        columns: dict[str, Json] = {**dict(settings.columns)}
         of_tables: dict[str, Json] = {"sync": bounds["sync"], "node": bounds["node"], MACHINES: machines}
+        of_tables[_KEYS] = {**dict(settings.keys)}
+        of_tables["commands"], of_tables["themes"] = _json_of(settings.commands), _json_of(settings.themes)
+        of_tables[_COLUMNS] = columns
         out_json({"path": str(path), "exists": path.exists(), **texts, **of_tables})
         return
     for name, value in texts.items():
@@ -122,12 +154,32 @@ def _show(path: Path, settings: Settings, *, as_json: bool, whole: bool) -> None
             out(f"{table}.{name} = " + (shown if name in here[table] else f"{shown}  (not set)".lstrip()))
     for name, made_of in settings.machines:
         out(f"{MACHINES}.{name} = {safe_text(made_of)}")
+    for name, keys in settings.keys:
+        out(f"{_KEYS}.{name} = {safe_text(keys) or '(none)'}")
+    for nested, entries in (("commands", settings.commands), ("themes", settings.themes)):
+        for name, values in entries:
+            for entry, held in values:
+                shown = ", ".join(held) if isinstance(held, tuple) else str(held)
+                out(safe_text(f"{nested}.{name}.{entry} = {shown}"))
+    for name, columns_of in settings.columns:
+        out(f"{_COLUMNS}.{name} = {safe_text(columns_of)}")
 
 
-def _set(path: Path, name: str, typed: str) -> Settings:
-    if name == "theme" and typed and typed not in THEMES and len(typed) <= _LONGEST_THEME:
-        near = get_close_matches(typed.lower(), THEMES, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(THEMES)}"
+def _json_of(tables: Tables) -> dict[str, Json]:
+    told: dict[str, Json] = {}
+    for name, values in tables:
+        plain: dict[str, Json] = {}
+        for key, held in values:
+            plain[key] = [*held] if isinstance(held, tuple) else held
+        told[name] = plain
+    return told
+
+
+def _set(path: Path, name: str, typed: str, own: OwnSettings | None) -> Settings:
+    themes = _themes(path) if name == "theme" else ()
+    if name == "theme" and typed and typed not in themes and len(typed) <= _LONGEST_THEME:
+        near = get_close_matches(typed.lower(), themes, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(themes)}"
         raise SettingsError(path, f"there is no theme '{safe_text(typed, 40)}': {hint}")
     for known in SETTING_NAMES:
         if name == known:
@@ -139,10 +191,58 @@ def _set(path: Path, name: str, typed: str) -> Settings:
             return save_bound(known_table, bound, number, lambda settings: _check(settings, path), path)
     if table == MACHINES and bound:
         return _set_machine(path, bound, typed)
+    if table == _KEYS and bound:
+        return _set_keys(path, bound, typed, own)
+    if name == f"{_COLUMNS}.{BROWSE}":
+        return _set_columns(path, typed)
     every = [*names()]
     near = [one for one in every if one.partition(".")[2] == name] or get_close_matches(name, every, n=1)
     hint = f"did you mean {' or '.join(near)}?" if near else "'config show --all' lists them"
     raise SettingsError(path, f"there is no setting '{safe_text(name, 40)}': {hint}")
+
+
+def _themes(path: Path) -> tuple[str, ...]:
+    """The app's, and the person's own."""
+    return (*THEMES, *(safe_text(name, 40) for name, _ in load_settings(path).themes))
+
+
+def _set_keys(path: Path, name: str, typed: str, own: OwnSettings | None) -> Settings:
+    """Give an action keys, or with an empty word those of the program back."""
+    before = load_settings(path)
+    keys = {**dict(before.keys), name: typed}
+    if typed and own is not None:
+        for fault in own.faults(Settings(keys=tuple(keys.items()))):
+            if fault.name == name:
+                raise SettingsError(path, f"keys.{safe_text(name, 60)}: {fault.sentence}")
+    return save_text(_KEYS, name, typed, path)
+
+
+def _faults(settings: Settings, path: Path, own: OwnSettings | None) -> list[str]:
+    """What the app would do without, in words; the screens are asked only where there is something."""
+    if own is None or not (settings.keys or settings.commands or settings.themes):
+        return []
+    return in_words(own.faults(settings), path)
+
+
+def _tell_check(path: Path, own: OwnSettings | None, *, as_json: bool) -> int:
+    problems = _faults(checked(path), path, own)
+    if as_json:
+        out_json({"path": str(path), "exists": path.exists(), "problems": [*problems]})
+    else:
+        for problem in problems:
+            out(problem)
+    if not problems and not as_json:
+        out(f"{safe_text(str(path))}: " + ("every setting is right" if path.exists() else "there is no such file yet"))
+    return 1 if problems else 0
+
+
+def _tell_keys(path: Path, own: OwnSettings | None, *, as_json: bool) -> None:
+    rows = () if own is None else own.keys(checked(path))
+    for name, keys, about in rows:
+        if as_json:
+            out_json({"id": name, "keys": keys, "about": about})
+        else:
+            out(f"{name:<{_WIDEST_ID}} {keys or '(none)':<{_WIDEST_KEYS}} {safe_text(about, 100)}")
 
 
 def _set_machine(path: Path, name: str, typed: str) -> Settings:
@@ -154,6 +254,14 @@ def _set_machine(path: Path, name: str, typed: str) -> Settings:
         except MachineError as error:
             raise SettingsError(path, f"{MACHINES}.{safe_text(name, 40)}: {error.sentence}") from None
     return save_text(MACHINES, name, typed, path)
+
+
+def _set_columns(path: Path, typed: str) -> Settings:
+    try:
+        chosen = read_columns(typed)
+    except ValueError as error:
+        raise SettingsError(path, f"{_COLUMNS}.{BROWSE}: {error}") from None
+    return save_text(_COLUMNS, BROWSE, " ".join(chosen), path)
 
 
 def _number(path: Path, name: str, typed: str) -> int | float | None:
@@ -181,7 +289,7 @@ def _number(path: Path, name: str, typed: str) -> int | float | None:
         ) from None
 
 
-def _edit(path: Path) -> int:
+def _edit(path: Path, own: OwnSettings | None) -> int:
     words = editor_words()
     if not words:
         # One that nobody chose is one that some cannot leave; and in a script nobody is there to type.
@@ -208,7 +316,9 @@ def _edit(path: Path) -> int:
         if code:
             raise StoppedError(f"the editor ended with {code}; {safe_text(str(path))} is as it left it")
         try:
-            checked(path)
+            faults = _faults(checked(path), path, own)
+            if faults:
+                raise SettingsError(path, "; ".join(faults))
         except SettingsError as error:
             if not sys.stdin.isatty():
                 raise
@@ -231,6 +341,9 @@ def _take_back(path: Path, *, is_new: bool) -> bool:
     return not path.exists()
 
 
+_KEYS: Final = "keys"
+_WIDEST_ID, _WIDEST_KEYS = 26, 18
+_COLUMNS: TextTableName = "columns"
 # A longer word is refused as any text of the settings that is too long.
 _LONGEST_THEME = 40
 _NEW = """\
@@ -260,4 +373,22 @@ _NEW = """\
 # Machines that `fit --machine NAME` and the app look with the eyes of; gb is 10^9 bytes, gib 2^30.
 # [machines]
 # big = "gpu=2x24gb ram=128gb"
+
+# Other keys for what the app does ('tui-registry config keys' lists the ids); several separated by commas, "" for none.
+# [keys]
+# "browse.search" = "ctrl+f"
+
+# A key that runs a program of yours on the record under the cursor ('tui-registry help settings').
+# [commands.chat]
+# key = "ctrl+g"
+# argv = ["ollama", "run", "--", "{name}"]
+# run = "screen"
+
+# A theme of your own: theme = "mine" uses it. "ansi-dark" and "ansi-light" use your terminal's own 16 colours.
+# [themes.mine]
+# base = "nord"
+# primary = "#88c0d0"
+# The columns of the list in the app, in their order; C there chooses them too.
+# [columns]
+# browse = "type size context licence owner updated"
 """

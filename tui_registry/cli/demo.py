@@ -92,6 +92,7 @@ def prepared() -> Iterator[Datastore]:
                 if publisher != UNNAMED:
                     datastore.names.set(owner.address, publisher)
             datastore.peers.add(NEIGHBOUR, _url(node, Path(folder)))
+            datastore.news.seen()  # what is pulled from the neighbour is new, and nothing else
             yield datastore
 
 

@@ -30,10 +30,8 @@ from tui_registry.cli.output import (
 )
 from tui_registry.cli.registry import (
     STDOUT,
-    entry_json,
     open_registry,
     query_explained,
-    shown_json,
     tell_elsewhere,
     token_in,
     write_bytes,
@@ -41,20 +39,22 @@ from tui_registry.cli.registry import (
 )
 from tui_registry.datastore import DATABASE, StoreError
 from tui_registry.errors import RegistryError
+from tui_registry.exports import exported_json, operations_of
 from tui_registry.settings import data_dir, load_settings
 from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_bytes
 
 if TYPE_CHECKING:
     import asyncio
 
-    from tui_registry.datastore import ApplyReport, Datastore, Faces, HubStanding, Peer, Shared
+    from tui_registry.datastore import Datastore, Faces, HubStanding, Peer, Shared
     from tui_registry.errors import Json
     from tui_registry.hub.postgres import PostgresLog
     from tui_registry.node import Address
     from tui_registry.node.following import Following
     from tui_registry.node.watch import Journal
+    from tui_registry.present.found import Recommended
     from tui_registry.present.pulls import Event, PullResult, PushResult
-    from tui_registry.sync import Bounds, Bundle, Rounds
+    from tui_registry.sync import Bounds, Rounds
 
 
 def peer(args: Namespace) -> int:
@@ -63,6 +63,12 @@ def peer(args: Namespace) -> int:
         return _find_peers(args)
     with open_registry(args) as datastore:
         match args.action:
+            case "look":
+                _look(datastore, args.where, as_json=args.json)
+            case "add" if args.dry_run:
+                for problem in datastore.peers.check(args.name, args.address):
+                    raise StoreError(problem.code, problem.sentence)
+                _look(datastore, args.address, as_json=args.json)
             case "add":
                 added = datastore.peers.add(args.name, args.address, key=args.key)
                 if args.json:
@@ -205,7 +211,10 @@ def serve(args: Namespace) -> int:
             args.tls_cert and Tls(Path(args.tls_cert), args.tls_key and Path(args.tls_key)),
         )
         whereabouts = Whereabouts(
-            names=tuple(args.host_name), proxies=tuple(args.trust_proxy), root_path=args.root_path or ""
+            names=tuple(args.host_name),
+            proxies=tuple(args.trust_proxy),
+            root_path=args.root_path or "",
+            recommended=_recommended(args.recommend),
         )
         if args.announce:
             from tui_registry.sync.lan import check_lan
@@ -261,6 +270,20 @@ def serve(args: Namespace) -> int:
         if pushed > 0:
             tell_elsewhere(datastore, pushed, in_full=not args.json)
     return 0
+
+
+def _recommended(given: Sequence[str]) -> tuple[Recommended, ...]:
+    """The peers of the options `--recommend`, once each.
+
+    Raises:
+        UsageError: they are more than a reader takes.
+    """
+    from tui_registry.sync.recommended import MOST_RECOMMENDED, parse_recommended
+
+    found = tuple({peer.url.rstrip("/"): peer for peer in map(parse_recommended, given)}.values())
+    if len(found) > MOST_RECOMMENDED:
+        raise UsageError(f"--recommend names {MOST_RECOMMENDED} peers at most: a reader passes over the others")
+    return found
 
 
 def _hub_of(args: Namespace) -> str | None:
@@ -415,16 +438,17 @@ def export(args: Namespace) -> int:
         raise UsageError("--bom is of one record, with all that it needs: a query goes with records only")
     if args.query and (args.log is not None or args.bundle is not None):
         raise UsageError("--log and --bundle write everything: a query goes with records only")
-    if args.ops and len(args.query) > 1:
-        raise UsageError("--ops writes the operations of all records, or of one: name one ID")
     if args.new_epoch and args.log is None:
         raise UsageError("--new-epoch is of a log that others read: it goes with --log")
     if args.alone and "://" not in (args.log or ""):
         raise UsageError(
             "--alone is about an object store: it goes with --log and an address such as s3://BUCKET/PREFIX"
         )
+    if args.recommend and (args.log is None or "://" in args.log):
+        raise UsageError("--recommend is of a log that others read: it goes with --log and a directory")
+    recommended = _recommended(args.recommend)
     if args.output is not None and not (args.ops and args.query):
-        raise UsageError("--output is for the operations of one record: export --ops ID -o FILE")
+        raise UsageError("--output is for the operations of records: export --ops ID -o FILE")
     if args.ops and args.output in (None, STDOUT) and on_terminal():
         raise UsageError(
             "operations are strangers' bytes as they are: send them to a file or a pipe, not to a terminal"
@@ -438,8 +462,12 @@ def export(args: Namespace) -> int:
             _write_bundles(datastore, args.bundle, as_json=args.json)
         elif args.log is not None:
             _write_log(datastore, args.log, new_epoch=args.new_epoch, alone=args.alone, as_json=args.json)
+            if "://" not in args.log:
+                from tui_registry.sync.publishing import write_recommended
+
+                write_recommended(args.log, recommended)
         elif args.ops and args.query:
-            _write_operations_of(datastore, args.query[0], args.output or STDOUT)
+            _write_operations_of(datastore, args.query, args.output or STDOUT)
         elif args.ops:
             _write_operations(datastore)
         else:
@@ -513,6 +541,35 @@ def _find_peers(args: Namespace) -> int:
     elif not args.json:
         note("anybody can answer so: 'peer add NAME URL' adds the one that you mean")
     return 0
+
+
+def _look(datastore: Datastore, where: str, *, as_json: bool) -> None:
+    """Say what is at an address or a peer's, and whom it recommends; nothing is added and nothing pulled.
+
+    Raises:
+        LookError: there is nothing to pull from.
+    """
+    import asyncio
+
+    from tui_registry.present.found import found_json, found_lines, recommended_line, recommended_words
+    from tui_registry.sync import bounds_of
+    from tui_registry.sync.looking import look_at
+
+    address = next((peer.address for peer in datastore.peers.all() if peer.name == where), where)
+    found = asyncio.run(look_at(address, bounds_of(load_settings())))
+    if as_json:
+        out_json(found_json(found))
+        return
+    for line in found_lines(found, int(time.time()), datastore.names.all(), datastore.key.known or ""):
+        out(line)
+    if found.recommended:
+        out(f"It {recommended_words(found.recommended)}")
+        for peer in found.recommended:
+            out(f"  {recommended_line(peer)}")
+    if found.kind == "bundles":
+        note(f"nothing was taken: 'sync --from {safe_text(found.files[0], 200)}' reads it")
+    elif address == where:
+        note("nothing was added: 'peer add NAME URL|DIR' does that, and 'sync' pulls")
 
 
 def _remove_peer(datastore: Datastore, args: Namespace) -> None:
@@ -741,8 +798,11 @@ def _left(bounds: Bounds, began: float) -> Bounds:
 async def _sync_from(datastore: Datastore, name: str | None, files: Sequence[str], *, as_json: bool) -> int:
     """Read bundles of a log: with a peer's name as if they had come from it, so that the next sync with it goes on
     behind them; without one as operations of files."""
+    import asyncio
+
     from tui_registry.present.pulls import tally_of
     from tui_registry.sync import Bundle, bounds_of, pull
+    from tui_registry.sync.bundles import take_bundle
 
     bounds = bounds_of(load_settings())
     peer = None if name is None else datastore.peers.get(name)
@@ -751,7 +811,7 @@ async def _sync_from(datastore: Datastore, name: str | None, files: Sequence[str
     try:
         for bundle in bundles:
             if peer is None:
-                report = await _applied(datastore, bundle)
+                report = await asyncio.to_thread(take_bundle, datastore, bundle)
                 elsewhere += report.elsewhere
                 if as_json:
                     out_json({"bundle": bundle.name, **tally_of(report).counts(), "elsewhere": report.elsewhere})
@@ -781,13 +841,6 @@ async def _sync_from(datastore: Datastore, name: str | None, files: Sequence[str
         if elsewhere:
             tell_elsewhere(datastore, elsewhere, in_full=not as_json)
     return 0
-
-
-async def _applied(datastore: Datastore, bundle: Bundle) -> ApplyReport:
-    import asyncio
-
-    lines = (line for tile in bundle.lines() for line in tile)
-    return await asyncio.to_thread(datastore.apply, lines, source="file")
 
 
 async def _sync_every(
@@ -1019,9 +1072,7 @@ def _write_records(datastore: Datastore, query: str) -> None:
     with query_explained(query), _writing() as show:
         for number, entry in enumerate(datastore.entries(query, whole=True, strict=True)):
             show(number, of)
-            behind = datastore.manifests.get(entry.id)
-            has_one = behind is not None and behind.manifest is not None
-            out_json(shown_json(entry, behind) if has_one else entry_json(entry))
+            out_json(exported_json(datastore, entry))
 
 
 def _write_operations(datastore: Datastore) -> None:
@@ -1047,16 +1098,17 @@ def _writing() -> Iterator[Callable[[int, int], None]]:
         yield show
 
 
-def _write_operations_of(datastore: Datastore, prefix: str, output: str) -> None:
-    """One record's operations, children first: together they prove what it is and who wrote it ('verify --ops')."""
-    kind, identifier = datastore.find(prefix, deleted=True)
-    ops = datastore.log.ops_of(identifier)
-    data = b"".join(line + b"\n" for line in ops)
+def _write_operations_of(datastore: Datastore, prefixes: Sequence[str], output: str) -> None:
+    """The operations of records, children first: together they prove what each is and who wrote it ('verify --ops')."""
+    named = list(dict.fromkeys(datastore.find(prefix, deleted=True) for prefix in prefixes))
+    ops = [*operations_of(datastore, (identifier for _, identifier in named))]
+    data = b"".join(ops)
     if output == STDOUT:
         write_bytes(data)
         return
     write_file(output, data, 0o666)
-    note(f"wrote {plural(len(ops), 'operation')} of {kind} {identifier[:12]} to {safe_text(output)}")
+    of = ", ".join(f"{kind} {identifier[:12]}" for kind, identifier in named)
+    note(f"wrote {plural(len(ops), 'operation')} of {of} to {safe_text(output)}")
 
 
 def _say_reread(error: RegistryError | None) -> None:

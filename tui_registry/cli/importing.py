@@ -53,7 +53,7 @@ from tui_registry.present.imports import (
     taken,
     undigested,
 )
-from tui_registry.present.links import affected_line
+from tui_registry.present.links import RELIED_ON_PATHS, affected_line
 from tui_registry.present.pulls import Delivery
 from tui_registry.present.settling import WHERE_CONFLICTS_ARE
 from tui_registry.present.versions import change_lines
@@ -481,7 +481,9 @@ class _Import:
             out(f"  {change}")
         for change in change_lines_behind(line):
             out(f"  manifest: {change}")
-        if line.id is not None and _OF_OTHERS & {change.path for change in (*line.changes, *line.manifest_changes)}:
+        if line.id is not None and RELIED_ON_PATHS & {
+            change.path for change in (*line.changes, *line.manifest_changes)
+        }:
             affected = affected_line(self._datastore.links.affected(line.id))
             if affected is not None:
                 out(f"  note: {affected}")
@@ -496,8 +498,6 @@ class _Import:
 
 
 _MB = 10**6
-# What changes in these concerns who names the record.
-_OF_OTHERS = frozenset(("license", "manifest.status"))
 
 
 def _called(finding: Finding) -> str:

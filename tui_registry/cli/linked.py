@@ -6,10 +6,10 @@ import time
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from tui_registry import __version__
 from tui_registry.cli.output import note, out, out_json
 from tui_registry.cli.registry import find, open_registry
-from tui_registry.datastore import DERIVED, Datastore
+from tui_registry.datastore import Datastore
+from tui_registry.exports import MOST_PARTS, bill_of
 from tui_registry.present import links as words
 from tui_registry.text import exact
 
@@ -36,30 +36,14 @@ def say_affected(registry: Registry, record_id: str) -> None:
 
 def write_bom(datastore: Datastore, prefix: str) -> None:
     """Write a record, with all that it needs and prefers, as a bill of materials."""
-    from tui_registry.present.bom import Part, cyclonedx
-
-    _, first = _live(datastore, prefix)
-    waiting, parts = [first], dict[str, Part]()
-    while waiting and len(parts) < _MOST_PARTS:
-        identifier = waiting.pop(0)
-        entry = None if identifier in parts else datastore.entry(identifier)
-        if entry is None:
-            continue
-        links = datastore.links
-        named = [*links.needs(identifier).rows, *links.prefers(identifier).rows, *links.derived_from(identifier).rows]
-        beside = datastore.manifests.get(identifier)
-        manifest = None if beside is None else beside.manifest
-        revision = entry.revision if beside is None else f"{entry.revision}{beside.revision}"
-        parts[identifier] = Part(entry.kind, identifier, entry.record, manifest, revision, named)
-        waiting += [link.id for link in named if link.sort != DERIVED and link.presence == "live"]
-    if waiting:
-        note(f"it ends after {exact(_MOST_PARTS)} records")
-    out_json(cyclonedx([*parts.values()], int(time.time()), __version__))
+    _, identifier = _live(datastore, prefix)
+    bill, is_whole = bill_of(datastore, identifier, int(time.time()))
+    if not is_whole:
+        note(f"it ends after {exact(MOST_PARTS)} records")
+    out_json(bill)
 
 
 # How
-
-_MOST_PARTS = 10_000
 
 
 def _walk(args: Namespace, direction: Direction) -> int:

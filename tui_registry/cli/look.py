@@ -29,17 +29,17 @@ from tui_registry.cli.output import (
 )
 from tui_registry.cli.registry import (
     asking,
-    entry_json,
     find,
+    find_with_manifest,
     names_in,
     open_either,
     open_registry,
     own_key_in,
     query_explained,
     seen_json,
-    shown_json,
 )
 from tui_registry.datastore import Datastore, StoreError, revision_with
+from tui_registry.exports import entry_json, shown_json
 from tui_registry.frozen import NamedTuple
 from tui_registry.text import age, count_words, exact, moment_utc, plural, safe_text, size_bytes
 
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         Versions,
     )
     from tui_registry.errors import Json, Kind, OpKind, Problem, Record
+    from tui_registry.present.links import Near
     from tui_registry.present.record_rows import Row as Shown
     from tui_registry.sync.remote import Remote
 
@@ -94,14 +95,14 @@ def show(args: Namespace) -> int:
         if args.at is not None:
             _show_as_it_was(registry, args)
             return 0
-        entry = find(registry, args.id)
-        beside = registry.manifests.get(entry.id)
+        entry, beside = find_with_manifest(registry, args.id)
         versions = registry.versions(entry.id) if len(entry.live_heads) > 1 else None
         names = {} if versions is None else names_in(registry)
+        near = None if args.json else _near(registry, entry, beside)
     if args.json:
         out_json({**shown_json(entry, beside), **seen_json(entry), **_versions_json(versions)})
         return 0
-    for line in _described(entry, beside, "your key" if args.node is None else "the node's key"):
+    for line in _described(entry, beside, "your key" if args.node is None else "the node's key", near):
         out(line)
     if versions is not None:
         from tui_registry.cli.versions import conflict_lines
@@ -207,6 +208,7 @@ def _print_records(
     # Where all records are of one kind the column is left out.
     columns = [column for column in _RECORDS if kind is None or column.title != "KIND"]
     table = Table(columns, terminal_width())
+    from tui_registry.present import news
     from tui_registry.present.owners import owner_cell, remarks
 
     now, own, names = int(time.time()), own_key_in(datastore), names_in(datastore)
@@ -220,7 +222,7 @@ def _print_records(
             out(table.header())
         for row in page.rows:
             owner = owner_cell(row.owner, row.owner == own, names)
-            told = "  ".join((*_remarks(row), *remarks(row.name, row.like)))
+            told = "  ".join((*_remarks(row), *remarks(row.name, row.like), *news.remarks(row)))
             out(table.line(_cells(row, now, owner, with_kind=kind is None), told))
         shown += len(page.rows)
         if page.next is None or shown == limit:
@@ -363,32 +365,42 @@ def _list_saved(args: Namespace) -> int:
 _LABEL = 14
 
 
-def _described(entry: Entry, beside: ManifestEntry | None, key: str) -> Iterator[str]:
+def _near(registry: Registry, entry: Entry, beside: ManifestEntry | None) -> Near | None:
+    """What a record shows of others; a node is not asked for all of these."""
+    if not isinstance(registry, Datastore):
+        return None
+    from tui_registry.present.links import read_near
+
+    return read_near(registry, entry.id, entry.record, None if beside is None else beside.manifest)
+
+
+def _described(entry: Entry, beside: ManifestEntry | None, key: str, near: Near | None) -> Iterator[str]:
     from tui_registry.present.manifests import status_line
-    from tui_registry.present.record_rows import domain_rows, signature_rows, warnings
+    from tui_registry.present.record_rows import domain_rows, own_rows, signature_rows, warnings
 
     manifest = None if beside is None else beside.manifest
     yield from _titled(entry.kind, entry.record)
     now = int(time.time())
-    yield from _rows([*signature_rows(entry, key), *domain_rows(entry, now)], entry.record)
+    own = [*own_rows(entry), *signature_rows(entry, key), *domain_rows(entry, now)]
+    yield from _rows(own, entry.record, near)
     said = None if manifest is None else status_line(manifest, entry.kind)
     for warning in (*(() if said is None else (said,)), *warnings(entry, now)):
         yield f"  ! {warning}"
     if beside is not None and len(beside.live_heads) > 1:
         count = len(beside.live_heads)
         yield f"  ! its manifest is in conflict: {count} versions, see 'tui-registry manifest show {entry.id[:12]}'"
-    yield from _behind(manifest)
+    yield from _behind(manifest, near)
     yield from _below(entry.record, entry.problems)
 
 
-def _behind(manifest: Record | None) -> Iterator[str]:
+def _behind(manifest: Record | None, near: Near | None = None) -> Iterator[str]:
     if manifest is None:
         return
     from tui_registry.cli.manifests import manifest_lines
 
     yield ""
     yield "manifest"
-    yield from manifest_lines(manifest)
+    yield from manifest_lines(manifest, near)
 
 
 def _titled(kind: Kind, record: Record) -> Iterator[str]:
@@ -399,11 +411,16 @@ def _titled(kind: Kind, record: Record) -> Iterator[str]:
     yield ""
 
 
-def _rows(first: Sequence[Shown], record: Record) -> Iterator[str]:
+def _rows(first: Sequence[Shown], record: Record, near: Near | None = None) -> Iterator[str]:
     """Rows about the operation, then those of the record."""
     from tui_registry.present.record_rows import better_with, fact_rows, needs, time_rows
 
-    rows = [*first, *(row for row in fact_rows(record) if row.stated), *time_rows(record, int(time.time()))]
+    facts = [row for row in fact_rows(record) if row.stated]
+    if near is not None:
+        from tui_registry.present.links import user_rows, with_names
+
+        facts = [*with_names(facts, near.named, ids=True), *user_rows(near.affected)]
+    rows = [*first, *facts, *time_rows(record, int(time.time()))]
     lines = [(row.plain, row.text) for row in rows]
     lines += [("needs", ", ".join(needs(record))), ("better with", ", ".join(better_with(record)))]
     for label, text in lines:

@@ -33,6 +33,7 @@ from tui_registry.cli.registry import (
 )
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
+from tui_registry.present.links import with_names
 from tui_registry.present.manifests import changed_manifest_rows, manifest_rows, status, status_line
 from tui_registry.records.as_written import read_manifest, revision_beside
 from tui_registry.records.documents import MAX_DOCUMENT_BYTES, load_document
@@ -42,6 +43,7 @@ from tui_registry.text import moment_utc, safe_text
 if TYPE_CHECKING:
     from tui_registry.cli.registry import Registry
     from tui_registry.datastore import Entry, HistoryEntry, ManifestEntry
+    from tui_registry.present.links import Near
 
 _LABEL = 22
 # What the Datastore sets: nobody edits it.
@@ -60,7 +62,7 @@ def deprecate(args: Namespace) -> int:
     if args.active and (args.withdraw or args.message is not None or args.by is not None):
         raise UsageError("--active says that the record is to be used: it goes with no --withdraw, --message or --by")
     with open_either_to_write(args) as registry:
-        entry = find(registry, args.id)
+        entry = find(registry, args.id, own=True)
         present = _present(registry, entry)
         heir = None if args.by is None else find(registry, args.by).id
         before = present.manifest or defaults("manifest")
@@ -105,10 +107,15 @@ def manifest_json(entry: ManifestEntry) -> dict[str, Json]:
     }
 
 
-def manifest_lines(found: Record) -> Iterator[str]:
-    """The rows of a manifest that say something, as `show` has them below the record."""
+def manifest_lines(found: Record, near: Near | None = None) -> Iterator[str]:
+    """The rows of a manifest that say something, as `show` has them below the record.
+
+    Args:
+        near: the records that it names, which are told by their names then.
+    """
     before = ""
-    for row in manifest_rows(found):
+    rows = manifest_rows(found)
+    for row in rows if near is None else with_names(rows, near.named, ids=True):
         if row.stated:
             yield f"  {'' if row.plain == before else row.plain:<{_LABEL}}{row.text}"
             before = row.plain
@@ -157,7 +164,7 @@ def _show(args: Namespace) -> int:
 def _set(args: Namespace) -> int:
     shown = "stdin" if args.file == STDIN else args.file
     with open_either_to_write(args) as registry:
-        entry = find(registry, args.id)
+        entry = find(registry, args.id, own=True)
         present = _present(registry, entry)
         document = load_document(read_text(args.file, MAX_DOCUMENT_BYTES), shown)
         _need_same(entry, document, shown)
@@ -177,7 +184,7 @@ def _edit(args: Namespace) -> int:
     import tempfile
 
     with open_either_to_write(args) as registry:
-        entry = find(registry, args.id)
+        entry = find(registry, args.id, own=True)
         if not sys.stdin.isatty() and not (os.environ.get("VISUAL") or os.environ.get("EDITOR")):
             raise UsageError("nobody is here to edit it: 'manifest set ID FILE' takes a file, '-' stdin")
         present = _present(registry, entry)
@@ -215,7 +222,7 @@ def _edit(args: Namespace) -> int:
 
 def _delete(args: Namespace) -> int:
     with open_either_to_write(args) as registry:
-        entry = find(registry, args.id)
+        entry = find(registry, args.id, own=True)
         present = _present(registry, entry)
         if present.manifest is None:
             raise StoreError("not_found", f"{_called(entry)} has no manifest")
@@ -233,7 +240,7 @@ def _delete(args: Namespace) -> int:
 
 def _resolve(args: Namespace) -> int:
     with open_either_to_write(args) as registry:
-        entry = find(registry, args.id)
+        entry = find(registry, args.id, own=True)
         present = _present(registry, entry)
         if len(present.live_heads) < 2:
             raise StoreError(

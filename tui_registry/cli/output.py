@@ -107,22 +107,30 @@ _asked: list[Callable[[str], str]] = []
 
 
 def report(error: RegistryError) -> None:
-    """Say a declared error: one sentence, or one line for each problem of a record."""
+    """Say a declared error: one sentence, or one line for each problem of a record; where one of several records may
+    have been meant, below it a line for each."""
     if isinstance(error, InvalidRecord):
         # What keeps the record from being signed comes first
         for problem in sorted(error.problems, key=lambda problem: problem.severity):
             note(problem_line(problem, error.source))
     elif error.sentence:
         note(safe_text(error.sentence))
+        if error.choices:
+            from tui_registry.present.owners import choice_line
+
+            for choice in error.choices:
+                note(f"  {choice_line(choice)}")
 
 
 def error_json(error: RegistryError) -> dict[str, Json]:
     """What `--json` prints last where a command fails; of a record that cannot be signed with its problems, those
-    first that keep it from being signed."""
+    first that keep it from being signed; where one of several records may have been meant, with the first of these."""
     told: dict[str, Json] = {"code": error.code, "sentence": error.sentence}
     if isinstance(error, InvalidRecord):
         problems = sorted(error.problems, key=lambda problem: problem.severity)
         told["problems"] = [problem.to_json() for problem in problems]
+    if error.choices:
+        told["choices"] = [choice.to_json() for choice in error.choices]
     return {"error": told}
 
 

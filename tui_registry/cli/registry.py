@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 
 from tui_registry.cli.output import FileError, NoTerminalError, UsageError, note, on_terminal
 from tui_registry.cli.parser import PROGRAM
-from tui_registry.datastore import Datastore, Entry, StoreError, revision_with
+from tui_registry.datastore import Datastore, Entry, StoreError
 from tui_registry.errors import Json
+from tui_registry.exports import shown_json
 from tui_registry.query.nodes import QueryError
 from tui_registry.text import exact, safe_text
 
@@ -161,28 +162,26 @@ def tell_elsewhere(datastore: Datastore, count: int, *, in_full: bool) -> None:
         note(f"  {elsewhere.touched(record)}")
 
 
-def find(datastore: Registry, prefix: str, kind: Kind | None = None) -> Entry:
-    """The current record whose id begins so.
+def find(datastore: Registry, typed: str, kind: Kind | None = None, *, own: bool = False) -> Entry:
+    """The current record that a word of a line means: by its id, a beginning that only it has, or its name.
+
+    Args:
+        own: for what writes: a record of the key that signs comes before all others.
 
     Raises:
-        StoreError: `not_found`, or `ambiguous` with the candidates.
+        StoreError: `not_found`, or `ambiguous` with the choices.
     """
-    found, identifier = datastore.find(prefix, kind)
+    found, identifier = datastore.find(typed, kind, own=own)
     entry = datastore.entry(identifier, found)
     if entry is None:  # deleted by another process since
         raise StoreError("not_found", f"there is no {found} {identifier[:12]} here: it was deleted just now")
     return entry
 
 
-def entry_json(entry: Entry) -> dict[str, Json]:
-    """A record as `list`, `search` and `export` give it to programs."""
-    return {
-        "kind": entry.kind,
-        "id": entry.id,
-        "record": entry.record,
-        "heads": list(entry.heads),
-        "problems": [problem.to_json() for problem in entry.problems],
-    }
+def find_with_manifest(datastore: Registry, typed: str) -> tuple[Entry, ManifestEntry | None]:
+    """As `find`, with what stands behind the record."""
+    entry = find(datastore, typed)
+    return entry, datastore.manifests.get(entry.id)
 
 
 def seen_json(entry: Entry) -> dict[str, Json]:
@@ -196,15 +195,6 @@ def seen_json(entry: Entry) -> dict[str, Json]:
 def whole_json(registry: Registry, entry: Entry) -> dict[str, Json]:
     """A record as `show` and the commands that write give it: with what stands behind it, and for the heads of both."""
     return shown_json(entry, registry.manifests.get(entry.id))
-
-
-def shown_json(entry: Entry, beside: ManifestEntry | None) -> dict[str, Json]:
-    """As `whole_json`, with the manifest that was read."""
-    return {
-        **entry_json(entry),
-        "manifest": None if beside is None else beside.manifest,
-        "revision": revision_with(entry.heads, () if beside is None else beside.heads),
-    }
 
 
 @contextmanager

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from tui_registry.cli.config import OwnSettings
     from tui_registry.datastore import Datastore
 
 DEBUG_VARIABLE = "TUI_REGISTRY_DEBUG"
@@ -33,24 +34,25 @@ class Screens(Protocol):
     def __call__(self, datastore: Datastore, *, query: str, settings_file: Path | None = None) -> None: ...
 
 
-def run(argv: Sequence[str], screens: Screens) -> int:
+def run(argv: Sequence[str], screens: Screens, own: OwnSettings | None = None) -> int:
     """Do what a command line asks for.
 
     Args:
         argv: without the program's name.
         screens: opens the terminal interface, for the lines that ask for it.
+        own: reads what of the settings is about the screens only; None where nobody can.
 
     Returns:
         0 done, 1 the request failed, 2 the line cannot be read, 130 interrupted.
     """
     with ExitStack() as stack:
-        return _ended(argv, screens, stack)
+        return _ended(argv, screens, own, stack)
 
 
-def _ended(argv: Sequence[str], screens: Screens, stack: ExitStack) -> int:
+def _ended(argv: Sequence[str], screens: Screens, own: OwnSettings | None, stack: ExitStack) -> int:
     try:
         try:
-            code = _run(argv, screens, stack)
+            code = _run(argv, screens, own, stack)
         except SystemExit as leaving:  # argparse's way to end after --help or an error
             code = leaving.code if isinstance(leaving.code, int) else OK
         sys.stdout.flush()
@@ -67,14 +69,14 @@ def _ended(argv: Sequence[str], screens: Screens, stack: ExitStack) -> int:
     return code
 
 
-def _run(argv: Sequence[str], screens: Screens, stack: ExitStack) -> int:
+def _run(argv: Sequence[str], screens: Screens, own: OwnSettings | None, stack: ExitStack) -> int:
     """
     Args:
         stack: what holds until the line's last message.
     """
     _prepare_streams()
     args = build_parser(argv).parse_args(argv)
-    args.screens = screens
+    args.screens, args.own = screens, own
     if args.data_dir:
         from tui_registry.cli.output import asked_of
 

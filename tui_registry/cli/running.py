@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tui_registry import fit
 from tui_registry.cli.output import note, out, out_json
-from tui_registry.cli.registry import Registry, asking, find, machine_in, open_either
+from tui_registry.cli.registry import Registry, asking, find_with_manifest, machine_in, open_either
 from tui_registry.errors import Json
 from tui_registry.present import fit as words
 from tui_registry.present.amounts import bar
@@ -21,8 +21,7 @@ _BAR = 24
 def fits(args: Namespace) -> int:
     """Say whether the record runs, and all that the answer is made of."""
     with open_either(args) as registry:
-        entry = find(registry, args.id)
-        beside = registry.manifests.get(entry.id)
+        entry, beside = find_with_manifest(registry, args.id)
         manifest = None if beside is None else beside.manifest
         machine = machine_in(args, registry)
         told: dict[str, Json] = {

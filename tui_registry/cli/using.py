@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tui_registry.cli.output import UsageError, note, out, out_json, progress_bar
-from tui_registry.cli.registry import Registry, find, open_either
-from tui_registry.datastore import Datastore, Entry
+from tui_registry.cli.registry import Registry, find, find_with_manifest, open_either
+from tui_registry.datastore import Datastore, Entry, StoreError
 from tui_registry.errors import Json
 from tui_registry.importers.digests import digest_of, files_in
 from tui_registry.importers.untrusted import SourceError
@@ -25,8 +25,7 @@ _CLAIMS_SHOWN = 20
 def use(args: Namespace) -> int:
     """Print the lines for tools, and run none of them."""
     with open_either(args) as registry:
-        entry = find(registry, args.id)
-        beside = registry.manifests.get(entry.id)
+        entry, beside = find_with_manifest(registry, args.id)
     manifest = None if beside is None else beside.manifest
     found = using.uses(entry.kind, entry.record, manifest)
     lines = using.for_tool(found, args.tool)
@@ -64,10 +63,12 @@ def use(args: Namespace) -> int:
 def verify_file(args: Namespace) -> int:
     """Say of files whose they are."""
     identifier, names = _taken_apart(args.words)
-    if identifier is None and args.node is not None:
-        raise UsageError("a node is not asked who states a digest: give the ID of a record, or leave --node out")
     with open_either(args) as registry:
         entry = None if identifier is None else find(registry, identifier)
+        if entry is None and (named := _named(registry, args.words)) is not None:
+            entry, names = named, args.words[1:]
+        if entry is None and args.node is not None:
+            raise UsageError("a node is not asked who states a digest: give the ID of a record, or leave --node out")
         asked = None if entry is None else _asked(registry, entry)
         told = [_verify_one(registry, path, asked, as_json=args.json) for path in _files(names)]
     if not told:
@@ -91,6 +92,26 @@ def _taken_apart(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
     if Path(first).exists():
         raise UsageError(f"{first} may be an id, and there is a file of that name: write ./{first} for the file")
     return first, rest
+
+
+def _named(registry: Registry, words: Sequence[str]) -> Entry | None:
+    """The record whose name a line begins with, where that is no file: what is neither is told as a file that there is
+    not."""
+    if len(words) < 2 or _is_there(words[0]):
+        return None
+    try:
+        return find(registry, words[0])
+    except StoreError as error:
+        if error.code != "not_found":
+            raise
+        return None
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (ValueError, OSError):  # a NUL, or longer than any name
+        return False
 
 
 def _files(names: Sequence[str]) -> Iterator[Path | tuple[str, str]]:

@@ -55,6 +55,7 @@ from tui_registry.importers import place_of
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.present import settling, undone
 from tui_registry.present.imports import LICENCE_ASSUMED, Finding, describe
+from tui_registry.present.links import relied_on
 from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.record_rows import changed_rows
 from tui_registry.present.versions import change_lines
@@ -239,7 +240,7 @@ def _tell_status(datastore: Registry, status: str, identifier: str, *, as_json: 
 def update(args: Namespace) -> int:
     """Change the record."""
     with open_either_to_write(args) as datastore:
-        entry = find(datastore, args.id)
+        entry = find(datastore, args.id, own=True)
         _need_own(entry, "updated")
         _need_settled(datastore, entry.id)
         behind = datastore.manifests.get(entry.id)
@@ -253,7 +254,7 @@ def update(args: Namespace) -> int:
             _need_revision(entry, finding.revision, whole)
         stated = finding.manifest if isinstance(finding.manifest, dict) else {}
         was = (None if behind is None else behind.manifest) or defaults("manifest")
-        if record["license"] != entry.record["license"] or stated.get("status", was["status"]) != was["status"]:
+        if relied_on(entry.record, record) or relied_on(was, stated):
             say_affected(datastore, entry.id)
         with _in_file(finding.source):
             op = datastore.update(
@@ -276,7 +277,7 @@ def update(args: Namespace) -> int:
 def delete(args: Namespace) -> int:
     """Delete the record, after asking."""
     with open_either_to_write(args) as datastore:
-        entry = find(datastore, args.id)
+        entry = find(datastore, args.id, own=True)
         _need_own(entry, "deleted")
         _need_settled(datastore, entry.id)
         name = safe_text(str(entry.record["name"]))
@@ -301,8 +302,9 @@ def undo(args: Namespace) -> int:
     if args.id is None:
         raise UsageError("which record? Give its ID, or --batch last for the last import, or --batches for a list")
     with open_to_write(args) as datastore:
-        _need_settled(datastore, datastore.find(args.id, deleted=True)[1])
-        plan = plan_undo(datastore, args.id)
+        _, identifier = datastore.find(args.id, deleted=True, own=True)
+        _need_settled(datastore, identifier)
+        plan = plan_undo(datastore, identifier)
         if undone.concerns_others(plan):
             say_affected(datastore, plan.id)
         if not args.yes:
@@ -375,7 +377,7 @@ def _batch_number(datastore: Datastore, named: str) -> int:
 def restore(args: Namespace) -> int:
     """Bring the record back."""
     with open_to_write(args) as datastore:
-        kind, identifier = datastore.find(args.id, deleted=True)
+        kind, identifier = datastore.find(args.id, deleted=True, own=True)
         if datastore.entry(identifier, kind) is not None:
             raise StoreError(
                 "not_deleted", f"{kind} {identifier[:12]} is not deleted: 'undo' takes back its last change"
@@ -395,7 +397,7 @@ def resolve(args: Namespace) -> int:
         raise UsageError("--delete settles by deleting the record, and goes with no --take, --merge or --set")
     opened = open_either(args) if args.dry_run or args.node is None else open_either_to_write(args)
     with opened as datastore:
-        versions = _in_conflict(datastore, find(datastore, args.id))
+        versions = _in_conflict(datastore, find(datastore, args.id, own=True))
         _need_revision(versions, args.revision, _revision_as_shown(datastore, versions, args.revision))
         if args.delete:
             return _settle_by_removal(datastore, versions, args)

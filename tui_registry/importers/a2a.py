@@ -85,7 +85,7 @@ def read_agent_card(card: Mapping[str, Json], source: str) -> Draft:
     tags = [tag for skill in skills for tag in texts_at(skill, "tags")]
     draft.add("tags", tags[: 4 * _MOST_SKILLS], f"tags of the skills {_IN}")
     draft.put("compatible_model_types", _model_types(card), f"the input modes {_IN}")
-    _put_behind(draft, card)
+    put_interfaces(draft, card)
     draft.note_unplaced(seen(key, of) for key, of in card.items() if key not in _READ and of not in (None, "", [], {}))
     extensions = [text_at(one, "uri") for one in objects_at(able, "extensions")]
     draft.note_unplaced([seen("extensions", list[Json](extensions))] if any(extensions) else [])
@@ -137,7 +137,8 @@ def _interfaces(card: Mapping[str, Json]) -> Iterator[tuple[Mapping[str, Json], 
         yield interface, text_at(interface, "protocolVersion") or version
 
 
-def _put_behind(draft: Draft, card: Mapping[str, Json]) -> None:
+def put_interfaces(draft: Draft, card: Mapping[str, Json]) -> None:
+    """Where the agent of a card answers, and where it is documented."""
     for interface, version in _interfaces(card):
         draft.behind.add_interface(text_at(interface, "url"), "A2A", version)
     draft.behind.put("documentation_url", text_at(card, "documentationUrl"))

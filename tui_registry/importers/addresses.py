@@ -61,7 +61,8 @@ def read_from_address(
 
     Of the Hub, the address of a repository, of a file in it or of an organisation is enough. Of another host the
     address itself is asked. Where that is no description, or has no path, each server that is known is looked for
-    there, in this order: an MCP registry, an A2A host, a Hub, an Ollama server; one to whose usual port the address
+    there, in this order: an MCP registry, an AI Catalog, an A2A host, a Hub, an
+    Ollama server; one to whose usual port the address
     leads goes first.
 
     Args:
@@ -131,12 +132,27 @@ async def _asked(fetcher: Fetcher, url: httpx.URL, after: str, tell: Tell) -> _S
     fault = _fault_of(answer, url)
     if not fault or PurePosixPath(url.path).suffix.lower() in _OF_FILES:
         _refuse_cursor(after, url)
-        return _Start(Page(_read(answer, url)), str(url), _no_more)
+        linked = None if fault else await _linked(fetcher, answer)
+        return _Start(Page(_read(answer, url) if linked is None else linked), str(url), _no_more)
     below = url.raw_path.decode("ascii").partition("?")[0].rstrip("/")
     try:
         return await _probed(fetcher, url, below, after, tell)
     except SourceError as error:
         raise SourceError(f"{fault}; {error.sentence}") from None
+
+
+async def _linked(fetcher: Fetcher, answer: Answer) -> Sequence[Given] | None:
+    """What a document names elsewhere, None when it is of no format that does."""
+    readers = [reader for each in FORMATS if each.documents and (reader := reader_of(each).linked) is not None]
+    try:
+        value = answer.document([])
+    except SourceError:
+        return None
+    for read in readers:
+        found = await read(fetcher, answer.url, value)
+        if found is not None:
+            return found
+    return None
 
 
 # What ends so is a file, and no place below which a server answers.

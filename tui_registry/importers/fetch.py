@@ -209,11 +209,15 @@ def pages_after(first: Page[T], ask: Callable[[str], Page[T] | None], start: str
 class Fetcher:
     """Asks one host, and follows it to no other."""
 
-    def __init__(self, url: httpx.URL, bounds: FetchBounds) -> None:
+    def __init__(self, url: httpx.URL, bounds: FetchBounds, *, public: bool = False) -> None:
+        """
+        Args:
+            public: somebody else named the host: nothing is sent to this machine or its network.
+        """
         self._bounds = bounds
         self._before = 0
         timeout = httpx.Timeout(bounds.silent_seconds)
-        self._origin = Origin(url, timeout, redirects=bounds.redirects, connections=4)
+        self._origin = Origin(url, timeout, redirects=bounds.redirects, connections=4, public=public)
 
     def begin(self) -> None:
         """Count bytes from here on."""

@@ -7,7 +7,7 @@ refusals follow. Nothing is imported here: help needs the words alone, and a fil
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tui_registry.importers.draft_writer import Draft, Given
     from tui_registry.importers.fetch import Fetcher
-    from tui_registry.importers.untrusted import Page
+    from tui_registry.importers.untrusted import Page, SourceError
 
 # ---- how a format is recognised ------------------------------------------------------------------------------------
 
@@ -51,12 +51,14 @@ class Text(NamedTuple):
         begins: what it may begin with, after a byte order mark and blank lines.
         beside: the name of a file that is read with the weights beside it.
         suffixes: of files that can hold nothing else. otherwise: what is said of such a file when it is not one.
+        in_folders: whether any Markdown in a folder may be one.
     """
 
     begins: tuple[str, ...]
     beside: str
     suffixes: tuple[str, ...]
     otherwise: str
+    in_folders: bool = False
 
 
 class Folder(NamedTuple):
@@ -71,6 +73,16 @@ class Folder(NamedTuple):
     names: tuple[str, ...]
     stands_for_it: str
     have_parts: tuple[str, ...]
+
+
+class Store(NamedTuple):
+    """A folder that holds many models, each described where only its own program looks.
+
+    Attributes:
+        folders: in it, all of which it has; nothing else below them is looked through.
+    """
+
+    folders: tuple[str, ...]
 
 
 class Server(NamedTuple):
@@ -112,7 +124,18 @@ class Format(NamedTuple):
     documents: bool = False
     text: Text | None = None
     folder: Folder | None = None
+    store: Store | None = None
     server: Server | None = None
+
+
+def _begins_onnx(head: bytes) -> bool:
+    """The version of the format, then a text that says who wrote it, or another field of a model."""
+    if len(head) < 4 or head[0] != 0x08 or not 0 < head[1] <= 64:
+        return False
+    if head[2] == 0x12:
+        name = head[4 : 4 + head[3]]
+        return head[3] < 0x80 and len(name) == head[3] and name.isascii() and name.decode().isprintable()
+    return head[2] in (0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42) and b"\0" in head
 
 
 # A document is read by the first that knows it: what is recognised by the least stands last.
@@ -148,6 +171,14 @@ FORMATS = (
         ),
     ),
     Format(
+        name="ONNX",
+        help="ONNX (what stands between its tensors)",
+        kind="model",
+        module="onnx",
+        in_files="ONNX",
+        weights=(Weights("onnx", _begins_onnx, in_folder=True),),
+    ),
+    Format(
         name="a Git LFS pointer",
         help="Git LFS pointers in their place",
         kind="model",
@@ -174,6 +205,14 @@ FORMATS = (
         ),
     ),
     Format(
+        name="an AI Catalog",
+        help="AI Catalogs (a file, or the address of a site that has one)",
+        kind=None,
+        module="ai_catalog",
+        documents=True,
+        server=Server("an AI Catalog", "/.well-known/ai-catalog.json", paths=("/.well-known/ai-catalog.json",)),
+    ),
+    Format(
         name="an A2A agent card",
         help="A2A agent cards (a file, or the agent's address)",
         kind="agent",
@@ -182,11 +221,41 @@ FORMATS = (
         server=Server("an agent card", "/.well-known/agent-card.json"),
     ),
     Format(
+        name="an OASF record",
+        help="OASF records",
+        kind="agent",
+        module="oasf",
+        documents=True,
+    ),
+    Format(
+        name="an MCP bundle",
+        help="the manifest.json of an MCP bundle (MCPB, DXT)",
+        kind="agent",
+        module="mcpb",
+        documents=True,
+    ),
+    Format(
+        name="the MCP servers of a client",
+        help="the settings of an MCP client (mcpServers; no secret in them is read)",
+        kind="agent",
+        module="mcp_clients",
+        documents=True,
+    ),
+    Format(
+        name="an agent file",
+        help="agent files (Markdown with a description, tools, a model)",
+        kind="agent",
+        module="agent_files",
+        in_files="agent files",
+        text=Text(begins=("---",), beside="", suffixes=(), otherwise="", in_folders=True),
+    ),
+    Format(
         name="Ollama",
-        help="an Ollama server, such as http://127.0.0.1:11434",
+        help="an Ollama server, such as http://127.0.0.1:11434, or its store (~/.ollama/models)",
         kind="model",
         module="ollama",
         documents=True,
+        store=Store(("manifests", "blobs")),
         server=Server("an Ollama server", "/api/tags", paths=("/api/tags", "/api/show"), port=11434),
     ),
     Format(
@@ -209,6 +278,13 @@ FORMATS = (
             otherwise="is no Modelfile: it has no FROM, or other lines than the instructions of one",
         ),
     ),
+    Format(
+        name="a ModelPack configuration",
+        help="the configuration of a ModelPack (CNCF)",
+        kind="model",
+        module="modelpack",
+        documents=True,
+    ),
     # Its addresses are read by `hub`.
     Format(
         name="a model's folder, card or address on the Hugging Face Hub",
@@ -228,6 +304,41 @@ FORMATS = (
             names=("config.json", "model_index.json", "adapter_config.json", "modules.json"),
             stands_for_it="config.json",
             have_parts=("model_index.json", "modules.json"),
+        ),
+    ),
+    Format(
+        name="a Formfile",
+        help="Formfiles",
+        kind="agent",
+        module="formfiles",
+        in_files="Formfiles",
+        text=Text(
+            begins=(
+                "#",
+                "NAME",
+                "DESCRIPTION",
+                "MODEL",
+                "VCPU",
+                "CPU",
+                "CORES",
+                "MEMORY",
+                "MEM",
+                "MBS",
+                "DISK",
+                "STORAGE",
+                "GPU",
+                "USER",
+                "WORKDIR",
+                "RUN",
+                "COPY",
+                "INSTALL",
+                "ENV",
+                "ENTRYPOINT",
+                "EXPOSE",
+            ),
+            beside="Formfile",
+            suffixes=(".formfile",),
+            otherwise="is no Formfile: it has no NAME, or nothing else",
         ),
     ),
     # What no other format knows is read as one of ours.
@@ -302,6 +413,18 @@ class FolderReader(NamedTuple):
     read: Callable[[Path], Draft]
 
 
+class StoreReader(NamedTuple):
+    """Reads folders that hold many models.
+
+    Attributes:
+        is_one: whether a folder is such a store; no error is raised.
+        read: the drafts in it; in the place of one that cannot be read, why.
+    """
+
+    is_one: Callable[[Path], bool]
+    read: Callable[[Path], Iterator[Draft | SourceError]]
+
+
 class Reader(NamedTuple):
     """What the module of a format offers, for each way in which its format comes.
 
@@ -310,13 +433,17 @@ class Reader(NamedTuple):
             another format.
         ask: (an address of the host, the path of what is looked for there, the cursor to go on at or nothing) -> the
             drafts that it gives, as far as one page; None when there is no such thing.
+        linked: (the host of an address, the address, the document there) -> the drafts of what the document names
+            elsewhere; None when it is of another format.
     """
 
     weights: WeightsReader | None = None
     document: Callable[[Json, str, str], Sequence[Given] | None] | None = None
     text: TextReader | None = None
     folder: FolderReader | None = None
+    store: StoreReader | None = None
     ask: Callable[[Fetcher, httpx.URL, str, str], Awaitable[Page[Given] | None]] | None = None
+    linked: Callable[[Fetcher, httpx.URL, Json], Awaitable[Sequence[Given] | None]] | None = None
 
 
 def reader_of(entry: Format) -> Reader:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeGuard, TypeVar
 
 from tui_registry.errors import Json, Record
-from tui_registry.importers import safetensors
+from tui_registry.importers import onnx, safetensors
 from tui_registry.importers.attention import kept_in, state_in
 from tui_registry.importers.draft_writer import Draft, is_disk_path, last_of_path, plain_name, put_licence, shown
 from tui_registry.importers.formats import FolderReader, Reader, TextReader
@@ -302,7 +303,18 @@ _GENERIC_FOLDER = re.compile(r"(?i)model|models|checkpoint(?:-[0-9]+)?|output|ou
 
 
 def _put_weights(draft: Draft, folder: Path, *, pipeline: bool, packing: Packing, dtype: str | None) -> None:
-    """Count the parameters, from an index or from the safetensors that are there."""
+    """Count the parameters, from an index or from the safetensors that are there; else from ONNX."""
+    exported = _onnx_in(folder)
+    if exported is not None:
+        # Only where nothing else holds the weights: what was exported may be one of several forms
+        draft.put("framework", "ONNX", f"{exported.relative_to(folder).as_posix()}, and no other weights")
+        try:
+            with opened(exported) as file:
+                onnx.put_tensors(draft, onnx.read_model(file))
+            put_requirements(draft, exported.stat().st_size, f"{exported.relative_to(folder).as_posix()}")
+        except SourceError as error:
+            draft.note(error.sentence)
+        return
     try:
         weights = _weights(folder, pipeline)
     except SourceError as error:
@@ -314,6 +326,21 @@ def _put_weights(draft: Draft, folder: Path, *, pipeline: bool, packing: Packing
     if weights.metadata.get("format") == "mlx":
         draft.put("framework", {"Other": "MLX"}, "the safetensors, which MLX wrote")
     safetensors.put_weights(draft, weights, packing, dtype=dtype)
+    if pipeline:
+        _say_components(draft, weights)
+
+
+def _say_components(draft: Draft, weights: safetensors.Weights) -> None:
+    """How the parameters of a pipeline are spread over its parts."""
+    each: Counter[str] = Counter()
+    for name, tensor in weights.tensors.items():
+        each[name.partition("/")[0] if "/" in name.partition(":")[0] else ""] += tensor.elements
+    if len(each) > 1:
+        said = ", ".join(f"{shown(part)} {count_words(count)}" for part, count in each.most_common(_MOST_COMPONENTS))
+        draft.note(f"its parts: {said}{', ...' if len(each) > _MOST_COMPONENTS else ''}")
+
+
+_MOST_COMPONENTS = 8
 
 
 def _weights(folder: Path, pipeline: bool) -> safetensors.Weights | None:
@@ -321,15 +348,38 @@ def _weights(folder: Path, pipeline: bool) -> safetensors.Weights | None:
     index = _index_in(place)
     if index is not None:
         return safetensors.read_index(index)
-    found = [*place.glob("*.safetensors"), *(folder.glob("*/*.safetensors") if pipeline else ())]
+    without = left_out_of(folder) if pipeline else frozenset[str]()
+    inner = folder.glob("*/*.safetensors") if pipeline else ()
+    found = [*place.glob("*.safetensors"), *(path for path in inner if path.parent.name not in without)]
     chosen = _of_one_model(sorted(file.relative_to(place).as_posix() for file in found), pipeline)
     if chosen:
         return safetensors.read_all([place / name for name in chosen])
-    pointers = [one for path in sorted(place.glob("pytorch_model*.bin")) if (one := pointer_at(path)) is not None]
+    pickles = [path for path in sorted(place.glob("pytorch_model*.bin")) if lies_within(path, folder)]
+    weights = safetensors.Weights()
     if (folder / PYTORCH_INDEX).is_file():
-        stated = safetensors.stated_in(_read_object(folder / PYTORCH_INDEX), PYTORCH_INDEX)
-        return safetensors.Weights(stated=stated, missing=1, pointers=pointers)
-    return safetensors.Weights(pointers=pointers) if pointers else None
+        weights.stated = safetensors.stated_in(_read_object(folder / PYTORCH_INDEX), PYTORCH_INDEX)
+        weights.missing = 0 if pickles else 1
+    weights.add_pickles(pickles)
+    return weights if weights.missing or weights.pickles or weights.pointers else None
+
+
+def left_out_of(folder: Path) -> frozenset[str]:
+    """The parts that a pipeline of diffusers does without, by the names of their folders: `[null, null]` stands for
+    each, such as a safety checker that its author took away."""
+    try:
+        index = _read_object(folder / PIPELINE)
+    except (SourceError, OSError):
+        return frozenset()
+    return frozenset(name for name, said in index.items() if isinstance(said, list) and said[:1] == [None])
+
+
+def _onnx_in(folder: Path) -> Path | None:
+    """The ONNX file of a folder that holds its weights in no other form: the one of full precision, else the first."""
+    if any(path.suffix in (".safetensors", ".bin") or path.name in INDEXES for path in folder.iterdir()):
+        return None
+    found = [path for place in (folder, folder / "onnx") for path in sorted(place.glob("*.onnx")) if path.is_file()]
+    found = [path for path in found if lies_within(path, folder) and pointer_at(path) is None]
+    return min(found, key=lambda path: path.name != "model.onnx", default=None)
 
 
 def encoder_of(folder: Path) -> str:
@@ -352,7 +402,9 @@ def chosen_weights(folder: Path, names: Sequence[str]) -> list[str]:
             return []
     weights = [name.removeprefix(before) for name in names if name.endswith(".safetensors") and name.startswith(before)]
     pipeline = (folder / PIPELINE).is_file()
-    chosen = _of_one_model([name for name in weights if pipeline or "/" not in name], pipeline)
+    without = left_out_of(folder) if pipeline else frozenset[str]()
+    known = [name for name in weights if "/" not in name or (pipeline and name.partition("/")[0] not in without)]
+    chosen = _of_one_model(known, pipeline)
     return [before + name for name in chosen]
 
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from tui_registry.frozen import NamedTuple
-from tui_registry.importers.draft_writer import Draft, put_licence, shown
+from tui_registry.importers.draft_writer import Draft, is_disk_path, put_licence, shown
 from tui_registry.importers.formats import WEIGHTS, Reader, TextReader
 from tui_registry.importers.front_matter import MOST_BYTES
+from tui_registry.importers.manifest_writer import UNSAID
 from tui_registry.importers.ollama import licence_by_title
 from tui_registry.importers.recognising import form_of, weights_reader
 from tui_registry.importers.untrusted import SourceError, decoded, opened
@@ -151,8 +152,11 @@ def _put(draft: Draft, found: Sequence[_Instruction], name: str) -> None:
     draft.put("framework", {"Other": "GGML"}, "a Modelfile is for Ollama, which runs GGUF")
     draft.add("tags", [named.partition(":")[0].rpartition("/")[2]], f"FROM {_IN}")
     draft.note(f"it is made from {shown(named or 'the weights in its folder')}")
-    if adapter := _first(found, "ADAPTER"):
+    adapter = _first(found, "ADAPTER")
+    if adapter:
         draft.note(f"it applies the adapter {shown(_last(adapter))}")
+    if named == base and not is_disk_path(base):
+        draft.behind.add_origin(base.removesuffix(":latest"), "Adapter" if adapter else UNSAID)
     if not draft.has("resource_requirements.min_memory_mb"):
         put_requirements(draft, None, "")
 

@@ -1,19 +1,42 @@
-"""The models of an Ollama server -> drafts. What it answers: https://docs.ollama.com/api (`/api/tags`, `/api/show`)."""
+"""The models of an Ollama server, or of its store on a disk, -> drafts.
+
+What a server answers: https://docs.ollama.com/api (`/api/tags`, `/api/show`). The store is its cache of images as a
+registry gives them: `manifests/HOST/NAMESPACE/NAME/TAG` names the blobs of a model by their digests, and
+`blobs/sha256-DIGEST` holds each (https://github.com/ollama/ollama, `manifest/` and `types/model/config.go`).
+"""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.errors import Json
+from tui_registry.frozen import NamedTuple
 from tui_registry.importers.draft_writer import Draft, Given, is_disk_path, put_licence, shown
-from tui_registry.importers.formats import Reader
-from tui_registry.importers.gguf import architecture_in, type_of_architecture
-from tui_registry.importers.untrusted import Page, SourceError, object_at, objects_at, parse_json, text_at, texts_at
-from tui_registry.importers.weights import of_scheme, put_requirements
+from tui_registry.importers.formats import Reader, StoreReader
+from tui_registry.importers.gguf import GgufHeader, architecture_in, read_gguf_header, type_of_architecture
+from tui_registry.importers.untrusted import (
+    Page,
+    SourceError,
+    decoded,
+    is_whole,
+    lies_within,
+    object_at,
+    objects_at,
+    opened,
+    parse_json,
+    parse_object,
+    read_bounded,
+    text_at,
+    texts_at,
+)
+from tui_registry.importers.weights import lacking, of_scheme, put_requirements
 from tui_registry.licences import UNSTATED
-from tui_registry.text import exact, parse_count
+from tui_registry.present.imports import CUT_OFF
+from tui_registry.text import exact, parse_count, safe_text
 
 if TYPE_CHECKING:
     import httpx
@@ -50,7 +73,7 @@ def read_tags(value: Mapping[str, Json], source: str, shows: Mapping[str, Json] 
     drafts = []
     for model in models[:_MOST_MODELS]:
         show = (shows or {}).get(str(model.get("name")))
-        drafts.append(_draft(model, show if isinstance(show, dict) else None, source))
+        drafts.append(_draft(model, show if isinstance(show, dict) else None, source, _Told()))
         drafts[-1].in_part = shows is not None and not isinstance(show, dict)
     if len(models) > _MOST_MODELS:
         drafts[-1].note(f"the server has {exact(len(models))} models: only the first {exact(_MOST_MODELS)} were read")
@@ -84,25 +107,34 @@ async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str, _after: str) ->
     return Page(read_tags(value, str(url), dict(zip(names, shows, strict=True))))
 
 
-def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: str) -> Draft:
+class _Told(NamedTuple):
+    """What origins call the two places that a model is described in: where it is listed, and where more is said."""
+
+    tags: str = TAGS
+    show: str = SHOW
+
+
+def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: str, told: _Told) -> Draft:
     name = text_at(model, "name")
     draft = Draft("model", f"{source} {name}")
     draft.entry = name
-    draft.put("name", name.removesuffix(":latest"), f"name in {TAGS}")
+    draft.put("name", name.removesuffix(":latest"), f"name in {told.tags}")
     if show is None:
-        draft.note(f"{SHOW} was not read for this model, so only what {TAGS} lists is here")
+        draft.note(f"{told.show} was not read for this model, so only what {told.tags} lists is here")
         show = {}
     info = object_at(show, "model_info")
     details = {**object_at(model, "details"), **object_at(show, "details")}
     capabilities = texts_at(show, "capabilities")
-    _put_type(draft, capabilities, text_at(details, "family"))
-    _put_size(draft, info, details)
+    _put_type(draft, capabilities, text_at(details, "family"), told)
+    _put_size(draft, info, details, told)
     architecture = text_at(info, "general.architecture")
-    draft.put("context_length", info.get(f"{architecture}.context_length"), f"{architecture}.context_length in {SHOW}")
-    _put_licence(draft, text_at(show, "license") or "\n".join(texts_at(show, "license")), info)
-    draft.put("description", text_at(info, "general.description"), f"general.description in {SHOW}")
-    draft.add("tags", [text_at(details, "family"), *texts_at(info, "general.tags")], f"family and tags in {SHOW}")
-    draft.add("capabilities", [_CAPABILITIES.get(word, word) for word in capabilities], f"capabilities in {SHOW}")
+    draft.put(
+        "context_length", info.get(f"{architecture}.context_length"), f"{architecture}.context_length in {told.show}"
+    )
+    _put_licence(draft, text_at(show, "license") or "\n".join(texts_at(show, "license")), info, told)
+    draft.put("description", text_at(info, "general.description"), f"general.description in {told.show}")
+    draft.add("tags", [text_at(details, "family"), *texts_at(info, "general.tags")], f"family and tags in {told.show}")
+    draft.add("capabilities", [_CAPABILITIES.get(word, word) for word in capabilities], f"capabilities in {told.show}")
     if remote := text_at(model, "remote_host"):
         draft.note(f"this model runs elsewhere, at {shown(remote)}: the server only passes it on")
     digest, parent = text_at(model, "digest"), text_at(details, "parent_model")
@@ -114,7 +146,7 @@ def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: s
     )
     _put_behind(draft, show, info, parent)
     size = model.get("size")
-    put_requirements(draft, size if isinstance(size, int) and size > 1024**2 else None, f"size in {TAGS}")
+    put_requirements(draft, size if isinstance(size, int) and size > 1024**2 else None, f"size in {told.tags}")
     return draft
 
 
@@ -143,44 +175,46 @@ _CAPABILITIES = {
 }
 
 
-def _put_type(draft: Draft, capabilities: list[str], family: str) -> None:
+def _put_type(draft: Draft, capabilities: list[str], family: str, told: _Told) -> None:
     kinds = {"embedding": "Embedding", "vision": "Multimodal", "audio": "Multimodal"}
     kind = next((kind for word, kind in kinds.items() if word in capabilities), "LLM" if capabilities else None)
-    draft.put("model_type", kind, f"capabilities in {SHOW}")
-    draft.put("model_type", type_of_architecture(family), f"family in {TAGS}")
+    draft.put("model_type", kind, f"capabilities in {told.show}")
+    draft.put("model_type", type_of_architecture(family), f"family in {told.tags}")
 
 
-def _put_size(draft: Draft, info: Mapping[str, Json], details: Mapping[str, Json]) -> None:
-    draft.put("parameters", info.get("general.parameter_count") or None, f"general.parameter_count in {SHOW}")
-    told = text_at(details, "parameter_size")
-    if told and not draft.has("parameters"):
+def _put_size(draft: Draft, info: Mapping[str, Json], details: Mapping[str, Json], told: _Told) -> None:
+    draft.put("parameters", info.get("general.parameter_count") or None, f"general.parameter_count in {told.show}")
+    size = text_at(details, "parameter_size")
+    if size and not draft.has("parameters"):
         try:
-            draft.put("parameters", parse_count(told), f"parameter_size in {TAGS}, which says {shown(told)}")
+            draft.put("parameters", parse_count(size), f"parameter_size in {told.tags}, which says {shown(size)}")
         except ValueError:
-            draft.note(f"the parameter_size {shown(told)} is no number")
+            draft.note(f"the parameter_size {shown(size)} is no number")
     level = text_at(details, "quantization_level")
     if level and level.lower() != "unknown":
         quantization = of_scheme(level)
-        draft.put("quantization", quantization.value, f"quantization_level in {TAGS} ({shown(level)})")
-        draft.add("tags", [quantization.scheme], f"quantization_level in {TAGS}")
+        draft.put("quantization", quantization.value, f"quantization_level in {told.tags} ({shown(level)})")
+        draft.add("tags", [quantization.scheme], f"quantization_level in {told.tags}")
     form = text_at(details, "format")
-    draft.put("framework", {"Other": "GGML" if form.lower() == "gguf" else form}, f"format {shown(form)} in {TAGS}")
+    draft.put(
+        "framework", {"Other": "GGML" if form.lower() == "gguf" else form}, f"format {shown(form)} in {told.tags}"
+    )
 
 
-def _put_licence(draft: Draft, text: str, info: Mapping[str, Json]) -> None:
+def _put_licence(draft: Draft, text: str, info: Mapping[str, Json], told: _Told) -> None:
     put_licence(
         draft,
         text_at(info, "general.license"),
-        f"general.license in {SHOW}",
+        f"general.license in {told.show}",
         name=text_at(info, "general.license.name"),
     )
     if not text or draft.has("license"):
         return
     known = licence_by_title(text)
     if known is not None:
-        put_licence(draft, known, f"the licence's text in {SHOW}")
+        put_licence(draft, known, f"the licence's text in {told.show}")
     else:
-        draft.put("license", UNSTATED, f"the licence's text in {SHOW}, which has no title that is known here")
+        draft.put("license", UNSTATED, f"the licence's text in {told.show}, which has no title that is known here")
         draft.note(f"the licence's text begins {shown(text)!r}: name it")
 
 
@@ -212,4 +246,173 @@ _TITLES = tuple(
 )
 
 
-READER = Reader(document=read_document, ask=ask_host)
+# ---- the store -------------------------------------------------------------------------------------------------------
+
+
+def is_store(folder: Path) -> bool:
+    """Whether a folder is a store of Ollama, such as `~/.ollama/models`. No error is raised."""
+    try:
+        return (folder / _BLOBS).is_dir() and next(_manifests_in(folder), None) is not None
+    except OSError:
+        return False
+
+
+def read_store(folder: Path) -> Iterator[Draft | SourceError]:
+    """The drafts of the models in a store, in the order of their names; in the place of one that cannot be read, why.
+    Nothing of the weights is read but their headers, and nothing outside of the store."""
+    for count, path in enumerate(_manifests_in(folder)):
+        if count == _MOST_STORED:
+            said = f"{safe_text(str(folder), 300)} holds more models than the {exact(_MOST_STORED)} that are read"
+            yield SourceError(said)
+            return
+        try:
+            yield _read_stored(folder, path)
+        except SourceError as error:
+            yield SourceError(f"{safe_text(str(path.relative_to(folder)), 200)} {error.sentence}")
+
+
+def _manifests_in(folder: Path) -> Iterator[Path]:
+    """Files at the depth where a store keeps a model's manifest."""
+    top = folder / "manifests"
+    for parent, folders, names in os.walk(top):
+        depth = len(Path(parent).relative_to(top).parts)
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if depth < _TAG_DEPTH else []
+        if depth == _TAG_DEPTH:
+            yield from (Path(parent) / name for name in sorted(names) if not name.startswith("."))
+
+
+class _Blob(NamedTuple):
+    """A blob that a manifest names, its size as the manifest has it."""
+
+    use: str
+    digest: str
+    size: int | None
+
+
+def _read_stored(folder: Path, path: Path) -> Draft:
+    if not lies_within(path, folder):
+        raise SourceError("is a link to something outside of the store")
+    manifest = parse_object(read_bounded(path, _MOST_MANIFEST, "it"), "it")
+    blobs = [blob for layer in objects_at(manifest, "layers")[:_MOST_LAYERS] if (blob := _blob(layer)) is not None]
+    config = _blob(object_at(manifest, "config"))
+    weights = next((blob for blob in blobs if blob.use == "model"), None)
+    if weights is None:
+        raise SourceError("names no weights, as the manifest of a model in Ollama's store does")
+    host, namespace, model, tag = path.relative_to(folder / "manifests").parts
+    notes: list[str] = []
+    texts = {use: _texts(folder, blobs, use, notes) for use in ("license", "system", "template", "params")}
+    said = _config(folder, config, notes)
+    header = _header(folder, weights, notes)
+    info: Mapping[str, Json] = {} if header is None else header.values
+    if header is not None and header.parameters:
+        info = {**info, "general.parameter_count": header.parameters}
+    details: dict[str, Json] = {
+        "family": text_at(said, "model_family") or text_at(info, "general.architecture"),
+        "format": text_at(said, "model_format"),
+        "parameter_size": text_at(said, "model_type"),
+        "quantization_level": text_at(said, "file_type"),
+    }
+    capabilities = list[Json](_capabilities(info, blobs, texts["template"]) if header is not None else [])
+    name = f"{model}:{tag}" if (host, namespace) == _USUAL else f"{namespace}/{model}:{tag}"
+    name = name if host == _USUAL[0] else f"{host}/{name}"
+    sizes = [blob.size for blob in blobs if blob.use in _WEIGHTS_OF_ALL and blob.size is not None]
+    draft = _draft(
+        {"name": name, "details": details, "size": sum(sizes)},
+        {"model_info": {**info}, "license": "\n".join(texts["license"]), "capabilities": capabilities},
+        str(path),
+        _Told("the store", "the store"),
+    )
+    draft.source = str(path)
+    draft.put("description", "\n".join(texts["system"]), "the system prompt in the store")
+    if texts["params"]:
+        draft.note(f"it is run with {shown(' '.join(' '.join(texts['params']).split()), 120)}")
+    for remark in notes:
+        draft.note(remark)
+    for blob in blobs:
+        if blob.use in _WEIGHTS_OF_ALL:
+            _put_blob(draft, folder, blob)
+    return draft
+
+
+def _blob(layer: Mapping[str, Json]) -> _Blob | None:
+    """What a layer of a manifest names, None where its digest is none."""
+    digest = _DIGEST.fullmatch(text_at(layer, "digest"))
+    size = layer.get("size")
+    use = text_at(layer, "mediaType").rpartition(".")[2]
+    return None if digest is None else _Blob(use, digest[1], size if is_whole(size) and size >= 0 else None)
+
+
+def _place(folder: Path, blob: _Blob) -> Path | None:
+    """Where a blob lies; None where it is not here, or a link leads out of the store."""
+    path = folder / _BLOBS / f"sha256-{blob.digest}"
+    return path if path.is_file() and lies_within(path, folder) else None
+
+
+def _texts(folder: Path, blobs: Iterable[_Blob], use: str, notes: list[str]) -> list[str]:
+    found = []
+    for blob in blobs:
+        path = _place(folder, blob) if blob.use == use else None
+        if path is None:
+            continue
+        with opened(path) as file:
+            found.append(decoded(file.read(_MOST_MODELFILE), notes).strip())
+    return [text for text in found if text]
+
+
+def _config(folder: Path, config: _Blob | None, notes: list[str]) -> Mapping[str, Json]:
+    path = None if config is None else _place(folder, config)
+    if path is None:
+        return {}
+    try:
+        return parse_object(read_bounded(path, _MOST_MANIFEST, "its configuration"), "its configuration")
+    except SourceError as error:
+        notes.append(error.sentence)
+        return {}
+
+
+def _header(folder: Path, weights: _Blob, notes: list[str]) -> GgufHeader | None:
+    path = _place(folder, weights)
+    if path is None:
+        notes.append(f"the blob of its weights, sha256-{weights.digest[:12]}..., is not in the store")
+        return None
+    try:
+        with opened(path) as file:
+            return read_gguf_header(file)
+    except SourceError as error:
+        notes.append(error.sentence)
+        return None
+
+
+def _capabilities(info: Mapping[str, Json], blobs: Sequence[_Blob], templates: Sequence[str]) -> list[str]:
+    """What a server tells of a model by the same signs: the header of its weights, a projector and its template."""
+    architecture = text_at(info, "general.architecture")
+    found = ["embedding" if f"{architecture}.pooling_type" in info else "completion"]
+    if f"{architecture}.vision.block_count" in info or any(blob.use == "projector" for blob in blobs):
+        found.append("vision")
+    words = set(_WORD.findall(" ".join(templates)))
+    found += [capability for word, capability in _IN_TEMPLATES.items() if word in words]
+    return found
+
+
+def _put_blob(draft: Draft, folder: Path, blob: _Blob) -> None:
+    path = _place(folder, blob)
+    whole = draft.get("quantization") if blob.use == "model" else None
+    draft.behind.add_file(f"{_BLOBS}/sha256-{blob.digest}", size=blob.size, sha256=blob.digest, quantization=whole)
+    here = None if path is None else path.stat().st_size
+    if here is not None and blob.size is not None and here < blob.size:
+        draft.note(f"sha256-{blob.digest[:12]}... is cut off: {lacking(blob.size, here)}")
+        draft.problem("", CUT_OFF, f"{shown(draft.entry)} is not whole in the store: pull it again")
+
+
+_BLOBS = "blobs"
+_USUAL = ("registry.ollama.ai", "library")
+# Below `manifests`: host, namespace, name.
+_TAG_DEPTH = 3
+_DIGEST = re.compile(r"sha256:([0-9a-f]{64})", re.ASCII)
+_WEIGHTS_OF_ALL = ("model", "projector", "adapter")
+_WORD = re.compile(r"\.([A-Z][A-Za-z]{1,20})\b", re.ASCII)
+_IN_TEMPLATES = {"Tools": "tools", "Suffix": "insert", "Thinking": "thinking"}
+_MOST_STORED, _MOST_LAYERS, _MOST_MANIFEST = 5_000, 64, 1024 * 1024
+
+
+READER = Reader(document=read_document, ask=ask_host, store=StoreReader(is_store, read_store))

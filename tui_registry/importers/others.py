@@ -20,7 +20,23 @@ FORMAT = "format"
 
 def refusal(what: str) -> Problem:
     """The problem of a file of another format."""
-    return Problem("", "error", FORMAT, f"is {what}: no model or agent can be read from it")
+    near = _NEAREST.get(what, "")
+    return Problem("", "error", FORMAT, f"is {what}: no model or agent can be read from it{near and f'; {near}'}")
+
+
+# What can be read in its place, of what people keep beside their models and agents.
+_NEAREST = {
+    "a Kitfile": "import the file or folder of the model that it names",
+    "an MLflow model": "import the folder of weights in it, such as its model/ or artifacts/",
+    "the agents of CrewAI": "export each as an A2A card, or write it as JSON or YAML of ours",
+    "the tasks of CrewAI": "export each as an A2A card, or write it as JSON or YAML of ours",
+    "a model.yaml of LM Studio": "import the GGUF file or the folder that it names",
+    "a Compose file": "import the address of the server that it starts",
+    "an OCI manifest": "import the configuration of the ModelPack that it names, or the folder of Ollama's store",
+    "an agent skill (SKILL.md)": "import the file of an agent that uses it",
+    "a data set card of the Hugging Face Hub": "import the card of a model that was trained on it",
+    "the card of a Space on the Hugging Face Hub": "import the model that it shows",
+}
 
 
 def unknown(fields: Mapping[str, Json]) -> Problem:
@@ -96,7 +112,6 @@ _DATA_SET = frozenset(
 )  # fmt: skip
 _SPACE = frozenset({"app_file", "emoji", "colorFrom", "colorTo", "sdk_version", "app_port", "pinned", "python_version"})
 _SKILL = frozenset({"name", "description", "license", "allowed-tools", "metadata", "compatibility", "version", "tags"})
-_HELPER = frozenset({"tools", "model", "disallowedTools", "permissionMode", "skills", "mode"})
 _PAGE = frozenset({"layout", "permalink", "slug", "categories", "date", "draft", "nav_order", "parent", "weight"})
 _OF_MODELS = frozenset(
     {"pipeline_tag", "library_name", "base_model", "model-index", "model_name", "inference", "quantized_by",
@@ -117,8 +132,6 @@ def _other_card(values: Mapping[str, Json], body: str, name: str) -> str:
     named = {"name", "description"} <= keys
     if name.upper() == "SKILL.MD" or (named and "allowed-tools" in keys):
         return "an agent skill (SKILL.md)"
-    if named and not _HELPER.isdisjoint(keys):
-        return "the instructions of a coding agent"
     if named and keys <= _SKILL:
         return "an agent skill (SKILL.md)"
     if "globs" in keys or "alwaysApply" in keys or "applyTo" in keys:
@@ -156,6 +169,7 @@ _DOCUMENTS = (
     _known("an OpenAPI description", "openapi"),
     _known("an OpenAPI description", "swagger"),
     _known("an MLflow model", "flavors"),
+    _known("a model.yaml of LM Studio", "model base", "metadataOverrides config"),
     _known("a CycloneDX bill of materials", "bomFormat"),
     _known("an SPDX document", "spdxVersion"),
     _known("a Jupyter notebook", "nbformat cells"),
@@ -165,7 +179,6 @@ _DOCUMENTS = (
     _known("an npm package", "name version", "dependencies devDependencies scripts main lockfileVersion"),
     _known("settings of the TypeScript compiler", "compilerOptions"),
     _known("an OCI manifest", "schemaVersion", "config layers manifests"),
-    _known("an OASF record", "schema_version skills"),
     _known("a component of AutoGen", "provider component_type"),
     _known("a plug-in of ChatGPT", "name_for_model"),
     _known("a conda environment", "dependencies channels"),
@@ -182,11 +195,21 @@ _DOCUMENTS = (
 )
 
 
+# Each entry of which has these members.
+_CREWS = (
+    ("the agents of CrewAI", frozenset(("role", "goal", "backstory"))),
+    ("the tasks of CrewAI", frozenset(("description", "expected_output"))),
+)
+
+
 def other_document(value: Json) -> str:
     """What a document is by its keys, such as `a Kitfile`; empty when that is not known."""
     if not isinstance(value, dict) or value.get("kind") in ("model", "agent"):
         return ""
     keys = value.keys()
+    for what, members in _CREWS:
+        if value and all(isinstance(one, dict) and members <= one.keys() for one in value.values()):
+            return what
     fitting = (one for one in _DOCUMENTS if one.keys <= keys and (not one.any_of or not one.any_of.isdisjoint(keys)))
     return next((one.what for one in fitting), "")
 

@@ -9,7 +9,16 @@ from typing import IO
 
 from tui_registry.errors import Json, Kind
 from tui_registry.importers.draft_writer import Draft, Given, Judged, finding_of
-from tui_registry.importers.formats import FORMATS, WEIGHTS, FolderReader, TextReader, WeightsReader, reader_of
+from tui_registry.importers.formats import (
+    FORMATS,
+    WEIGHTS,
+    FolderReader,
+    Store,
+    StoreReader,
+    TextReader,
+    WeightsReader,
+    reader_of,
+)
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.present.imports import Finding
 
@@ -48,6 +57,17 @@ def text_reader(text: str) -> TextReader | None:
     return None
 
 
+def is_meant_in_folder(text: str) -> bool:
+    """Whether a text is of a format whose files lie in folders under any name."""
+    begins = text[:_HEAD].lstrip("\ufeff \t\r\n")
+    readers = (
+        reader_of(each).text
+        for each in FORMATS
+        if each.text is not None and each.text.in_folders and begins.startswith(each.text.begins)
+    )
+    return any(reader is not None and reader.is_one(text) for reader in readers)
+
+
 def folder_reader(folder: Path) -> FolderReader | None:
     """What reads a folder as one model, None when it is none."""
     for each in FORMATS:
@@ -55,6 +75,21 @@ def folder_reader(folder: Path) -> FolderReader | None:
         reader = reader_of(each).folder if named else None
         if reader is not None and reader.is_one(folder):
             return reader
+    return None
+
+
+def store_reader(folder: Path, folders: Sequence[str]) -> tuple[StoreReader, Store] | None:
+    """What reads a folder as a store of many models, None when it is none.
+
+    Args:
+        folders: the names of those in it.
+    """
+    for each in FORMATS:
+        if each.store is None or not set(each.store.folders).issubset(folders):
+            continue
+        reader = reader_of(each).store
+        if reader is not None and reader.is_one(folder):
+            return reader, each.store
     return None
 
 

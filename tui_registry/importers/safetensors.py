@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
 from tui_registry.importers.draft_writer import Draft, put_licence, seen, shown
 from tui_registry.importers.formats import Reader, WeightsReader
-from tui_registry.importers.lfs import MOST_OF_POINTER, Pointer, pointer_in, pointers_words, put_file
+from tui_registry.importers.lfs import MOST_OF_POINTER, Pointer, pointer_at, pointer_in, pointers_words, put_file
 from tui_registry.importers.untrusted import (
     CutOffError,
     HeaderReader,
@@ -67,7 +67,7 @@ def read_safetensors(path: Path) -> Draft:
     is_index = path.name.lower().endswith(".json")
     weights = read_index(path) if is_index else read_weights(path)
     draft = Draft("model", str(path))
-    stem = path.name.removesuffix(".json").removesuffix(".index").removesuffix(".safetensors")
+    stem = path.name.removesuffix(".json").removesuffix(".index").removesuffix(".safetensors").removesuffix(".bin")
     split = split_of(path.name, ".safetensors")
     stem = stem if split is None else split.stem
     folder = path.absolute().parent.name
@@ -78,13 +78,14 @@ def read_safetensors(path: Path) -> Draft:
     put_licence(draft, told.get("modelspec.license", ""), "modelspec.license in the header")
     generic = stem.lower() in ("model", "pytorch_model", "diffusion_pytorch_model", "adapter_model")
     draft.put("name", folder if generic else stem, "the folder's name" if generic else "the file's name")
-    draft.put("framework", "PyTorch", "the file is safetensors, most often written by PyTorch")
+    safe = "the file is safetensors, most often written by PyTorch"
+    draft.put("framework", "PyTorch", "the files are PyTorch's own" if weights.pickles else safe)
     draft.put("model_type", _image_type(told), "modelspec.architecture in the header")
     draft.note_unplaced(seen(key, value) for key, value in told.items() if value and key not in _PLACED)
     put_weights(draft, weights)
     _put_files(draft, path, is_index=is_index)
     if not draft.has("license"):
-        draft.note("safetensors alone tell no licence or context length: import the model's folder if you can")
+        draft.note("weights alone tell no licence or context length: import the model's folder if you can")
     return draft
 
 
@@ -153,7 +154,7 @@ def _put_parameters(draft: Draft, weights: Weights, counted: Counted, of_files: 
         draft.note(f"parameters are estimated by the size that {stated.of} states: not all of the weights were seen")
     else:
         draft.put("parameters", counted.parameters or None, f"the shapes of the tensors{of_files}")
-        if not counted.parameters and not weights.pointers and not weights.missing:
+        if not counted.parameters and not weights.pointers and not weights.missing and not weights.pickles:
             draft.note("no file of weights could be read, so no parameters were counted")
 
 
@@ -231,6 +232,7 @@ class Weights:
         missing: how many files there should be that cannot be read.
         cut: the names of files that lack some of their data.
         pointers: what lies in place of files.
+        pickles: files that hold weights as Python's pickles, which are never opened: their size is all that counts.
         stated: what an index says of all.
     """
 
@@ -242,12 +244,13 @@ class Weights:
     missing: int = 0
     cut: list[str] = field(default_factory=list)
     pointers: list[Pointer] = field(default_factory=list)
+    pickles: int = 0
     stated: Stated = field(default_factory=Stated)
 
     @property
     def whole(self) -> bool:
         """Whether the headers of all files were read."""
-        return bool(self.files) and not self.missing and not self.pointers
+        return bool(self.files) and not self.missing and not self.pointers and not self.pickles
 
     def parameters(self) -> int:
         """The weights that the tensors hold; packed ones count as what they unpack to."""
@@ -280,6 +283,8 @@ class Weights:
             return self.stated.bytes, f"total_size in {self.stated.of}"
         if self.pointers:
             return size, "the size in the Git LFS pointers"
+        if self.pickles:
+            return size, f"the file{'' if self.pickles == 1 else 's'} of PyTorch"
         return size, f"the safetensors file{'' if self.files == 1 else 's'}" if self.files else ""
 
     def add(self, other: Weights, prefix: str = "") -> None:
@@ -292,6 +297,22 @@ class Weights:
         self.missing += other.missing
         self.cut += other.cut
         self.pointers += other.pointers
+        self.pickles += other.pickles
+
+    def add_pickles(self, paths: Iterable[Path]) -> None:
+        """Count in files of PyTorch, by their sizes."""
+        before = self.pickles
+        for path in paths:
+            pointer = pointer_at(path)
+            if pointer is not None:
+                self.pointers.append(pointer)
+            elif path.is_file():
+                self.pickles += 1
+                self.size += path.stat().st_size
+            else:
+                self.missing += 1
+        if self.pickles > before:
+            self.notes.append("weights in PyTorch's own files are pickles, which are never opened: only sizes count")
 
 
 def read_weights(path: Path) -> Weights:
@@ -342,8 +363,13 @@ def read_index(path: Path) -> Weights:
         weights.notes.append("the index names files outside of its folder, which were left alone")
     if len(safe) > _MOST_PARTS:
         raise SourceError(f"the index names {exact(len(safe))} files: at most {exact(_MOST_PARTS)} are read")
-    _add_parts(weights, [path.with_name(name) for name in safe])
+    pickles = [path.with_name(name) for name in safe if name.endswith(_PICKLES)]
+    weights.add_pickles(place for place in pickles if lies_within(place, path.parent))
+    _add_parts(weights, [path.with_name(name) for name in safe if not name.endswith(_PICKLES)])
     return weights
+
+
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 
 
 def parts_of(path: Path) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import IO
 
 from tui_registry.errors import Json, Kind, Problem
-from tui_registry.importers.draft_writer import finding_of
+from tui_registry.formfile.bundle import MAX_BUNDLE_BYTES, OP, SIZES, ArchiveError, read_archive
+from tui_registry.importers.draft_writer import Draft, finding_of
 from tui_registry.importers.formats import FILES, FORMATS, WEIGHTS
 from tui_registry.importers.front_matter import MOST_BYTES
 from tui_registry.importers.lfs import NOT_HERE, holds_weights
@@ -32,9 +34,11 @@ from tui_registry.importers.own_documents import is_export, is_operation, is_our
 from tui_registry.importers.recognising import (
     folder_reader,
     form_of,
+    is_meant_in_folder,
     read_foreign,
     read_weights_file,
     stands_for_folder,
+    store_reader,
     text_reader,
 )
 from tui_registry.importers.untrusted import SourceError, decoded, is_bare_host, lines_of, opened
@@ -154,10 +158,40 @@ def _read_file(path: Path, kind: Kind | None) -> Iterator[Found]:
             return
     if form == "binary":
         with opened(path) as file:
-            other = other_bytes(file.read(512))
+            head = file.read(MAX_BUNDLE_BYTES + 1)
+        if head.startswith(_OF_LOG):
+            yield _not_here(
+                path, kind, f"is a bundle of a replica's log: tui-registry sync --from {_typed(path)} reads it"
+            )
+            return
+        if (body := _bundled(head)) is not None:
+            yield Operations(path, lambda: iter((body,)))
+            return
+        other = other_bytes(head)
         yield Finding(str(path), kind, None, (refusal(other) if other else _UNKNOWN,))
     else:
         yield read_weights_file(path, form, kind)
+
+
+_OF_LOG = b"sync/head\0"
+
+
+def _bundled(data: bytes) -> bytes | None:
+    """The signed operation in a build bundle, None where it is none. Whoever takes it in checks it."""
+    try:
+        return read_archive(data, SIZES).members[OP] if len(data) <= MAX_BUNDLE_BYTES else None
+    except ArchiveError:
+        return None
+
+
+def _not_here(path: Path, kind: Kind | None, sentence: str) -> Finding:
+    """What is of a replica, and read by another command."""
+    return Finding(str(path), kind, None, (Problem("", "error", FORMAT, sentence),))
+
+
+def _typed(path: Path) -> str:
+    """A path as it is typed into a shell."""
+    return shlex.quote(safe_text(str(path), 300))
 
 
 def _read_text_file(file: IO[bytes], path: Path, kind: Kind | None) -> Iterator[Found]:
@@ -281,6 +315,15 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
         if "snapshots" in folders and "blobs" in folders:
             folders.remove("blobs")  # the Hub's cache: snapshots are links to the blobs
         names = sorted(name for name in names if not name.startswith("."))
+        if (place / "sync" / "head").is_file():
+            folders.remove("sync")
+            add = f"tui-registry peer add NAME {_typed(place)}"
+            yield _not_here(place, kind, f"is the log of a replica, as a peer's folder: {add}, then sync")
+        store = store_reader(place, folders)
+        if store is not None:
+            reader, kept = store
+            folders[:] = [name for name in folders if name not in kept.folders]
+            yield from (_stored(found, place, kind) for found in reader.read(place))
         model = folder_reader(place)
         if model is not None:
             yield finding_of(partial(model.read, place), str(place), kind)
@@ -290,6 +333,10 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
         if not around or not parent.startswith(around):
             around = "" if model is None else f"{parent}{os.sep}"
         yield from _read_files(place, names, kind, is_model=bool(around))
+
+
+def _stored(found: Draft | SourceError, place: Path, kind: Kind | None) -> Found:
+    return Skipped(str(place), found.sentence) if isinstance(found, SourceError) else found.finding().wanted_as(kind)
 
 
 _WELL_KNOWN = ".well-known"  # hidden by its name, and meant for everybody (RFC 8615)
@@ -325,6 +372,10 @@ def _read_text(path: Path, forms: dict[str, str], kind: Kind | None) -> Iterator
                 yield Skipped(str(path), refused[0].sentence) if refused and refused[0].code == FORMAT else found
         return
     suffix = path.suffix.lower()
+    if suffix in _MARKDOWN:
+        if _is_text(path, is_meant_in_folder):
+            yield from read_file(path, kind)
+        return
     try:
         with opened(path) as file:
             if suffix not in _NAMED and not file.read(64).lstrip().startswith(b"{"):
@@ -356,11 +407,11 @@ def _is_other(problem: Problem, path: Path) -> bool:
 _HEAD = 64 * 1024
 
 
-def _is_text(path: Path) -> bool:
-    """Whether a file is of a format of text."""
+def _is_text(path: Path, is_one: Callable[[str], bool] = lambda text: text_reader(text) is not None) -> bool:
+    """Whether a file is of a format of text, or of the one that is asked for."""
     try:
         with opened(path) as file:
-            return text_reader(file.read(MOST_BYTES).decode("utf-8", "replace")) is not None
+            return is_one(file.read(MOST_BYTES).decode("utf-8", "replace"))
     except SourceError:
         return False
 
@@ -371,6 +422,7 @@ def _first_part(path: Path) -> Path:
     return path if split is None else path.with_name(split.part(1))
 
 
+_MARKDOWN = (".md", ".markdown")
 _NOT_HERE = "not here"
 
 

@@ -223,6 +223,7 @@ _DTYPES: Mapping[str, tuple[Json, float | None]] = {
     "F8_E5M2": ({"Other": "FP8"}, 8.0),
     "F8_E8M0": ({"Other": "FP8"}, 8.0),
     "F4": ({"Other": "FP4"}, 4.0),
+    "I4": ("INT4", 4.0),
     "I8": ("INT8", 8.0),
     "U8": ("INT8", 8.0),
 }

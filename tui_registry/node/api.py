@@ -172,6 +172,7 @@ def create_app(
         bounds=bounds,
         watch=watch,
         metrics_are_open=whereabouts.is_private,
+        recommended=whereabouts.recommended,
         hub=hub,
     )
     doors = Doors(PacedAnswers(log, bounds), whereabouts)
@@ -967,9 +968,17 @@ class _Records:
 
     def _find(self, record_id: str, *, deleted: bool = False) -> str:
         if not _ID_OR_PREFIX.fullmatch(record_id):
-            sentence = f"'{record_id[:80]}' is not an id: an id is up to 64 hex digits, GET /{self._kind}s lists them"
+            sentence = f"'{record_id[:80]}' is not an id: {self._so_called(record_id)}"
             raise NodeError("not_found", sentence)
-        return self._datastore.find(record_id, self._kind, deleted=deleted)[1]
+        return self._datastore.find(record_id, self._kind, deleted=deleted, by_name=False)[1]
+
+    def _so_called(self, name: str) -> str:
+        """What there is by a name where an id belongs: a path stays what it is about, so it takes no name."""
+        named = [f"{choice.id} of 0x{choice.owner}" for choice in self._datastore.named(name, self._kind)]
+        if not named:
+            return f"an id is up to 64 hex digits, GET /{self._kind}s lists them"
+        which = ", ".join(named)
+        return f"that is the name of {which}" if len(named) == 1 else f"that is the name of several: {which}"
 
     def _entry(self, record_id: str) -> Entry:
         entry = self._datastore.entry(self._find(record_id), self._kind)

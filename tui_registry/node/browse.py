@@ -372,7 +372,7 @@ class _Records:
         if not _ID.fullmatch(asked.record_id):
             sentence = f"'{asked.record_id[:80]}' is not an id: an id is up to 64 hex digits, {BROWSE} lists them"
             raise NodeError("not_found", sentence)
-        return self._datastore.find(asked.record_id, self._kind, deleted=deleted)[1]
+        return self._datastore.find(asked.record_id, self._kind, deleted=deleted, by_name=False)[1]
 
     def _shown(self, asked: _Asked) -> _Told:
         try:
@@ -515,8 +515,13 @@ class _Records:
         # A digest by itself: the record may be of another kind than its author meant.
         found = next(iter(self._datastore.bodies([row.text])), None)
         if found is None:
-            return f'<span class="hash">{row.text}</span> <span class="soft">(not known here)</span>'
+            return f'<span class="hash">{row.text}</span> <span class="soft">({self._why_not(row.text)})</span>'
         return f'<a class="hash" href="{place.record(found.kind, row.text)}">{row.text}</a>'
+
+    def _why_not(self, identifier: str) -> str:
+        """Why there is no page of a record that is named."""
+        known = self._datastore.links.look([identifier]).get(identifier)
+        return "deleted here" if known is not None and known.presence == "deleted" else "not known here"
 
     def _models(self, named: Json, place: _Place) -> str:
         """The models that an agent prefers, by their names where they are here."""
@@ -526,7 +531,7 @@ class _Records:
 
         def told(one: str) -> str:
             if one not in names:
-                return f'<span class="hash">{shown(one)}</span> <span class="soft">(not known here)</span>'
+                return f'<span class="hash">{shown(one)}</span> <span class="soft">({self._why_not(one)})</span>'
             return (
                 f'<a href="{place.record("model", one)}">{_name(names[one])}</a> <span class="hash">{one[:12]}</span>'
             )

@@ -17,6 +17,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from tui_registry.node.responses import NodeError, of_error
+from tui_registry.present.found import Recommended
 from tui_registry.text import safe_text
 
 if TYPE_CHECKING:
@@ -55,12 +56,14 @@ class Whereabouts:
         proxies: addresses and networks whose word on who asks is believed (`proxy`); `unix` for who comes over the Unix
             socket.
         root_path: what stands before its paths where a proxy offers it (`root_path`); empty for nothing.
+        recommended: where others may look as well: the peers that it names to whoever asks.
     """
 
     host: str = "127.0.0.1"
     names: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()
     root_path: str = ""
+    recommended: tuple[Recommended, ...] = ()
 
     @property
     def is_private(self) -> bool:

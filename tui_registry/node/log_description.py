@@ -15,6 +15,7 @@ from tui_registry.present.pulls import Tally
 from tui_registry.settings import PUSHERS
 from tui_registry.sync.comparing import MAX_RANGES
 from tui_registry.sync.difference import MAX_BITS
+from tui_registry.sync.recommended import LONGEST_URL, MOST_RECOMMENDED
 from tui_registry.sync.tiles import MAX_SIZE
 
 _USUAL = NodeBounds()
@@ -130,6 +131,19 @@ SYNC_SCHEMAS: dict[str, Json] = {
         # While they are being made for a log of before version 0.2, it has none of the first three; and no signature
         # where there is no key.
         optional=("set", "root", "sig", "ranges", "store"),
+    ),
+    "RecommendedPeers": _object(
+        {
+            "peers": _list(
+                _object(
+                    {
+                        "url": {"type": "string", "format": "uri", "maxLength": LONGEST_URL},
+                        "name": {"type": "string", "pattern": "^([a-z0-9][a-z0-9._-]{0,31})?$"},
+                    }
+                ),
+                MOST_RECOMMENDED,
+            )
+        }
     ),
     "OperationsQuestion": _object({"hashes": _list(_HASH, _USUAL.hashes)}, closed=True),
     "PushReport": _object(
@@ -311,6 +325,13 @@ SYNC_PATHS: dict[str, Json] = {
                 304: _given("you have it", headers=_CACHED),
             },
             parameters=(_IF_NONE_MATCH,),
+        )
+    },
+    "/sync/peers": {
+        "get": _operation(
+            "read_recommended_peers",
+            "The peers that the node's operator recommends: claims, of whom nobody was asked",
+            {200: _given("the list, which may be empty", _json("RecommendedPeers"))},
         )
     },
     "/sync/{epoch}/entries/{name}": {

@@ -17,7 +17,7 @@ import logging
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 from weakref import WeakValueDictionary
@@ -40,10 +40,12 @@ from tui_registry.node.requests import etag_of, expect_members, is_held, read_bo
 from tui_registry.node.responses import AtHand, NodeError, later, problem_of, wrong_method
 from tui_registry.node.tokens import Tokens
 from tui_registry.node.watch import Counts, Waiting, Watch, add, name_route
+from tui_registry.present.found import Recommended
 from tui_registry.present.pulls import report_json, tally_of
 from tui_registry.sync import difference
 from tui_registry.sync.comparing import Keys, RangeError, describe, read_question
 from tui_registry.sync.packed import PackedTiles
+from tui_registry.sync.recommended import spell_recommended
 from tui_registry.sync.tiles import LogError, Span, Unpacker, etag_of_head, pack, spell_head, split
 from tui_registry.text import size_bytes
 
@@ -72,8 +74,9 @@ _TAG_OF_HEAD = re.compile(r'"([0-9a-f]{32})\.(0|[1-9][0-9]{0,15})\.([0-9a-f]{16}
 
 
 class LogRoutes:
-    """An ASGI app: `/sync/head`, the tiles, `/sync/ops/get`, `/sync/reconcile`, `/sync/ops`, which answers 403 unless
-    others may push, `/health`, `/health/live`, `/health/ready` and `/metrics`. Everything else is the other app's."""
+    """An ASGI app: `/sync/head`, the tiles, `/sync/peers`, `/sync/ops/get`, `/sync/reconcile`, `/sync/ops`, which
+    answers 403 unless others may push, `/health`, `/health/live`, `/health/ready` and `/metrics`. Everything else is
+    the other app's."""
 
     def __init__(
         self,
@@ -86,10 +89,12 @@ class LogRoutes:
         bounds: NodeBounds,
         watch: Watch,
         metrics_are_open: bool,
+        recommended: Sequence[Recommended],
         hub: Following | None,
     ) -> None:
         """
         Args:
+            recommended: the peers that it names to whoever asks.
             metrics_are_open: to whoever comes without a token, as long as there is none for them.
             hub: whose log this node shares with others.
         """
@@ -101,6 +106,7 @@ class LogRoutes:
         self._tiles = _Tiles(datastore, heads, queues, bounds, hub)
         self._reading: dict[str, Callable[[Scope], Awaitable[ASGIApp]]] = {
             "/sync/head": heads.answer,
+            "/sync/peers": _Recommending(recommended).answer,
             "/health": health.answer,
             "/health/live": _alive,
             "/health/ready": _Readiness(datastore, queues, watch, policy, hub).answer,
@@ -224,6 +230,16 @@ def _as_asked(scope: Scope, known: _Known) -> ASGIApp:
     headers["accept-ranges"] = "bytes"
     headers["content-range"] = f"bytes {part[0]}-{part[1] - 1}/{len(known.body)}"
     return Response(known.body[part[0] : part[1]], 206, headers, known.media_type)
+
+
+class _Recommending:
+    """Whom the node names to others: the same as long as it runs."""
+
+    def __init__(self, recommended: Sequence[Recommended]) -> None:
+        self._known = _Known(spell_recommended(recommended), [(b"cache-control", b"max-age=300")], _JSON)
+
+    async def answer(self, scope: Scope) -> ASGIApp:
+        return _as_asked(scope, self._known)
 
 
 # The head, and how the node is

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from tui_registry import fit
 from tui_registry.errors import Json, Record
 from tui_registry.frozen import NamedTuple
-from tui_registry.present.record_rows import Row
-from tui_registry.text import exact, plural, safe_text
+from tui_registry.present.record_rows import Row, requirement_rows
+from tui_registry.text import exact, plural, safe_text, size_mb
 
 if TYPE_CHECKING:
     from tui_registry.fit import AgentAnswer, Answer, Gpu, Machine, Model, Need, Room, Verdict
@@ -213,6 +213,66 @@ def machine_rows(machine: Machine) -> list[Row]:
     if machine.disk_free is not None:
         rows.append(Row("", "Disk", f"{size(machine.disk_free)} are free"))
     return rows
+
+
+# ---- what a record states as its needs, beside a machine -------------------------------------------------------------
+
+
+class Bar(NamedTuple):
+    """An amount of one thing: whose it is, how much in words, and how much beside the others of the same thing.
+
+    Attributes:
+        whose: empty for what the record states, else the machine's name.
+        lacks: a machine that has less than the record's least.
+    """
+
+    title: str
+    text: str
+    size: int
+    whose: str = ""
+    lacks: bool = False
+
+
+class Demand(NamedTuple):
+    """One thing that a record needs an amount of, and the fields of the record that say so."""
+
+    label: str
+    paths: tuple[str, ...]
+    bars: tuple[Bar, ...]
+
+
+def demands(record: Record, machine: Machine | None) -> list[Demand]:
+    """The amounts that a record states, each beside what a machine has of it where that is known; what is not stated is
+    left out. Sizes are told in the record's own units, of 1024, a machine's too."""
+    kept = record["resource_requirements"]
+    stated = kept if isinstance(kept, dict) else {}
+    rows = {row.path: row for row in requirement_rows(record)}
+    found = []
+    for thing, (label, unit, has) in _THINGS.items():
+        bars, paths = list[Bar](), list[str]()
+        for title, name in (("minimum", f"min_{thing}"), ("recommended", f"recommended_{thing}")):
+            size, path = stated.get(name), f"resource_requirements.{name}"
+            if isinstance(size, int) and path in rows:
+                bars.append(Bar(title, rows[path].text, size * unit))
+                paths.append(path)
+        amount = None if machine is None else has(machine)
+        if bars and machine is not None and amount is not None:
+            words = exact(amount) if unit == 1 else size_mb(amount // fit.MIB)
+            name = safe_text(machine.name, _NAME) or "the machine"
+            bars.append(Bar(name, words, amount, name, amount < bars[0].size))
+        if bars:
+            found.append(Demand(label, tuple(paths), tuple(bars)))
+    return found
+
+
+_GIB: Final = 1024 * fit.MIB
+# What it is called, the unit of its fields in bytes or pieces, and how much of it a machine has.
+_THINGS: Final[dict[str, tuple[str, int, Callable[[Machine], int | None]]]] = {
+    "vcpus": ("vCPUs", 1, lambda machine: machine.cores),
+    "memory_mb": ("memory", fit.MIB, lambda machine: machine.ram),
+    "disk_gb": ("disk", _GIB, lambda machine: machine.disk_free),
+    "vram_gb": ("GPU memory", _GIB, lambda machine: sum(gpu.total for gpu in machine.gpus) if machine.gpus else None),
+}
 
 
 # ---- agents ----------------------------------------------------------------------------------------------------------

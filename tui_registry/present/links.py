@@ -3,17 +3,23 @@ and are made safe to show."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from tui_registry import licences
 from tui_registry.datastore import DERIVED, MOST_COUNTED, NEEDS, PREFERS, Affected, Linked, LinkPage, Walk
-from tui_registry.errors import Json
+from tui_registry.errors import Json, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.manifests import MADE_BY, said_status
+from tui_registry.present.record_rows import Row, variant
 from tui_registry.text import address_short, exact, safe_text
 
+if TYPE_CHECKING:
+    from tui_registry.datastore import Datastore
+
 _NAME_WIDTH: Final = 60
+_HASH: Final = re.compile(r"\b[0-9a-f]{64}\b", re.ASCII)
 _WORDS: Final = {NEEDS: "needs", PREFERS: "prefers", DERIVED: "derived"}
 # One of several, and several.
 _DO: Final = {NEEDS: ("needs", "need"), PREFERS: ("prefers", "prefer"), DERIVED: ("was made from", "were made from")}
@@ -39,6 +45,22 @@ def affected_line(affected: Affected) -> str | None:
     return f"{line}; there may be more" if affected.needs.partial else line
 
 
+# What changes in these concerns who names the record, and is told before it is signed: by what it is found, under which
+# terms, as what, and whether it is still to be used.
+_RELIED_ON: Final = {"name": "name", "license": "licence", "model_type": "type", "status": "status"}
+RELIED_ON_PATHS: Final = frozenset(("name", "license", "model_type", "manifest.status"))
+
+
+def relied_on(before: Record, after: Record) -> list[str]:
+    """What changes between two versions of a record, or of its manifest, and concerns who names it, in words: `licence
+    MIT → Apache-2.0`."""
+    return [
+        f"{label} {safe_text(variant(before[name]), 40)} → {safe_text(variant(after[name]), 40)}"
+        for name, label in _RELIED_ON.items()
+        if name in before and name in after and before[name] != after[name]
+    ]
+
+
 def name_of(record: Linked) -> str:
     """What a record at the end of a link is called; of one that is not here what is known of it."""
     name = safe_text(record.name, _NAME_WIDTH)
@@ -46,6 +68,94 @@ def name_of(record: Linked) -> str:
         return name
     called = name or record.id[:12] or "something without a name"
     return f"{called} ({'deleted here' if record.presence == 'deleted' else 'not here'})"
+
+
+def named_in(record: Record, manifest: Record | None) -> list[str]:
+    """The ids that a record and what stands behind it name, as they stand there."""
+    said = [record.get("preferred_models")]
+    if manifest is not None:
+        made_from = manifest["derived_from"]
+        each = made_from if isinstance(made_from, list) else []
+        said += [manifest["required_models"], [manifest["superseded_by"]]]
+        said += [[one["model_id"] for one in each if isinstance(one, dict)]]
+    found = [one for ids in said for one in (ids if isinstance(ids, list) else ()) if isinstance(one, str)]
+    return [one for one in dict.fromkeys(found) if _HASH.fullmatch(one)]
+
+
+class Near(NamedTuple):
+    """The records beside one: those that it names, by their ids, and who names it."""
+
+    named: Mapping[str, Linked]
+    affected: Affected
+
+
+def read_near(datastore: Datastore, record_id: str, record: Record, manifest: Record | None) -> Near:
+    """What a record shows of others. Raises RegistryError."""
+    links = datastore.links
+    return Near(links.look(named_in(record, manifest)), links.affected(record_id, _NEAR))
+
+
+# So many of who names a record are read to show it: where there are more, they are only counted.
+_NEAR: Final = 50
+
+
+def with_names(rows: Iterable[Row], ends: Mapping[str, Linked], *, ids: bool = False) -> list[Row]:
+    """Rows of a record or of its manifest, with names in place of the ids that they state.
+
+    Args:
+        ends: the records with these ids, as far as they were ever here (`Links.look`).
+        ids: tell the beginnings of the ids as well.
+    """
+    return [
+        row._replace(text=_HASH.sub(lambda found: _named(found[0], ends, ids=ids), row.text))
+        if row.path.partition("[")[0] in _NAMING
+        else row
+        for row in rows
+    ]
+
+
+def _named(identifier: str, ends: Mapping[str, Linked], *, ids: bool) -> str:
+    record = ends.get(identifier)
+    if record is None:
+        return f"{identifier[:12]} (not here)"
+    return f"{name_of(record)} {identifier[:12]}" if ids and record.name else name_of(record)
+
+
+# In rows of these an id stands for a record; other rows have digests.
+_NAMING: Final = frozenset(("preferred_models", "required_models", "superseded_by"))
+
+
+def user_rows(affected: Affected) -> list[Row]:
+    """Who uses a record, and what was made from it: `Used by` with `3 agents: crew, writer, helper`."""
+    found = []
+    users = _users(affected.needs, affected.prefers)
+    if users:
+        found.append(Row("", "Used by", users))
+    if affected.derived.total:
+        found.append(Row("", "Made into", _with_examples(_counts(affected.derived), affected.derived.rows)))
+    return found
+
+
+def _users(needs: LinkPage, prefers: LinkPage) -> str:
+    if not needs.total and not prefers.total:
+        return ""
+    rows = {row.id: row for row in (*needs.rows, *prefers.rows)}
+    if all(page.exact and page.total == len(page.rows) for page in (needs, prefers)):
+        # Who needs it and prefers it too is one of them.
+        whose = [row.whose for row in rows.values()]
+        both = LinkPage((*rows.values(),), whose.count("own"), whose.count("named"), whose.count("stranger"))
+        return _with_examples(_counts(both), [*rows.values()])
+    told = [f"{counted(page)} {_DO[sort][1]} it" for sort, page in ((NEEDS, needs), (PREFERS, prefers)) if page.total]
+    return _with_examples(", ".join(told), [*rows.values()])
+
+
+def _with_examples(told: str, rows: Sequence[Linked]) -> str:
+    names = [name_of(row) for row in rows[:_EXAMPLES]]
+    more = ", …" if len(rows) > len(names) else ""
+    return f"{told}: {', '.join(names)}{more}" if names else told
+
+
+_EXAMPLES: Final = 3
 
 
 def remarks(record: Linked) -> str:
@@ -185,10 +295,15 @@ def _most(count: int) -> str:
 
 def _who(sort: int, page: LinkPage) -> str:
     one, several = _DO[sort]
+    return f"{_counts(page)} {one if page.exact and page.total == 1 else several}"
+
+
+def _counts(page: LinkPage) -> str:
+    """How many they are, by kind where all of them are told: `3 agents (1 of keys without a name)`."""
     if not page.exact or page.total != len(page.rows):
-        return f"{counted(page)} records {several}"
+        return f"{counted(page)} records"
     kinds = {kind: sum(row.kind == kind for row in page.rows) for kind in ("agent", "model")}
     named = [f"{exact(count)} {kind}{'' if count == 1 else 's'}" for kind, count in kinds.items() if count]
     # Anybody can name anything: of how many nothing is known is told beside those of which something is.
     apart = f" ({exact(page.strangers)} of keys without a name)" if 0 < page.strangers < page.total else ""
-    return f"{' and '.join(named)}{apart} {one if page.total == 1 else several}"
+    return f"{' and '.join(named)}{apart}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tui_registry.errors import Json
+from tui_registry.errors import Choice, Json
 from tui_registry.present.deeds import by_whom
 from tui_registry.skeletons import imitates_marks
 from tui_registry.text import address_short, age, safe_text
@@ -32,6 +32,14 @@ def owner_cell(owner: str, mine: bool, names: Mapping[str, str]) -> str:
         owner: the address; `mine` says that it is this replica's. names: names of owners by address.
     """
     return safe_text(by_whom(owner, mine, names), _LONGEST)
+
+
+def choice_line(choice: Choice) -> str:
+    """One of the records that may have been meant: its id, what it is called, whose it is."""
+    owner = f"0x{choice.owner}" if choice.whose is None else f"{safe_text(choice.whose, _LONGEST)} (0x{choice.owner})"
+    name = f"{safe_text(choice.name, 60)} {safe_text(choice.version, 24)}".strip()
+    gone = ", deleted" if choice.deleted else ""
+    return f"{choice.id[:12]}  {choice.kind} {name}{gone}  of {'yours' if choice.mine else owner}"
 
 
 def is_marked(name: str, like: Like | None) -> bool:

@@ -111,6 +111,18 @@ class SyncError(RegistryError):
         self.reason = reason
 
 
+class TokenAskedError(SyncError):
+    """A push that a node takes from those who bear a token for it; code `not_accepted`."""
+
+    def __init__(self, peer: str) -> None:
+        super().__init__(
+            peer,
+            "not_accepted",
+            "takes operations from those who bear a token for that. Ask its operator for one "
+            "(`token add NAME --scope push`), and name a file that holds it with --token-file",
+        )
+
+
 def out_of_time(peer: str, next_time: str = "The next sync goes on from here") -> SyncError:
     """A pull, a push or a delivery that did not end within the time that it was given, and what comes of it."""
     return SyncError(peer, "out_of_time", f"did not end within the time that it was given. {next_time}")
@@ -293,6 +305,27 @@ class PushResult(Tally):
         left = f", {exact(self.left_out)} left out by its own choice" if self.left_out else ""
         left += f", {exact(self.unsupported)} that it cannot read before an upgrade" if self.unsupported else ""
         return f"{self.peer}: offered {exact(self.offered)}, {came}{left}"
+
+
+class PushPlan(NamedTuple):
+    """What a push would offer a peer: so many operations.
+
+    Attributes:
+        told: the peer tells what it lacks; else all of this log is offered.
+    """
+
+    peer: str
+    offers: int
+    told: bool
+
+    @property
+    def sentence(self) -> str:
+        """What would happen, for people; it names the peer."""
+        if not self.offers:
+            return f"{self.peer}: has everything that is here"
+        if self.told:
+            return f"{self.peer}: lacks {plural(self.offers, 'operation')} of this log"
+        return f"{self.peer}: does not tell what it lacks, and is offered all of this log, {exact(self.offers)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from tui_registry.datastore import Entry
 
 
+# A kind is told by its sign as well as by its word, and by a colour at most besides.
+KIND_SIGNS = {"model": "◆", "agent": "○"}
+
+
 class Row(NamedTuple):
     """A value of a record in words.
 
@@ -71,6 +75,15 @@ def domain_rows(entry: Entry, now: int) -> list[Row]:
     return [
         Row("", "Domain", f"{said_by_domain(said, now)}: the key is its own, and the key agreed")
         for said in entry.said_by
+    ]
+
+
+def own_rows(entry: Entry) -> list[Row]:
+    """What this replica's person keeps about it: a star, a note in one line."""
+    note = " ".join((entry.note or "").split())
+    return [
+        *([Row("", "Starred", "by you, on this machine alone")] if entry.starred else []),
+        *([Row("", "Your note", safe_text(note))] if note else []),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tui_registry.errors import ABSENT
+from tui_registry.present.links import relied_on
 from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.record_rows import changed_rows
 from tui_registry.text import plural, safe_text
@@ -32,12 +33,15 @@ def _what(undo: Undo) -> str:
 
 
 def concerns_others(undo: Undo) -> bool:
-    """Whether who names the record is to know: it goes, or gets another licence or status."""
+    """Whether who names the record is to know: it goes, or what others rely on changes."""
     if undo.now is None:
         return False
     if undo.then is None:
         return undo.of != "manifest"
-    return any(undo.now.get(name) != undo.then.get(name) for name in ("license", "status"))
+    changes = relied_on(undo.now, undo.then)
+    if isinstance(undo.manifest, dict) and undo.manifest_now is not None:
+        changes += relied_on(undo.manifest_now, undo.manifest)
+    return bool(changes)
 
 
 def detail(undo: Undo, affected: str | None = None) -> str:

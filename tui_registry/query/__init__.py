@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from .editing import Completion, chosen, complete, corrected, has_term, with_term, without_term
+    from .editing import Completion, chosen, complete, corrected, has_term, sorted_by, with_term, without_term
     from .evaluate import Document, found_in, matches
     from .fields import FACETS, FIELDS, Facet, Field, spellings
     from .folding import searched_text, words
@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 __all__ = [
     "FACETS", "FIELDS", "GRAMMAR", "And", "Completion", "Document", "Facet", "Field", "Match", "Node", "Not", "Or",
     "Query", "QueryError", "Range", "Sort", "Text", "chosen", "complete", "corrected", "describe", "found_in",
-    "has_term", "matches", "parse", "searched_text", "spellings", "with_term", "without_term", "words",
+    "has_term", "matches", "parse", "searched_text", "sorted_by", "spellings", "with_term", "without_term", "words",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         **dict.fromkeys(
-            ("Completion", "chosen", "complete", "corrected", "has_term", "with_term", "without_term"), ".editing"
+            ("Completion", "chosen", "complete", "corrected", "has_term", "sorted_by", "with_term", "without_term"),
+            ".editing",
         ),
         **dict.fromkeys(("Document", "found_in", "matches"), ".evaluate"),
         **dict.fromkeys(("FACETS", "FIELDS", "Facet", "Field", "spellings"), ".fields"),

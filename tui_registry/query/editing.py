@@ -85,6 +85,15 @@ def without_term(text: str, field: str, value: str) -> str:
     return text
 
 
+def sorted_by(text: str, order: str | None) -> str:
+    """The text with an order in the place of the one that it asks for, such as `-params`; None takes that away."""
+    if order is not None:
+        return with_term(text, "sort", order)
+    while asked := _asked(text, FIELDS["sort"]):
+        text = _cut(text, *asked[-1])
+    return text
+
+
 def _is_one_value(field: Field) -> bool:
     """Whether a term of this field has no list of values, and the query only one such term that makes sense."""
     return field.shape in RANGES or field.shape == "sort"

@@ -23,6 +23,7 @@ from .folding import (
     searched_words,
     spellings_of,
     word_places,
+    words,
 )
 from .nodes import And, Match, Node, Not, Or, Query, Range, Text
 
@@ -43,6 +44,9 @@ class Document(NamedTuple):
         status: what its manifest says of it, None where it is to be used.
         manifest_heads: how many versions of its manifest are live; 0 where it has none.
         manifest: plain, None where it has none. orphaned: it names a model that is not here.
+        starred: the person who asks put a star to it. note: what they wrote to it, None where they did not.
+        new: one of its versions, or of its manifest's, came from others since that person looked.
+        pulled: when these versions came from others, in Unix seconds. watched: it is of what that person watches.
         need: the bytes that a model needs at the usual context; None where nothing tells them.
         machine: of whoever asks; None where it is not known, and then nothing fits it.
     """
@@ -60,6 +64,11 @@ class Document(NamedTuple):
     machine: Machine | None = None
     manifest: Record | None = None
     orphaned: bool = False
+    starred: bool = False
+    note: str | None = None
+    new: bool = False
+    pulled: tuple[int, ...] = ()
+    watched: bool = False
 
 
 def matches(query: Query, document: Document) -> bool:
@@ -97,7 +106,8 @@ def _holds(node: Node, document: Document) -> bool:
             return _has_value(FIELDS[name], value, document)
         case Range(name, low, high):
             number = number_of(FIELDS[name], document)
-            return number is not None and (low is None or low <= number) and (high is None or number <= high)
+            numbers = document.pulled if name == "pulled" else () if number is None else (number,)
+            return any((low is None or low <= one) and (high is None or one <= high) for one in numbers)
         case Not(inner):
             return not _holds(inner, document)
         case And(nodes):
@@ -246,6 +256,8 @@ def _has_value(field: Field, value: str, document: Document) -> bool:
         return _fits(value, document)
     if field.shape == "hex":
         return any(held.startswith(value) for held in values_of(field, document))
+    if field.shape == "note":
+        return f" {value}" in _in_a_line(words(document.note or ""))
     if field.shape == "version":
         return any(value in version_beginnings(held) for held in values_of(field, document))
     if field.shape == "model":
@@ -279,6 +291,10 @@ def _has_flag(value: str, document: Document) -> bool:
         return any(problem.severity == "error" for problem in document.problems)
     if value == "manifest":
         return document.manifest_heads > 0
+    if value == "note":
+        return document.note is not None
+    if value in ("starred", "new", "watched"):
+        return {"starred": document.starred, "new": document.new, "watched": document.watched}[value]
     if value == "orphaned":
         return document.orphaned
     if value in ("artifact", "digest"):

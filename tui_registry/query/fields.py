@@ -13,7 +13,7 @@ from .folding import fold_case
 
 Shape: TypeAlias = Literal[
     "kind", "word", "name", "version", "hex", "owner", "model", "count", "tokens", "mb", "gb", "whole", "time", "flag",
-    "sort", "fit", "eval",
+    "sort", "fit", "eval", "note",
 ]  # fmt: skip
 
 # Of whole numbers in a record's own unit; `time` is whole Unix seconds.
@@ -35,6 +35,10 @@ SORTS: Final = {
 FITS: Final = ("runs", "offload", "no", "unknown")
 # What the columns of a catalogue can hold: a larger number of a record is kept, and compared, as this one.
 LARGEST: Final = 2**63 - 1
+# What stands in one replica alone, and is told to nobody: as (field, value), each value for None.
+UNSHARED: Final = (
+    ("is", "starred"), ("is", "new"), ("is", "watched"), ("has", "note"), ("note", None), ("pulled", None),
+)  # fmt: skip
 
 
 class Field(Frozen):
@@ -108,8 +112,13 @@ def measured(value: str) -> tuple[str, str, float | None]:
     Raises:
         ValueError: it compares with something else than a number; the sentence says so.
     """
-    # The last sign: some benchmarks are called `MMLU (k=5)`.
-    place = max((place for place, character in enumerate(value) if place and character in "<>="), default=len(value))
+    # The last sign outside of brackets: some benchmarks are called `MMLU (k=5)`.
+    place, depth = len(value), 0
+    for here in range(len(value) - 1, 0, -1):
+        depth += (value[here] in ")]") - (value[here] in "([" and depth > 0)
+        if not depth and value[here] in "<>=":
+            place = here
+            break
     place -= place > 1 and value[place - 1 : place + 1] in ("<=", ">=")
     benchmark, rest = value[:place].strip(), value[place:]
     if not rest:
@@ -220,13 +229,17 @@ _TABLE: Final = (
           ("updated:>2026-01-01", "updated:2026-01", "updated:7d"), ("updated_at", "updated_at")),
     Field("created", "time", "created", "registration, UTC", ("created:>1y", "created:2025-10..2026-01"),
           ("created_at", "created_at")),
+    Field("pulled", "time", "pulled", "when its version came here from others, UTC; pulled:1d is in the last day",
+          ("pulled:1d", "pulled:>2026-01-01")),
     Field("is", "flag", "is",
-          "mine, conflict (several versions), invalid (breaks a rule), orphaned (names what is not here)",
-          ("is:mine",), options=("mine", "conflict", "invalid", "orphaned")),
+          "mine, conflict, invalid, orphaned (names what is not here), starred, new (to you), watched",
+          ("is:mine",), options=("mine", "conflict", "invalid", "orphaned", "starred", "new", "watched")),
+    Field("note", "note", "your note", "words of the note that you wrote to it, the last may be begun",
+          ("note:gpu", 'note:"try again"')),
     Field("fit", "fit", "fit", "models that run on this machine; offload: by GPU and memory; 24gb: on such a GPU",
           ("fit:runs", "fit:24gb"), options=FITS),
-    Field("has", "flag", "has", "formfile, manifest, artifact (where its files are), digest (what they must be)",
-          ("has:formfile",), options=("formfile", "manifest", "artifact", "digest")),
+    Field("has", "flag", "has", "formfile, manifest, artifact (where its files are), digest (what they must be), note",
+          ("has:formfile",), options=("formfile", "manifest", "artifact", "digest", "note")),
     Field("sort", "sort", "sort", "order of the results; with - the largest or latest first",
           ("sort:-params", "sort:name"), options=tuple(SORTS)),
 )  # fmt: skip

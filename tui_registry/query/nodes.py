@@ -11,7 +11,7 @@ from typing import TypeAlias, Union
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import Frozen
 
-from .fields import FIELDS, normalise
+from .fields import FIELDS, UNSHARED, normalise
 from .folding import joined
 
 
@@ -83,8 +83,9 @@ class Match(Frozen):
     """A field that has a value. `fields.FIELDS[field].shape` says how it is compared:
 
     `word`: equal but for the case of A-Z (with any of the list where the record holds a list);
-    `kind`: `model` or `agent`; `flag` (`is`, `has`): mine, conflict, invalid, orphaned, formfile, manifest, artifact,
-    digest;
+    `kind`: `model` or `agent`; `flag` (`is`, `has`): mine, conflict, invalid, orphaned, starred, new, watched,
+    formfile, manifest, artifact, digest, note;
+    `note`: words (`folding.words`) with spaces between, which stand in the note in that order, the last perhaps begun;
     `hex` (`id`): the id begins with the value, 1..64 lower-case hex digits;
     `name`: equal but for the case of A-Z (`name:=`; words in the name are a Text);
     `version`: one of `fields.version_beginnings`, as `fields.plain_version` writes it;
@@ -164,6 +165,11 @@ class Query(Frozen, uncompared=("unfinished", "notes")):
         return tuple(positive_texts(self.where))
 
     @property
+    def unshared(self) -> Match | Range | None:
+        """The first part that asks for what one replica alone knows (`fields.UNSHARED`), None where none does."""
+        return _unshared(self.where)
+
+    @property
     def matches(self) -> tuple[Match, ...]:
         """Every value of a field that plays a part in it, in order."""
         return tuple(_matches(self.where))
@@ -179,6 +185,18 @@ class Query(Frozen, uncompared=("unfinished", "notes")):
         return " ".join(parts)
 
 
+def expect_shared(query: Query) -> None:
+    """See to it that a query asks for nothing that one replica alone knows.
+
+    Raises:
+        QueryError: it does.
+    """
+    part = query.unshared
+    if part is not None:
+        what = _written(part)
+        raise QueryError(f"{what} asks for what one person keeps in their own replica: a node tells nothing of that", 0)
+
+
 def positive_texts(node: Node | None, negated: bool = False) -> list[Text]:
     """The Text nodes under an even number of Nots, in order."""
     if isinstance(node, Text):
@@ -188,6 +206,20 @@ def positive_texts(node: Node | None, negated: bool = False) -> list[Text]:
     if isinstance(node, And | Or):
         return [text for part in node.nodes for text in positive_texts(part, negated)]
     return []
+
+
+def _unshared(node: Node | None) -> Match | Range | None:
+    match node:
+        case Match(field, value):
+            return node if (field, value) in UNSHARED or (field, None) in UNSHARED else None
+        case Range(field):
+            return node if (field, None) in UNSHARED else None
+        case Not(inner):
+            return _unshared(inner)
+        case And(nodes) | Or(nodes):
+            return next((found for part in nodes if (found := _unshared(part)) is not None), None)
+        case _:
+            return None
 
 
 def _matches(node: Node | None) -> list[Match]:

@@ -34,6 +34,10 @@ _FLAGS = {
     "orphaned": "naming a model that is not here",
     "artifact": "with files",
     "digest": "with digests of its files",
+    "starred": "starred by you",
+    "new": "come from others since you looked",
+    "watched": "of what you watch",
+    "note": "with a note of yours",
 }
 _COMPARED = {"<": "under ", "<=": "most ", ">": "over ", ">=": "least ", "=": "exactly "}
 _FITS = {
@@ -76,6 +80,8 @@ def _match(name: str, values: list[str]) -> str:
     if field.shape == "fit":
         kinds = [_FITS.get(value, f"running on a GPU with {_size(value)}") for value in values]
         return f"models {' or '.join(kinds)}"
+    if field.shape == "note":
+        return f"your note says {' or '.join(f'“{value}…”' for value in values)}"
     if field.shape == "eval":
         return f"measured by {' or '.join(map(_measured, values))}"
     begins = field.shape == "hex" or (field.shape == "model" and all(map(is_hex, values)))
@@ -162,6 +168,9 @@ Values
   eval:MMLU>=0.7        a benchmark as its owner names it, and what came of it, in its own unit
   fit:24gb fit:24gib    but here gb is 10^9 bytes and gib 2^30: models that such a GPU can hold, at 8,192 tokens
   updated:>2026-01-31   dates are whole days, months (2026-01) or years (2026), in UTC
+  is:conflict           several versions are live; is:invalid: it breaks a rule
+  is:new                it came from others since you looked; is:watched: of an owner or a search that you watch
+  is:starred note:gpu   what you keep to yourself: no node answers these, nor is:new, is:watched or pulled:
   updated:<7d           ages: less than 7 days ago; h, d, w, mo (30 days), y (365 days)
   A record that does not state a number is found by no comparison of it."""
 

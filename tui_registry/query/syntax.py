@@ -561,6 +561,8 @@ def _values(piece: Piece, field: Field, token: Token, text: str) -> tuple[str, .
         return (value,) if piece.literal else normalise(field.name, value)
     if field.shape == "version":
         return _version(piece, token, text)
+    if field.shape == "note":
+        return (" ".join(found),) if (found := words(value)) else ()
     if field.shape == "model" and not is_hex(value.lower().removeprefix("0x")):
         return (value,)
     if field.shape == "eval":

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from tui_registry.formfile import Formfile, FormfileProblem
 
 
-def check(kind: Kind, record: Record, *, model_type: Callable[[str], Json | None] | None = None) -> list[Problem]:
+def check(
+    kind: Kind,
+    record: Record,
+    *,
+    model_type: Callable[[str], Json | None] | None = None,
+    instead: Callable[[str], str | None] = lambda _: None,
+) -> list[Problem]:
     """Every problem of a plain record, in the order of its fields; an empty list is a record that can be signed.
 
     Id, owner and times are left alone: the Datastore sets them. A record of the wrong shape gives one problem, `shape`.
@@ -33,6 +39,7 @@ def check(kind: Kind, record: Record, *, model_type: Callable[[str], Json | None
         record: a plain record.
         model_type: the plain `model_type` of a model that is known here, None for an unknown id. Without it the rules
             on what is known here are skipped.
+        instead: what is known of an id that is no model here, as `not_here` takes it.
     """
     try:
         check_shape(kind, record)
@@ -51,7 +58,7 @@ def check(kind: Kind, record: Record, *, model_type: Callable[[str], Json | None
     if kind == "model":
         problems += _model(record)
     else:
-        problems += _preferred_models(record, broken, model_type)
+        problems += _preferred_models(record, broken, model_type, instead)
     problems += _size(record)
     if len(problems) > 1:
         places = _PLACES[kind]
@@ -318,8 +325,23 @@ def _slug(tag: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
 
+def not_here(identifier: str, what: str, instead: str | None) -> str:
+    """The sentence on an id that a record names and that is no live record of its kind here.
+
+    Args:
+        what: `model`, or whatever it should be.
+        instead: what is known of it, as `was deleted here`; None where nothing is.
+    """
+    if instead is None:
+        return f"{identifier[:8]} is no {what} known here: pull from a peer that has it, or check the id"
+    return f"{identifier[:8]} {instead}: name another {what}, or none"
+
+
 def _preferred_models(
-    record: Record, broken: set[str], model_type: Callable[[str], Json | None] | None
+    record: Record,
+    broken: set[str],
+    model_type: Callable[[str], Json | None] | None,
+    instead: Callable[[str], str | None],
 ) -> Iterator[Problem]:
     compatible = record["compatible_model_types"]
     for path, model_id in _items(record, "preferred_models", broken):
@@ -328,8 +350,7 @@ def _preferred_models(
         elif model_type is not None:
             its_type = model_type(model_id)
             if its_type is None:
-                sentence = f"{model_id[:8]} is no model known here: pull from a peer that has it, or check the id"
-                yield _warning(path, "unknown_model", sentence)
+                yield _warning(path, "unknown_model", not_here(model_id, "model", instead(model_id)))
             elif isinstance(compatible, list) and its_type not in compatible:
                 name = _show(_variant_name(its_type))
                 sentence = f"{model_id[:8]} is of type {name}: add {name} to the compatible model types or remove it"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Set
 
 from tui_registry.errors import Json, Kind, Problem, Record
-from tui_registry.records.authoring import MAX_RECORD_BYTES
+from tui_registry.records.authoring import MAX_RECORD_BYTES, not_here
 from tui_registry.records.schema import MANIFEST_FIELDS
 from tui_registry.records.wire import ShapeError, check_shape, wire_problems
 from tui_registry.text import safe_text
@@ -40,7 +40,12 @@ def is_followable(uri: str, *, is_artifact: bool = False) -> bool:
     return _ADDRESS.fullmatch(uri) is not None or (is_artifact and _RELATIVE.fullmatch(uri) is not None)
 
 
-def check_manifest(manifest: Record, *, kind_of: Callable[[str], Kind | None] | None = None) -> list[Problem]:
+def check_manifest(
+    manifest: Record,
+    *,
+    kind_of: Callable[[str], Kind | None] | None = None,
+    instead: Callable[[str], str | None] = lambda _: None,
+) -> list[Problem]:
     """Every problem of a plain manifest, in the order of its fields; an empty list is one that can be signed.
 
     Ids, owner, the record's name and kind, and times are left alone: the Datastore sets them.
@@ -49,6 +54,7 @@ def check_manifest(manifest: Record, *, kind_of: Callable[[str], Kind | None] | 
         manifest: a plain manifest. One of the wrong shape gives one problem, `shape`.
         kind_of: the kind of a record that is live here, None for an unknown id. Without it the rules on what is known
             here are skipped.
+        instead: what is known of an id that is no record here, as `authoring.not_here` takes it.
     """
     try:
         check_shape("manifest", manifest)
@@ -59,7 +65,7 @@ def check_manifest(manifest: Record, *, kind_of: Callable[[str], Kind | None] | 
     for rule in (_status, _addresses, _artifacts, _languages, _size):
         problems += [problem for problem in rule(manifest) if not _is_told(problem, broken)]
     if kind_of is not None:
-        problems += [problem for problem in _links(manifest, kind_of) if not _is_told(problem, broken)]
+        problems += [problem for problem in _links(manifest, kind_of, instead) if not _is_told(problem, broken)]
     problems.sort(key=lambda problem: _PLACES[re.split(r"[.\[]", problem.path, maxsplit=1)[0]])
     return problems
 
@@ -124,24 +130,27 @@ def _languages(manifest: Record) -> Iterator[Problem]:
             yield Problem(f"languages[{place}]", "error", "language", sentence)
 
 
-def _links(manifest: Record, kind_of: Callable[[str], Kind | None]) -> Iterator[Problem]:
+def _links(
+    manifest: Record, kind_of: Callable[[str], Kind | None], instead: Callable[[str], str | None]
+) -> Iterator[Problem]:
     heir = manifest["superseded_by"]
     if heir is not None:
         kind = kind_of(str(heir))
         if kind is None:
-            yield _unknown("superseded_by", str(heir), "record")
+            yield _unknown("superseded_by", str(heir), "record", instead(str(heir)))
         elif kind != (ours := str(manifest["subject_kind"]).lower()):
             sentence = f"{str(heir)[:8]} is {_A[kind]}: {_A[ours]} is replaced by {_A[ours]}"
             yield Problem("superseded_by", "error", "other_kind", sentence)
     models = manifest["required_models"]
     for place, model in enumerate(models if isinstance(models, list) else ()):
-        if kind_of(str(model)) != "model":
-            yield _unknown(f"required_models[{place}]", str(model), "model")
+        kind = kind_of(str(model))
+        if kind != "model":
+            known = instead(str(model)) if kind is None else f"is {_A[kind]}"
+            yield _unknown(f"required_models[{place}]", str(model), "model", known)
 
 
-def _unknown(path: str, identifier: str, what: str) -> Problem:
-    sentence = f"{identifier[:8]} is no {what} known here: pull from a peer that has it, or check the id"
-    return Problem(path, "warning", f"unknown_{what}", sentence)
+def _unknown(path: str, identifier: str, what: str, instead: str | None) -> Problem:
+    return Problem(path, "warning", f"unknown_{what}", not_here(identifier, what, instead))
 
 
 def _size(manifest: Record) -> Iterator[Problem]:

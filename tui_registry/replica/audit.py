@@ -56,6 +56,7 @@ from tui_registry.replica.log.sets import check_sets
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
 from tui_registry.replica.store.stored import Stored, record_of, unpacked
 from tui_registry.replica.store.tables import drop_words_aside, is_view
+from tui_registry.replica.unshared import word_notes_anew
 
 _CHUNK = 1_000
 _MOST_FAULTS = 5
@@ -186,6 +187,7 @@ def refresh_versions(pool: Pool) -> None:
             db.execute("DELETE FROM rejected")
         if index != INDEX_VERSION:
             begin_index(db)
+            word_notes_anew(db)
         db.execute("UPDATE replica SET rules_version = ?, index_version = ?", (RULES_VERSION, INDEX_VERSION))
         db.execute("COMMIT")
 
@@ -311,7 +313,9 @@ def _rewrite_log(db: sqlite3.Connection, invalid: set[int]) -> None:
     state = "(SELECT state FROM elsewhere e WHERE e.idx = o.idx) AS state"
     db.execute(f"CREATE TEMP TABLE survivors AS SELECT idx, body, {seen}, {state} FROM ops o ORDER BY idx")
     db.executemany("DELETE FROM survivors WHERE idx = ?", ((idx,) for idx in invalid))
+    (looked,) = db.execute("SELECT looked FROM replica").fetchone()
     clear_log(db, secrets.token_hex(16))
+    db.execute("UPDATE replica SET looked = ?", (looked - sum(idx < looked for idx in invalid),))
     reading = db.execute(f"SELECT body, state, {', '.join(FirstSeen._fields)} FROM survivors ORDER BY idx")
     place = 0
     while rows := reading.fetchmany(_CHUNK):

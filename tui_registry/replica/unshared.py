@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
 from tui_registry import query as language
-from tui_registry.errors import Kind
+from tui_registry.errors import KINDS, Kind
 from tui_registry.frozen import NamedTuple
+from tui_registry.query.folding import words
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
 from tui_registry.replica.store.key import FileState, file_state
 
@@ -149,6 +150,7 @@ class Searches:
         with self._pool.write() as db:
             if db.execute("DELETE FROM saved_searches WHERE name = ?", (name,)).rowcount == 0:
                 raise StoreError("not_found", f"there is no saved search named '{name[:32]}'")
+            db.execute("DELETE FROM watches WHERE what = ?", (f"@{name}",))
 
     def named_in(self, query: str) -> Mapping[str, str] | None:
         """The saved searches, where a query may name some."""
@@ -172,6 +174,131 @@ class Searches:
                 "(SELECT query FROM search_history ORDER BY asked_at DESC, query LIMIT -1 OFFSET ?)",
                 (_REMEMBERED,),
             )
+
+
+class Own(NamedTuple):
+    """What a person keeps to themselves about a record.
+
+    Attributes:
+        id: 64 hex digits. kind, name: of the record, None where it is not here.
+        starred_at, noted_at: Unix seconds, None where there is no star, no note.
+        note: as it was written.
+    """
+
+    id: str
+    kind: Kind | None = None
+    name: str | None = None
+    starred_at: int | None = None
+    note: str | None = None
+    noted_at: int | None = None
+
+
+class Stars:
+    """Stars and notes that a person puts to records, their own and others', and that nobody else learns of.
+
+    They are by id: whatever becomes of a record, deleted, purged or lost, they stay until they are taken away, and are
+    there when it comes back.
+    """
+
+    def __init__(self, pool: Pool, clock: Callable[[], int]) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    def of(self, identifier: str) -> Own:
+        """What is kept about the record of that id (64 hex digits), which need not be here."""
+        with self._pool.read() as db:
+            return next(iter(_read_own(db, bytes.fromhex(identifier))), Own(identifier))
+
+    def all(self) -> list[Own]:
+        """All that have a star or a note, by name; those that are not here last."""
+        with self._pool.read() as db:
+            return _read_own(db)
+
+    def star(self, identifiers: Iterable[str], starred: bool) -> int:
+        """Put stars to records, or take them away; of how many that changed.
+
+        Raises:
+            StoreError: `too_many_stars`: none was put then.
+        """
+        ids = [(bytes.fromhex(identifier),) for identifier in dict.fromkeys(identifiers)]
+        with self._pool.write() as db:
+            before = _rows(db, "stars")
+            if starred:
+                now = self._clock()
+                db.executemany(
+                    "INSERT OR IGNORE INTO stars (id, starred_at) VALUES (?, ?)", [(*one, now) for one in ids]
+                )
+            else:
+                db.executemany("DELETE FROM stars WHERE id = ?", ids)
+            after = _rows(db, "stars")
+            if starred and after > MOST_STARS:
+                raise StoreError(
+                    "too_many_stars", f"there would be {after:,} stars, and {MOST_STARS:,} are the most: take some away"
+                )
+        return abs(after - before)
+
+    def note(self, identifier: str, text: str) -> bool:
+        """Write a note to a record in place of the one that it has, or take that away with an empty text; whether that
+        changed anything.
+
+        Raises:
+            StoreError: `bad_note`: it is too long, or no text; `too_many_notes`.
+        """
+        text = text.strip()
+        if len(text) > MOST_NOTE:
+            raise StoreError("bad_note", f"a note has up to {MOST_NOTE:,} characters, and this one {len(text):,}")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise StoreError("bad_note", "the note is no text: it has half of a character in it") from None
+        key = bytes.fromhex(identifier)
+        with self._pool.write() as db:
+            before = db.execute("SELECT text FROM notes WHERE id = ?", (key,)).fetchone()
+            if text == ("" if before is None else before[0]):
+                return False
+            if not text:
+                db.execute("DELETE FROM notes WHERE id = ?", (key,))
+                return True
+            if before is None and _rows(db, "notes") >= MOST_STARS:
+                raise StoreError("too_many_notes", f"there are {MOST_STARS:,} notes, the most: take some away")
+            db.execute(
+                "INSERT OR REPLACE INTO notes (id, text, words, written_at) VALUES (?, ?, ?, ?)",
+                (key, text, _in_a_line(text), self._clock()),
+            )
+        return True
+
+
+# The most stars, and the most notes: all are looked through while somebody types.
+MOST_STARS: Final = 10_000
+MOST_NOTE: Final = 2_000
+
+_OWN = (
+    "SELECT i.id, k.kind, c.name, s.starred_at, n.text, n.written_at FROM ({}) i LEFT JOIN stars s ON s.id = i.id "
+    "LEFT JOIN notes n ON n.id = i.id LEFT JOIN keys k ON k.id = i.id LEFT JOIN catalogue c ON c.rid = k.rid "
+    "WHERE s.id IS NOT NULL OR n.id IS NOT NULL ORDER BY c.name IS NULL, c.name COLLATE NOCASE, i.id"
+)
+
+
+def _read_own(db: sqlite3.Connection, identifier: bytes | None = None) -> list[Own]:
+    whose = "SELECT id FROM stars UNION SELECT id FROM notes" if identifier is None else "SELECT ? AS id"
+    rows = db.execute(_OWN.format(whose), () if identifier is None else (identifier,))
+    return [Own(key.hex(), None if code is None else KINDS[code], *told) for key, code, *told in rows]
+
+
+def _rows(db: sqlite3.Connection, table: str) -> int:
+    (count,) = db.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(count)
+
+
+def _in_a_line(text: str) -> str:
+    """The words of a note, each with a space before it and after it."""
+    return f" {' '.join(words(text))} "
+
+
+def word_notes_anew(db: sqlite3.Connection) -> None:
+    """Make the words of all notes as this program makes them."""
+    notes = db.execute("SELECT text, id FROM notes").fetchall()
+    db.executemany("UPDATE notes SET words = ? WHERE id = ?", [(_in_a_line(text), key) for text, key in notes])
 
 
 class OwnerNames:

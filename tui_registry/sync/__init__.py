@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from .concurrency import Turns
     from .publishing import Published, publish
     from .pulling import pull, pull_all
-    from .pushing import deliver, push
+    from .pushing import deliver, plan_push, push
     from .rounds import Rounds
     from .transport import open_transport
 
 __all__ = [
     "Audit", "Bounds", "Bundle", "Bundled", "Delivery", "Event", "Failed", "Finished", "Progress", "Published",
     "PullResult", "PushResult", "Rounds", "Started", "SyncError", "Turns", "audit", "bounds_of", "deliver",
-    "open_transport", "publish", "pull", "pull_all", "push", "write_bundles",
+    "open_transport", "plan_push", "publish", "pull", "pull_all", "push", "write_bundles",
 ]  # fmt: skip
 _OUTCOMES = ("Delivery", "Event", "Failed", "Finished", "Progress", "PullResult", "PushResult", "Started", "SyncError")
 _HOMES = {
@@ -41,7 +41,7 @@ _HOMES = {
     "Turns": ".concurrency",
     **dict.fromkeys(("Published", "publish"), ".publishing"),
     **dict.fromkeys(("pull", "pull_all"), ".pulling"),
-    **dict.fromkeys(("deliver", "push"), ".pushing"),
+    **dict.fromkeys(("deliver", "plan_push", "push"), ".pushing"),
     "Rounds": ".rounds",
     "open_transport": ".transport",
 }

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui_registry.crdt import claimed_hash
-from tui_registry.datastore import Datastore, Head, Shared
+from tui_registry.datastore import ApplyReport, Datastore, Head, Shared
 from tui_registry.durable import drafted, make_folder, sweep, sync_folder
 from tui_registry.errors import Json, system_reason
 from tui_registry.present.pulls import SyncError
@@ -140,6 +140,7 @@ def _name(epoch: str, start: int, end: int) -> str:
     return f"log-{epoch[:8]}-{start // BUNDLE_OPS}{unfinished}.tar"
 
 
+_BUNDLE = re.compile(r"log-[0-9a-f]{8}-[0-9]+(\.[0-9]+)?\.tar").fullmatch
 _UNFINISHED = re.compile(r"log-[0-9a-f]{8}-[0-9]+\.[0-9]+\.tar").fullmatch
 
 
@@ -165,6 +166,23 @@ def _header(name: str, size: int) -> bytes:
 # Reading
 
 
+def bundles_in(directory: Path) -> list[Path]:
+    """The files in a folder that are called as bundles are; none where it cannot be read."""
+    try:
+        return sorted(path for path in directory.iterdir() if _BUNDLE(path.name))
+    except OSError:
+        return []
+
+
+def take_bundle(datastore: Datastore, bundle: Bundle) -> ApplyReport:
+    """Take the operations of a bundle over, as those of a file: of no peer's log.
+
+    Raises:
+        SyncError: what is wrong with a tile; what came before it stays.
+    """
+    return datastore.apply((line for tile in bundle.lines() for line in tile), source="file")
+
+
 class Bundle:
     """A bundle to read: a transport of the log that it has a part of.
 
@@ -172,6 +190,7 @@ class Bundle:
     no plain file of such a name is refused before anything is read of it.
 
     Attributes:
+        path: where it is.
         start: the index of its first entry. end: of the head: one past its last.
     """
 
@@ -188,7 +207,7 @@ class Bundle:
         """
         self.received = 0
         self._peer = peer
-        self._path = Path(path)
+        self.path = Path(path)
         self._bounds = bounds
         with self._opened() as file:
             self._members = self._index(file)
@@ -201,7 +220,7 @@ class Bundle:
     @property
     def name(self) -> str:
         """Of the file; not made safe to show."""
-        return self._path.name
+        return self.path.name
 
     @property
     def head_here(self) -> Head:
@@ -357,7 +376,7 @@ class Bundle:
     @contextmanager
     def _opened(self) -> Iterator[int]:
         try:
-            file = os.open(self._path, _FILE)
+            file = os.open(self.path, _FILE)
         except (OSError, ValueError) as error:
             reason = system_reason(error) if isinstance(error, OSError) else "that is no name of a file"
             raise self._fail("unreachable", f"cannot be read: {reason}") from None
@@ -369,7 +388,7 @@ class Bundle:
             os.close(file)
 
     def _fail(self, code: str, reason: str) -> SyncError:
-        return SyncError(self._peer, code, f"the bundle {safe_text(str(self._path), 120)} {reason}")
+        return SyncError(self._peer, code, f"the bundle {safe_text(str(self.path), 120)} {reason}")
 
 
 _NO_BUNDLE = "is none: 'export --bundle DIR' writes them"

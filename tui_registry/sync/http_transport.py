@@ -30,8 +30,10 @@ from tui_registry.crdt.sets import HASH_BYTES
 from tui_registry.datastore import Head
 from tui_registry.errors import Json, RegistryError
 from tui_registry.origin import FAILURES, Origin, TooLargeError, is_hang_up, is_public, read_url
-from tui_registry.present.pulls import SyncError
+from tui_registry.present.found import Recommended
+from tui_registry.present.pulls import SyncError, TokenAskedError
 from tui_registry.sync.bounds import TILE_OPS, Bounds
+from tui_registry.sync.recommended import MOST_BYTES, PEERS, read_recommended
 from tui_registry.sync.tiles import (
     Answered,
     HashSpan,
@@ -309,6 +311,27 @@ class HttpTransport:
             raise self._fail("bad_tile", f"{span.name} does not hold as many hashes as its name promises")
         return data
 
+    async def recommended(self) -> tuple[Recommended, ...]:
+        """The peers that it names: a claim. None where it names none, as a program of before does.
+
+        Raises:
+            SyncError: it cannot be asked, or `protocol`: what it answers is no such list.
+        """
+
+        async def ask() -> bytes | None:
+            asked = self._get(PEERS, {}, past_caches=False)
+            async with self._asking(self._bounds.head_seconds), asked as response:
+                if response.status_code in (404, 405, 410, 501):
+                    return None
+                self._expect_ok(response)
+                return await self._whole(response, MOST_BYTES, "its list of peers")
+
+        data = await self._again(ask)
+        try:
+            return () if data is None else read_recommended(data)
+        except ValueError as error:
+            raise self._fail("protocol", f"names peers by something that {error}") from None
+
     async def offer(self, lines: Sequence[bytes], token: str | None = None, *, packed: bool = False) -> Json:
         """Push operations; the peer's report as JSON.
 
@@ -325,11 +348,7 @@ class HttpTransport:
             )
             async with self._asking(grace=patient + self._bounds.grace_seconds), self._heard(posted) as response:
                 if response.status_code == 401 or (response.status_code == 403 and token is not None):
-                    raise self._fail(
-                        "not_accepted",
-                        "takes operations from those who bear a token for that. Ask its operator for one "
-                        "(`token add NAME --scope push`), and name a file that holds it with --token-file",
-                    )
+                    raise TokenAskedError(self._peer)
                 if response.status_code in (403, 404, 405, 501):
                     raise self._fail(
                         "not_accepted",

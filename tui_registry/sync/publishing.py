@@ -13,8 +13,10 @@ from tui_registry.datastore import Datastore, Head, Shared
 from tui_registry.durable import drafted, make_folder, sweep, sync_folder
 from tui_registry.errors import RegistryError, system_reason
 from tui_registry.frozen import NamedTuple
+from tui_registry.present.found import Recommended
 from tui_registry.sync.bounds import MAX_OP_BYTES, TILE_OPS
 from tui_registry.sync.packed import PackedTiles
+from tui_registry.sync.recommended import PEERS, spell_recommended
 from tui_registry.sync.tiles import (
     HASHES,
     HashSpan,
@@ -113,6 +115,25 @@ class Place(Protocol):
 
     def drop(self, epoch: str) -> None:
         """Take away all tiles of an epoch."""
+
+
+def write_recommended(directory: Path | str, recommended: Sequence[Recommended]) -> None:
+    """Name peers beside a log that was published below `directory`, as a node names them; for none take away what was
+    named there before.
+
+    Raises:
+        PublishError: the directory cannot be written.
+    """
+    root = Path(directory)
+    path = root / PEERS
+    try:
+        if recommended:
+            with drafted(path, spell_recommended(recommended), 0o666) as draft:
+                draft.replace(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise PublishError("unwritable", f"{safe_text(str(root))} cannot be written: {system_reason(error)}") from None
 
 
 def publish(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tui_registry.crdt import claimed_hash
-from tui_registry.datastore import Datastore
+from tui_registry.datastore import Datastore, Peer
 from tui_registry.errors import Json
-from tui_registry.present.pulls import Delivery, PushResult, SyncError, Tally, out_of_time, read_report
+from tui_registry.frozen import NamedTuple
+from tui_registry.present.pulls import Delivery, PushPlan, PushResult, SyncError, Tally, out_of_time, read_report
 from tui_registry.records import derive_manifest_id
 from tui_registry.sync.bounds import TILE_OPS, Bounds
 from tui_registry.sync.concurrency import in_thread
@@ -27,8 +28,35 @@ _TOO_MUCH = frozenset(("http_408", "http_413"))
 _AGAIN = "Publish it again to go on from here"
 
 
+async def plan_push(datastore: Datastore, peer_name: str, *, bounds: Bounds | None = None) -> PushPlan:
+    """What `push` would offer now; nothing is offered.
+
+    Raises:
+        StoreError: code `not_found`: there is no such peer.
+        SyncError: the peer cannot be reached, or is none that takes operations.
+    """
+    from tui_registry.sync.http_transport import HttpTransport
+
+    bounds = bounds or Bounds()
+    try:
+        async with asyncio.timeout(bounds.pull_seconds) as given:
+            peer = await _taking(datastore, peer_name)
+            async with HttpTransport(peer.name, peer.address, bounds) as transport:
+                asked = await _asked(datastore, peer.name, transport, bounds)
+                return PushPlan(peer.name, asked.total, asked.lacking is not None or not asked.total)
+    except TimeoutError:
+        if not given.expired():
+            raise
+        raise out_of_time(peer_name) from None
+
+
 async def push(
-    datastore: Datastore, peer_name: str, *, bounds: Bounds | None = None, token: str | None = None
+    datastore: Datastore,
+    peer_name: str,
+    *,
+    bounds: Bounds | None = None,
+    token: str | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> PushResult:
     """Offer the operations that the peer lacks; all of this log to a node of 0.1, which does not tell.
 
@@ -36,15 +64,17 @@ async def push(
 
     Args:
         token: what opens the peer to pushes, where it asks for that. Nobody else is shown it.
+        progress: called with operations offered, and how many there are to offer.
 
     Raises:
         StoreError: code `not_found`: there is no such peer.
+        TokenAskedError: the peer takes operations from those who bear a token.
         SyncError: the peer cannot be reached, or takes no operations. What it took before it keeps.
     """
     bounds = bounds or Bounds()
     try:
         async with asyncio.timeout(bounds.pull_seconds) as given:
-            return await _push(datastore, peer_name, bounds, token)
+            return await _push(datastore, peer_name, bounds, token, progress)
     except TimeoutError:
         if not given.expired():
             raise
@@ -76,11 +106,7 @@ async def deliver(
     done = Delivery(peer=peer_name, records=len(identifiers))
     try:
         async with asyncio.timeout(bounds.pull_seconds) as given:
-            peer = await in_thread(datastore.peers.get, peer_name)
-            if not is_url(peer.address):
-                raise SyncError(
-                    peer.name, "not_accepted", "a directory takes no operations. Write one with `export --log`"
-                )
+            peer = await _taking(datastore, peer_name)
             from tui_registry.sync.http_transport import HttpTransport
 
             async with HttpTransport(peer.name, peer.address, bounds, next_time=_AGAIN) as transport:
@@ -164,32 +190,53 @@ async def _lacking(transport: HttpTransport, heads: Mapping[str, list[bytes]], b
     return [identifier for identifier, lines in heads.items() if any(claimed_hash(line) in lacking for line in lines)]
 
 
-async def _push(datastore: Datastore, peer_name: str, bounds: Bounds, token: str | None) -> PushResult:
-    from tui_registry.sync.http_transport import HttpTransport
-
+async def _taking(datastore: Datastore, peer_name: str) -> Peer:
+    """The peer, which is one that can take operations."""
     peer = await in_thread(datastore.peers.get, peer_name)
     if not is_url(peer.address):
         raise SyncError(peer.name, "not_accepted", "a directory takes no operations. Write one with `export --log`")
+    return peer
+
+
+class _Asked(NamedTuple):
+    """What is to be offered: so many of this log in `total`; the hashes of what the peer `lacking`, None where it does
+    not tell; and whether it takes them packed."""
+
+    total: int
+    lacking: list[bytes] | None
+    is_packed: bool
+
+
+async def _asked(datastore: Datastore, name: str, transport: HttpTransport, bounds: Bounds) -> _Asked:
     ours = await in_thread(datastore.log.head)
+    found = await compare(datastore, name, transport, bounds, pushing=True)
+    # Who compares logs so takes pushes that are packed.
+    is_packed = found is not None
+    if isinstance(found, Compared):
+        await in_thread(_note_passed, datastore, name, found)
+        lacking = await in_thread(datastore.log.in_order, found.ours_only)
+        return _Asked(len(lacking), lacking, is_packed)
+    theirs = found or await transport.head()
+    if theirs is not None and (theirs.head.size, theirs.head.fingerprint) == (ours.size, ours.fingerprint):
+        return _Asked(0, None, is_packed)
+    return _Asked(ours.size, None, is_packed)
+
+
+async def _push(
+    datastore: Datastore, peer_name: str, bounds: Bounds, token: str | None, progress: Callable[[int, int], None]
+) -> PushResult:
+    from tui_registry.sync.http_transport import HttpTransport
+
+    peer = await _taking(datastore, peer_name)
     # What is given away is remembered: a replica that is put back to less notices it before it signs anew.
-    await in_thread(datastore.mark.note, ours)
+    await in_thread(datastore.mark.note, await in_thread(datastore.log.head))
     tally, offered = Tally(), 0
     async with HttpTransport(peer.name, peer.address, bounds) as transport:
-        found = await compare(datastore, peer.name, transport, bounds, pushing=True)
-        # Who compares logs so takes pushes that are packed.
-        is_packed = found is not None
-        lacking: list[bytes] | None = None
-        if isinstance(found, Compared):
-            await in_thread(_note_passed, datastore, peer.name, found)
-            lacking = await in_thread(datastore.log.in_order, found.ours_only)
-        else:
-            theirs = found or await transport.head()
-            if theirs is not None and (theirs.head.size, theirs.head.fingerprint) == (ours.size, ours.fingerprint):
-                return PushResult(peer=peer.name, offered=0)
-        total = ours.size if lacking is None else len(lacking)
+        total, lacking, is_packed = await _asked(datastore, peer.name, transport, bounds)
         # Whoever compares logs so was written when there were manifests. Of others it is asked with the first of them:
         # they would be offered all of them at every push, and read none.
         reads_manifests = True if is_packed else None
+        progress(0, total)
         for start in range(0, total, 2 * TILE_OPS):
             lines = await in_thread(_lines, datastore, lacking, start, min(start + 2 * TILE_OPS, total))
             for part in _parts(lines, bounds):
@@ -199,6 +246,7 @@ async def _push(datastore: Datastore, peer_name: str, bounds: Bounds, token: str
                     told = await _offered(transport, kept, token, datastore, packed=is_packed) if kept else Tally()
                     tally = tally.plus(told).plus(Tally(unsupported=len(piece) - len(kept)))
                     offered += len(kept)
+                    progress(offered, total)
                     if manifests and reads_manifests is not False:
                         reads_manifests = told.unsupported < manifests
     return PushResult(peer=peer.name, offered=offered, **tally.counts())

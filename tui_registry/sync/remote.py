@@ -26,6 +26,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from tui_registry import records
 from tui_registry.datastore import (
+    CHOICES_TOLD,
+    LEAST_ID,
     Entry,
     Facets,
     FacetValue,
@@ -40,6 +42,7 @@ from tui_registry.datastore import (
 from tui_registry.errors import (
     ABSENT,
     KINDS,
+    Choice,
     GivenManifest,
     InvalidRecord,
     Json,
@@ -56,7 +59,7 @@ from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.pulls import SyncError
 from tui_registry.present.record_rows import variant
 from tui_registry.query.fields import FACETS, LARGEST
-from tui_registry.query.nodes import QueryError, Sort
+from tui_registry.query.nodes import QueryError, Sort, expect_shared, quoted
 from tui_registry.query.syntax import parse
 from tui_registry.records.merging import differing
 from tui_registry.records.schema import ID_FIELD, MAX_TIME, NULL_HASH, OP_FIELDS
@@ -82,6 +85,7 @@ _LONGEST_SENTENCE = 1_000
 # Values of all facets together, and characters of one: a node tells 30 of each field, and none has more than 128.
 _MOST_FACETS = 1_000
 _LONGEST_VALUE = 256
+_LONGEST_NAME = 128
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII).fullmatch
 _ADDRESS = re.compile(r"[0-9a-f]{40}", re.ASCII).fullmatch
 _PREFIX = re.compile(r"(?:0x)?([0-9a-f]{1,64})", re.ASCII).fullmatch
@@ -99,8 +103,8 @@ class RemoteError(StoreError):
         status: of the answer, 0 where there was none.
     """
 
-    def __init__(self, code: str, sentence: str, status: int = 0) -> None:
-        super().__init__(code, sentence)
+    def __init__(self, code: str, sentence: str, status: int = 0, choices: Sequence[Choice] = ()) -> None:
+        super().__init__(code, sentence, choices)
         self.status = status
 
 
@@ -341,6 +345,7 @@ class Remote:
         strict: bool = True,  # noqa: ARG002
     ) -> Facets:
         """What the matches of a query have in common, counted; of both kinds together without a kind."""
+        _expect_shared(query)
         counted: dict[str, dict[str, FacetValue]] = {field: {} for field in FACETS}
         is_exact, notes = True, tuple[str, ...]()
         for of in _kinds(kind):
@@ -379,24 +384,95 @@ class Remote:
         for told in self._all("agent", query, sort):
             yield records.AIAgent.from_plain(told.record)
 
-    def find(self, prefix: str, kind: Kind | None = None, *, deleted: bool = False) -> tuple[Kind, str]:
-        """The only record whose id begins with `prefix`; with `deleted`, where none is live, also a deleted one.
+    def find(
+        self, prefix: str, kind: Kind | None = None, *, deleted: bool = False, own: bool = False
+    ) -> tuple[Kind, str]:
+        """The record that is meant: by its id, the beginning of one that only it has, or a name that only it has.
+
+        Args:
+            deleted: also among the deleted ones, by the beginnings of their ids.
+            own: of several with that beginning or name, those of the node's key come first.
 
         Raises:
-            RemoteError: `not_found` or `ambiguous`.
+            RemoteError: `not_found`, or `ambiguous` with the choices.
         """
         match = _PREFIX(prefix.strip().lower())
-        if match is None:
-            raise self._refused("not_found", f"'{prefix[:80]}' is not an id: an id is up to 64 hex digits, see `list`")
-        found = [(of, _id_of(of, told.record)) for of in _kinds(kind) if (told := self._told(of, match[1])) is not None]
-        if len(found) > 1:
-            named = ", ".join(identifier[: len(match[1]) + 8] for _, identifier in found)
-            raise self._refused("ambiguous", f"{match[1]} is the beginning of several ids ({named}): give more digits")
-        if not found and deleted:
-            found = [(of, known) for of in _kinds(kind) if (known := self._id_of_deleted(of, match[1])) is not None]
-        if not found:
-            raise self._refused("not_found", f"there is no {kind or 'record'} there whose id begins with {match[1]}")
-        return found[0]
+        digits = match[1] if match is not None else ""
+        is_name = len(digits) < LEAST_ID and not prefix.strip().lower().startswith("0x")
+        begun, is_several = list[Choice](), False
+        for of in _kinds(kind) if digits else ():
+            try:
+                told = self._told(of, digits)
+            except RemoteError as error:
+                if error.code != "ambiguous":
+                    raise
+                is_several, begun = True, [*begun, *self._beginning(of, digits, own=own)]
+            else:
+                begun += [] if told is None else [self._choice(of, told)]
+        named = self._called(prefix, kind, own=own) if is_name and (own or is_several or len(begun) != 1) else []
+        ways = [*([_mine(begun), _mine(named)] if own else []), begun, named]
+        for way in ways:
+            if len(way) == 1 and not (way is begun and is_several):
+                return way[0].kind, way[0].id
+            if own and len(way) > 1:
+                break
+        if not begun and not named and deleted and digits:
+            found = [(of, known) for of in _kinds(kind) if (known := self._id_of_deleted(of, digits)) is not None]
+            if found:
+                return found[0]
+        raise self._not_one(prefix, digits, kind, named, begun)
+
+    def _not_one(
+        self, typed: str, digits: str, kind: Kind | None, named: Sequence[Choice], begun: Sequence[Choice]
+    ) -> RemoteError:
+        what = kind or "record"
+        if named:
+            ids = ", ".join(choice.id[:LEAST_ID] for choice in named)
+            said = f"several {what}s there have the name '{typed[:80]}' ({ids}): give an id"
+            return self._refused("ambiguous", said, choices=named)
+        if begun:
+            ids = ", ".join(choice.id[: len(digits) + 8] for choice in begun)
+            said = f"{digits} is the beginning of several ids ({ids}): give more digits"
+            return self._refused("ambiguous", said, choices=begun)
+        if digits:
+            return self._refused("not_found", f"there is no {what} there whose id begins with {digits}")
+        said = f"'{typed[:80]}' is not an id, and no {what} there has that name: see `list`"
+        return self._refused("not_found", said)
+
+    def _beginning(self, kind: Kind, digits: str, *, own: bool) -> list[Choice]:
+        """The first of the records whose ids begin so, by the order of the node's lists; with `own` those of the node's
+        key where it has any."""
+        for of_whom in self._whose(own=own):
+            found = self._window(f"id:{digits}{of_whom}", kind, None, CHOICES_TOLD, None).found
+            if found:
+                return [self._choice(of, told) for of, told in found]
+        return []
+
+    def _whose(self, *, own: bool) -> tuple[str, ...]:
+        """What is added to a query, in turn until something is found."""
+        return (f" owner:{self.address}", "") if own and self.address else ("",)
+
+    def _called(self, name: str, kind: Kind | None, *, own: bool) -> list[Choice]:
+        """The first of the records that have a name: exactly, else in another case; with `own` those of the node's key
+        where it has any."""
+        if not name.strip() or len(name) > _LONGEST_NAME or any("\ud800" <= letter <= "\udfff" for letter in name):
+            return []  # a shell may hand over any bytes
+        for of_whom in self._whose(own=own):
+            found = list[Choice]()
+            for of in _kinds(kind):
+                window = self._window(f"name:={quoted(name)}{of_whom}", of, None, CHOICES_TOLD, None).found
+                found += [self._choice(each, told) for each, told in window]
+            exact = [choice for choice in found if choice.name == name]
+            called = exact or [choice for choice in found if choice.name.lower() == name.lower()]
+            if called:
+                return called[:CHOICES_TOLD]
+        return []
+
+    def _choice(self, kind: Kind, told: _Told) -> Choice:
+        record = told.record
+        owner = str(record["owner_id"])
+        mine = owner == self.address
+        return Choice(kind, _id_of(kind, record), str(record["name"]), str(record["version"]), owner, None, mine)
 
     # Looking at one record
 
@@ -674,8 +750,8 @@ class Remote:
         known = code if isinstance(code, str) and _CODE(code) else f"http_{answer.status}"
         return self._refused(known, said, answer.status)
 
-    def _refused(self, code: str, sentence: str, status: int = 0) -> RemoteError:
-        return RemoteError(code, f"{self.name}: {safe_text(sentence)}", status)
+    def _refused(self, code: str, sentence: str, status: int = 0, *, choices: Sequence[Choice] = ()) -> RemoteError:
+        return RemoteError(code, f"{self.name}: {safe_text(sentence)}", status, choices)
 
     def _odd(self, what: str) -> RemoteError:
         return self._refused("protocol", f"{what}. Check the address")
@@ -743,6 +819,7 @@ class Remote:
     def _window(self, query: str, kind: Kind | None, sort: str | None, limit: int, cursor: str | None) -> _Window:
         if limit < 1:
             raise ValueError(f"a limit is 1 row or more, not {limit}")
+        _expect_shared(query)
         at, _, place = (cursor or "").partition(":")
         kinds = _kinds(kind)
         begun = kinds.index(next((of for of in kinds if of == at), kinds[0]))
@@ -952,6 +1029,7 @@ class Remote:
             live,
             _is_ahead(record),
             status=told.status,
+            vram=_stated_vram(record),
         )
 
     def _entry(self, kind: Kind, told: _Told) -> Entry | None:
@@ -1220,6 +1298,19 @@ class _HasRecord(Protocol):
 _Item = TypeVar("_Item", bound=_HasRecord)
 
 
+def _expect_shared(query: str) -> None:
+    """See to it that nothing is sent that is about what a person keeps to themselves, such as words of a note.
+
+    Raises:
+        QueryError: it is.
+    """
+    try:
+        read = parse(query, now=int(time.time()), whole=True)
+    except QueryError:
+        return  # the node says what is wrong with it
+    expect_shared(read)
+
+
 def _order_of(query: str, sort: str | None) -> Sort | None:
     """The order that a node gives its records in, by what they say themselves; None where it is how well they match."""
     try:
@@ -1255,15 +1346,24 @@ def _comes_before(order: Sort, one: Record, other: Record) -> bool:
 
 
 def _place_of(order: Sort, record: Record) -> tuple[int, str | int]:
-    """As a replica orders its records: times far in the future come last, as does what states no context length."""
+    """As a replica orders its records: times far in the future come last, as does what has no number."""
     if order.key == "name":
         return 0, str(record["name"]).encode().lower().decode()
     if order.key in ("updated", "created"):
         at = _count_in(record.get(f"{order.key}_at"))
         return int(at > time.time() + _DAY), at
-    name = "parameters" if order.key == "params" else "context_length"
-    stated = record.get(name)
-    return int(order.key == "context" and stated is None), _count_in(stated)
+    if order.key == "fit":
+        # What a model needs is told by more than itself; no agent has such a number, and the node orders the models.
+        return int("agent_id" in record), 0
+    stated = record.get("parameters" if order.key == "params" else "context_length")
+    # Nobody knows how many parameters 0 are
+    return int(stated is None or (order.key == "params" and stated == 0)), _count_in(stated)
+
+
+def _stated_vram(record: Record) -> int | None:
+    needs = record.get("resource_requirements")
+    vram = needs.get("min_vram_gb") if isinstance(needs, dict) else None
+    return vram if type(vram) is int else None
 
 
 def _count_in(told: Json) -> int:
@@ -1279,6 +1379,10 @@ def _facet_of(tree: Json) -> tuple[str, FacetValue] | None:
     if type(number) is not int or not 0 <= number <= LARGEST or max(len(value), len(label)) > _LONGEST_VALUE:
         return None
     return field, FacetValue(value, label, number)
+
+
+def _mine(choices: Sequence[Choice]) -> list[Choice]:
+    return [choice for choice in choices if choice.mine]
 
 
 def _kinds(kind: Kind | None) -> tuple[Kind, ...]:

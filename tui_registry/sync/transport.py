@@ -17,8 +17,10 @@ from tui_registry.crdt import claimed_hash
 from tui_registry.crdt.sets import HASH_BYTES
 from tui_registry.datastore import Peer
 from tui_registry.errors import Json, system_reason
+from tui_registry.present.found import Recommended
 from tui_registry.present.pulls import SyncError
 from tui_registry.sync.bounds import Bounds
+from tui_registry.sync.recommended import MOST_BYTES, PEERS, read_recommended
 from tui_registry.sync.tiles import Answered, HashSpan, LogError, RemoteHead, Span, Unpacker, parse_head
 from tui_registry.text import safe_text
 
@@ -155,6 +157,14 @@ class DirTransport:
         """Exactly the hashes of the span."""
         return await self._in_time(self._bounds.request_seconds, partial(self._hashes, epoch, span))
 
+    async def recommended(self) -> tuple[Recommended, ...]:
+        """The peers that are named beside the log: a claim. None where none are.
+
+        Raises:
+            SyncError: they cannot be read, or `protocol`: they are no such list.
+        """
+        return await self._in_time(self._bounds.head_seconds, self._recommended)
+
     async def __aenter__(self) -> DirTransport:
         return self
 
@@ -165,7 +175,7 @@ class DirTransport:
         """Read in a thread, which is left behind when a network drive does not answer."""
         try:
             async with asyncio.timeout(seconds):
-                return await _left_behind(read)
+                return await left_behind(read)
         except TimeoutError:
             raise self._fail("timeout", f"{self._shown} did not answer within {seconds:g} s") from None
 
@@ -178,6 +188,14 @@ class DirTransport:
             return parse_head(data)
         except LogError as error:
             raise self._fail(error.code, f"{self._shown} {error.reason}") from None
+
+    def _recommended(self) -> tuple[Recommended, ...]:
+        try:
+            return read_recommended(b"".join(self._read(PEERS.split("/"), MOST_BYTES)))
+        except FileNotFoundError:
+            return ()
+        except ValueError as error:
+            raise self._fail("protocol", f"names peers by something that {error}") from None
 
     def _why_no_head(self) -> tuple[str, str]:
         if not os.path.isdir(self._directory):  # noqa: PTH112 - the address is text as the user gave it
@@ -233,7 +251,7 @@ class DirTransport:
         return safe_text(self._directory, 120)
 
 
-async def _left_behind(read: Callable[[], T]) -> T:
+async def left_behind(read: Callable[[], T]) -> T:
     """Read in a thread of its own, which neither the end of the event loop nor that of the program waits for. Those of
     asyncio are few and are waited for: a drive that hangs would take them from everybody."""
     told: Future[T] = Future()

@@ -16,9 +16,9 @@ from textual.screen import Screen
 
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings
-from tui_registry.tui import conflicts, history, kit, register, settings, sync
+from tui_registry.tui import conflicts, history, kit, line, own, register, settings, sync
 from tui_registry.tui.browse.browse_screen import BrowseScreen
-from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.actions import bindings_for, use_keys
 from tui_registry.tui.kit.flows import FlowScreen, flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import RegistryHost, styled
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from textual.command import Provider
 
     from tui_registry.tui.browse.reading import FirstAnswer
+    from tui_registry.tui.line import CommandLine
 
 
 # The modes on the number keys but the first, each imported when somebody goes there: the first frame needs none.
@@ -63,16 +64,20 @@ class RegistryApp(RegistryHost):
         settings_file: Path | None = None,
         clock: Callable[[], float] = time.time,
         first_answer: Callable[[], FirstAnswer | None] = lambda: None,
+        lines: Callable[[], CommandLine] | None = None,
     ) -> None:
         """
         Args:
             settings_file: where they are kept; None for where the person's own file is.
             clock: gives Unix seconds, for ages.
             first_answer: gives the answer to the query where it is at hand already.
+            lines: makes what runs command lines, when one is asked for; None where there are none.
         """
         super().__init__(datastore, settings=settings, settings_file=settings_file, clock=clock)
-        self._query = query
-        self._first_answer = first_answer
+        self._query, self._first_answer, self._lines = query, first_answer, lines
+        use_keys({})
+        if self.settings.keys or self.settings.commands or self.settings.themes:
+            own.follow(self)  # most people have none, and the first frame needs nothing that reads them
         for mode, make in LATER_MODES.items():
             self.add_mode(mode, partial(lambda make: styled(self, make()), make))
 
@@ -126,6 +131,16 @@ class RegistryApp(RegistryHost):
     async def action_conflicts(self, wish: Settle | None = None) -> None:
         """Show the conflict that a form came into, or else the one there is, or the list of them."""
         await (conflicts.show_conflicts(self) if wish is None else conflicts.settle(self, wish))
+
+    @flow
+    async def action_command_line(self) -> None:
+        """Take a command as a shell does, and show what it prints."""
+        await self.held(line.CommandLines).ask(self._lines)
+
+    @flow
+    async def action_own(self, name: str) -> None:
+        """Run a command of the person's own for the record under the cursor."""
+        await self.held(own.OwnCommands).start(name)
 
     def action_help(self) -> None:
         """Show all keys, those of this screen first."""

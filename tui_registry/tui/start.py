@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
 from tui_registry.settings import Settings
 from tui_registry.tui.browse.reading import TOP, FirstAnswer, Question, read_windows, understand
 from tui_registry.tui.kit.facts import read_facts
+
+if TYPE_CHECKING:
+    from tui_registry.tui.line import CommandLine
 
 # How long the first frame waits for its records; then it is drawn, and they come when they come.
 _PATIENCE_SECONDS = 0.25
@@ -24,6 +29,7 @@ def run(
     settings: Settings | None = None,
     settings_file: Path | None = None,
     wrong: str = "",
+    lines: Callable[[], CommandLine] | None = None,
 ) -> None:
     """Explore the replica until the person quits.
 
@@ -32,6 +38,7 @@ def run(
         query: what the list is asked for at first.
         settings_file: where settings that are changed are kept; None for where the person's own file is.
         wrong: what the person has to be told at first, such as of a settings file that cannot be read.
+        lines: makes what runs command lines in the app; None where there are none.
 
     Raises:
         SystemExit: a signal ended the app, with what a shell says of that: 128 and its number. Drafts are kept.
@@ -43,7 +50,12 @@ def run(
         from tui_registry.tui.app import RegistryApp
 
         app = RegistryApp(
-            datastore, query=query, settings=settings, settings_file=settings_file, first_answer=opening.take
+            datastore,
+            query=query,
+            settings=settings,
+            settings_file=settings_file,
+            first_answer=opening.take,
+            lines=lines,
         )
         if wrong:
             app.say(wrong, "problem")

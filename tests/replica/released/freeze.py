@@ -35,7 +35,7 @@ def kept_soon() -> Iterator[None]:
 def fill(datastore: Datastore, version: int = SCHEMA_VERSION) -> None:
     """Always the same, but for the epoch and the token: two owners' records, an edit, a deletion, a conflict, an
     operation that waits, two that were refused, an import, a peer half read, drafts, searches, names, a token, owners
-    that are muted or blocked, what was left out, two faces of a key, and a manifest.
+    that are muted or blocked, what was left out, two faces of a key, a manifest, stars, a note and what is watched.
 
     Args:
         version: of the schema: no operations that a program of that version had no place for.
@@ -81,6 +81,11 @@ def fill(datastore: Datastore, version: int = SCHEMA_VERSION) -> None:
             "evaluations": [{"benchmark": "MMLU", "metric": "acc", "value": "0.5", "source": ""}],
         }
         datastore.manifests.set(kept.key, defaults("manifest") | behind)
+
+        datastore.stars.star([kept.key, gone.key], starred=True)
+        datastore.stars.note(kept.key, "zweimal, 両方")
+        datastore.news.watch(f"0x{owner('stranger').address}")
+        datastore.news.seen()
 
     # The same key on another machine, on top of the same root; and one write of it that is not here.
     twin = sign_up(owner("released"), "model", {**kept.record, "name": "twin"}, children=[kept.hash], clock=2)

@@ -22,7 +22,7 @@ from tests.crdt import model
 from tests.crdt.making import removal_of, root, write_on
 from tests.formfile.texts import EVERYTHING
 from tests.seeds import NOW, seed
-from tui_registry.cli import care
+from tui_registry import keystore
 from tui_registry.cli.build import read_signed
 from tui_registry.crdt import OpError, parse_op
 from tui_registry.datastore import Datastore, StoreError
@@ -290,14 +290,14 @@ def formfile(data: bytes) -> None:
 
 def locked(data: bytes) -> None:
     """A keystore. The most that it may cost is small here, so that a fuzzer has something to do."""
-    allowed = care._MOST_SCRYPT_BYTES, care._MOST_ROUNDS
-    care._MOST_SCRYPT_BYTES, care._MOST_ROUNDS = 1 << 18, 64
+    allowed = keystore._MOST_SCRYPT_BYTES, keystore._MOST_ROUNDS
+    keystore._MOST_SCRYPT_BYTES, keystore._MOST_ROUNDS = 1 << 18, 64
     try:
-        care.read_keystore(text_of(data), b"testpassword")
-    except care.KeystoreError as error:
+        keystore.read_keystore(text_of(data), b"testpassword")
+    except keystore.KeystoreError as error:
         assert error.sentence.isprintable()
     finally:
-        care._MOST_SCRYPT_BYTES, care._MOST_ROUNDS = allowed
+        keystore._MOST_SCRYPT_BYTES, keystore._MOST_ROUNDS = allowed
 
 
 def bundle(data: bytes) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tui_registry import records
-from tui_registry.errors import ABSENT, GivenManifest, Json, Kind, Problem, Record
+from tui_registry.errors import ABSENT, Choice, GivenManifest, Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import ID_FIELD, MAX_TIME, NULL_HASH
 from tui_registry.replica.catalogue.derived import KIND_CODES, KINDS_BY_CODE, hex_word, indexed_share
@@ -28,20 +28,27 @@ from tui_registry.replica.store.stored import (
     unpacked,
 )
 from tui_registry.replica.unshared import SaidBy, said_of
+from tui_registry.text import safe_text
 
 DAY = 86_400
 
 # In the order of `Row`, after the rid.
 COLUMNS = (
     "c.rid, c.kind, c.id, c.name, c.owner, c.version, c.type, c.framework, c.license, c.quantization, c.parameters, "
-    "c.context_length, c.created_at, c.updated_at, c.live_heads, c.status, c.manifest_heads, c.need, c.needs_gpu"
+    "c.context_length, c.created_at, c.updated_at, c.live_heads, c.status, c.manifest_heads, c.need, c.needs_gpu, "
+    "c.min_vram_gb"
 )
 
 # A condition on a row `c`, in the words of the index that has these rows.
 IN_CONFLICT = "c.live_heads > 1 OR c.manifest_heads > 1"
 
-_PREFIX = re.compile(r"(?:0x)?([0-9a-f]{1,64})").fullmatch
-_SHOWN_CANDIDATES = 5
+_PREFIX = re.compile(r"(?:0x)?([0-9a-f]{1,64})", re.ASCII).fullmatch
+# What has so many hex digits, as ids are shown, is never read as a name: whoever is called like the id of another
+# record is not found in its place.
+LEAST_ID = 12
+CHOICES_TOLD = 8
+# Of the records of one's own that were deleted last so many are known by name.
+_DELETED_LOOKED_AT = 200
 
 
 class Row(NamedTuple):
@@ -59,7 +66,9 @@ class Row(NamedTuple):
             owner's, which is foreign text. `present.manifests.said_status` says it.
         manifest_heads: the number of live heads of its manifest: 0 where it has none, more than one is a conflict.
         need: the bytes that it needs to run at the usual context (`tui_registry.fit`), None where nothing tells them.
-        needs_gpu: its owner says that it needs a GPU.
+        needs_gpu: its owner says that it needs a GPU. vram: the GB of GPU memory that its owner says it needs at least.
+        starred, noted, new: what this replica's person keeps about it, and that it came from others since they looked;
+            False also where nobody asked for that.
     """
 
     kind: Kind
@@ -82,6 +91,10 @@ class Row(NamedTuple):
     manifest_heads: int = 0
     need: int | None = None
     needs_gpu: bool = False
+    vram: int | None = None
+    starred: bool = False
+    noted: bool = False
+    new: bool = False
 
     @property
     def in_conflict(self) -> bool:
@@ -154,6 +167,7 @@ class Entry(NamedTuple):
         like: whose name its name looks like, as this replica sees it.
         said_by: the domains that said of the owner's key that it is theirs, as this replica was told.
         status: as in `Row`.
+        starred, note: what this replica's person keeps about it, which is for nobody else.
     """
 
     kind: Kind
@@ -169,6 +183,8 @@ class Entry(NamedTuple):
     like: Like | None = None
     said_by: tuple[SaidBy, ...] = ()
     status: str | None = None
+    starred: bool = False
+    note: str | None = None
 
     @property
     def revision(self) -> str:
@@ -232,45 +248,72 @@ class Catalogue:
             muted = records_of(db, muted_owners(db))
         return Stats(*row)._replace(muted=muted)
 
-    def find(self, prefix: str, kind: Kind | None, *, deleted: bool) -> tuple[Kind, str]:
-        """The only record whose id begins with `prefix`; with `deleted` also among the deleted ones.
+    def find(
+        self, typed: str, kind: Kind | None, *, deleted: bool = False, own: bool = False, by_name: bool = True
+    ) -> tuple[Kind, str]:
+        """The record that is meant: by its id, the beginning of one that only it has, or a name that only it has.
+
+        Args:
+            deleted: also among the deleted ones; by name among those of this replica's key.
+            own: first among the records of this replica's key, and among all others where none of these is meant.
+            by_name: False: by ids alone.
 
         Raises:
-            StoreError: `not_found` or `ambiguous`.
+            StoreError: `not_found`, or `ambiguous` with the choices.
         """
-        match = _PREFIX(prefix.strip().lower())
-        if match is None:
-            raise StoreError("not_found", f"'{prefix[:80]}' is not an id: an id is up to 64 hex digits, see `list`")
-        join = "" if deleted else "JOIN catalogue c USING (rid)"
-        condition = "AND k.rid > 0" if kind is None else f"AND k.kind = {KIND_CODES[kind]}"
+        match = _PREFIX(typed.strip().lower())
+        digits = match[1] if match is not None else ""
+        is_name = by_name and len(digits) < LEAST_ID and not typed.strip().lower().startswith("0x")
         with self._pool.read() as db:
-            rows = db.execute(
-                f"SELECT k.kind, k.id FROM keys k {join} WHERE k.id BETWEEN ? AND ? {condition} ORDER BY k.id LIMIT ?",
-                (*hex_range(match[1], 64), _SHOWN_CANDIDATES + 1),
-            ).fetchall()
-        if not rows:
-            raise StoreError("not_found", f"there is no {kind or 'record'} here whose id begins with {match[1][:64]}")
-        if len(rows) > 1:
-            named = ", ".join(identifier.hex()[: len(match[1]) + 8] for _, identifier in rows[:_SHOWN_CANDIDATES])
-            more = ", ..." if len(rows) > _SHOWN_CANDIDATES else ""
-            raise StoreError(
-                "ambiguous", f"{match[1][:64]} is the beginning of several ids ({named}{more}): give more digits"
-            )
-        found_kind, identifier = rows[0]
-        return KINDS_BY_CODE[found_kind], identifier.hex()
+            meant = _Meant(db, self._key.known_address(db), kind)
+            several: list[Choice] = []
+            for mine in (True, False) if own and len(digits) < 64 else (False,):
+                begun = meant.beginning(digits, deleted=deleted, mine=mine) if digits else []
+                if len(begun) == 1:
+                    return begun[0].kind, begun[0].id
+                named = meant.called(typed, deleted=deleted, mine=mine) if is_name else []
+                if len(named) == 1:
+                    return named[0].kind, named[0].id
+                # A name is told before the beginnings of ids that happen to be letters of it
+                several = named or begun
+                if several:
+                    break
+            was_deleted = digits and not several and meant.beginning(digits, deleted=True, mine=False)
+        what = kind or "record"
+        if several:
+            raise _several(typed, digits, what, several)
+        if is_name and not digits:
+            said = f"'{safe_text(typed, 80)}' is not an id, and no {what} here has that name"
+            raise StoreError("not_found", f"{said}: see `list`, or `search` for a part of a name")
+        if not digits:
+            raise StoreError("not_found", f"'{typed[:80]}' is not an id: an id is up to 64 hex digits, see `list`")
+        or_named = " or that has that name" if is_name else ""
+        told = ": it was deleted here" if was_deleted else ""
+        raise StoreError("not_found", f"there is no {what} here whose id begins with {digits[:64]}{or_named}{told}")
+
+    def named(self, name: str, kind: Kind | None = None) -> list[Choice]:
+        """The first of the records that have a name, those of this replica's key before those of keys with a name."""
+        with self._pool.read() as db:
+            return _Meant(db, self._key.known_address(db), kind).called(name, deleted=False, mine=False)[:CHOICES_TOLD]
+
+    def beginning(self, name: str, *, own: bool, limit: int) -> list[Choice]:
+        """Records whose names begin so, by name; with `own` those of this replica's key alone."""
+        with self._pool.read() as db:
+            return _Meant(db, self._key.known_address(db), None).named_so(name, mine=own, limit=limit)
 
     def entry(self, identifier: str, kind: Kind | None) -> Entry | None:
         """The current record with that id in full, None when there is none."""
         with self._pool.read() as db:
             row = db.execute(
-                "SELECT c.rid, c.kind, c.owner, o.body, n.name, c.updated_at, c.status FROM keys k "
-                "JOIN catalogue c USING (rid) "
+                "SELECT c.rid, c.kind, c.owner, o.body, n.name, c.updated_at, c.status, "
+                "EXISTS (SELECT 1 FROM stars s WHERE s.id = c.id), (SELECT text FROM notes w WHERE w.id = c.id) "
+                "FROM keys k JOIN catalogue c USING (rid) "
                 "JOIN ops o ON o.idx = c.idx LEFT JOIN owner_names n ON n.address = c.owner WHERE k.id = ?",
                 (stored_id(identifier),),
             ).fetchone()
             if row is None:
                 return None
-            rid, code, owner, kept, owner_name, updated_at, status = row
+            rid, code, owner, kept, owner_name, updated_at, status, starred, note = row
             own = self._key.known_address(db)
             found = KINDS_BY_CODE[code]
             if kind is not None and kind != found:
@@ -292,6 +335,8 @@ class Catalogue:
                 like=resembled(db, own, [(str(record["name"]), owner.hex())])[0],
                 said_by=said_of(db, owner),
                 status=status,
+                starred=bool(starred),
+                note=note,
             )
 
     def bodies(self, identifiers: Sequence[str]) -> list[Body]:
@@ -331,6 +376,105 @@ class Catalogue:
         """The authoring rules, with what is known in this registry."""
         with self._pool.read() as db:
             return check_both_among(db, kind, record, manifest)
+
+
+class _Meant:
+    """The records that a line may mean, at most one more than is told."""
+
+    def __init__(self, db: sqlite3.Connection, address: str, kind: Kind | None) -> None:
+        self._db = db
+        self._own = bytes.fromhex(address)
+        self._kind = None if kind is None else KIND_CODES[kind]
+
+    def beginning(self, digits: str, *, deleted: bool, mine: bool) -> list[Choice]:
+        """Those whose ids begin so."""
+        join = "LEFT JOIN" if deleted else "JOIN"
+        rows = self._db.execute(
+            f"SELECT k.kind, k.id, c.name, c.version, k.owner, n.name FROM keys k {join} catalogue c ON c.rid = k.rid "
+            "LEFT JOIN owner_names n ON n.address = k.owner WHERE k.id BETWEEN ? AND ? AND k.rid > 0 "
+            "AND (? IS NULL OR k.kind = ?) AND (NOT ? OR k.owner = ?) ORDER BY k.id LIMIT ?",
+            (*hex_range(digits, 64), self._kind, self._kind, mine, self._own, CHOICES_TOLD + 1),
+        ).fetchall()
+        return [self._choice(row) for row in rows]
+
+    def called(self, name: str, *, deleted: bool, mine: bool) -> list[Choice]:
+        """Those that have a name: exactly, else in another case, else the deleted ones of this replica's key. What is
+        muted is hidden."""
+        if not _is_text(name):
+            return []
+        for condition, values in (("AND c.name = ?", [name]), ("", [])):
+            rows = self._db.execute(
+                "SELECT c.kind, c.id, c.name, c.version, c.owner, n.name FROM catalogue c INDEXED BY catalogue_name "
+                f"LEFT JOIN owner_names n ON n.address = c.owner WHERE c.name = ? COLLATE NOCASE {condition} "
+                f"AND (? IS NULL OR c.kind = ?) AND (c.owner = ? OR NOT ? AND {_IS_SHOWN}) "
+                "ORDER BY c.owner = ? DESC, n.name IS NULL, c.updated_at DESC, c.rid LIMIT ?",
+                (name, *values, self._kind, self._kind, self._own, mine, self._own, CHOICES_TOLD + 1),
+            ).fetchall()
+            if rows:
+                return [self._choice(row) for row in rows]
+        return self._deleted(name) if deleted else []
+
+    def named_so(self, begun: str, *, mine: bool, limit: int) -> list[Choice]:
+        """Those whose names begin so, without what is muted."""
+        if not _is_text(begun):
+            return []
+        rows = self._db.execute(
+            "SELECT c.kind, c.id, c.name, c.version, c.owner, n.name FROM catalogue c INDEXED BY catalogue_name "
+            "LEFT JOIN owner_names n ON n.address = c.owner WHERE c.name >= ? COLLATE NOCASE "
+            f"AND c.name < ? COLLATE NOCASE AND (c.owner = ? OR NOT ? AND {_IS_SHOWN}) "
+            "ORDER BY c.name COLLATE NOCASE, c.rid LIMIT ?",
+            (begun, f"{begun}\U0010ffff", self._own, mine, limit),
+        ).fetchall()
+        return [self._choice(row) for row in rows]
+
+    def _deleted(self, name: str) -> list[Choice]:
+        rows = self._db.execute(
+            "SELECT k.kind, k.id, k.owner, (SELECT body FROM ops o WHERE o.rid = k.rid AND o.is_rm = 0 "
+            "ORDER BY o.idx DESC LIMIT 1) FROM keys k WHERE k.owner = ? AND k.rid > 0 AND (? IS NULL OR k.kind = ?) "
+            "AND NOT EXISTS (SELECT 1 FROM catalogue c WHERE c.rid = k.rid) ORDER BY k.rid DESC LIMIT ?",
+            (self._own, self._kind, self._kind, _DELETED_LOOKED_AT),
+        ).fetchall()
+        found = []
+        for code, identifier, owner, body in rows:
+            record = None if body is None else record_of(body)
+            if record is not None and str(record["name"]).lower() == name.lower():
+                found.append(self._choice((code, identifier, name, str(record["version"]), owner, None), gone=True))
+        return found
+
+    def _choice(self, row: Sequence[Any], *, gone: bool = False) -> Choice:
+        code, identifier, name, version, owner, whose = row
+        if name is None:
+            name, gone = first_name(self._db, identifier.hex()) or "", True
+        mine = owner == self._own
+        return Choice(KINDS_BY_CODE[code], identifier.hex(), name, version or "", owner.hex(), whose, mine, gone)
+
+
+_IS_SHOWN = "NOT EXISTS (SELECT 1 FROM kept_out x WHERE x.owner = c.owner AND x.muted_at IS NOT NULL)"
+
+
+def _is_text(typed: str) -> bool:
+    """Whether it can be a name at all: a shell may hand over any bytes."""
+    try:
+        return 0 < len(typed.encode()) <= _LONGEST_NAME
+    except UnicodeEncodeError:
+        return False
+
+
+# Bytes: 128 characters.
+_LONGEST_NAME = 512
+
+
+def _several(typed: str, digits: str, what: str, choices: Sequence[Choice]) -> StoreError:
+    shown = choices[:CHOICES_TOLD]
+    if digits and all(choice.id.startswith(digits) for choice in choices):
+        more = ", ..." if len(choices) > len(shown) else ""
+        begun = ", ".join(choice.id[: len(digits) + 8] for choice in shown)
+        sentence = f"{digits} is the beginning of several ids ({begun}{more}): give more digits"
+        return StoreError("ambiguous", sentence, shown)
+    count = f"more than {len(shown)}" if len(choices) > len(shown) else str(len(choices))
+    ids = ", ".join(choice.id[:LEAST_ID] for choice in shown)
+    sentence = f"{count} {what}s here have the name '{safe_text(typed, 80)}' ({ids}): give an id"
+    return StoreError("ambiguous", sentence, shown)
 
 
 def muted_owners(db: sqlite3.Connection) -> list[bytes]:
@@ -389,7 +533,7 @@ def _body(db: sqlite3.Connection, values: Sequence[Any]) -> Body:
 
 def row_of(values: Sequence[Any], now: int) -> Row:
     """A `Row` from the values of `COLUMNS`, which are what the schema says."""
-    _, kind, identifier, name, owner, *described, updated_at, live, status, manifest, need, needs_gpu = values
+    _, kind, identifier, name, owner, *described, updated_at, live, status, manifest, need, needs_gpu, vram = values
     future = updated_at > now + DAY
     return Row._make(
         (
@@ -406,6 +550,10 @@ def row_of(values: Sequence[Any], now: int) -> Row:
             manifest,
             need,
             needs_gpu == 1,
+            vram,
+            False,
+            False,
+            False,
         )
     )
 
@@ -422,7 +570,7 @@ def check_among(db: sqlite3.Connection, kind: Kind, record: Record) -> list[Prob
         known = None if row is None else record_of(row[0])
         return None if known is None else known["model_type"]
 
-    return records.check(kind, record, model_type=model_type)
+    return records.check(kind, record, model_type=model_type, instead=lambda one: _instead(db, one))
 
 
 def check_manifest_among(db: sqlite3.Connection, manifest: Record) -> list[Problem]:
@@ -434,7 +582,23 @@ def check_manifest_among(db: sqlite3.Connection, manifest: Record) -> list[Probl
         ).fetchone()
         return None if row is None else KINDS_BY_CODE[row[0]]
 
-    return records.check_manifest(manifest, kind_of=kind_of)
+    return records.check_manifest(manifest, kind_of=kind_of, instead=lambda one: _instead(db, one))
+
+
+def _instead(db: sqlite3.Connection, identifier: str) -> str | None:
+    """What is known of an id that is not what it should be, to end a sentence that begins with it; None where it was
+    never here."""
+    row = db.execute(
+        "SELECT k.kind, c.rid FROM keys k LEFT JOIN catalogue c ON c.rid = k.rid WHERE k.id = ? AND k.rid > 0",
+        (stored_id(identifier),),
+    ).fetchone()
+    if row is None:
+        return None
+    kind, live = row
+    if live is not None:
+        return "is an agent" if kind else "is a model"
+    name = safe_text(first_name(db, identifier) or "", 40)
+    return f"(“{name}”) was deleted here" if name else "was deleted here"
 
 
 def check_manifest_of(db: sqlite3.Connection, record_id: str, manifest: Record) -> list[Problem]:

@@ -170,8 +170,9 @@ def class_words(record: Record) -> list[str]:
 def words_between(field: str, low: int, high: int) -> tuple[list[str], bool]:
     """The words of all values from `low` to `high` (inclusive, at least 0), and whether no others have them. No words
     at all: the index cannot help."""
-    if low > high or field == NEED:
-        return [], False  # what a record needs changes with its manifest, and is asked of its column
+    if low > high or field in (NEED, "pulled"):
+        # What a record needs changes with its manifest, and is asked of its column; when it came stands in no word.
+        return [], False
     if field == "created":
         return _times(low, high), False
     if field == "updated":
@@ -410,9 +411,7 @@ class Derived(NamedTuple):
         made-up words."""
         if self.asked is None or (weights is None and token is None):
             return self.beside(status, words)
-        from tui_registry.fit import Behind, least_need  # a list is read without it
-
-        need = _clamped(least_need(self.asked, Behind(weights, token, constant)))
+        need = _need(self.asked, weights, token, constant)
         columns = (*self.columns[:_NEED], need, *self.columns[_NEED + 1 :])
         return self._replace(columns=columns).beside(status, words)
 
@@ -490,10 +489,13 @@ def record_columns(kind: Kind, record: Record, asked: tuple[int, int, bool, int]
     )
 
 
-def _need(asked: tuple[int, int, bool, int]) -> int | None:
+def _need(
+    asked: tuple[int, int, bool, int], weights: int | None = None, token: int | None = None, constant: int | None = None
+) -> int | None:
+    """What a model needs at least, with what its manifest gives to that (`fit.Behind`)."""
     from tui_registry.fit import Behind, least_need  # a list is read without it
 
-    return _clamped(least_need(asked, Behind()))
+    return _clamped(least_need(asked, Behind(weights, token, constant)))
 
 
 def counted_values(kind: Kind, columns: RecordColumns) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ MOST_COUNTED = 1_000
 # How far a walk goes at most: steps from where it begins, and records in all.
 MOST_STEPS = 16
 MOST_NODES = 10_000
+_ID_DIGITS = 64
 
 
 class Link(NamedTuple):
@@ -162,6 +163,13 @@ class Links:
     def derivatives(self, record_id: str, limit: int = MOST_COUNTED) -> LinkPage:
         """The records that were made from a record."""
         return self._naming(record_id, DERIVED, limit)
+
+    def look(self, identifiers: Iterable[str]) -> dict[str, Linked]:
+        """The records with these ids (64 hex digits) that were ever here, live or deleted; texts that are no ids are
+        passed over."""
+        with self._pool.read() as db:
+            known = self._known(db)
+            return _look(db, known, [one for one in identifiers if len(one) == _ID_DIGITS and stored_id(one)])
 
     def affected(self, record_id: str, limit: int = MOST_COUNTED) -> Affected:
         """Who is affected by what becomes of a record."""

@@ -656,13 +656,15 @@ class HubView:
             for column in FirstSeen._fields
         )
         db.execute(
-            f"CREATE TEMP TABLE former AS SELECT hash, body, {seen}, "
+            f"CREATE TEMP TABLE former AS SELECT hash, body, idx < (SELECT looked FROM replica) AS looked, {seen}, "
             "(SELECT state FROM elsewhere e WHERE e.idx = o.idx) AS state FROM ops o"
         )
         db.execute("CREATE INDEX former_hash ON former (hash)")
         clear_log(db, head.epoch)
         row = ViewRow(head.hub, head.address, head.epoch, 0, NO_CHAIN)
         kept = 0
+        # The first that nobody here looked at: what stands behind it counts as new, though it may be known.
+        unseen: int | None = None
         while row.size < head.size:
             ops = shared.operations(row.size, min(row.size + _ASKED, head.size))
             chain = row.chain
@@ -672,11 +674,13 @@ class HubView:
                 if (op.place, op.chain) != (place, chain):
                     break
                 found = db.execute(
-                    f"SELECT body, state, {', '.join(FirstSeen._fields)} FROM former WHERE hash = ?", (op.hash,)
+                    f"SELECT body, state, looked, {', '.join(FirstSeen._fields)} FROM former WHERE hash = ?", (op.hash,)
                 ).fetchone()
                 kept += found is not None
                 same = found is not None and _holds(found[0], op.body)
-                former.append((FirstSeen(*found[2:]), found[1]) if same else None)
+                former.append((FirstSeen(*found[3:]), found[1]) if same else None)
+                if unseen is None and not (same and found[2]):
+                    unseen = place
             if not ops or len(former) != len(ops):
                 raise StoreError("hub_other", "the hub's log changed while this view was made anew of it: try again")
             verdicts = iter(self._judged([op for op, one in zip(ops, former, strict=True) if one is None], row))
@@ -692,6 +696,7 @@ class HubView:
             row = row._replace(size=row.size + len(ops), chain=chain)
             progress(row.size, head.size)
         db.execute("DROP TABLE former")
+        db.execute("UPDATE replica SET looked = ?", (row.size if unseen is None else unseen,))
         if row.chain != head.chain:
             raise StoreError("hub_other", "the hub's log changed while this view was made anew of it: try again")
         _write_row(db, row)

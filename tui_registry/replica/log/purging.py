@@ -198,6 +198,8 @@ def _take_out(db: sqlite3.Connection, rids: Sequence[int], reason: Reason, now: 
     operations there was no room to remember as well."""
     if not rids:
         return PurgeAmounts(0, 0, 0, 0), 0
+    # As in `audit._rewrite_log`, which may come after it on this connection, and can choose nothing else by then.
+    db.execute("PRAGMA temp_store = FILE")
     db.execute("DROP TABLE IF EXISTS temp.purged")
     db.execute("CREATE TEMP TABLE purged (rid INTEGER PRIMARY KEY)")
     db.executemany("INSERT INTO purged (rid) VALUES (?)", ((rid,) for rid in rids))
@@ -309,6 +311,7 @@ def _close_up(db: sqlite3.Connection, gone: Sequence[int]) -> None:
         # Upwards, as SQLite reads a table: each place is free before it is taken.
         for table in ("ops", "elsewhere", "catalogue", "manifests"):
             db.execute(f"UPDATE {table} SET idx = moved(idx) WHERE idx > ?", (first,))
+        db.execute("UPDATE replica SET looked = moved(looked)")
         (stop,) = db.execute("SELECT size FROM replica").fetchone()
         runs = db.execute("SELECT idx, arrived_at, source, batch FROM arrivals ORDER BY idx").fetchall()
         ends = [*(run[0] for run in runs[1:]), stop]

@@ -28,6 +28,7 @@ from tui_registry.replica.catalogue.derived import (
     words_between,
 )
 from tui_registry.replica.catalogue.judged import Judged
+from tui_registry.replica.catalogue.news import IS_NEW, IS_NOTED, IS_PULLED, IS_STARRED, NEW, NOTED, PULLED, STARRED
 from tui_registry.replica.store.stored import hex_range
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ NAME_COLUMN = "name :"
 NAME_COLUMNS = "{name name_forms} :"
 
 _ALWAYS: Condition = ("1", [])
+_NOTE_SAYS = "instr(n.words, ?)"
 
 # The column holds a line for each label, and LIKE compares as NOCASE does.
 _IS_LABELLED = "(char(10) || c.labels || char(10)) LIKE ? ESCAPE '\\'"
@@ -97,6 +99,8 @@ class Compiled(NamedTuple):
             names that it finds but inside of words; and `elsewhere` is one over `words` for what is found without the
             other words. A phrase is found in `names` in a tenth of the time.
         has_status: whatever it finds has a status.
+        among: a statement of rids for all that the query finds, and perhaps others, where it asks for what a person
+            keeps or what came here: these are few.
     """
 
     context: Context
@@ -116,6 +120,7 @@ class Compiled(NamedTuple):
     named: str | None = None
     elsewhere: str | None = None
     has_status: bool = False
+    among: Condition | None = None
 
     @property
     def whole(self) -> Condition:
@@ -230,7 +235,7 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
         context.shown(_all(left, context)),
         _both(match for part, match in found if isinstance(part, Text)),
         tuple(match for part, match in found if not isinstance(part, Text)),
-        tuple(_bounds(part) for part in parts if isinstance(part, Range)),
+        tuple(_bounds(part) for part in parts if isinstance(part, Range) and part.field != "pulled"),
         next(ids, None),
         next((KIND_CODES_BY_NAME[part.value] for part in parts if _is_kind(part)), None),
         Match("is", "conflict") in parts,
@@ -241,7 +246,40 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
         named,
         elsewhere,
         has_status=any(map(_asks_status, parts)),
+        among=next((rows for part in sorted(parts, key=_is_of_arrivals) if (rows := _among(part)) is not None), None),
     )
+
+
+def _is_of_arrivals(node: Node) -> bool:
+    """Whether a node asks when something came: there may be more of it than of what a person keeps."""
+    return isinstance(node, Range) or node == Match("is", "new")
+
+
+def _among(node: Node) -> Condition | None:
+    """`Compiled.among` of a part."""
+    match node:
+        case Match("is", "starred"):
+            return STARRED, []
+        case Match("is", "new"):
+            return NEW, []
+        case Match("has", "note"):
+            return NOTED.format("1"), []
+        case Match("note", value):
+            return NOTED.format(_NOTE_SAYS), [f" {value}"]
+        case Range("pulled"):
+            return PULLED, [*_times_of(node)]
+        case Or(nodes):
+            each = [_among(part) for part in nodes]
+            found = [rows for rows in each if rows is not None]
+            if len(found) < len(each):
+                return None
+            return " UNION ".join(rows for rows, _ in found), [value for _, values in found for value in values]
+        case _:
+            return None
+
+
+def _times_of(node: Range) -> tuple[int, int]:
+    return node.low or 0, LARGEST if node.high is None else node.high
 
 
 def _compared(node: Node) -> Condition | None:
@@ -483,7 +521,7 @@ def _any(made_up: Sequence[str]) -> str | None:
 
 def _facet(node: Match, context: Context) -> str | None:
     match node.field:
-        case "has" if node.value == "manifest":
+        case "has" if node.value in ("manifest", "note"):
             return None
         case "eval" if measured(node.value)[2] is not None:
             return None  # the index knows no values
@@ -539,6 +577,8 @@ def _condition(node: Node, context: Context) -> Condition:
             parts = [_condition(part, context) for part in node.nodes]
             word = " AND " if isinstance(node, And) else " OR "
             return word.join(f"({part})" for part, _ in parts), [value for _, values in parts for value in values]
+        case Range("pulled"):
+            return IS_PULLED, [*_times_of(node), *_times_of(node)]
         case Range():
             column, low, high = _bounds(node)
             return f"c.{column} IS NOT NULL AND c.{column} BETWEEN ? AND ?", [low, high]
@@ -575,6 +615,14 @@ def _column_condition(node: Match, context: Context) -> Condition | None:
             return is_invalid(context.judged)
         case "is", "orphaned":
             return IS_ORPHANED, []
+        case "is", "starred":
+            return IS_STARRED, []
+        case "is", "new":
+            return IS_NEW, []
+        case "has", "note":
+            return IS_NOTED.format("1"), []
+        case "note", value:
+            return IS_NOTED.format(_NOTE_SAYS), [f" {value}"]
         case "eval", _ if (compared := _compared(node)) is not None:
             where, asked = compared
             return _IS_MEASURED.format(where), asked

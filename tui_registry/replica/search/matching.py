@@ -127,6 +127,12 @@ def listed(db: sqlite3.Connection, compiled: Compiled, most: int = LISTED) -> li
         return None
     if compiled.ids is not None:
         return _few(db, "SELECT rid FROM keys WHERE id BETWEEN ? AND ?", compiled.ids, compiled.whole)
+    if compiled.among is not None:
+        statement, bound = compiled.among
+        # Checked by their rows though there be many: most of them are what is asked for.
+        found = _few(db, statement, tuple(bound), compiled.whole, checked=LISTED)
+        if found is not None or compiled.match is None:
+            return found
     if compiled.conflicts:
         conflicts = f"SELECT rid FROM catalogue c INDEXED BY catalogue_conflicts WHERE {IN_CONFLICT}"
         return _few(db, conflicts, (), compiled.whole)
@@ -318,9 +324,14 @@ def _few(
     parameters: tuple[Parameter | None, ...],
     condition: Condition,
     most: int = LISTED,
+    checked: int = _CHECKED,
 ) -> list[int] | None:
-    """The rids of a statement that a condition holds for, None where they are many."""
-    most = min(most, LISTED) if condition[0] == "1" else _CHECKED
+    """The rids of a statement that a condition holds for, None where they are many.
+
+    Args:
+        checked: so many are looked at one by one.
+    """
+    most = min(most, LISTED) if condition[0] == "1" else checked
     count, found = db.execute(
         f"SELECT count(*), json_group_array(rid) FROM ({statement} LIMIT ?)", [*parameters, most + 1]
     ).fetchone()
@@ -412,7 +423,7 @@ def window_soon(
     place, after = _begun(state, order)
     if place != 0 or (after is not None and after[0] is None):
         return None
-    if compiled.has_status or compiled.manifests:
+    if compiled.has_status or compiled.manifests or compiled.among is not None:
         return None  # its own index is short
     along = _along(sort, compiled, None)
     kind = compiled.kind if sort.key == "updated" else None
@@ -445,9 +456,9 @@ def window_soon(
 def window(
     db: sqlite3.Connection, ask: Ask, compiled: Compiled, rids: list[int] | None, sort: Sort, state: State | None
 ) -> tuple[list[Found], State | None]:
-    """Rows in the order of one column, and where the next window begins. Times far in the future come last, as does
-    what states no context length, or of which nothing tells what it needs; a time that is but a little ahead stands
-    where it came (`_ahead`).
+    """Rows in the order of one column, and where the next window begins. What has no number comes last in either
+    direction: no parameters or context length stated, nothing that tells what it needs; and so do times far in the
+    future. A time that is but a little ahead stands where it came (`_ahead`).
 
     Args:
         rids: all matches, None where they are too many to list.
@@ -505,6 +516,9 @@ def _parts(ask: Ask, sort: Sort, horizon: int) -> list[Condition]:
         return [(f"{key} <= ?", [ask.now if ask.by_arrival else horizon]), (f"{key} > ?", [horizon])]
     if sort.key in ("context", "fit"):
         return [(f"{key} IS NOT NULL", []), (f"{key} IS NULL", [])]
+    if sort.key == "params":
+        # 0 is no number of parameters: nobody knows how many there are.
+        return [(f"{key} > 0", []), (f"{key} = 0", [])]
     return [("1", [])]
 
 

@@ -18,10 +18,25 @@ from typing import TYPE_CHECKING
 from tui_registry import query as language
 from tui_registry.errors import Kind
 from tui_registry.query.fields import FIELDS, FITS, is_hex
-from tui_registry.query.nodes import And, Match, Node, Not, Or, Query, QueryError, Range, Sort
+from tui_registry.query.nodes import (
+    And,
+    Match,
+    Node,
+    Not,
+    Or,
+    Query,
+    QueryError,
+    Range,
+    Sort,
+    conjunction,
+    disjunction,
+    expect_shared,
+    negation,
+)
 from tui_registry.replica.catalogue.current import DAY, Page, Row, bodies_of, muted_owners
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, index_version, indexed_share
 from tui_registry.replica.catalogue.judged import Judged, judge_some, read_judged
+from tui_registry.replica.catalogue.news import Watched, marks_of, read_watches
 from tui_registry.replica.catalogue.resembling import alike_to_others, known_keys, resembled
 from tui_registry.replica.search import matching, vocabulary
 from tui_registry.replica.search.compile import Compiled, Context, asks_words, by_folded_name, compile_query, is_owner
@@ -94,7 +109,7 @@ class Searcher:
     ) -> Page:
         """A window of the records that match a query, as `Datastore.search` says."""
         saved = self._searches.named_in(query) if own_names else None
-        parsed = self._parse(query, saved, whole, strict)
+        parsed = self._parse(query, saved, whole, strict, own=own_names)
         order = None if sort is None else _read_sort(sort)
         stamp = _stamp(query, kind, sort, backwards, named_first)
         names = self._names_for(parsed) if own_names else {}
@@ -141,7 +156,8 @@ class Searcher:
         work: int,
     ) -> Facets:
         """What the matches of a query have in common, counted."""
-        parsed = self._parse(query, self._searches.named_in(query) if own_names else None, whole, strict)
+        saved = self._searches.named_in(query) if own_names else None
+        parsed = self._parse(query, saved, whole, strict, own=own_names)
         names = self._names_for(parsed) if own_names else {}
         if whole and own_names:
             self._judge(parsed, unwanted)
@@ -198,8 +214,38 @@ class Searcher:
 
     # How
 
-    def _parse(self, query: str, saved: Mapping[str, str] | None, whole: bool = False, strict: bool = False) -> Query:
-        return language.parse(query, now=self._clock(), saved=saved, whole=whole, strict=strict)
+    def _parse(
+        self,
+        query: str,
+        saved: Mapping[str, str] | None,
+        whole: bool = False,
+        strict: bool = False,
+        *,
+        own: bool = True,
+    ) -> Query:
+        """
+        Args:
+            own: whoever asks is here. Others are told nothing of what a person keeps here, not even that there is none.
+        """
+        parsed = language.parse(query, now=self._clock(), saved=saved, whole=whole, strict=strict)
+        if not own:
+            expect_shared(parsed)
+        elif parsed.where is not None and parsed.asks("is", "watched"):
+            watched = self._watched()
+            return Query(_put(parsed.where, watched), parsed.sort, parsed.unfinished, parsed.notes)
+        return parsed
+
+    def _watched(self) -> Node:
+        """What holds for all that is watched."""
+        with self._pool.read() as db:
+            queries = [Watched(what).query for what in read_watches(db)]
+        saved = self._searches.saved()
+        parts: list[Node] = []
+        for query in queries:
+            with suppress(QueryError):  # a search that was saved under other rules finds nothing
+                where = language.parse(query, now=self._clock(), saved=saved).where
+                parts.append(_EVERYTHING if where is None else _put(where, _NOTHING))
+        return disjunction(parts) or _NOTHING
 
     def _names_for(self, parsed: Query) -> dict[str, str]:
         """Local names of owners by address, where the query or its notes need them."""
@@ -207,6 +253,8 @@ class Searcher:
 
     def _compared(self, db: sqlite3.Connection, found: Sequence[Found]) -> list[Row]:
         """The rows of a window, each with whose name its name looks like."""
+        marks = marks_of(db, [rid for rid, _ in found])
+        found = [(rid, row._replace(**marks[rid]._asdict()) if rid in marks else row) for rid, row in found]
         near = alike_to_others(db, [rid for rid, _ in found])
         likes = resembled(db, self._key.known_address(db), [(row.name, row.owner) for rid, row in found if rid in near])
         compared = iter(likes)
@@ -296,6 +344,26 @@ class Searcher:
             if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT or (unwanted is not None and unwanted()):
                 raise
         return proposal, tuple(near)
+
+
+# How: what is watched, in the place of the word for it
+
+_NOTHING = Range("params", 1, 0)
+_EVERYTHING = Not(_NOTHING)
+
+
+def _put(node: Node, watched: Node) -> Node:
+    match node:
+        case Match("is", "watched"):
+            return watched
+        case Not(inner):
+            return negation(_put(inner, watched))
+        case And(nodes):
+            return conjunction([_put(part, watched) for part in nodes]) or node
+        case Or(nodes):
+            return disjunction([_put(part, watched) for part in nodes]) or node
+        case _:
+            return node
 
 
 # How: one window

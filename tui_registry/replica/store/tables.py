@@ -755,6 +755,25 @@ _VERSION_2 = (
     # Derived: the words that a manifest gives its record in the word index, null for none: to take these out again they
     # must be known.
     "ALTER TABLE manifests ADD COLUMN words TEXT",
+    # What a person keeps to themselves about records, whatever becomes of these: stars; and notes, with their words
+    # (`query.folding`) in one line. Never synced.
+    "CREATE TABLE stars (id BLOB PRIMARY KEY, starred_at INTEGER NOT NULL) WITHOUT ROWID",
+    """
+    CREATE TABLE notes (
+        id BLOB PRIMARY KEY,
+        text TEXT NOT NULL,
+        words TEXT NOT NULL,
+        written_at INTEGER NOT NULL
+    )
+    """,
+    # The place of the log up to which, and the time at which, the person looked at what came from others; and what they
+    # watch (`catalogue.news`). What is there already is nothing new.
+    "ALTER TABLE replica ADD COLUMN looked INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE replica ADD COLUMN looked_at INTEGER",
+    "UPDATE replica SET looked = size",
+    "CREATE TABLE watches (what TEXT PRIMARY KEY, watched_at INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX arrivals_from_others ON arrivals (idx) WHERE source IS NOT NULL",
+    "CREATE INDEX arrivals_at ON arrivals (arrived_at) WHERE source IS NOT NULL",
 )
 
 # Version n is reached from n-1 by the n-th group of statements.

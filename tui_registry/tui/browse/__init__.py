@@ -12,6 +12,8 @@ from tui_registry._lazy import lazy_exports
 if TYPE_CHECKING:
     from tui_registry.tui.browse.detail_screen import DetailScreen as DetailScreen
     from tui_registry.tui.browse.facet_panel import FacetPanel as FacetPanel
+    from tui_registry.tui.browse.kept_marks import KeptMarks as KeptMarks
+    from tui_registry.tui.browse.list_layout import ListLayout as ListLayout
     from tui_registry.tui.browse.machines import MachineChoice as MachineChoice, Machines as Machines
     from tui_registry.tui.browse.record_actions import Change as Change, RecordActions as RecordActions, Ref as Ref
     from tui_registry.tui.browse.record_detail import (
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
     from tui_registry.tui.browse.record_use import RecordUse as RecordUse
     from tui_registry.tui.browse.saved_searches import SavedSearches as SavedSearches
     from tui_registry.tui.browse.search_input import CompletionList as CompletionList, QueryInput as QueryInput
+    from tui_registry.tui.browse.several import Marking as Marking, Several as Several
     from tui_registry.tui.browse.status_screen import StatusScreen as StatusScreen
+    from tui_registry.tui.browse.value_screen import ValueScreen as ValueScreen
     from tui_registry.tui.browse.version_screen import Restoring as Restoring, VersionScreen as VersionScreen
 
 __all__ = [
@@ -32,8 +36,11 @@ __all__ = [
     "CompletionList",
     "DetailScreen",
     "FacetPanel",
+    "KeptMarks",
+    "ListLayout",
     "MachineChoice",
     "Machines",
+    "Marking",
     "QueryInput",
     "RecordActions",
     "RecordDetail",
@@ -41,8 +48,10 @@ __all__ = [
     "Ref",
     "Restoring",
     "SavedSearches",
+    "Several",
     "StatusScreen",
     "Surroundings",
+    "ValueScreen",
     "VersionScreen",
     "problems_in_words",
     "read_shown",
@@ -54,6 +63,8 @@ __getattr__, __dir__ = lazy_exports(
     {
         "DetailScreen": ".detail_screen",
         "FacetPanel": ".facet_panel",
+        "KeptMarks": ".kept_marks",
+        "ListLayout": ".list_layout",
         **dict.fromkeys(("Change", "RecordActions", "Ref"), ".record_actions"),
         **dict.fromkeys(
             ("RecordDetail", "Surroundings", "problems_in_words", "read_shown", "version_lines"), ".record_detail"
@@ -61,8 +72,10 @@ __getattr__, __dir__ = lazy_exports(
         **dict.fromkeys(("MachineChoice", "Machines"), ".machines"),
         "RecordUse": ".record_use",
         "SavedSearches": ".saved_searches",
+        **dict.fromkeys(("Marking", "Several"), ".several"),
         "StatusScreen": ".status_screen",
         **dict.fromkeys(("CompletionList", "QueryInput"), ".search_input"),
+        "ValueScreen": ".value_screen",
         **dict.fromkeys(("Restoring", "VersionScreen"), ".version_screen"),
     },
 )

@@ -16,19 +16,22 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.query import QueryError, Text
 from tui_registry.text import exact
 from tui_registry.tui import browse
+from tui_registry.tui.browse.empty_state import EmptyState
 from tui_registry.tui.browse.reading import (
+    NEWEST,
     TOP,
     Answer,
     FirstAnswer,
+    Order,
     Question,
     Span,
     following,
     read_answer,
     read_windows,
 )
-from tui_registry.tui.browse.record_list import EmptyState, RecordList
+from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.search_bar import SearchBar
-from tui_registry.tui.kit.actions import Where, bindings_for
+from tui_registry.tui.kit.actions import Where, action, bindings_for, key_of
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
@@ -42,12 +45,25 @@ WIDE: Final = 100
 _LESS_THAN_A_CONFLICT: Final = ("browse.sync", "record.name_owner")
 
 
+# What the list of what is new asks.
+NEWS: Final = "is:new"
+
+
+class _NewsShown(NamedTuple):
+    """The list of what is new: up to which place of the log it was read, what was asked before, what is said of it."""
+
+    upto: int
+    before: str
+    words: str
+
+
 class Later(NamedTuple):
-    """The widgets that come after the first frame."""
+    """The widgets, and what lays out the list, that come after the first frame."""
 
     empty: EmptyState
     filters: browse.FacetPanel
     detail: browse.RecordDetail
+    layout: browse.ListLayout
 
 
 class BrowseScreen(FrameScreen[None]):
@@ -96,7 +112,9 @@ class BrowseScreen(FrameScreen[None]):
         self.bar = SearchBar(query)
         self.records = RecordList(id="records")
         self.answered = Question(query)
-        self._texts: Sequence[Text] = ()  # of the answer that is shown
+        # Of the answer that is shown
+        self._texts: Sequence[Text] = ()
+        self._order: Order | None = NEWEST
         self._first = first
         self._later: Later | None = None
         self._select: str | None = None
@@ -105,6 +123,8 @@ class BrowseScreen(FrameScreen[None]):
         self._held: Answer | None = None
         self._seen_changes: int | None = None
         self._own_hint: tuple[str, Tone] = ("", "note")
+        # While the list of what is new is looked at: up to which place of the log, and what was asked before.
+        self._news: _NewsShown | None = None
 
     def compose(self) -> ComposeResult:
         yield from self.compose_frame()
@@ -115,6 +135,7 @@ class BrowseScreen(FrameScreen[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
+        self._columns_chosen()
         self.host.gate.hold(self)  # until there is something to answer a key
         first, self._first = self._first, None
         if first is None:
@@ -138,13 +159,18 @@ class BrowseScreen(FrameScreen[None]):
         if self._later is None:
             read_styles(self, "browse/browse_more.tcss")
             empty, filters, detail = EmptyState(id="empty"), browse.FacetPanel(id="filters"), browse.RecordDetail()
-            self._later = Later(empty, filters, detail)
+            layout = browse.ListLayout(self, self.bar, self.records, lambda: self._order)
+            self._later = Later(empty, filters, detail, layout)
             self.mount_all((empty, filters), before="#detail")
             self.query_one("#detail").mount(detail)
             self.bar.furnish()
             self.parts = (
                 browse.RecordActions(self, lambda: self.ref, self._changed, self.records),
+                browse.KeptMarks(self, lambda: self.ref, self._changed, self.records, lambda: self.bar.question.query),
                 browse.SavedSearches(self, self.bar),
+                layout,
+                browse.Marking(self, self.records, lambda: self.answered),
+                browse.Several(self, lambda: self.ref, self._changed, self.records),
                 browse.MachineChoice(self),
                 browse.RecordUse(self, lambda: self.ref),
             )
@@ -197,7 +223,9 @@ class BrowseScreen(FrameScreen[None]):
         self._own_hint = (text, tone)
         count = len(self.records.marked)
         if count:
-            text = f"{exact(count)} marked: = compares, y copies, d deletes those of yours, esc unmarks them"
+            deeds = ("record.copy", "record.export", "record.tags", "record.licence", "record.delete", "browse.compare")
+            named = (f"{key_of(deed)} {action(deed).label}" for deed in deeds)
+            text = f"{exact(count)} marked: {', '.join(named)}, {key_of('browse.back')}"
             tone = "note"
         super().hint(text, tone)
 
@@ -215,6 +243,10 @@ class BrowseScreen(FrameScreen[None]):
     def _asked(self, message: SearchBar.Asked) -> None:
         message.stop()
         self.next_step()
+        if self._news is not None and NEWS not in message.question.query:
+            self._leave_news()
+        elif self._news is not None and message.question.query == NEWS:
+            self.say(self._news.words)
         if self.has_class("-filters"):
             self.filters.stop()
             self.filters.mark(message.question.query)
@@ -273,12 +305,16 @@ class BrowseScreen(FrameScreen[None]):
 
     def _show_answer(self, answer: Answer) -> None:
         question, how = answer.question, answer.understanding
+        facts = self.host.facts
+        if self._news is not None and facts is not None and facts.news is not None:
+            # These were read before the answer was.
+            self._news = self._news._replace(upto=max(self._news.upto, facts.news.upto))
         proposal = answer.readings[0].page.did_you_mean
         self.answered = question
-        self._texts = how.texts
+        self._texts, self._order = how.texts, how.order
         if self._later is not None:
             self._later.detail.mark(how.texts)
-        self.records.show(answer.readings, answer.stay, self._select, how.reversible, how.texts)
+        self.records.show(answer.readings, answer.stay, self._select, how.reversible, how.texts, how.order)
         self._select = None
         nothing = self.records.total == 0
         had_nothing = self.has_class("-nothing")
@@ -329,10 +365,10 @@ class BrowseScreen(FrameScreen[None]):
         """Show the record under the cursor in full, and what is wrong with it."""
         row = self.records.item
         shown = None if row is None else await self.read(browse.read_shown, self.datastore, row.id, row.kind)
-        entry, behind = (None, None) if shown is None else shown
+        entry, behind, near = (None, None, None) if shown is None else shown
         if row is None or (self.records.item is not None and self.records.item.id == row.id):
             self.detail.mark(self._texts)
-            self.detail.show(entry, behind)
+            self.detail.show(entry, behind, near=near)
             self.hint(*browse.problems_in_words(entry, behind))
 
     # Data that changed underneath
@@ -362,7 +398,25 @@ class BrowseScreen(FrameScreen[None]):
         if self._later is not None and self.records.item is not None:
             self._read_entry()
 
+    def _columns_chosen(self) -> None:
+        """Show the columns that the settings name, where they name any."""
+        if not self.host.settings.columns:
+            self.records.choose_columns(())
+            return
+        from tui_registry.present.columns import chosen_columns
+
+        try:
+            self.records.choose_columns(chosen_columns(self.host.settings.columns))
+        except ValueError as error:
+            self.say(f"settings.toml: {error}", "problem")
+
+    @on(RecordList.Ordered)
+    def _title_chosen(self, message: RecordList.Ordered) -> None:
+        message.stop()
+        self.furnish().layout.by_title(message.title, message.key)
+
     def _settings_changed(self) -> None:
+        self._columns_chosen()
         if self.bar.question not in (self.answered, self._refused):
             self._read_anew(self.bar.question, stay=False)
 
@@ -430,8 +484,10 @@ class BrowseScreen(FrameScreen[None]):
             self.action_to_list()
         elif self.bar.is_typing and not self.bar.question.query:
             self.set_focus(None)
+        elif self._news is not None:
+            self._ask_as_before(self._news)
         elif not self.bar.clear():
-            self.say("this is the first screen; ctrl+q quits", "note")
+            self.say(f"this is the first screen; {key_of('app.quit')} quits", "note")
 
     @on(RecordList.Chosen)
     def _opened(self, message: RecordList.Chosen) -> None:
@@ -440,6 +496,40 @@ class BrowseScreen(FrameScreen[None]):
             self.detail.focus_text()
         elif self.ref is not None:
             self.open_screen(browse.DetailScreen(self.ref, self._texts))
+
+    # What is new
+
+    @flow
+    async def action_news(self) -> None:
+        """The list of what came since somebody looked; there, leave it."""
+        if self._news is not None:
+            self._ask_as_before(self._news)
+            return
+        count = await self.read(self.datastore.news.count)
+        if not count.records:
+            self.say("nothing came from others since you looked: pulled:1d finds what came today")
+            return
+        from tui_registry.present.news import news_words  # the first frame does without
+
+        words = f"{news_words(count)} since you looked: esc or . leaves this list, and nothing of it is new then"
+        self._news = _NewsShown(count.upto, self.bar.question.query, words)
+        self.bar.ask(NEWS)
+        self.records.focus()
+
+    def _ask_as_before(self, news: _NewsShown) -> None:
+        self.bar.ask(news.before)
+        self.records.focus()
+
+    @flow
+    async def _leave_news(self) -> None:
+        """What was listed was looked at; what came since the list was read last is still new."""
+        news, self._news = self._news, None
+        if news is None or self.datastore.why_read_only:
+            return
+        await self.write(self.datastore.news.seen, news.upto)
+        self.say("looked at: nothing of it is new any more, and pulled:1d finds what came today")
+        self._refresh()
+        self.host.look()
 
     async def action_sync(self) -> None:
         await self.app.run_action("mode('sync')")

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from textual import on
 from textual.widget import Widget
 
 from tui_registry.query import Text
+from tui_registry.tui.browse.kept_marks import KeptMarks
 from tui_registry.tui.browse.machines import MachineChoice
 from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref
-from tui_registry.tui.browse.record_detail import RecordDetail, read_shown
+from tui_registry.tui.browse.record_detail import RecordDetail, TabLine, read_shown
 from tui_registry.tui.browse.record_use import RecordUse
+from tui_registry.tui.browse.several import Several
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
@@ -40,15 +43,28 @@ class DetailScreen(FrameScreen[None]):
         self._texts = texts
         self.parts = (
             RecordActions(self, lambda: ref, self._changed),
+            Several(self, lambda: ref, self._changed),
+            KeptMarks(self, lambda: ref, self._changed),
             MachineChoice(self),
             RecordUse(self, lambda: ref),
         )
 
+    @property
+    def ref(self) -> Ref:
+        """The record that it shows."""
+        return self._ref
+
     def footer_actions(self) -> tuple[str, ...]:
         detail = self.query_one(RecordDetail)
+        # In the links no key goes to an older version.
+        footer = tuple(name for name in self.FOOTER if detail.tab != "links" or name != "record.older")
         if not any(one is not None and len(one.live_heads) > 1 for one in (detail.entry, detail.behind)):
-            return self.FOOTER
-        return tuple("record.conflict" if name == "record.copy" else name for name in self.FOOTER)
+            return footer
+        return tuple("record.conflict" if name == "record.copy" else name for name in footer)
+
+    @on(TabLine.Turned)
+    def _turned(self) -> None:
+        self.refresh_footer()
 
     def compose_body(self) -> Iterable[Widget]:
         yield RecordDetail(id="detail")
@@ -62,11 +78,11 @@ class DetailScreen(FrameScreen[None]):
 
     @flow(group="entry", exclusive=True, background=True)
     async def _read(self) -> None:
-        entry, behind = await self.read(read_shown, self.datastore, self._ref.id, self._ref.kind)
+        entry, behind, near = await self.read(read_shown, self.datastore, self._ref.id, self._ref.kind)
         if entry is not None:
             detail = self.query_one(RecordDetail)
             detail.mark(self._texts)
-            detail.show(entry, behind)
+            detail.show(entry, behind, near=near)
             self.refresh_footer()
         elif self.is_current:
             self.say("this record was deleted meanwhile", "problem")

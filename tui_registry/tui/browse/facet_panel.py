@@ -32,6 +32,9 @@ _TITLE: Final = " FILTERS"
 FEW: Final = 6
 # The first digits of an address that a query names an owner by.
 _ADDRESS_DIGITS: Final = 12
+# Cells of a bar, and those that the name of a value has at least beside it.
+_BAR: Final = 8
+_NAME: Final = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,9 @@ class FacetPanel(CursorList[FacetLine]):
     """
 
     BINDINGS = bindings_for("facets")
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"facets--heading", "facets--cursor", "facets--chosen", "facets--count"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "facets--heading", "facets--cursor", "facets--chosen", "facets--count", "facets--bar",
+    }  # fmt: skip
 
     class Toggled(Message):
         """A value was chosen or given up: the query becomes this one."""
@@ -85,6 +90,9 @@ class FacetPanel(CursorList[FacetLine]):
         self._failed = False
         self._opened: set[str] = set()
         self._lines: list[FacetLine] = []
+        # Of each field the records of its most frequent value: the bars of the others are drawn beside it.
+        self._most: dict[str, int] = {}
+        self._digits = 0  # of the longest count
 
     @property
     def total(self) -> int:
@@ -138,6 +146,10 @@ class FacetPanel(CursorList[FacetLine]):
         owners = {} if facts is None else facts.owners
         before, old = self.line, self.cursor
         self._lines = facet_lines(self._facets, self._query, owners, self._opened)
+        self._most, self._digits = {}, 0
+        for line in self._lines:
+            self._most[line.field] = max(self._most.get(line.field, 0), line.records or 0)
+            self._digits = max(self._digits, len(count_text(line.records, self._is_exact(line))))
         self.fit()
         place = old
         if before is not None:
@@ -218,15 +230,20 @@ class FacetPanel(CursorList[FacetLine]):
         if line.is_heading:
             return Strip([Segment(f" {line.text}", heading)]).adjust_cell_length(width, heading)
         pointed = place == self.cursor
-        name, count = self._styles(line, pointed)
+        name, count, bar = self._styles(line, pointed)
         number = count_text(line.records, self._is_exact(line))
         box = f"    {ELLIPSIS} " if line.more else " [x] " if line.chosen is not None else " [ ] "
-        room = max(1, width - 1 - len(box) - len(number) - 2)
+        room = width - 1 - len(box) - self._digits - 2
+        drawn = _bar(line.records, self._most[line.field])
+        # A name that needs the room is worth more than its bar.
+        drawn = "" if line.more or room - len(drawn) < min(room, max(_NAME, cell_len(line.text))) else drawn
+        room = max(1, room - len(drawn))
         words = licence_in(line.text, room) if line.field == "license" else line.text
         segments = [
             Segment(">" if pointed else " ", name),
             Segment(box + cell(words, room), name),
-            Segment(f" {number} ", count),
+            Segment(drawn, bar),
+            Segment(f" {number:>{self._digits}} ", count),
         ]
         return Strip(segments).adjust_cell_length(width, name)
 
@@ -235,12 +252,13 @@ class FacetPanel(CursorList[FacetLine]):
         kept = self._counted.asks_for_all and line.field not in ("size", "owner")
         return kept or (self._facets is not None and self._facets.exact)
 
-    def _styles(self, line: FacetLine, pointed: bool) -> tuple[Style, Style]:
+    def _styles(self, line: FacetLine, pointed: bool) -> tuple[Style, Style, Style]:
+        """Of the name, the count and the bar."""
         if pointed and self.has_focus:
-            return (self.get_component_rich_style("facets--cursor"),) * 2
+            return (self.get_component_rich_style("facets--cursor"),) * 3
         chosen = line.chosen is not None
         name = self.get_component_rich_style("facets--chosen") if chosen else self.rich_style
-        return name, self.get_component_rich_style("facets--count")
+        return name, self.get_component_rich_style("facets--count"), self.get_component_rich_style("facets--bar")
 
     def _note(self) -> str:
         if self._failed:
@@ -276,6 +294,12 @@ def toggled(query: str, line: FacetLine) -> str:
     if line.chosen is not None:
         return without_term(query, term, line.chosen)
     return query if line.value is None else with_term(query, term, line.value)
+
+
+def _bar(records: int | None, most: int) -> str:
+    """So many cells, filled in halves; what there is of at all has half a cell."""
+    halves = max(1, round(2 * _BAR * records / most)) if records and most else 0
+    return " " + ("━" * (halves // 2) + "╸" * (halves % 2)).ljust(_BAR)
 
 
 def count_text(records: int | None, is_exact: bool) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from tui_registry import query
-from tui_registry.datastore import Datastore, Page
+from tui_registry.datastore import Datastore, Page, Row
 from tui_registry.frozen import NamedTuple
+from tui_registry.present.columns import DOWNWARDS
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.facts import Facts
 
@@ -23,6 +24,8 @@ WINDOW: Final = 200
 
 # What is passed by on the way to a far window is handed over in bundles, so that a cancelled walk is not for nothing.
 _BUNDLE = 50
+# Rows that are read at once where all are wanted.
+_AT_ONCE: Final = 1_000
 
 
 class Question(NamedTuple):
@@ -53,6 +56,58 @@ class Reading(NamedTuple):
     backwards: bool = False
 
 
+class Order(NamedTuple):
+    """An order of records, by a key of `sort:`; `downwards` has the largest or the latest first."""
+
+    key: str
+    downwards: bool
+
+    @property
+    def text(self) -> str:
+        """As `sort:` writes it."""
+        return f"-{self.key}" if self.downwards else self.key
+
+    @property
+    def turned(self) -> Order:
+        """The same from its other end."""
+        return Order(self.key, not self.downwards)
+
+
+NEWEST: Final = Order("updated", downwards=True)
+# In which a key steps through them.
+_ORDERS: Final = ("updated", "name", "params", "context", "fit", "created")
+
+
+def usual_order(key: str) -> Order:
+    """The order by that key in the direction in which people ask for it first."""
+    return Order(key, key in DOWNWARDS)
+
+
+def order_after(order: Order | None, *, by_relevance: bool) -> Order | None:
+    """The next order to step to; None for that of relevance.
+
+    Args:
+        by_relevance: there is one, as free text is looked for.
+    """
+    if order is None:
+        return usual_order(_ORDERS[0])
+    place = _ORDERS.index(order.key) + 1
+    if place == len(_ORDERS):
+        return None if by_relevance else usual_order(_ORDERS[0])
+    return usual_order(_ORDERS[place])
+
+
+def in_order(text: str, order: Order | None) -> str:
+    """A query with that order in the place of its own. The order that it has anyway is not written."""
+    without = query.sorted_by(text, None)
+    if "@" in without:
+        # A saved search may have an order of its own
+        return query.sorted_by(text, "relevance" if order is None else order.text)
+    parsed = query.parse(without, now=0)
+    usual = None if parsed.texts else NEWEST
+    return without if order == usual else query.sorted_by(text, "relevance" if order is None else order.text)
+
+
 class Understanding(NamedTuple):
     """How a query is read.
 
@@ -61,12 +116,14 @@ class Understanding(NamedTuple):
         reversible: its order can be read from the end too: that of relevance cannot.
         begun: its last word begins a field, or a value that exists: it is probably still being typed.
         texts: the free text that is looked for, to mark where it was found.
+        order: of its rows; None that of relevance.
     """
 
     words: str
     reversible: bool
     begun: bool = False
     texts: tuple[query.Text, ...] = ()
+    order: Order | None = NEWEST
 
 
 class Answer(NamedTuple):
@@ -192,6 +249,45 @@ def read_windows(
         yield bundle
 
 
+def read_found(datastore: Datastore, question: Question, most: int, unwanted: Callable[[], bool]) -> list[Row] | None:
+    """All rows that a question is answered with; None where they are more than `most`.
+
+    Raises:
+        QueryError: the query cannot be read.
+        StoreError: the database cannot, or the answer became unwanted.
+    """
+    rows: list[Row] = []
+    cursor = None
+    while len(rows) <= most:
+        page = datastore.search(
+            question.query,
+            limit=_AT_ONCE,
+            cursor=cursor,
+            unwanted=unwanted,
+            counted=False,
+            named_first=question.named_first,
+        )
+        rows += page.rows
+        cursor = page.next
+        if cursor is None:
+            return rows if len(rows) <= most else None
+    return None
+
+
+def read_places(
+    datastore: Datastore, question: Question, span: Span, first: int, last: int, unwanted: Callable[[], bool]
+) -> list[Row]:
+    """The rows of the places `first` to `last`, which lie in a span. Raises as `read_found`."""
+    windows = {
+        one.window: one.page.rows
+        for readings in read_windows(datastore, question, span, unwanted)
+        for one in readings
+        if one.keep
+    }
+    rows = [row for _, found in sorted(windows.items()) for row in found]
+    return rows[first - span.first * WINDOW :][: last - first + 1]
+
+
 def following(windows: Iterator[list[Reading]]) -> list[Reading] | None:
     """What is read next of `read_windows`; None at the end."""
     return next(windows, None)
@@ -213,9 +309,13 @@ def understand(datastore: Datastore, question: Question, now: int, nothing_found
         return Understanding("newest first", reversible=True)
     parsed = query.parse(text, now=now, saved=datastore.searches.saved() if "@" in text else None)
     words = safe_text(query.describe(parsed), 300)
-    reversible = not parsed.texts or (parsed.sort is not None and parsed.sort.key != "relevance")
     begun = nothing_found and bool(completions(datastore, text, len(text)))
-    return Understanding(words, reversible, begun, parsed.texts)
+    sort = parsed.sort
+    if sort is not None and sort.key != "relevance":
+        order: Order | None = Order(sort.key, sort.descending)
+    else:
+        order = None if parsed.texts else NEWEST
+    return Understanding(words, order is not None, begun, parsed.texts, order)
 
 
 def completions(datastore: Datastore, text: str, cursor: int) -> list[Completion]:

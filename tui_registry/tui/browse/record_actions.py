@@ -33,6 +33,7 @@ from tui_registry.tui import browse, compare, conflicts, imports, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, name_of
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.version_screen import VersionScreen
+from tui_registry.tui.kit.actions import key_of
 from tui_registry.tui.kit.copying import copy_records
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow, unwanted
 from tui_registry.tui.kit.manifest_versions import choose_manifest
@@ -94,7 +95,10 @@ class RecordActions(Part):
     def _walk(self, step: int) -> None:
         detail = self.screen.query_one(RecordDetail)
         if not detail.region:
-            self.say("enter opens the record: there [ and ] walk its versions")
+            self.say(
+                f"{key_of('list.open')} opens the record: there {key_of('record.older')} and "
+                f"{key_of('record.newer')} walk its versions"
+            )
             return
         told = "" if detail.tab == "links" else "enter in the history opens the version as it was then"
         self.say(detail.walk(step) or told)
@@ -105,6 +109,10 @@ class RecordActions(Part):
         detail = self.screen.query_one(RecordDetail)
         if detail.linked is not None:
             await self._jump(detail.linked)
+            return
+        if detail.tab in ("overview", "sources") and detail.is_linked:
+            # Where names stand enter leads to them
+            detail.open_tab("links")
             return
         ref, place = self._ref(), detail.version
         if ref is None or place is None:
@@ -171,7 +179,11 @@ class RecordActions(Part):
             self.say(f"{name_of(entry)} says so already: nothing was signed")
             return
         await kit.sign(self, self.datastore.manifests.set, entry.id, manifest, behind.heads)
-        self.say(f"{name_of(entry)} is {status(manifest) or 'to be used'} from now on: u takes it back", "done")
+        self.say(
+            f"{name_of(entry)} is {status(manifest) or 'to be used'} from now on: "
+            f"{key_of('record.undo')} takes it back",
+            "done",
+        )
         self._show(Change(select=entry.id))
 
     @flow
@@ -255,7 +267,7 @@ class RecordActions(Part):
         """Whether the record is in conflict: its versions are shown then, and nothing else happens to it."""
         if len(entry.live_heads) < 2:
             return False
-        how = "look at its versions, then d deletes them all"
+        how = f"look at its versions, then {key_of('conflict.delete')} deletes them all"
         if deed != "deleted":
             how = f"settle it first, then it can be {deed}"
         self.say(f"in conflict: {how}", "problem")
@@ -293,7 +305,7 @@ class RecordActions(Part):
         )
         if await self.ask(question):
             await kit.sign(self, self.datastore.delete, entry.kind, entry.id, entry.heads)
-            self.say(f"deleted {entry.kind} {name_of(entry)}: U brings it back", "done")
+            self.say(f"deleted {entry.kind} {name_of(entry)}: {key_of('record.undelete')} brings it back", "done")
             self._show(Change(gone=entry.id))
 
     async def _delete_marked(self) -> None:
@@ -311,7 +323,11 @@ class RecordActions(Part):
         if failure:
             self.say(f"deleted {plural(len(deleted), 'record')}, not the others: {failure}", "problem")
         else:
-            self.say(f"deleted {plural(len(deleted), 'record')}: U brings them back, or the last one", "done")
+            self.say(
+                f"deleted {plural(len(deleted), 'record')}: "
+                f"{key_of('record.undelete')} brings them back, or the last one",
+                "done",
+            )
         self._show(Change())
 
     # Undo
@@ -363,7 +379,11 @@ class RecordActions(Part):
         reverse: Reverse = await self.read(self.datastore.log.reverse, number)
         # What is deleted is under no cursor, so that `u` would be about another record.
         deletes = any(change.record is None for change in reverse.changes)
-        take_back = "U brings them back" if deletes else "u on one of them takes this back"
+        take_back = (
+            f"{key_of('record.undelete')} brings them back"
+            if deletes
+            else f"{key_of('record.undo')} on one of them takes this back"
+        )
         question = kit.ConfirmScreen(
             undone.batch_question(reverse), undone.batch_detail(reverse, take_back), yes="Undo all", no="Back"
         )
@@ -524,8 +544,8 @@ def _question_how_much(undo: Undo, batch: WriteBatch) -> kit.ChooseScreen:
 
 def _how_to_take_back(undo: Undo) -> str:
     if undo.then is None:
-        return ": U brings it back"
-    return "" if undo.now is None else "; u again takes that back"
+        return f": {key_of('record.undelete')} brings it back"
+    return "" if undo.now is None else f"; {key_of('record.undo')} again takes that back"
 
 
 def _affected(datastore: Datastore, entries: Sequence[Entry]) -> list[str]:

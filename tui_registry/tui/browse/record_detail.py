@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Final
 
@@ -21,15 +22,16 @@ from tui_registry.errors import Kind, Problem, Record
 from tui_registry.fit import Machine, Model
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import fit as fitted, links as relations
-from tui_registry.present.amounts import moment, tokens
+from tui_registry.present.amounts import moment
 from tui_registry.present.deeds import standing
+from tui_registry.present.links import Near
 from tui_registry.present.manifests import manifest_rows, status, status_line
 from tui_registry.present.owners import remarks, said_by_domain
 from tui_registry.present.record_rows import (
+    KIND_SIGNS,
     Row,
     domain_rows,
     fact_rows,
-    needs,
     requirement_rows,
     signature_rows,
     signed_by,
@@ -38,8 +40,10 @@ from tui_registry.present.record_rows import (
 )
 from tui_registry.present.versions import came, of_manifest, what_changed
 from tui_registry.query import Text
-from tui_registry.text import address_short, count_words, exact, plural, safe_text
-from tui_registry.tui.kit.actions import action
+from tui_registry.text import address_short, exact, plural, safe_text
+from tui_registry.tui.browse.record_list import STAR_MARK
+from tui_registry.tui.kit.actions import action, key_of
+from tui_registry.tui.kit.authored import formfile_lines, markdown_lines
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import flow, read
 from tui_registry.tui.kit.host import host_of, read_styles
@@ -47,20 +51,26 @@ from tui_registry.tui.kit.text_flow import Flow, Layout, TextBody, field, headin
 
 TABS: Final = {
     "overview": "Overview",
-    "requirements": "Requirements",
+    "requirements": "Needs",
     "fit": "Fit",
     "formfile": "Formfile",
     "sources": "Sources",
     "links": "Links",
     "history": "History",
+    "proof": "Proof",
 }
 _STYLES: Final = "browse/record_detail.tcss"
 _GAP: Final = 2  # between the titles of tabs
 _BEFORE, _BEHIND = "<", ">"  # where not all of them have room
-_LONGEST: Final = 25_000  # a Formfile may have 24,576 characters
 _LABEL: Final = 14
+_LONGEST_URI: Final = 400
+# Of a bar of what is required: whose amount it is, and the amount.
+_WHOSE: Final = 14
 _AMOUNT: Final = 9
+# A note of no more characters stands in the header.
+_SHORT_NOTE: Final = 80
 # Of the domains that name a key the header tells so many, the overview all.
+# Of the domains that name a key the header tells so many, the proof the others.
 _DOMAINS_TOLD: Final = 1
 # Of each sort of links so many are shown, and of the trees so many records, of so many levels.
 _LINKS_SHOWN: Final = 50
@@ -180,16 +190,21 @@ class LinksShown(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A record, and what stands behind it; None where it is not here."""
+    """A record, what stands behind it, and the records beside it; None where it is not here."""
 
     entry: Entry | None
     behind: ManifestEntry | None
+    near: Near | None
 
 
 def read_shown(datastore: Datastore, record_id: str, kind: Kind) -> Shown:
     """A record as the detail shows it. Raises RegistryError."""
     entry = datastore.entry(record_id, kind)
-    return Shown(entry, None if entry is None else datastore.manifests.get(record_id))
+    if entry is None:
+        return Shown(None, None, None)
+    behind = datastore.manifests.get(record_id)
+    manifest = None if behind is None else behind.manifest
+    return Shown(entry, behind, relations.read_near(datastore, record_id, entry.record, manifest))
 
 
 class RecordDetail(Vertical):
@@ -204,6 +219,7 @@ class RecordDetail(Vertical):
         super().__init__(id=id, classes="-nothing")
         self.entry: Entry | None = None
         self.behind: ManifestEntry | None = None
+        self._near: Near | None = None
         # From the newest on, or where the cursor was put farther back from there on; `_more` that there are older ones.
         self._history: list[HistoryEntry] | None = None
         self._more = False
@@ -221,18 +237,25 @@ class RecordDetail(Vertical):
         read_styles(self, _STYLES)
         yield from (self._head, self._tabs, self._body)
 
-    def show(self, entry: Entry | None, behind: ManifestEntry | None = None, at: int | None = None) -> None:
+    def show(
+        self,
+        entry: Entry | None,
+        behind: ManifestEntry | None = None,
+        at: int | None = None,
+        near: Near | None = None,
+    ) -> None:
         """Show a record, or nothing.
 
         Args:
             behind: what stands behind it.
+            near: the records beside it; without them it shows the ids of those that it names.
             at: the place in the log of the operation that the cursor comes to in its history; None leaves it.
         """
         before, self.entry = self.entry, entry
         same = before is not None and entry is not None and before.id == entry.id
         changed = not same or before is None or entry is None or before.heads != entry.heads
         changed |= _heads(self.behind) != _heads(behind)
-        self.behind = behind
+        self.behind, self._near = behind, near
         if changed:
             self._models = None
         self._links_are_old = True
@@ -304,6 +327,14 @@ class RecordDetail(Vertical):
         """The record under the cursor of the links; None where they are not open."""
         rows = [] if self._links is None or self.tab != "links" else self._links.rows
         return rows[self._link] if rows else None
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether it names a record that is here, or one names it."""
+        near = self._near
+        if near is None:
+            return False
+        return any(end.presence == "live" for end in near.named.values()) or any(page.total for page in near.affected)
 
     async def _read_versions(self, record_id: str, before: int | None) -> tuple[list[HistoryEntry], bool]:
         found = await read(_read_operations, host_of(self).datastore, record_id, before)
@@ -396,8 +427,8 @@ class RecordDetail(Vertical):
         return self._tabs.active
 
     @on(TabLine.Turned)
-    def _turned(self, message: TabLine.Turned) -> None:
-        message.stop()
+    def _turned(self) -> None:
+        # The screen hears of it too: what its keys do changes with the tab
         self._refresh_texts()
         self._body.scroll_home(animate=False)
         self._show_cursor()
@@ -431,13 +462,14 @@ class RecordDetail(Vertical):
 
     def _text_of_tab(self, entry: Entry, around: Surroundings) -> Layout:
         tabs: dict[str, Layout] = {
-            "overview": partial(overview, entry, around),
-            "requirements": partial(requirements, entry),
+            "overview": partial(overview, entry, around, near=self._near),
+            "requirements": partial(requirements, entry, host_of(self).machine),
             "fit": partial(fitting, entry, self.behind, self._models, host_of(self).machine),
             "formfile": partial(formfile, entry),
-            "sources": partial(sources, entry, self.behind),
+            "sources": partial(sources, entry, self.behind, near=self._near),
             "links": partial(linked, self._links, self._link),
             "history": partial(history, entry.id, self._shown_history(), around),
+            "proof": partial(proof, entry, self.behind, around),
         }
         return tabs[self.tab]
 
@@ -485,8 +517,8 @@ def _read_operations(datastore: Datastore, record_id: str, before: int | None) -
 
 
 def header(entry: Entry, around: Surroundings, width: int, behind: ManifestEntry | None = None) -> Content:
-    """The lines above the tabs: whether it is still to be used, name, what it is, who signed it, what it needs, and
-    what is wrong with it."""
+    """The lines above the tabs: whether it is still to be used, name, what it is, who signed it, and what is wrong with
+    it. What stands here no tab says again."""
     record = entry.record
     stated = {row.path: row.text for row in fact_rows(record) if row.stated}
     name = safe_text(str(record["name"]), 200) or "(no name)"
@@ -497,21 +529,32 @@ def header(entry: Entry, around: Surroundings, width: int, behind: ManifestEntry
         lines += paragraph(f"! {line}", width, "bold $text-warning")
     style = "bold $text-primary" if line is None else "bold $foreground-muted"
     lines.append(Content.assemble(_marked(name, around, style), "  ", (version, "$foreground-muted")))
-    what = [stated.get(path, "") for path in (f"{entry.kind}_type", "framework", "quantization")]
-    what = [entry.kind, *filter(None, what), stated.get("license", "no licence")]
-    lines += paragraph(" · ".join(what), width)
-    lines += paragraph(_size(record) if entry.kind == "model" else _works_with(record), width)
+    kind = Content.styled(f"{KIND_SIGNS[entry.kind]} {entry.kind}", _KINDS[entry.kind])
+    what = filter(None, (stated.get(f"{entry.kind}_type"), stated.get("license", "no licence")))
+    lines += paragraph(Content.assemble(kind, *(f" · {words}" for words in what)), width)
     owner = str(record["owner_id"])
     keys_so_called = sum(other == entry.owner_name for other in around.owners.values())
     said = "".join(f"; {said_by_domain(each, around.now)}" for each in entry.said_by[:_DOMAINS_TOLD])
     lines += field("owner", f"{address_short(owner)}, {signed_by(entry, keys_so_called)}{said}", width, 8)
-    lines += field("needs", " · ".join(needs(record)), width, 8)
-    if "tags" in stated:
-        lines += field("tags", _marked(stated["tags"], around), width, 8)
+    kept = [f"{STAR_MARK} starred by you"] if entry.starred else []
+    if entry.note:
+        kept.append(entry.note if _is_short(entry.note) else "your note stands below")
+    if kept:
+        lines += field("kept", safe_text("; ".join(kept)), width, 8)
     listed = [f"{counted(entry.problems)}, listed below"] if entry.problems else []
     for warning in (*warnings(entry, around.now), *listed, *_of_manifest(entry, behind)):
         lines += paragraph(f"! {warning}", width, "$text-warning")
     return stack(lines)
+
+
+def _is_short(note: str) -> bool:
+    """Whether a note stands in the header, and not in the overview."""
+    return len(note) <= _SHORT_NOTE and "\n" not in note
+
+
+_KINDS: Final = {"model": "bold $text-primary", "agent": "bold $text-accent"}
+# Of the fields of a record these stand in the header.
+_HEADED: Final = frozenset(("model_type", "agent_type", "license"))
 
 
 def _of_manifest(entry: Entry, behind: ManifestEntry | None) -> list[str]:
@@ -554,11 +597,11 @@ def name_of(entry: Entry) -> str:
     return f"“{safe_text(str(entry.record['name']), 60)}”"
 
 
-def overview(entry: Entry, around: Surroundings, width: int) -> Content:
-    """Description, problems, and every field that the header shortens."""
+def overview(entry: Entry, around: Surroundings, width: int, near: Near | None = None) -> Content:
+    """Description, problems, and every field that the header does not tell and no tab is about."""
     record = entry.record
-    description = safe_text(str(record["description"]), _LONGEST, newlines=True)
-    lines = paragraph(_marked(description, around), width) if description else []
+    description = str(record["description"])
+    lines = markdown_lines(description, min(width, MEASURE), partial(_mark, around)) if description.strip() else []
     lines = lines or paragraph("No description.", width, "$foreground-muted")
     if entry.problems:
         only_advice = all(problem.severity == "warning" for problem in entry.problems)
@@ -567,33 +610,71 @@ def overview(entry: Entry, around: Surroundings, width: int) -> Content:
             sign = "!" if problem.severity == "error" else "·"
             where = f"{safe_text(problem.path, 80)}: " if problem.path else ""
             lines += field(sign, f"{where}{safe_text(problem.sentence, 400)}", width, 2)
+    if entry.note and not _is_short(entry.note):
+        lines += heading("Your note")
+        lines += paragraph(safe_text(entry.note, newlines=True), width)
     lines += heading("Record")
-    for row in fact_rows(record):
+    facts = [row for row in fact_rows(record) if row.path not in _HEADED]
+    if near is not None:
+        facts = [*relations.with_names(facts, near.named), *relations.user_rows(near.affected)]
+    for row in facts:
         text = _marked(row.text, around) if row.path in _LOOKED_IN else row.text
-        lines += field(row.plain, text, width, _LABEL)
+        lines += field(row.plain, text, width, _LABEL) if row.stated else []
     lines += _fields(time_rows(record, around.now), width)
-    lines += heading("Signature")
-    lines += _fields([*signature_rows(entry), *domain_rows(entry, around.now)], width)
-    return stack(lines)
+    return stack([*lines, *_open(facts, width)])
 
 
-def requirements(entry: Entry, width: int) -> Content:
-    """What the record needs: minimum and recommended side by side, then what has no recommendation."""
-    rows = {row.path: row for row in requirement_rows(entry.record)}
-    pairs = {path: path.replace(".min_", ".recommended_") for path in rows}
-    pairs = {path: better for path, better in pairs.items() if better != path and better in rows}
-    column = max(10, min(16, (width - _LABEL) // 2))
+def _open(rows: Sequence[Row], width: int) -> list[Content]:
+    """What the record leaves open, on one line: nothing is said of it beside its name."""
+    found = [row.plain for row in rows if not row.stated]
+    return field("not stated", Content.styled(", ".join(found), "$foreground-muted"), width, _LABEL) if found else []
 
-    def line(label: str, least: str, better: str) -> Content:
-        return Content.assemble((label.ljust(_LABEL), "$foreground-muted"), least.rjust(column), better.rjust(column))
 
-    titles = f"{'':{_LABEL}}{'minimum':>{column}}{'recommended':>{column}}"
-    lines = [Content.styled(titles, "$foreground-muted")]
-    lines += [line(rows[path].plain, rows[path].text, rows[better].text) for path, better in pairs.items()]
-    alone = [row for path, row in rows.items() if path not in pairs and path not in pairs.values()]
-    if alone:
-        lines += [Content(""), *_fields(alone, width)]
-    return stack(lines)
+def requirements(entry: Entry, machine: Machine | None, width: int) -> Content:
+    """What the record needs, as bars: the least, what is recommended, and what a machine has; then the rest in words.
+
+    Args:
+        machine: None before it is known: then nothing is compared.
+    """
+    amounts = fitted.demands(entry.record, machine)
+    lines: list[Content] = []
+    for amount in amounts:
+        lines += [Content(""), *_bars(amount, width)] if lines else _bars(amount, width)
+    told = {path for amount in amounts for path in amount.paths}
+    alone = [row for row in requirement_rows(entry.record) if row.path not in told]
+    stated = [row for row in alone if row.stated]
+    lines += [Content(""), *_fields(stated, width)] if stated else []
+    lines += [] if stated else [Content("")]
+    return stack([*lines, *_open(alone, width)])
+
+
+def _bars(amount: fitted.Demand, width: int) -> list[Content]:
+    whole = max(bar.size for bar in amount.bars)
+    room = min(_LONGEST_BAR, width - _LABEL - _WHOSE - _AMOUNT - 4)
+    lines = []
+    for number, bar in enumerate(amount.bars):
+        style = "$text-warning" if bar.lacks else "$foreground-muted" if bar.whose else "bold"
+        drawn_in = style if bar.whose else "$primary"
+        line = Content.assemble(
+            ((amount.label if number == 0 else "").ljust(_LABEL), "$foreground-muted"),
+            (safe_text(bar.title, _WHOSE - 1).ljust(_WHOSE), "$foreground-muted"),
+            ((f"! {bar.text}" if bar.lacks else bar.text).rjust(_AMOUNT + 2), style),
+        )
+        drawn = Content.assemble("  ", _bar(bar.size, whole, room, drawn_in)) if room > _LEAST_BAR else ""
+        lines.append(Content.assemble(line, drawn))
+    return lines
+
+
+def _bar(size: int, whole: int, room: int, style: str) -> Content:
+    """A bar of so many cells, as long as the size's share of the whole; what is more than nothing has one cell."""
+    cells = min(room, max(1, round(size / whole * room))) if size and whole else 0
+    return Content.assemble(("█" * cells, style), ("░" * (room - cells), "$panel"))
+
+
+# Longer lines of prose are hard to read, and longer bars say no more.
+MEASURE: Final = 88
+_LEAST_BAR: Final = 5
+_LONGEST_BAR: Final = 40
 
 
 def fitting(
@@ -632,7 +713,8 @@ def fitting(
         nearest = None if agent.best is None else agent.models[agent.best][1]
         lines += _formula(nearest.best, width) if nearest is not None else []
     lines += heading("Machine")
-    lines += paragraph(f"{fitted.machine_line(machine)}; {key} looks with the eyes of another", width)
+    name = safe_text(machine.name, 60) or "another machine"
+    lines += paragraph(f"{name}; {key} looks with the eyes of another", width, "$foreground-muted")
     lines += _fields(fitted.machine_rows(machine), width)
     for note in machine.notes:
         lines += paragraph(f"! {note}", width, "$text-warning")
@@ -651,16 +733,14 @@ def _formula(verdict: fit.Verdict, width: int) -> list[Content]:
     need, room = verdict.need, verdict.room
     lines = heading(f"Needed by {fitted.called(need)}, an estimate") if need.is_known else [Content("")]
     whole = max(need.total, 1 if room is None else room.size)
-    bar_width = max(8, min(30, width - _LABEL - _AMOUNT - 2))
+    bar_width = max(8, min(_LONGEST_BAR, width - _LABEL - _AMOUNT - 2))
 
     def line(label: str, size: int, style: str = "$primary") -> Content:
-        cells = min(bar_width, max(1, round(size / whole * bar_width))) if size else 0
         return Content.assemble(
             (label.ljust(_LABEL), "$foreground-muted"),
             (fitted.size(size) if size else "-").rjust(_AMOUNT),
             "  ",
-            ("█" * cells, style),
-            ("░" * (bar_width - cells), "$panel"),
+            _bar(size, whole, bar_width, style),
         )
 
     for part in fitted.parts(need):
@@ -677,44 +757,79 @@ def _formula(verdict: fit.Verdict, width: int) -> list[Content]:
 
 
 def formfile(entry: Entry, width: int) -> Content:
-    """The Formfile template with its line numbers, exactly as signed (made safe to show)."""
+    """The Formfile template in the colours of its editor, with its line numbers, as signed (made safe to show)."""
     template = str(entry.record["formfile_template"])
     if not template.strip():
         return stack(paragraph("No Formfile template.", width, "$foreground-muted"))
-    lines: list[Content] = []
-    for number, line in enumerate(safe_text(template, _LONGEST, newlines=True).split("\n"), start=1):
-        lines += field(f"{number:>4}", line, width, 6)
-    return stack(lines)
+    return stack(formfile_lines(template, width))
 
 
-def sources(entry: Entry, behind: ManifestEntry | None, width: int) -> Content:
-    """What stands behind the record: its status, files, interfaces, lineage, results; what its owner left out is not
-    listed."""
+def sources(entry: Entry, behind: ManifestEntry | None, width: int, near: Near | None = None) -> Content:
+    """What stands behind the record: its files, interfaces, lineage, results; what its owner left out is not listed,
+    nor what the header says. Digests stand under Proof: they are looked for, not read."""
     manifest = None if behind is None else behind.manifest
     rows = [] if manifest is None else [row for row in manifest_rows(manifest) if row.stated]
-    if manifest is not None and status(manifest) is None:
-        rows = [row for row in rows if row.path != "status"]
+    rows = rows if near is None else relations.with_names(rows, near.named)
     if behind is None or manifest is None or not rows:
         lines = paragraph("Its owner has not said where its files are.", width, "$foreground-muted")
         if entry.mine:
             lines += [Content(""), *paragraph(f"{action('record.edit').footer_key} edits it: Sources", width)]
         return stack(lines)
+    if status(manifest) is None:
+        # Of a record that is to be used no header tells why it is, or what replaces it.
+        rows = [row for row in rows if row.path != "status"]
+    else:
+        rows = [row for row in rows if row.path not in _STATUS]
     lines, before = list[Content](), ""
     for row in _of_one_line(rows):
         name = row.path.partition("[")[0]
         lines += [Content("")] if before and name != before and {name, before} & _LISTS else []
-        # Of a list only the first line has the label, and a digest stands by itself: it is looked for, not read.
-        text, digest, hexadecimal = row.text.partition(", SHA-256 ")
-        lines += field(row.plain if name != before else "", text, width, _LABEL)
-        if digest:
-            lines += field("", Content.styled(f"SHA-256 {hexadecimal}", "$foreground-muted"), width, _LABEL)
+        # Of a list only the first line has the label.
+        lines += field(row.plain if name != before else "", _DIGEST.sub("", row.text), width, _LABEL)
         before = name
+    if not rows:
+        lines += paragraph("Its owner has not said where its files are.", width, "$foreground-muted")
     if behind.problems:
         lines += heading("Problems")
         for problem in behind.problems:
             sign = "!" if problem.severity == "error" else "·"
             lines += field(sign, f"{safe_text(problem.path, 80)}: {safe_text(problem.sentence, 400)}", width, 2)
     return stack(lines)
+
+
+_STATUS: Final = frozenset(("status", "status_message", "superseded_by"))
+_DIGEST: Final = re.compile(r", SHA-256 [0-9a-f]{64}$")
+
+
+def proof(entry: Entry, behind: ManifestEntry | None, around: Surroundings, width: int) -> Content:
+    """All that is compared and not read: ids, keys, the operations whose versions are live, digests; and who says that
+    the key is whose."""
+    owner = f"0x{safe_text(str(entry.record['owner_id']))}"
+    key = Row("owner_id", "Key", owner)
+    rows = [key if row.path == key.path else row for row in signature_rows(entry)]
+    lines = _fields([*rows, *domain_rows(entry, around.now)[_DOMAINS_TOLD:]], width)
+    if behind is None or behind.manifest is None:
+        return stack(lines)
+    manifest = behind.manifest
+    lines += heading("Manifest")
+    rows = [Row("", "Rival" if place else "Current", head) for place, head in enumerate(behind.live_heads)]
+    said = manifest_rows(manifest)
+    lines += _fields([*rows, *(row for row in said if row.stated and row.path == "superseded_by")], width)
+    digests = [*_digests(manifest)]
+    lines += heading("SHA-256") if digests else []
+    for name, digest in digests:
+        lines += paragraph(name, width, "$foreground-muted")
+        lines += paragraph(digest, width, indent=2)
+    return stack(lines)
+
+
+def _digests(manifest: Record) -> Iterator[tuple[str, str]]:
+    """What has a digest, and the digest: files, and what the record was made from."""
+    for name, called in (("artifacts", "uri"), ("derived_from", "name")):
+        items = manifest[name]
+        for item in items if isinstance(items, list) else ():
+            if isinstance(item, dict) and item["sha256"] is not None:
+                yield safe_text(str(item[called]), _LONGEST_URI) or "without a name", safe_text(str(item["sha256"]))
 
 
 def linked(shown: LinksShown | None, at: int, width: int) -> Content:
@@ -801,12 +916,18 @@ def history(record_id: str, shown: HistoryShown | None, around: Surroundings, wi
     """The record's operations, the last arrived first, each with what it changed; None is shown as being read."""
     if shown is None:
         return stack(paragraph("Reading…", width, "$foreground-muted"))
-    lines = [Content.styled("] goes on to the newer ones", "$foreground-muted")] if shown.newer else []
+    lines = (
+        [Content.styled(f"{key_of('record.newer')} goes on to the newer ones", "$foreground-muted")]
+        if shown.newer
+        else []
+    )
     for entry in shown.entries:
         lines += [*version_lines(entry, around, width, pointed=entry.place == shown.at), Content("")]
     if shown.older:
         lines += paragraph(
-            f"[ goes on to the earlier ones, as does tui-registry history {record_id[:12]}", width, "$foreground-muted"
+            f"{key_of('record.older')} goes on to the earlier ones, as does tui-registry history {record_id[:12]}",
+            width,
+            "$foreground-muted",
         )
     return stack(lines)
 
@@ -848,28 +969,21 @@ _LOOKED_IN: Final = ("tags", "capabilities", "tools")
 
 def _marked(shown: str, around: Surroundings, style: str = "") -> Content:
     """A text in which what was looked for is told by its weight and a line, whatever the colours are."""
-    content = Content.styled(shown, style)
+    return _mark(around, Content.styled(shown, style))
+
+
+def _mark(around: Surroundings, content: Content) -> Content:
     if not around.texts:
         return content
     from tui_registry.query import found_in  # the first frame has nothing to mark
 
-    for start, end in found_in(shown, around.texts):
+    for start, end in found_in(content.plain, around.texts):
         content = content.stylize("bold underline", start, end)
     return content
 
 
 def _fields(rows: Sequence[Row], width: int) -> list[Content]:
     return [line for row in rows for line in field(row.plain, row.text, width, _LABEL)]
-
-
-def _size(record: Record) -> str:
-    parameters, context = record["parameters"], record["context_length"]
-    size = f"{count_words(parameters)} parameters" if isinstance(parameters, int) and parameters else "size unknown"
-    return f"{size} · {tokens(context)} context" if isinstance(context, int) else size
-
-
-def _works_with(record: Record) -> str:
-    return next(f"works with {row.text}" for row in fact_rows(record) if row.path == "compatible_model_types")
 
 
 def _no_record(width: int) -> Content:  # noqa: ARG001 - a Layout

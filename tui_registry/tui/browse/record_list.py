@@ -1,4 +1,4 @@
-"""The list of records: the widget, what stands in its place while there is none, its columns, its windows of rows."""
+"""The list of records: the widget, its columns, its windows of rows."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
-from textual.widgets import Static
 
 from tui_registry import query
 from tui_registry.datastore import Row
 from tui_registry.frozen import NamedTuple
+from tui_registry.present.columns import COLUMNS, ListColumn
 from tui_registry.present.owners import LIKE_MARK, is_marked, owner_cell
 from tui_registry.query import Text
 from tui_registry.text import age, count_words, safe_text
-from tui_registry.tui.browse.reading import WINDOW, Reading, Span
-from tui_registry.tui.kit.actions import action, bindings_for
+from tui_registry.tui.browse.reading import NEWEST, WINDOW, Order, Reading, Span
+from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import GAP, Column, RowStyles, WindowList, cell
 
@@ -31,18 +30,15 @@ if TYPE_CHECKING:
 
 # What was looked for, where it stands in a name: told by its weight and a line, whatever the colours are.
 FOUND: Final = Style(bold=True, underline=True)
+NEW_MARK: Final = "•"
+STAR_MARK: Final = "★"
+NOTE_MARK: Final = "✎"
 # The cursor and the mark stand before the name, each a segment.
 _NAME: Final = 2
 # A list deeper than this is refreshed where it is looked at, not from its top.
 _DEEP: Final = 5 * WINDOW
 # Rows kept at hand: enough for any screen and its neighbours, whatever the list's length.
 _MOST_WINDOWS: Final = 40
-_WAYS: Final = (
-    ("browse.new", "register a model or an agent"),
-    ("browse.import", "import records from a file, a folder or an address"),
-    ("browse.sync", "add a peer and pull what others registered"),
-    ("app.help", "all keys, and how to search"),
-)
 
 
 class RecordList(WindowList[Row, Span]):
@@ -55,6 +51,14 @@ class RecordList(WindowList[Row, Span]):
     BINDINGS = bindings_for("marks")
     MARKED: ClassVar[bool] = True
     PLAIN: ClassVar[tuple[str, ...]] = ("NAME",)
+
+    class Ordered(Message):
+        """The title of a column was chosen: by this key, and where it goes by that already, from its other end."""
+
+        def __init__(self, title: str, key: str) -> None:
+            super().__init__()
+            self.title = title
+            self.key = key
 
     class Marked(Message):
         """Marks were set or taken away."""
@@ -71,7 +75,10 @@ class RecordList(WindowList[Row, Span]):
         super().__init__(id=id)
         self._windows = Windows()
         self.marked: dict[str, Row] = {}
+        self._last_marked: tuple[int, str] | None = None
         self._texts: Sequence[Text] = ()
+        self._order: Order | None = NEWEST
+        self._chosen: tuple[str, ...] = ()
 
     # What it offers
 
@@ -82,6 +89,12 @@ class RecordList(WindowList[Row, Span]):
 
     def on_mount(self) -> None:
         self.watch(host_of(self), "machine", self.draw_anew, init=False)
+
+    def choose_columns(self, names: tuple[str, ...]) -> None:
+        """Show these columns, as far as there is room; for none, those that the width is best for."""
+        if names != self._chosen:
+            self._chosen = names
+            self.draw_in_other_columns()
 
     def item_at(self, place: int) -> Row | None:
         return self._windows.row(place)
@@ -113,6 +126,7 @@ class RecordList(WindowList[Row, Span]):
         select: str | None = None,
         reversible: bool = False,
         texts: Sequence[Text] = (),
+        order: Order | None = NEWEST,
     ) -> None:
         """Show another answer.
 
@@ -122,8 +136,9 @@ class RecordList(WindowList[Row, Span]):
             stay: the same list with newer data: cursor and scroll position stay on their record.
             select: the id of a record to put the cursor on.
             texts: what was looked for, which is marked in the names.
+            order: in which it stands, None for that of relevance.
         """
-        self._texts = texts
+        self._texts, self._order = texts, order
         before, top, old = self.item, self.top, self.cursor
         anchor_place = old if top <= old < top + self.page else top
         anchor = self._windows.row(anchor_place)
@@ -136,6 +151,11 @@ class RecordList(WindowList[Row, Span]):
             place = self.within(old) if found is None else found
             moved = self._windows.place_of(anchor.id) if anchor is not None else None
             new_top = top if moved is None else moved - (anchor_place - top)
+        if not stay and self._last_marked is not None:
+            # In another list it may stand elsewhere
+            identifier = self._last_marked[1]
+            last = self._windows.place_of(identifier)
+            self._last_marked = None if last is None else (last, identifier)
         chosen = self._windows.place_of(select) if select is not None else None
         self.fit()
         if new_top != self.top:
@@ -161,9 +181,35 @@ class RecordList(WindowList[Row, Span]):
             return
         if self.marked.pop(row.id, None) is None:
             self.marked[row.id] = row
+            self._last_marked = self.cursor, row.id
         self.refresh_place(self.cursor)
         self.post_message(self.Marked())
         self.action_cursor_down()
+
+    def mark(self, rows: Iterable[Row]) -> None:
+        """Mark these too."""
+        self.marked |= {row.id: row for row in rows}
+        row = self.item
+        if row is not None and row.id in self.marked:
+            self._last_marked = self.cursor, row.id
+        self.refresh()
+        self.post_message(self.Marked())
+
+    def range_to_mark(self) -> tuple[int, int, Span] | None:
+        """The first and the last place between the record that was marked last and the cursor, and how to read those;
+        None where the list does not show that record."""
+        if self._last_marked is None or self.item is None:
+            return None
+        place, identifier = self._last_marked
+        there = self.item_at(place) if place < self.total else None
+        if there is None or there.id != identifier:
+            found = self._windows.place_of(identifier)
+            # What is not at hand still stands where it stood, unless another answer came
+            if found is None and (there is not None or place >= self.total):
+                return None
+            place = place if found is None else found
+        first, last = sorted((place, self.cursor))
+        return first, last, self._windows.span(first // WINDOW, last // WINDOW)
 
     def unmark(self, ids: Iterable[str] | None = None) -> bool:
         """Take marks away, all for None; False when there were none."""
@@ -178,7 +224,14 @@ class RecordList(WindowList[Row, Span]):
     # What it shows
 
     def columns(self, width: int) -> tuple[Column, ...]:
-        return columns_for(width)
+        return columns_for(width, self._chosen)
+
+    def title_line(self, columns: tuple[Column, ...]) -> str:
+        return titles_in_order(columns, self._order)
+
+    def title_chosen(self, column: Column) -> None:
+        key = "name" if column.title == "NAME" else _SHOWN[column.title].of.order
+        self.post_message(self.Ordered(column.title, key))
 
     def cells(self, item: Row, columns: tuple[Column, ...]) -> list[str]:
         host = host_of(self)
@@ -217,49 +270,6 @@ class RecordList(WindowList[Row, Span]):
 
     def want(self, span: Span) -> None:
         self.post_message(self.Wanted(self.serial, span))
-
-
-class EmptyState(Static):
-    """Says what to do: on an empty replica how to begin, on an empty answer how to go on."""
-
-    def show_first_run(self) -> None:
-        """There is no record at all."""
-        content = Content.styled("Nothing is registered here yet.\n\n", "bold")
-        for name, words in _WAYS:
-            content = content.append(Content.styled(f"  {action(name).footer_key}  ", "bold $text-accent"))
-            content = content.append(f"{words}\n")
-        content = content.append(
-            Content.styled(
-                "\nTo look around first, run  tui-registry demo  in another terminal:\n"
-                "it shows sample data and leaves this replica alone.\n",
-                "$foreground-muted",
-            )
-        )
-        # Said at the first run: once the key is lost it is too late.
-        key = safe_text(str(host_of(self).datastore.key.file.absolute()))
-        content = content.append(f"\nYour key, which signs what you register, is {key}\n")
-        content = content.append(
-            "Without it nobody can change your records, you included.\n"
-            "Keep a copy elsewhere:  tui-registry identity export FILE"
-        )
-        self.update(content)
-
-    def show_no_match(self, query: str, proposal: str | None, near: Sequence[str] = ()) -> None:
-        """The query matches nothing."""
-        asked = f"“{safe_text(query.strip(), 80)}”"
-        content = Content.assemble(("Nothing matches ", "bold"), (asked, "bold"), ".\n\n")
-        if proposal is not None:
-            content = content.append("Did you mean  ")
-            content = content.append(Content.styled(safe_text(proposal, 80), "bold $text-accent"))
-            content = content.append(" ?  Enter in the search line takes it.\n")
-        if near:
-            content = content.append("The nearest names are\n")
-            for name in near:
-                content = content.append(Content.styled(f"  {safe_text(name, 80)}\n", "bold"))
-        content = content.append(
-            Content.styled("Esc clears the search, / changes it, ? explains it.", "$foreground-muted")
-        )
-        self.update(content)
 
 
 class Windows:
@@ -367,27 +377,53 @@ _COMFORTABLE_NAME: Final = 32
 _TYPE_IN_FULL: Final = 15
 
 
-def columns_for(width: int) -> tuple[Column, ...]:
+def columns_for(width: int, chosen: Sequence[str] = ()) -> tuple[Column, ...]:
     """The columns that fit into so many cells, in the order they are shown; the name takes what is left.
 
     A column is dropped whole before the name gets narrower than 20 cells.
+
+    Args:
+        chosen: the names of those that a person wants to see, in that order: the last are dropped first. For none, the
+            width decides.
     """
-    chosen: list[_Shown] = []
+    ranked = [_BY_NAME[name] for name in chosen] or sorted(_BY_NAME.values(), key=lambda shown: shown.rank)
+    fitting: list[_Shown] = []
     left = width
-    for shown in sorted(_COLUMNS, key=lambda shown: shown.rank):
+    for shown in ranked:
         needed = shown.column.width + GAP
-        if left - needed < (_LEAST_NAME if len(chosen) < _BASIC else _COMFORTABLE_NAME):
+        if left - needed < (_LEAST_NAME if chosen or len(fitting) < _BASIC else _COMFORTABLE_NAME):
             break
-        chosen.append(shown)
+        fitting.append(shown)
         left -= needed
     columns = []
-    for column in (shown.column for shown in _COLUMNS if shown in chosen):
+    for column in (shown.column for shown in (fitting if chosen else _BY_NAME.values()) if shown in fitting):
         if column.title == "TYPE" and left >= _COMFORTABLE_NAME:
             # Every type in full, as soon as names have room.
             left -= _TYPE_IN_FULL - column.width
             column = column._replace(width=_TYPE_IN_FULL)
         columns.append(column)
     return (Column("NAME", max(1, left)), *columns)
+
+
+_ARROWS: Final = {True: "↓", False: "↑"}
+
+
+def titles_in_order(columns: Sequence[Column], order: Order | None) -> str:
+    """The titles, with an arrow at the one that the list goes by: ↑ for the smallest or the earliest first. It stands
+    in the gap where the title fills its column, so that no column moves for it."""
+    line = ""
+    for place, column in enumerate(columns):
+        gap = " " * GAP * (place > 0)
+        title = column.title
+        key = "name" if title == "NAME" else _SHOWN[title].of.order
+        arrow = _ARROWS[order.downwards] if order is not None and key and key == order.key else ""
+        if arrow and column.right:
+            line += cell(f"{arrow}{title}", column.width + len(gap), right=True)
+        elif arrow and cell_len(title) >= column.width:
+            line += f"{gap[:-1]}{arrow}{cell(title, column.width)}"
+        else:
+            line += gap + cell(title + arrow, column.width)
+    return line
 
 
 class Around(NamedTuple):
@@ -411,27 +447,30 @@ def row_text(row: Row, columns: tuple[Column, ...], around: Around) -> list[str]
         text = safe_text(_VALUES[column.title](row, around), _LONGEST_CELL)
         if column.title == "LICENCE":
             text = licence_in(text, column.width)
-        if column.title == "NAME" and row.status is not None:
-            text = _with_status(text, row.status, column.width)
+        if column.title == "NAME" and (row.status is not None or row.starred or row.noted):
+            text = _with_status(text, row, column.width)
         cells.append(cell(text, column.width, column.right))
     return cells
 
 
-def _with_status(name: str, status: str, width: int) -> str:
-    """A name and what is to be known before it is used, which is not cut before the name is."""
+def _with_status(name: str, row: Row, width: int) -> str:
+    """A name and what is to be known before it is used, or is kept about it, which is not cut before the name is."""
     from tui_registry.present.manifests import said_status  # few lists show one
 
-    word = said_status(status) or ""
+    kept = f"{STAR_MARK if row.starred else ''}{NOTE_MARK if row.noted else ''}"
+    word = " ".join(filter(None, (said_status(row.status), kept)))
     return f"{cell(name, max(1, width - cell_len(word) - 2)).rstrip()}  {word}"
 
 
 def mark_of(row: Row) -> str:
-    """One letter for what one should know of a record: `!` a conflict, `~` a name like another's, `+` a time ahead of
-    this clock."""
+    """One letter for what one should know of a record: `!` a conflict, `~` a name like another's, `•` new since
+    somebody looked, `+` a time ahead of this clock."""
     if row.in_conflict:
         return "!"
     if is_marked(row.name, row.like):
         return LIKE_MARK
+    if row.new:
+        return NEW_MARK
     return "+" if row.future else " "
 
 
@@ -467,27 +506,60 @@ def _count(number: int | None) -> str:
 
 
 class _Shown(NamedTuple):
-    """A column, its rank when there is not room for all, and what stands in it."""
+    """A column, how it is laid out, its rank when there is not room for all, and what stands in it."""
 
+    of: ListColumn
     column: Column
     rank: int
     value: Callable[[Row, Around], str]
 
 
-# In the order they are shown, after the name.
-_COLUMNS: Final = (
-    _Shown(Column("KIND", 5), 2, lambda row, _: row.kind),
-    _Shown(Column("TYPE", 11), 4, lambda row, _: row.type),
-    _Shown(Column("FRAMEWORK", 12), 9, lambda row, _: row.framework),
-    _Shown(Column("SIZE", 6, right=True), 1, lambda row, _: _count(row.parameters)),
-    _Shown(Column("FIT", 6), 6, _fit),
-    _Shown(Column("CONTEXT", 7, right=True), 8, lambda row, _: _count(row.context_length)),
-    _Shown(Column("LICENCE", 12), 5, lambda row, _: row.license),
-    _Shown(Column("VERSION", 9), 10, lambda row, _: row.version),
-    _Shown(Column("OWNER", 12), 7, lambda row, around: around.whose(row.owner)),
-    _Shown(Column("UPDATED", 7, right=True), 3, lambda row, around: age(around.now - row.updated_at)),
-)
+def _needs(row: Row) -> str:
+    if row.need is None:
+        return "-" if row.kind != "model" else "?"
+    from tui_registry.present.fit import size  # the first frame does without
+
+    return size(row.need)
+
+
+def _stated_vram(row: Row) -> str:
+    from tui_registry.present.amounts import gigabytes  # the first frame does without
+
+    return "-" if row.vram is None else gigabytes(row.vram)
+
+
+def _status(row: Row) -> str:
+    if row.status is None:
+        return "-"
+    from tui_registry.present.manifests import said_status  # few lists show one
+
+    return said_status(row.status) or "-"
+
+
+_LAYOUT: Final[dict[str, tuple[int, bool, int, Callable[[Row, Around], str]]]] = {
+    "kind": (5, False, 2, lambda row, _: row.kind),
+    "type": (11, False, 4, lambda row, _: row.type),
+    "framework": (12, False, 9, lambda row, _: row.framework),
+    "size": (6, True, 1, lambda row, _: _count(row.parameters)),
+    "fit": (6, False, 6, _fit),
+    "needs": (7, True, 12, lambda row, _: _needs(row)),
+    "vram": (6, True, 13, lambda row, _: _stated_vram(row)),
+    "quant": (6, False, 11, lambda row, _: row.quantization or "-"),
+    "context": (7, True, 8, lambda row, _: _count(row.context_length)),
+    "licence": (12, False, 5, lambda row, _: row.license),
+    "version": (9, False, 10, lambda row, _: row.version),
+    "owner": (12, False, 7, lambda row, around: around.whose(row.owner)),
+    "status": (10, False, 15, lambda row, _: _status(row)),
+    "created": (7, True, 14, lambda row, around: age(around.now - row.created_at)),
+    "updated": (7, True, 3, lambda row, around: age(around.now - row.updated_at)),
+}
+_BY_NAME: Final = {
+    of.name: _Shown(of, Column(of.title, width, right), rank, value)
+    for of in COLUMNS
+    for width, right, rank, value in (_LAYOUT[of.name],)
+}
+_SHOWN: Final = {shown.column.title: shown for shown in _BY_NAME.values()}
 _VALUES: Final[dict[str, Callable[[Row, Around], str]]] = {
     "NAME": lambda row, _: row.name or "(no name)",
-    **{shown.column.title: shown.value for shown in _COLUMNS},
+    **{title: shown.value for title, shown in _SHOWN.items()},
 }

@@ -13,7 +13,7 @@ from textual.widgets.option_list import Option
 from tui_registry.errors import RegistryError
 from tui_registry.text import safe_text
 from tui_registry.tui.browse.search_bar import SearchBar
-from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.actions import bindings_for, key_of
 from tui_registry.tui.kit.dialogs import AskScreen, ConfirmScreen, Dialog
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow
 
@@ -59,7 +59,7 @@ class SavedSearches(Part):
         saved = await self.read(self.datastore.searches.saved)
         past = await self.read(self.datastore.searches.history, 20)
         if not saved and not past:
-            self.say("no search is saved yet: ctrl+s saves the one in the search line", "note")
+            self.say(f"no search is saved yet: {key_of('browse.save_search')} saves the one in the search line", "note")
             return
         query = await self.ask(SearchesScreen(saved, past, self._forget))
         if query is not None:

@@ -16,7 +16,7 @@ from tui_registry.datastore import Entry, ManifestEntry
 from tui_registry.errors import Record, RegistryError
 from tui_registry.records.schema import defaults
 from tui_registry.text import safe_text
-from tui_registry.tui.kit.actions import TYPE_AHEAD, bindings_for
+from tui_registry.tui.kit.actions import TYPE_AHEAD, bindings_for, key_of
 from tui_registry.tui.kit.dialogs import Dialog, LineInput, back_or_accept
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.register.model_rows import PickModel
@@ -43,7 +43,7 @@ class StatusScreen(Dialog[Record]):
         who = f"{affected}. " if affected else ""
         super().__init__(
             f"Is {safe_text(str(entry.record['name']), 60)} still to be used?",
-            f"{who}Lists dim a record that is not, and name why. Tab goes on, ctrl+s signs it.",
+            f"{who}Lists dim a record that is not, and name why. Tab goes on, {key_of('status.accept')} signs it.",
         )
         self.add_class("-form")
         self._entry = entry

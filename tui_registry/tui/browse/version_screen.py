@@ -21,7 +21,7 @@ from tui_registry.records.wire import derive_manifest_id
 from tui_registry.text import address_short, exact, moment_utc, plural, safe_text
 from tui_registry.tui import conflicts, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, Surroundings, came_in_full, what_it_did
-from tui_registry.tui.kit.actions import Where, bindings_for
+from tui_registry.tui.kit.actions import Where, bindings_for, key_of
 from tui_registry.tui.kit.copying import copy_records
 from tui_registry.tui.kit.flows import Part, flow
 from tui_registry.tui.kit.frame import FrameScreen
@@ -186,7 +186,11 @@ class VersionScreen(FrameScreen[None]):
         elif then.entry is None:
             self.hint("what was deleted is not in this replica's history")
         elif then.now is None:
-            who = "r brings it back" if then.version.mine else "only its owner can bring it back"
+            who = (
+                f"{key_of('version.restore')} brings it back"
+                if then.version.mine
+                else "only its owner can bring it back"
+            )
             self.hint(f"this record is deleted: {who}")
         else:
             self.hint("")
@@ -217,7 +221,9 @@ class VersionScreen(FrameScreen[None]):
         self.next_step()
         if self._then is not None and self._then.now is None:
             self.say(
-                "this record is deleted now" + (": r brings it back" if self._then.version.mine else ""), "problem"
+                "this record is deleted now"
+                + (f": {key_of('version.restore')} brings it back" if self._then.version.mine else ""),
+                "problem",
             )
         else:
             self.left = "now"

@@ -42,9 +42,10 @@ from tui_registry.tui.kit.copying import can_copy, copy_text, write_text
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
 
-# A column that is narrower breaks a count with its short form, `7,615,616,512 (7.6 B)`.
+# A column that is narrower breaks a count with its short form, `7,615,616,512 (7.6 B)`; prose in a wider one is hard to
+# read.
 _LEAST_COLUMN: Final = 24
-_MOST_COLUMN: Final = 48
+_MOST_COLUMN: Final = 88
 # Of the copied text: two records in it fit a terminal of 80 columns.
 _COPIED_WIDTH: Final = 78
 

@@ -21,7 +21,7 @@ from tui_registry.present.versions import ancestor_line, headline, letter
 from tui_registry.text import address_short, exact, plural, safe_text
 from tui_registry.tui.conflicts.settling import ANCESTOR, FieldRow, Settling
 from tui_registry.tui.conflicts.version_columns import FieldTable, ItemTable, Sides, columns, in_full, layout
-from tui_registry.tui.kit.actions import TYPE_AHEAD, Where, bindings_for
+from tui_registry.tui.kit.actions import TYPE_AHEAD, Where, bindings_for, key_of
 from tui_registry.tui.kit.dialogs import AskScreen, ConfirmScreen, Dialog, back_or_accept
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import FlowScreen, flow, read
@@ -149,7 +149,7 @@ class ConflictScreen(FrameScreen[Deed]):
         if self._taken is not None:
             self._taken()
         if kept and not self._asked:
-            self.say("what you decided before is back: u forgets it", "note")
+            self.say(f"what you decided before is back: {key_of('conflict.undo')} forgets it", "note")
 
     def footer_actions(self) -> tuple[str, ...]:
         return self.FOOTER if self.settling.versions.mine else self.READING
@@ -235,13 +235,20 @@ class ConflictScreen(FrameScreen[Deed]):
         wrong = next((row for row in rows if row.is_wrong), None)
         waiting = sum(row.waits for row in rows)
         if waiting:
-            return f"{exact(waiting)} undecided: a or b takes that version, space what is under the cursor", "note"
+            return (
+                f"{exact(waiting)} undecided: {key_of('conflict.take_a')} or {key_of('conflict.take_b')} takes "
+                f"that version, {key_of('conflict.take')} what is under the cursor",
+                "note",
+            )
         whole = next((problem for problem in self._problems if field_at(versions.kind, problem.path) is None), None)
         if whole is not None:
             return whole.sentence, "problem"
         if wrong is not None:
             return f"{_label(wrong)}: {wrong.problems[0].sentence}", "problem"
-        return "everything is decided: ctrl+s signs it as one operation on top of all versions", "done"
+        return (
+            f"everything is decided: {key_of('conflict.save')} signs it as one operation on top of all versions",
+            "done",
+        )
 
     def _show_field(self) -> None:
         row = self.row
@@ -319,7 +326,7 @@ class ConflictScreen(FrameScreen[Deed]):
             place for place, row in enumerate(rows) if row.is_wrong
         ]
         if not asking:
-            self.say("nothing is undecided: ctrl+s signs it", "done")
+            self.say(f"nothing is undecided: {key_of('conflict.save')} signs it", "done")
             return
         self._table.focus()
         self._table.move_to(next((place for place in asking if place > here), asking[0]))
@@ -364,7 +371,11 @@ class ConflictScreen(FrameScreen[Deed]):
             return
         side = self._sides.cursor if place is None else place
         if side == self.settling.result and row.state == "open":
-            self.say("this is undecided: a or b takes that version, enter writes a value", "problem")
+            self.say(
+                f"this is undecided: {key_of('conflict.take_a')} or {key_of('conflict.take_b')} takes "
+                f"that version, {key_of('conflict.change')} writes a value",
+                "problem",
+            )
         elif side > self.settling.result:
             self.say(f"there is no version {letter(side)}", "problem")
         elif side < self.settling.result or row.waits:
@@ -384,7 +395,7 @@ class ConflictScreen(FrameScreen[Deed]):
             self.settling.take_side(side)
             self._decided()
             what = "the common ancestor" if side == ANCESTOR else f"version {letter(side)}"
-            self.say(f"every field as {what} has it: u takes that back", "done")
+            self.say(f"every field as {what} has it: {key_of('conflict.undo')} takes that back", "done")
 
     @property
     def _rest_from(self) -> int:
@@ -402,7 +413,9 @@ class ConflictScreen(FrameScreen[Deed]):
         count = self.settling.take_rest(place)
         self._decided()
         them = "it" if count == 1 else "them"
-        self.say(f"{plural(count, 'field')} as version {letter(place)} has {them}: u takes that back")
+        self.say(
+            f"{plural(count, 'field')} as version {letter(place)} has {them}: {key_of('conflict.undo')} takes that back"
+        )
 
     def action_undo(self) -> None:
         if not self._may_decide():
@@ -463,7 +476,10 @@ class ConflictScreen(FrameScreen[Deed]):
             self._go_to(waiting[0])
             what = value_row(waiting[0], None).label if len(waiting) == 1 else exact(len(waiting))
             which = "it" if len(waiting) == 1 else "them"
-            self.say(f"not signed: {what} undecided; r takes {which} from {letter(self._rest_from)}", "problem")
+            self.say(
+                f"not signed: {what} undecided; {key_of('conflict.rest')} takes {which} from {letter(self._rest_from)}",
+                "problem",
+            )
             return
         await self._ask_rules()
         if record != self.settling.record:
@@ -507,7 +523,7 @@ class ConflictScreen(FrameScreen[Deed]):
         except RegistryError as error:
             await self._not_written(error)
         else:
-            self._leave("deleted", f"deleted {versions.kind} “{name}”: U brings it back")
+            self._leave("deleted", f"deleted {versions.kind} “{name}”: {key_of('record.undelete')} brings it back")
 
     def _refuse(self, problem: Problem) -> None:
         field = field_at(self.settling.versions.kind, problem.path)
@@ -588,13 +604,18 @@ class TextScreen(Dialog[str]):
     AUTO_FOCUS = "SafeArea"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("writing"), *TYPE_AHEAD]
 
-    def __init__(self, question: str, text: str) -> None:
-        super().__init__(question)
+    def __init__(self, question: str, text: str, detail: str = "", typed: str | None = None) -> None:
+        """
+        Args:
+            typed: what was written in its place already; None for nothing.
+        """
+        super().__init__(question, detail)
         self.add_class("-form")
         self._text = text
+        self._typed = text if typed is None else typed
 
     def compose_answers(self) -> Iterable[Widget]:
-        yield SafeArea(self._text)
+        yield SafeArea(self._typed)
         yield back_or_accept("Take it")
 
     def action_accept(self) -> None:

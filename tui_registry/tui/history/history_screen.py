@@ -36,7 +36,8 @@ from tui_registry.tui.browse import (
     version_lines,
 )
 from tui_registry.tui.history.operation_list import Asked, OperationList, asked_for, read_listing
-from tui_registry.tui.kit.actions import Where, action, bindings_for
+from tui_registry.tui.kit.actions import Where, action, bindings_for, key_of
+from tui_registry.tui.kit.authored import markdown_lines
 from tui_registry.tui.kit.copying import copy_text
 from tui_registry.tui.kit.dialogs import NARROWING_STYLES, NarrowingInput, NarrowingLine
 from tui_registry.tui.kit.flows import flow, unwanted
@@ -204,7 +205,7 @@ class HistoryScreen(FrameScreen[None]):
             words = f"{order}, last first · {exact(total)} {whose}"
         else:
             looked = f"{exact(listing.looked)} of {exact(len(listing.candidates.places))}"
-            words = f"{exact(total)} in the last {looked}: G looks further"
+            words = f"{exact(total)} in the last {looked}: {key_of('list.last')} looks further"
         self.query_one(NarrowingLine).say_count(words)
         nothing, had_nothing = total == 0 and listing.whole, self.has_class("-nothing")
         self.set_class(nothing, "-nothing")
@@ -231,7 +232,8 @@ class HistoryScreen(FrameScreen[None]):
         names = {} if self.host.facts is None else self.host.facts.owners
         words = f"{came(operation, self.host.now(), names)} · {operation.hash[:12]}…"
         if standing(operation) == "gone":
-            return f"gone{': u brings it back' if operation.mine else ''} · {words}"
+            back = f": {key_of('history.undo')} brings it back" if operation.mine else ""
+            return f"gone{back} · {words}"
         return words
 
     @flow(group="operation", exclusive=True, background=True)
@@ -414,7 +416,7 @@ def in_full(operation: Operation, entry: HistoryEntry, beside: Beside, around: S
         Content(""),
         *version_lines(entry, around, width),
         Content(""),
-        *field("arrived", _arrived(entry, around.now), width, _LABEL),
+        *_arrived(entry, around.now, width),
         *field("signer", f"0x{entry.actor}", width, _LABEL),
         *field("record", operation.id, width, _LABEL),
         *field("hash", entry.hash, width, _LABEL),
@@ -426,20 +428,20 @@ def in_full(operation: Operation, entry: HistoryEntry, beside: Beside, around: S
             lines += field(row.plain, row.text, width, _ROW) if row.stated else []
     elif record is not None:
         lines += heading("What it wrote" if entry.record is not None else "What it took away")
-        description = safe_text(str(record["description"]), 2_000)
-        lines += [*paragraph(description, width), Content("")] if description else []
+        description = str(record["description"])
+        lines += [*markdown_lines(description, width), Content("")] if description.strip() else []
         for row in (*fact_rows(record), *requirement_rows(record)):
             lines += field(row.plain, row.text, width, _ROW) if row.stated else []
     lines += [Content(""), *paragraph("enter opens the record as it was then", width, "$foreground-muted")]
     return stack(lines)
 
 
-def _arrived(entry: HistoryEntry, now: int) -> str:
-    if entry.arrived_at is None:
-        return "before version 0.2, which was the first to keep it"
-    if entry.source is None:
-        return "written here"
-    return f"{moment(entry.arrived_at, now)} from {safe_text(entry.source, 60) or 'an unnamed source'}"
+def _arrived(entry: HistoryEntry, now: int, width: int) -> list[Content]:
+    """The moment; of what was written here, or by a program that did not keep it, all is said above."""
+    if entry.arrived_at is None or entry.source is None:
+        return []
+    source = safe_text(entry.source, 60) or "an unnamed source"
+    return field("arrived", f"{moment(entry.arrived_at, now)} from {source}", width, _LABEL)
 
 
 _PLACEHOLDER: Final = "name, id, owner:, did:, is:"

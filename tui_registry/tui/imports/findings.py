@@ -30,7 +30,7 @@ from tui_registry.present.versions import change_lines
 from tui_registry.text import ELLIPSIS, exact, plural, safe_text
 from tui_registry.tui.imports.mending import MendScreen, Trouble, faults_in_words, mend_all, troubles
 from tui_registry.tui.imports.survey import Line, Progress, Survey, remember, sign_all, take_operations
-from tui_registry.tui.kit.actions import Where, bindings_for
+from tui_registry.tui.kit.actions import Where, bindings_for, key_of
 from tui_registry.tui.kit.dialogs import (
     NARROWING_STYLES,
     Choice,
@@ -416,7 +416,9 @@ class FindingsScreen(FrameScreen[str | None]):
         ready = sum(line.can_be_signed for line in since)
         rest = f", {exact(len(since) - ready)} have other problems" if ready < len(since) else ""
         given = f"{trouble.field.title.lower()} {safe_text(text.removeprefix(OTHER), 24)}"
-        self.say(f"gave {plural(len(since), 'finding')} the {given}{rest}: u takes it back", "done")
+        self.say(
+            f"gave {plural(len(since), 'finding')} the {given}{rest}: {key_of('findings.undo')} takes it back", "done"
+        )
 
     def action_undo(self) -> None:
         """Take the last value that was given to several back, where it is not signed yet."""

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from itertools import islice
-from pathlib import Path
 from typing import Generic, TypeVar
 
 from textual import events, on
@@ -25,6 +21,7 @@ from tui_registry.tui.imports.survey import Progress, remember, survey
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.dialogs import Dialog
 from tui_registry.tui.kit.flows import FlowScreen, flow, unwanted
+from tui_registry.tui.kit.paths import PathOffer, common_start, in_words, offers
 from tui_registry.tui.register.inputs import SafeInput, move_by_arrows
 from tui_registry.tui.register.register_screen import RegisterScreen
 
@@ -72,9 +69,11 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
         *,
         placeholder: str = "path, or https://…",
         takes_addresses: bool = False,
+        doing: tuple[str, str] = ("reading", "reads it"),
     ) -> None:
         """
         Args:
+            doing: what is done with the path while one waits, and what Enter does.
             read_it: reads a source, in a thread; it asks now and then whether it is unwanted by now, and tells how far
                 it is. What it raises as a RegistryError is said.
         """
@@ -82,6 +81,7 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
         self._read_it = read_it
         self._placeholder = placeholder
         self._takes_addresses = takes_addresses
+        self._doing, self._does = doing
         self._typed = ""
         self._offers: Sequence[PathOffer] = ()
         self._reading = False
@@ -90,7 +90,7 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
         yield SafeInput(placeholder=self._placeholder)
         yield Static(classes="wrong")
         yield OptionList()
-        yield Static("Tab completes, Enter reads it, Esc goes back", classes="keys")
+        yield Static(f"Tab completes, Enter {self._does}, Esc goes back", classes="keys")
 
     def on_mount(self) -> None:
         self._offer()
@@ -118,7 +118,7 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
         self._offers = found
         shown = self.query_one(OptionList)
         shown.clear_options()
-        shown.add_options(Option(_words(offer)) for offer in found)
+        shown.add_options(Option(in_words(offer)) for offer in found)
         shown.highlighted = None
         # An address is never completed, and a sentence about it may be long
         shown.display = is_path
@@ -173,11 +173,11 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
             self._tell(f"write where it is: a path such as ~/models{', or an address' * self._takes_addresses}")
         elif not self._reading:
             self._reading = True
-            self._tell("reading …")
+            self._tell(f"{self._doing} …")
             progress = Progress()
             drawing = self.set_interval(
                 SECONDS_BETWEEN_WORDS,
-                lambda: self._tell(f"{progress.words('reading', 'comparing')}, Esc stops it"),
+                lambda: self._tell(f"{progress.words(self._doing, 'comparing')}, Esc stops it"),
             )
             try:
                 self.dismiss(await self.read(self._read_it, source, unwanted(), progress))
@@ -189,62 +189,3 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
 
     def _tell(self, words: str) -> None:
         self.query_one(".wrong", Static).update(Content(safe_text(words, 600)))
-
-
-def _words(offer: PathOffer) -> Content:
-    return Content.assemble(safe_text(offer.name, 100), ("/", "$text-accent") if offer.is_folder else "")
-
-
-# A folder with more entries is looked at so far.
-_LOOKED_AT = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class PathOffer:
-    """One way to go on: the whole `text` for the field, and what `name` to show for it."""
-
-    text: str
-    name: str
-    is_folder: bool
-
-
-def offers(typed: str, most: int = 50) -> list[PathOffer]:
-    """What the last part of a path could become: folders first, then files, by name; none where nothing is there.
-
-    Hidden entries are offered once a dot was typed; names that no line of text can hold never are.
-    """
-    start = typed.rpartition("/")[2]
-    before = typed[: len(typed) - len(start)]
-    try:
-        where = Path(before or ".").expanduser()
-        with os.scandir(where) as entries:
-            found = [
-                PathOffer(f"{before}{entry.name}{'/' if is_folder else ''}", entry.name, is_folder)
-                for entry in islice(entries, _LOOKED_AT)
-                if entry.name.lower().startswith(start.lower())
-                and (start.startswith(".") or not entry.name.startswith("."))
-                and safe_text(entry.name) == entry.name
-                for is_folder in (_is_folder(entry),)
-            ]
-    except (OSError, RuntimeError, ValueError):
-        # Not there, not readable, no such user: nothing to offer, and reading it will say why
-        return []
-    found.sort(key=lambda offer: (not offer.is_folder, offer.name.lower(), offer.name))
-    return found[:most]
-
-
-def common_start(found: Sequence[PathOffer]) -> str:
-    """The longest text that all offers begin with."""
-    texts = [offer.text for offer in found]
-    first, last = min(texts, default=""), max(texts, default="")
-    # What the first and the last in order begin with, all between them do
-    return first[
-        : next((at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
-    ]
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False

@@ -16,13 +16,17 @@ if TYPE_CHECKING:
         ChooseScreen as ChooseScreen,
         ConfirmScreen as ConfirmScreen,
     )
-    from tui_registry.tui.kit.help import HelpScreen as HelpScreen, page_of_package as page_of_package
+    from tui_registry.tui.kit.help import (
+        HelpScreen as HelpScreen,
+        PageScreen as PageScreen,
+        page_of_package as page_of_package,
+    )
     from tui_registry.tui.kit.palette import ActionsProvider as ActionsProvider, SearchesProvider as SearchesProvider
     from tui_registry.tui.kit.signing import sign as sign
 
 __all__ = [
-    "ActionsProvider", "AskScreen", "Choice", "ChooseScreen", "ConfirmScreen", "HelpScreen", "SearchesProvider",
-    "page_of_package", "sign",
+    "ActionsProvider", "AskScreen", "Choice", "ChooseScreen", "ConfirmScreen", "HelpScreen", "PageScreen",
+    "SearchesProvider", "page_of_package", "sign",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -33,6 +37,7 @@ __getattr__, __dir__ = lazy_exports(
         "ChooseScreen": ".dialogs",
         "ConfirmScreen": ".dialogs",
         "HelpScreen": ".help",
+        "PageScreen": ".help",
         "page_of_package": ".help",
         "ActionsProvider": ".palette",
         "SearchesProvider": ".palette",

@@ -1,11 +1,13 @@
 """The one registry of actions: key bindings, footers, help and the command palette read it.
 
-Letters and digits are never priority bindings: while an input has the focus they type.
+`ACTIONS` has the keys as they come with the program; `action` and `actions_for` have those in force, which a person's
+own settings may change (`use_keys`). Letters and digits are never priority bindings: while an input has the focus they
+type.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Literal
 
 from textual.binding import Binding, BindingType
@@ -13,10 +15,10 @@ from textual.binding import Binding, BindingType
 from tui_registry.frozen import NamedTuple
 
 Where = Literal[
-    "everywhere", "browse", "typing", "facets", "searches", "list", "marks", "record", "text", "detail",
+    "everywhere", "browse", "typing", "facets", "searches", "columns", "list", "marks", "record", "text", "detail",
     "conflict", "writing", "register", "items", "entries", "template", "drafts", "merge", "import", "findings",
     "mending", "sync", "quarantine", "left_out", "history", "narrowing", "version", "settings", "compare", "status",
-    "page", "dialog",
+    "page", "locked_file", "locked_file_path", "dialog", "own", "line",
 ]  # fmt: skip
 
 HEADINGS: Final[dict[Where, str]] = {
@@ -25,6 +27,7 @@ HEADINGS: Final[dict[Where, str]] = {
     "typing": "In the search line",
     "facets": "In the filters",
     "searches": "In the list of searches",
+    "columns": "When the columns of the list are chosen",
     "list": "In a list",
     "marks": "In the list of records",
     "record": "On a record",
@@ -51,7 +54,11 @@ HEADINGS: Final[dict[Where, str]] = {
     "compare": "Compare",
     "status": "When asked whether a record is still to be used",
     "page": "In this help",
+    "locked_file": "When asked for a file and its passphrase",
+    "locked_file_path": "In the line of the file",
     "dialog": "In a dialog",
+    "line": "In the command line",
+    "own": "Your own commands, on a record",
 }
 
 
@@ -81,14 +88,18 @@ class Action(NamedTuple):
 
     @property
     def pressed_key(self) -> str:
-        """The first of the keys as Textual names it in events: `?` is `question_mark`."""
+        """The first of the keys as Textual names it in events: `?` is `question_mark`; empty where there is none."""
+        if not self.keys:
+            return ""
         (binding,) = Binding.make_bindings([Binding(self.keys[0], self.name)])
         return binding.key
 
     @property
     def footer_key(self) -> str:
-        """The first of the keys, as the footer shows it."""
-        return key_name(self.keys[0])
+        """The first of the keys, as the footer shows it; of an action without one, how else it is found."""
+        if self.keys:
+            return key_name(self.keys[0])
+        return f'{action("app.palette").footer_key} "{self.label}"'
 
 
 def key_name(key: str) -> str:
@@ -116,34 +127,86 @@ _PRIORITY: Final = frozenset({"app.quit", "app.palette", "app.help_f1", "app.red
 
 
 def bindings_for(*places: Where) -> list[BindingType]:
-    """The bindings of the actions of these places, in the registry's order."""
-    return [
-        Binding(
-            ",".join(action.keys),
-            action.name,
-            action.label,
-            tooltip=action.tooltip,
-            id=action.id,
-            priority=action.id in _PRIORITY,
-            show=False,
-        )
-        for action in actions_for(*places)
-        if action.keys
-    ]
+    """The bindings of the actions of these places, in the registry's order, with the keys of the program: the app lays
+    those of the person's own over them (`keymap`)."""
+    bindings: list[BindingType] = []
+    for item in ACTIONS:
+        if item.where in places:
+            first = item.id in _PRIORITY
+            bindings.append(_binding(item, item.id, item.keys, priority=first))
+            if first:
+                bindings.append(_binding(item, item.id + _TYPED, (), priority=False))
+    return bindings
+
+
+def _binding(item: Action, binding_id: str, keys: tuple[str, ...], *, priority: bool) -> Binding:
+    return Binding(
+        ",".join(keys) or _NO_KEY,
+        item.name,
+        item.label,
+        tooltip=item.tooltip,
+        id=binding_id,
+        priority=priority,
+        show=False,
+    )
+
+
+# In place of a key for an action that has none: no terminal sends it, and the person's own keys need a binding.
+_NO_KEY: Final = "no_key"
+# The same action for its keys that type: those must not come before an input.
+_TYPED: Final = ".typed"
+
+
+def types(key: str) -> bool:
+    """Whether a key writes a character where text is written."""
+    return len(key) == 1 or key == "space"
+
+
+def use_keys(keys: Mapping[str, tuple[str, ...]], own: Iterable[Action] = ()) -> None:
+    """From now on these are the keys of these actions, by id, and all others have those of the program.
+
+    Keys are shown in a hundred places, most of which know no app: what is in force is so for the whole process.
+
+    Args:
+        own: what a person's own settings add to the actions.
+    """
+    _in_force.clear()
+    _in_force.update((item.id, item._replace(keys=keys.get(item.id, item.keys))) for item in (*ACTIONS, *own))
+
+
+def keymap(keys: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """The same for Textual, which lays it over `bindings_for`."""
+    textual: dict[str, str] = {}
+    for name, given in keys.items():
+        if name in _PRIORITY:
+            textual[name] = ",".join(key for key in map(_spelt, given) if not types(key)) or _NO_KEY
+            textual[name + _TYPED] = ",".join(key for key in map(_spelt, given) if types(key)) or _NO_KEY
+        else:
+            textual[name] = ",".join(map(_spelt, given)) or _NO_KEY
+    return textual
+
+
+def _spelt(key: str) -> str:
+    return "comma" if key == "," else key
 
 
 def actions_for(*places: Where) -> list[Action]:
-    """The actions of these places, in the registry's order."""
-    return [action for action in ACTIONS if action.where in places]
+    """The actions of these places, in the registry's order, with the keys in force."""
+    return [item for item in _in_force.values() if item.where in places]
 
 
 def action(action_id: str) -> Action:
-    """The action of that id.
+    """The action of that id, with the keys in force.
 
     Raises:
         KeyError: there is none.
     """
-    return _BY_ID[action_id]
+    return _in_force[action_id]
+
+
+def key_of(action_id: str) -> str:
+    """The first of an action's keys as people read it, for a sentence that names it."""
+    return action(action_id).footer_key
 
 
 def meant_by(key: str, at_hand: Collection[str]) -> Action | None:
@@ -154,7 +217,7 @@ def meant_by(key: str, at_hand: Collection[str]) -> Action | None:
         key: as Textual names it.
     """
     close = (f"ctrl+{key}", key.removeprefix("ctrl+"), key.swapcase())
-    known = [item for item in ACTIONS if item.id in at_hand and item.keys]
+    known = [item for item in _in_force.values() if item.id in at_hand and item.keys]
     near = next((item for other in close for item in known if other != key and other in item.keys), None)
     return near or next((item for habit in _HABITS.get(key, ()) for item in known if item.id.endswith(habit)), None)
 
@@ -180,6 +243,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "everywhere", "conflicts"),
     Action("app.help", ("?",), "help", "Show all keys and the query language", "everywhere", "help"),
     Action("app.help_f1", ("f1",), "help", "The same, also while typing", "everywhere", "help"),
+    Action("app.line", (":",), "command line", "Type a command of tui-registry, such as verify or show NAME",
+           "everywhere", "command_line"),
     Action("app.palette", ("ctrl+p",), "commands", "Find any command by its name", "everywhere", "command_palette"),
     Action("app.theme", (), "Change the colour theme", "Choose another set of colours", "everywhere", "change_theme"),
     Action("app.redraw", ("ctrl+l",), "Draw the screen anew", "Draw the screen anew, when another program wrote on it",
@@ -202,10 +267,24 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("browse.searches", ("@",), "searches", "Saved searches, and the last ones", "browse", "searches"),
     Action("browse.new", ("n",), "new", "Register a new model or agent", "browse", "new"),
     Action("browse.import", ("i",), "import", "Import from a file, a folder or an address", "browse", "import"),
+    Action("browse.mark_range", ("V",), "mark to here", "Mark all between the record that was marked last and this one",
+           "browse", "mark_range"),
+    Action("browse.mark_all", ("a",), "mark all", "Mark all that are found, or unmark them", "browse", "mark_all"),
     Action("browse.compare", ("=",), "compare", "Compare the marked records, 2 to 4; of one, with the one under the "
            "cursor", "browse", "compare"),
+    Action("browse.order", ("t",), "order", "Sort by the next key: name, size, context, memory, age; it stands in the "
+           "search as sort:", "browse", "order"),
+    Action("browse.turn", ("T",), "turn", "Turn the order around", "browse", "turn"),
+    Action("browse.columns", ("C",), "columns", "Choose the columns of the list and their order", "browse", "columns"),
     Action("browse.sync", ("s",), "sync", "Go to the peers and pull from them", "browse", "sync"),
+    Action("browse.news", (".",), "news", "List what came from others since you looked; leaving that list lets nothing "
+           "of it be new", "browse", "news"),
     Action("browse.back", ("escape",), "back", "One level back: the list, then no query", "browse", "back"),
+    Action("columns.toggle", ("space",), "show", "Show the column, or leave it out", "columns", "tick"),
+    Action("columns.left", ("left",), "further left", "Move the column to the left", "columns", "move(-1)"),
+    Action("columns.right", ("right",), "further right", "Move the column to the right", "columns", "move(1)"),
+    Action("columns.reset", ("r",), "by width", "Leave the choice of columns to the width of the terminal again",
+           "columns", "reset"),
     # In the filters, in the list of searches
     Action("facets.toggle", ("space", "enter"), "toggle", "Put the value into the search, or take it out", "facets",
            "choose"),
@@ -224,12 +303,24 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "undelete"),
     Action("record.duplicate", (), "Duplicate as new", "Start a new record from this one", "record", "duplicate"),
     Action("record.copy", ("y",), "copy", "Copy the id, the JSON or a line to share", "record", "copy"),
+    Action("record.export", ("E",), "export", "Write the record, or the marked ones, into a file: as JSON, as signed "
+           "operations, as a bill of materials", "record", "export"),
+    Action("record.tags", ("+",), "tags", "Add tags to the record or to those of yours that are marked, or take some "
+           "away", "record", "tags"),
+    Action("record.licence", ("L",), "licence", "Set the licence of the record or of those of yours that are marked",
+           "record", "licence"),
     Action("record.name_owner", ("o",), "name owner", "Give the owner's key a name of yours", "record", "name_owner"),
     Action("record.owner", ("b",), "owner", "Mute, block or purge the owner, or take that back", "record", "owner"),
     Action("record.older", ("[",), "older", "To an older version, in the history of the record", "record", "older"),
     Action("record.newer", ("]",), "newer", "To a newer version, in the history of the record", "record", "newer"),
     Action("record.open_version", ("enter",), "as it was", "Open the version under the cursor: the record as it was "
            "then; in the links the record under it", "record", "open_version"),
+    Action("record.star", ("*",), "star", "Put a star to the record, or to the marked ones, for yourself alone; again "
+           "takes it away", "record", "star"),
+    Action("record.note", ("N",), "note", "Write a note of your own to the record, which nobody else sees", "record",
+           "note"),
+    Action("record.watch", ("w",), "watch", "Watch the owner or the search: what is new of it is told by itself; or "
+           "watch it no more", "record", "watch"),
     Action("record.machine", ("m",), "machine", "Look with the eyes of another machine: which models run there",
            "record", "machine"),
     Action("record.use", ("x",), "use", "Show the lines for tools that read its files or interfaces, and copy one; "
@@ -248,7 +339,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("list.page_up", ("pageup",), "page up", "A page up", "list", "page_up"),
     Action("list.first", ("g", "home"), "first", "First record", "list", "first"),
     Action("list.last", ("G", "end"), "last", "Last record", "list", "last"),
-    Action("marks.mark", ("space",), "mark", "Mark the record, to copy or delete several at once", "marks", "mark"),
+    Action("marks.mark", ("space",), "mark", "Mark the record, to do something with several at once", "marks", "mark"),
     # In the detail
     Action("text.down", ("j", "down"), "down", "A line down", "text", "scroll_down"),
     Action("text.up", ("k", "up"), "up", "A line up", "text", "scroll_up"),
@@ -361,6 +452,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     # Sync
     Action("sync.pull", ("s", "enter"), "pull", "Pull from the peer under the cursor", "sync", "pull"),
     Action("sync.pull_all", ("S",), "pull all", "Pull from every peer", "sync", "pull_all"),
+    Action("sync.push", ("p",), "push", "Offer the peer under the cursor what it lacks, after a question that says how "
+           "much", "sync", "push"),
     Action("sync.add", ("a",), "add peer", "Add a node or a folder to pull from", "sync", "add_peer"),
     Action("sync.find", ("f",), "find nodes", "Ask the local network, once, which nodes are there", "sync",
            "find_peers"),
@@ -369,8 +462,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("sync.takes", ("b",), "what is taken", "Take everything from the peer, or only what named keys signed; "
             "mute, block or purge the key that it says is its own", "sync", "takes"),
     Action("sync.retry", ("r",), "retry", "Try a peer that failed again", "sync", "retry"),
-    Action("sync.cancel", ("c",), "cancel", "Stop the pull; what was read stays", "sync", "cancel"),
-    Action("sync.cancel_all", ("C",), "cancel all", "Stop every pull; what was read stays", "sync", "cancel_all"),
+    Action("sync.cancel", ("c",), "cancel", "Stop the pull or push; what was read, or taken, stays", "sync", "cancel"),
+    Action("sync.cancel_all", ("C",), "cancel all", "Stop every pull and push; what was read, or taken, stays", "sync",
+           "cancel_all"),
     Action("sync.copy", ("y",), "copy", "Copy the peer's address to the clipboard", "sync", "copy"),
     Action("sync.trust", ("t",), "its key", "The key that the peer is known by, and what is odd about it", "sync",
            "trust"),
@@ -420,10 +514,11 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("version.previous_tab", ("left",), "previous tab", "Previous tab of the detail", "version", "previous_tab"),
     Action("version.back", ("escape",), "back", "Back to where it was opened", "version", "back"),
     # Settings
-    Action("settings.change", ("enter",), "change", "Change what is under the cursor, or copy what cannot change",
-           "settings", "change"),
+    Action("settings.change", ("enter",), "change", "Change what is under the cursor, save a copy of the key, or copy "
+           "what cannot change", "settings", "change"),
     Action("settings.copy", ("y",), "copy", "Copy the path, the address or the name", "settings", "copy"),
     Action("settings.forget", ("d",), "forget", "Forget the name that you gave a key", "settings", "forget"),
+    Action("settings.cancel", ("c",), "stop", "Stop verifying; nothing was changed by then", "settings", "cancel"),
     Action("settings.back", ("escape",), "back", "Back to Browse", "settings", "back"),
     # Compare
     Action("compare.open", ("enter",), "open", "Open the record of the column", "compare", "open"),
@@ -436,8 +531,16 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("status.accept", ("ctrl+s",), "sign", "Sign what is said of the record", "status", "accept"),
     Action("page.find", ("/",), "find", "Narrow the page to what holds the words that are typed; letters that do "
            "nothing else begin that too", "page", "find"),
+    # A file under a passphrase
+    Action("locked_file.accept", ("ctrl+s",), "write", "Write the file", "locked_file", "accept"),
+    Action("locked_file.complete", ("tab",), "complete", "Complete the path; where nothing is left to complete, go "
+           "to the next line", "locked_file_path", "complete_path"),
+    # In the command line
+    Action("line.complete", ("tab",), "complete", "Complete what is typed", "line", "complete"),
+    Action("line.earlier", ("up",), "earlier", "The line before this one", "line", "earlier"),
+    Action("line.later", ("down",), "later", "The line after this one", "line", "later"),
     # In a dialog
     Action("dialog.back", ("escape",), "back", "Close without doing anything", "dialog", "back"),
 )  # fmt: skip
 
-_BY_ID: Final = {item.id: item for item in ACTIONS}
+_in_force: Final = {item.id: item for item in ACTIONS}

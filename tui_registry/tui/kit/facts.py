@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Literal
 
-from tui_registry.datastore import Datastore, Peer, Stats, StoreError
+from tui_registry.datastore import Datastore, NewsCount, Peer, Stats, StoreError, Watched
 from tui_registry.frozen import NamedTuple
 
 Tone = Literal["done", "problem", "note"]
@@ -28,6 +28,8 @@ class Facts(NamedTuple):
         restored: this replica was put back to an older copy, and nobody took note of that; None before it was looked
             at, which takes a moment and is left to the second look.
         read_only: nothing can be written, so far.
+        news: what came from others since somebody looked; None before it was counted, which is left to the second look.
+        watched: what somebody watches, and there is something new of.
         elsewhere: operations by this replica's key that it did not write, until their owner says that they are known.
     """
 
@@ -40,6 +42,8 @@ class Facts(NamedTuple):
     elsewhere: int
     restored: bool | None
     read_only: bool = False
+    news: NewsCount | None = None
+    watched: tuple[Watched, ...] = ()
 
 
 def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | None:
@@ -55,6 +59,8 @@ def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | Non
         return None
     stats, address = datastore.stats(), datastore.address
     rows = datastore.conflicts() if stats.conflicts else []
+    news = None if before is None else datastore.news.count()
+    watched = datastore.news.watched() if news is not None and news.records else []
     return Facts(
         # From before the rest: what is committed meanwhile shows at the next look.
         changes=changes,
@@ -66,6 +72,8 @@ def read_facts(datastore: Datastore, before: Facts | None = None) -> Facts | Non
         elsewhere=datastore.elsewhere.count(),
         restored=restored,
         read_only=read_only,
+        news=news,
+        watched=tuple(one for one in watched if one.new),
     )
 
 

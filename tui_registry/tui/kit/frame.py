@@ -22,6 +22,10 @@ from tui_registry.tui.kit.host import host_of
 Result = TypeVar("Result")
 APP_NAME: Final = "tui_registry"
 MOST_FOOTER_KEYS: Final = 7
+# Of what is watched so much is told by name.
+_WATCHED_TOLD: Final = 2
+# Where a list and the text of its line have room beside each other, as Textual has its breakpoints.
+BESIDE: Final = [(0, "-below"), (140, "-beside")]
 MODES: Final = ("app.browse", "app.register", "app.sync", "app.history", "app.settings")
 
 
@@ -118,12 +122,15 @@ class Line(Widget):
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         action = self.action_at(event.x - self.gutter.left)
-        self.tooltip = None if action is None else Content(f"{action.tooltip} ({action.shown_keys})")
+        keys = "" if action is None else action.shown_keys or action.footer_key
+        self.tooltip = None if action is None else Content(f"{action.tooltip} ({keys})")
 
-    def on_click(self, event: events.Click) -> None:
+    async def on_click(self, event: events.Click) -> None:
         action = self.action_at(event.x - self.gutter.left)
-        if action is not None:
+        if action is not None and action.keys:
             self.app.simulate_key(action.pressed_key)
+        elif action is not None:
+            await self.app.run_action(action.name, self.app if action.where == "everywhere" else self.screen)
 
 
 class TitleLine(Line):
@@ -180,7 +187,8 @@ class TitleLine(Line):
             content = content.append("  " if content else "")
             current = mode.id == self._current
             start = content.cell_length
-            words = f"{mode.keys[0]} {mode.label}" if labels or current else mode.keys[0]
+            key = mode.footer_key if mode.keys else ""
+            words = f"{key} {mode.label}".lstrip() if labels or current or not key else key
             text = f"[{words}]" if current else f" {words} "
             content = content.append(Content.styled(text, "bold" if current else "$foreground-muted"))
             self._places.append((start, content.cell_length, mode))
@@ -198,6 +206,13 @@ def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]
         since = age(max(0, now - max(synced)))
         words.append(("synced just now" if since == "now" else f"synced {since} ago", "$foreground-muted"))
     count = facts.stats.records
+    if facts.news is not None and facts.news.records:
+        from tui_registry.present.news import news_words, watched_words  # the first frame tells of none
+
+        told = [watched_words(one, facts.owners) for one in facts.watched[:_WATCHED_TOLD]]
+        more = [f"{len(facts.watched) - _WATCHED_TOLD} more watched"] if len(facts.watched) > _WATCHED_TOLD else []
+        words += [(text, "$text-accent") for text in (*more, *told)]
+        words.append((f"{action('browse.news').footer_key} {news_words(facts.news)}", "$text-accent"))
     words.append((plural(count, "record"), ""))
     failing = sum(peer.last_error is not None for peer in facts.peers)
     if failing:
@@ -282,6 +297,8 @@ class KeyFooter(Line):
         self._places.clear()
         content = Content("")
         for shown in self._actions:
+            if not shown.keys:
+                continue  # the person took them away
             start = content.cell_length
             key, label = Content.styled(shown.footer_key, "bold $text-accent"), f" {shown.label}"
             end = start + key.cell_length + len(label)

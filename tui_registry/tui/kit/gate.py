@@ -16,6 +16,8 @@ from textual import events
 from textual.app import App
 from textual.dom import DOMNode
 
+from tui_registry.tui.kit.actions import action, types
+
 if TYPE_CHECKING:
     from textual.worker import Worker
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS: Final = 1.0
 # What actions begin with that only move a cursor, in lists and in texts to read.
 _MOVES: Final = ("cursor_", "page_", "scroll_", "first", "last")
-_ALWAYS_PASS: Final = frozenset({"escape", "ctrl+q", "ctrl+c"})
+_GIVE_UP: Final = ("escape", "ctrl+c")
 
 
 class Pending(Protocol):
@@ -125,7 +127,7 @@ class Gate:
 
     def receive(self, event: events.Key | events.Paste) -> None:
         """Pass the event on when its turn has come."""
-        if self._is_late and isinstance(event, events.Key) and event.key in _ALWAYS_PASS:
+        if self._is_late and isinstance(event, events.Key) and _gives_up(event.key):
             self._give_up(event)
         else:
             self._waiting.append(event)
@@ -236,7 +238,7 @@ class Gate:
         self._tell_late(True)
         self.look()
         for event in self._waiting:
-            if isinstance(event, events.Key) and event.key in _ALWAYS_PASS:
+            if isinstance(event, events.Key) and _gives_up(event.key):
                 self._give_up(event)
                 break
 
@@ -276,7 +278,11 @@ class Gate:
         if widget.check_consume_key("a", "a"):
             # A line of text takes letters itself; what moves its cursor is an action, which a letter would overtake.
             return event.is_printable and widget.check_consume_key(event.key, event.character)
-        bindings = widget._bindings.key_to_bindings.get(event.key, [])
+        map_of = widget._bindings
+        if self._app._keymap:
+            map_of = map_of.copy()
+            map_of.apply_keymap(self._app._keymap)
+        bindings = map_of.key_to_bindings.get(event.key, [])
         return bool(bindings) and all(binding.action.startswith(_MOVES) for binding in bindings)
 
     async def _have_handled(self, path: Iterable[DOMNode]) -> None:
@@ -294,3 +300,8 @@ class Gate:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.patience):
                     await handled.wait()
+
+
+def _gives_up(key: str) -> bool:
+    """Whether a key ends what others wait for, whatever keys the person has."""
+    return key in _GIVE_UP or (key in action("app.quit").keys and not types(key))

@@ -20,7 +20,7 @@ from textual.widgets import Input, Static
 from tui_registry import query
 from tui_registry.present.owners import LIKE_MARK, LIKE_MARK_MEANS
 from tui_registry.text import safe_text
-from tui_registry.tui.kit.actions import ACTIONS, HEADINGS, Where, actions_for, bindings_for, key_name
+from tui_registry.tui.kit.actions import HEADINGS, Where, actions_for, bindings_for, key_name, key_of
 from tui_registry.tui.kit.dialogs import NARROWING_STYLES, NarrowingInput, NarrowingLine
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.text_flow import TextBody, field, heading, paragraph, stack
@@ -48,7 +48,13 @@ class PageScreen(FlowScreen[None], ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            title = Content.assemble((self._title, "bold"), ("   j k scroll · esc closes", "$foreground-muted"))
+            title = Content.assemble(
+                (self._title, "bold"),
+                (
+                    f"   {key_of('text.down')} {key_of('text.up')} scroll · {key_of('dialog.back')} closes",
+                    "$foreground-muted",
+                ),
+            )
             yield Static(title, id="help-title")
             yield NarrowingLine("type to find a key or a word")
             yield TextBody()
@@ -155,7 +161,7 @@ def help_text(places: Iterable[Where], width: int, words: Sequence[str] = ()) ->
     chapter(
         "Marks in the list",
         (
-            ("!", "Conflict: more than one version is live; ! shows them all", ""),
+            ("!", f"Conflict: several versions are live; {key_of('record.conflict')} shows them all", ""),
             (LIKE_MARK, LIKE_MARK_MEANS, ""),
             ("+", "Dated more than a day ahead of this machine's clock", ""),
         ),
@@ -178,7 +184,7 @@ def help_text(places: Iterable[Where], width: int, words: Sequence[str] = ()) ->
 def key_table() -> list[tuple[str, str]]:
     """Each key, and what it does where: `d`, `delete (On a record), remove (Sync)`."""
     does: dict[str, list[str]] = {}
-    for item in ACTIONS:
+    for item in actions_for(*HEADINGS):
         for key in item.keys:
             does.setdefault(key_name(key), []).append(f"{item.label} ({HEADINGS[item.where]})")
     return [(key, ", ".join(means)) for key, means in sorted(does.items(), key=_by_kind)]

@@ -24,7 +24,7 @@ from tui_registry.errors import Json, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.settings import Settings
 from tui_registry.text import safe_text
-from tui_registry.tui.kit.actions import action
+from tui_registry.tui.kit.actions import action, key_of
 from tui_registry.tui.kit.colours import LEAST_CONTRAST, ReadableText, colours_of, own_theme
 from tui_registry.tui.kit.facts import Facts, Outcome, Tone, read_facts
 from tui_registry.tui.kit.gate import Gate
@@ -224,7 +224,9 @@ class RegistryHost(App[None]):
         if self.settings.theme in self.available_themes:
             self.theme = self.settings.theme
         elif self.settings.theme:
-            self.say(f"there is no theme {safe_text(self.settings.theme, 40)}: ctrl+p shows them all", "problem")
+            self.say(
+                f"there is no theme {safe_text(self.settings.theme, 40)}: {key_of('app.palette')} finds them", "problem"
+            )
         elif colours_of(self.console.color_system) is ColorSystem.STANDARD:
             self.theme = own_theme(os.environ.get("COLORFGBG", ""))
         if self.datastore.why_read_only and not self.outcome.text:

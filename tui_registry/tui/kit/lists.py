@@ -129,6 +129,9 @@ class CursorList(ScrollView, Generic[Item], can_focus=True):
         """What the thing is known by when the list changes."""
         raise NotImplementedError
 
+    def title_chosen(self, column: Column) -> None:
+        """The title of that column was clicked."""
+
     def mark_of(self, item: Item) -> str:  # noqa: ARG002
         """The letter beside the cursor, where the list is `MARKED`."""
         return " "
@@ -211,7 +214,12 @@ class CursorList(ScrollView, Generic[Item], can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         place = self.top + event.y - HEADER
-        if event.y < HEADER or place >= self.total:
+        if event.y < HEADER:
+            column = self.column_at(event.x)
+            if column is not None:
+                self.title_chosen(column)
+            return
+        if place >= self.total:
             return
         self.move_to(place)
         if event.chain == 2:
@@ -268,6 +276,15 @@ class CursorList(ScrollView, Generic[Item], can_focus=True):
         """A row as it is now."""
         return self.draw(item, self._columns_in(width), width, self._styles_for(pointed), pointed)
 
+    def column_at(self, x: int) -> Column | None:
+        """The column that a cell of a line belongs to, with the gap before it; None behind the last one."""
+        end = self._gutter - GAP
+        for column in self.titles(self.scrollable_content_region.width):
+            end += GAP + column.width
+            if x < end:
+                return column
+        return None
+
     def titles(self, width: int) -> tuple[Column, ...]:
         """The columns that the header names."""
         return self._columns_in(width)
@@ -298,9 +315,13 @@ class CursorList(ScrollView, Generic[Item], can_focus=True):
     def _gutter(self) -> int:
         return GUTTER if self.MARKED else GUTTER - 1
 
+    def title_line(self, columns: tuple[Column, ...]) -> str:
+        """The titles, without what stands before the first column."""
+        return (" " * GAP).join(header_text(columns))
+
     def _header(self, width: int) -> Strip:
         style = self.get_component_rich_style("list--header")
-        text = " " * self._gutter + (" " * GAP).join(header_text(self.titles(width)))
+        text = " " * self._gutter + self.title_line(self.titles(width))
         return Strip([Segment(text, style)]).adjust_cell_length(width, style)
 
     def _columns_in(self, width: int) -> tuple[Column, ...]:
@@ -360,8 +381,11 @@ class ItemList(CursorList[Item], Generic[Item]):
 
 class ListAndText(Vertical, Generic[Item]):
     """A list above, and below it the text of the line under its cursor, into which Enter leads; where nothing is
-    listed, words in the place of both. A screen with the class `-tall` gives the text more room."""
+    listed, words in the place of both. A screen with the class `-tall` gives the text more room, and one with `-beside`
+    puts it beside the list."""
 
+    # Its rules ask for classes of the screen.
+    SCOPED_CSS: ClassVar[bool] = False
     DEFAULT_CSS: ClassVar[str] = """
     ListAndText TextBody {
         height: 10;
@@ -373,6 +397,18 @@ class ListAndText(Vertical, Generic[Item]):
     }
     .-tall ListAndText TextBody {
         height: 45%;
+    }
+    .-beside ListAndText {
+        layout: horizontal;
+    }
+    .-beside ListAndText TextBody {
+        width: 44%;
+        height: 1fr;
+        border-top: none;
+        border-left: vkey $foreground 20%;
+    }
+    .-beside ListAndText TextBody:focus {
+        border-left: vkey $primary;
     }
     ListAndText > .nothing {
         display: none;

@@ -38,7 +38,7 @@ class ActionsProvider(Provider):
         if isinstance(screen, FrameScreen):
             for action in actions_for(*screen.WHERE):
                 yield action, partial(self._run, action, screen)
-        for action in actions_for("everywhere"):
+        for action in actions_for("own", "everywhere"):
             if action.id not in _NOT_HERE:
                 yield action, partial(self._run, action, self.app)
 

@@ -8,6 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from tui_registry.errors import RegistryError
 from tui_registry.present.elsewhere import before_writing
+from tui_registry.tui.kit.actions import key_of
 from tui_registry.tui.kit.dialogs import ConfirmScreen
 from tui_registry.tui.kit.flows import FlowScreen, Part
 
@@ -44,7 +45,7 @@ async def ask_before_signing(holder: FlowScreen[Answer] | Part) -> None:
         for_good=True,
     )
     if not await holder.ask(question):
-        raise RegistryError("not_yet", "nothing was signed: o on the Sync screen tells more")
+        raise RegistryError("not_yet", f"nothing was signed: {key_of('sync.elsewhere')} on the Sync screen tells more")
     await holder.write(elsewhere.told)
     if restored is not None:
         await holder.write(mark.forget)

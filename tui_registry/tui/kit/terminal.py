@@ -25,6 +25,8 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 from textual.message import Message
 
+from tui_registry.tui.kit.actions import action, key_name, types
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -43,7 +45,7 @@ _MOUSE_PIXELS_OFF: Final = "\x1b[?1016l"
 _CLEAR: Final = "\x1b[2J"
 # In less than this, dialogs do not show all of their answers.
 SMALLEST: Final = Size(60, 16)
-_KEYS_WHEN_SMALL: Final = frozenset({"ctrl+q", "ctrl+z", "ctrl+l"})
+_WHEN_SMALL: Final = ("app.quit", "app.suspend", "app.redraw")
 
 
 # All but the letters and signs that every terminal draws alike: those of Europe, arrows, frames and blocks, kana, the
@@ -164,7 +166,7 @@ class TerminalDriver(LinuxDriver):
             self.resume_application_mode()
             redraw(self._app)
             if not self._continued:
-                self._app.notify("No shell is waiting for this terminal: ctrl+q quits", markup=False)
+                self._app.notify(f"No shell is waiting for this terminal: {_quit()} quits", markup=False)
         elif self._continued:
             self._stop()  # continued in the background
         else:
@@ -229,7 +231,7 @@ def is_small(size: Size) -> bool:
 
 def passes_when_small(key: str) -> bool:
     """Whether a key does its work while nothing else can be seen."""
-    return key in _KEYS_WHEN_SMALL
+    return not types(key) and any(key in action(name).keys for name in _WHEN_SMALL)
 
 
 def say_small(size: Size) -> Segments:
@@ -250,14 +252,19 @@ def _fitting(size: Size) -> list[str]:
     lines: list[str] = []
     for words in (
         f"This terminal is too small.\n{here} is what it has, {needed} is needed.\n"
-        "Enlarge it, and all is as it was.\nctrl+q quits",
-        f"Too small: {here}, {needed} is needed. ctrl+q quits",
+        f"Enlarge it, and all is as it was.\n{_quit()} quits",
+        f"Too small: {here}, {needed} is needed. {_quit()} quits",
         f"{needed} needed",
     ):
         lines = [line for part in words.split("\n") for line in textwrap.wrap(part, max(1, size.width))]
         if len(lines) <= size.height:
             break
     return lines[: size.height]
+
+
+def _quit() -> str:
+    """The key that also quits while too little is seen."""
+    return next(key_name(key) for key in action("app.quit").keys if not types(key))
 
 
 def _output(lost: Callable[[], None]) -> io.TextIOWrapper:

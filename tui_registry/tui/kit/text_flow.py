@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -78,6 +78,22 @@ def field(label: str, value: str | Content, width: int, label_width: int = 12, s
 def heading(text: str) -> list[Content]:
     """A heading with a free line above it."""
     return [Content(""), Content.styled(text, "bold")]
+
+
+def beside(left: Sequence[Content], right: Sequence[Content], width: int) -> list[Content]:
+    """Two columns of lines, each broken to `half(width)`."""
+    room = half(width)
+    found = []
+    for place in range(max(len(left), len(right))):
+        line = left[place] if place < len(left) else Content("")
+        other = right[place] if place < len(right) else Content("")
+        found.append(Content.assemble(line, " " * (width - room - line.cell_length), other))
+    return found
+
+
+def half(width: int) -> int:
+    """The width of one of two columns."""
+    return (width - 4) // 2
 
 
 def stack(lines: Iterable[Content]) -> Content:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar, get_args
 
 from rich.text import Text
@@ -11,14 +12,16 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import Markdown, OptionList, Static, TextArea
+from textual.widgets import OptionList, Static, TextArea
 
 from tui_registry.errors import Problem
 from tui_registry.formfile import Completion, complete, tokens
 from tui_registry.formfile.editor import TokenKind
 from tui_registry.text import safe_text
-from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.actions import bindings_for, key_of
+from tui_registry.tui.kit.authored import LONGEST_LINE, markdown_lines
 from tui_registry.tui.kit.host import host_of
+from tui_registry.tui.kit.text_flow import Flow, paragraph, stack
 from tui_registry.tui.register.field_rows import FieldRow
 from tui_registry.tui.register.inputs import SafeArea, shown_lines
 from tui_registry.tui.register.known_words import OfferList
@@ -75,7 +78,7 @@ class TemplateRow(AreaRow):
     def problem_lines(self, problems: Sequence[Problem]) -> list[str]:
         lines = super().problem_lines(problems[:_SHOWN_PROBLEMS])
         more = len(problems) - _SHOWN_PROBLEMS
-        return [*lines, f"and {more} more: ctrl+n goes through them"] if more > 0 else lines
+        return [*lines, f"and {more} more: {key_of('register.next_problem')} goes through them"] if more > 0 else lines
 
     def go_to(self, problem: Problem) -> None:
         """Put the cursor into the line of the problem; from there on into the next one's."""
@@ -102,21 +105,19 @@ class DescriptionRow(AreaRow):
     def compose_control(self) -> ComposeResult:
         yield from super().compose_control()
         with VerticalScroll(classes="reader") as reader:
-            # A stranger's link is text to read: nothing opens it
-            yield Markdown(open_links=False)
+            yield Flow()
         reader.display = False
 
-    async def turn(self) -> None:
+    def turn(self) -> None:
         """From editing to reading and back, with the cursor."""
         self.reading = not self.reading
         self.control.display, self.query_one(VerticalScroll).display = not self.reading, self.reading
-        await self._show_markdown()
+        self._show_markdown()
         self.focus_control()
 
     def show_text(self, text: str) -> None:
         super().show_text(text)
-        if self.reading:
-            self.call_next(self._show_markdown)
+        self._show_markdown()
 
     def focus_control(self) -> None:
         if self.reading:
@@ -124,14 +125,15 @@ class DescriptionRow(AreaRow):
         else:
             super().focus_control()
 
-    async def _show_markdown(self) -> None:
+    def _show_markdown(self) -> None:
         if self.reading:
-            text = safe_text(self.text, newlines=True)
-            await self.query_one(Markdown).update(text if text.strip() else "*There is no description yet.*")
+            self.query_one(Flow).flow(partial(_as_read, self.text))
 
 
-# Nobody reads a longer line; colouring it on each key would be felt.
-_LONGEST_LINE = 2_000
+def _as_read(text: str, width: int) -> Content:
+    if not text.strip():
+        return stack(paragraph("There is no description yet.", width, "$foreground-muted"))
+    return stack(markdown_lines(text, width))
 
 
 class FormfileArea(SafeArea):
@@ -150,7 +152,7 @@ class FormfileArea(SafeArea):
 
     def get_line(self, line_index: int) -> Text:
         line = super().get_line(line_index)
-        if len(line) <= _LONGEST_LINE:
+        if len(line) <= LONGEST_LINE:
             for token in tokens(line.plain):
                 style = self.get_component_rich_style(f"formfile--{token.kind}", partial=True)
                 line.stylize(style, token.start, token.end)

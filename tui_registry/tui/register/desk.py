@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tui_registry.datastore import Datastore, Draft, Entry, ManifestEntry
 from tui_registry.errors import ABSENT, KINDS, GivenManifest, Kind, Problem, Record, RegistryError
 from tui_registry.present.imports import NOT_STATED, Candidate
+from tui_registry.present.links import affected_line, name_of, named_in
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.text import safe_text
 from tui_registry.tui.register.form_fields import to_texts
@@ -110,10 +110,9 @@ class Desk:
         manifest, _ = state.manifest()
         problems = tuple(self._datastore.check(state.kind, record, manifest))
         names: dict[str, str] = {}
-        for identifier in _named(record, manifest):
-            entry = self._datastore.entry(identifier)
-            if entry is not None:
-                names[identifier] = _name(entry)
+        for identifier, known in self._datastore.links.look(named_in(record, manifest)).items():
+            name = safe_text(known.name, 28)
+            names[identifier] = name if known.presence == "live" else name_of(known._replace(name=name))
         return problems, names
 
     def known_words(self, path: str, prefix: str) -> list[Known]:
@@ -237,7 +236,9 @@ class Desk:
                 draft for draft in self._datastore.drafts.all() if (draft.kind, draft.record_id) == (kind, record_id)
             ]
             if not kept:
-                return Opened(state, edit_key(kind, record_id), f"Edit {_name(entry)}")
+                # Beforehand, and not only where signing asks
+                who = affected_line(self._datastore.links.affected(record_id)) or ""
+                return Opened(state, edit_key(kind, record_id), f"Edit {_name(entry)}", notice=who)
             draft = kept[0]
             if len(kept) > 1:
                 notice = f"the last of your {len(kept)} drafts of it is back: 2 Register offers the others"
@@ -301,20 +302,6 @@ def beside(key: str) -> str:
     """A key for a second draft of the same: the first one stays what it is."""
     kind, _, rest = key.partition(":")
     return new_key() if kind == "new" else f"{kind}:{rest}:{secrets.token_hex(4)}"
-
-
-def _named(record: Record, manifest: Record | None) -> Iterator[str]:
-    """The ids of records that a record and what stands behind it name."""
-    said = [record.get("preferred_models")]
-    if manifest is not None:
-        made_from = manifest["derived_from"]
-        each = made_from if isinstance(made_from, list) else []
-        said += [manifest["required_models"], [manifest["superseded_by"]]]
-        said += [[one["model_id"] for one in each if isinstance(one, dict)]]
-    for identifiers in said:
-        for identifier in identifiers if isinstance(identifiers, list) else ():
-            if isinstance(identifier, str) and len(identifier) == 64:
-                yield identifier
 
 
 def _name(entry: Entry) -> str:

@@ -22,7 +22,7 @@ from textual.widgets.option_list import Option
 
 from tui_registry.errors import Problem
 from tui_registry.text import exact, safe_text
-from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.actions import bindings_for, key_of
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.register.field_rows import FieldRow
@@ -139,7 +139,7 @@ class EntriesRow(FieldRow):
         del self._entries[place]
         self._close()
         self._changed(min(place, len(self._entries)))
-        host_of(self).say(f"{self.one} {place + 1} removed: ctrl+z brings it back")
+        host_of(self).say(f"{self.one} {place + 1} removed: {key_of('entries.undo')} brings it back")
 
     def shift(self, place: int, step: int) -> None:
         """Move an entry by one place."""
@@ -190,7 +190,11 @@ class EntriesRow(FieldRow):
             where = "" if place is None else f"{self.one} {place + 1}, {titles.get(name, '')}: ".replace(", :", ":")
             lines.append(f"{'✗' if problem.severity == 'error' else '!'} {where}{safe_text(problem.sentence)}")
         more = len(lines) - _MOST_PROBLEMS
-        return [*lines[:_MOST_PROBLEMS], f"and {exact(more)} more: ctrl+n goes through them"] if more > 0 else lines
+        return (
+            [*lines[:_MOST_PROBLEMS], f"and {exact(more)} more: {key_of('register.next_problem')} goes through them"]
+            if more > 0
+            else lines
+        )
 
     def go_to(self, problem: Problem) -> None:
         """Open the entry of the problem, the cursor in the member that is wrong."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,7 +16,10 @@ from textual.widgets import Input, OptionList, Select, Static
 from textual.widgets.option_list import Option
 
 from tui_registry.errors import KINDS, Kind, Problem
+from tui_registry.present.record_rows import KIND_SIGNS
 from tui_registry.text import safe_text
+from tui_registry.tui.kit.authored import markdown_lines
+from tui_registry.tui.kit.text_flow import Flow, field, heading, paragraph, stack
 from tui_registry.tui.register.area_rows import DescriptionRow, TemplateRow
 from tui_registry.tui.register.entry_rows import EntriesRow
 from tui_registry.tui.register.field_rows import ChoiceRow, ChoicesRow, FieldRow, FlagRow, LineRow
@@ -26,6 +30,41 @@ from tui_registry.tui.register.known_words import COMPLETED, Ask
 from tui_registry.tui.register.model_rows import ModelsRow, RecordRow
 
 _WORD_WIDTH = 13
+_TITLE_WIDTH = 20
+# What the first lines say, and what is too long to be said again.
+_TOLD_APART = frozenset(("name", "version", "license", "model_type", "agent_type", "description", "formfile_template"))
+# Cells from which on the record as it will be read has room beside the form.
+_WITH_SHEET = 150
+
+
+def sheet(kind: Kind, texts: Mapping[str, str], problems: Mapping[str, Sequence[Problem]], width: int) -> Content:
+    """The record as it will be read: its name, what it is, its description; and below it all that is wrong, in the
+    order of the form, also what is out of sight."""
+
+    def said(path: str) -> str:
+        return safe_text(texts.get(path, "").strip(), 200)
+
+    what = [f"{KIND_SIGNS[kind]} {kind}", *filter(None, map(said, (f"{kind}_type", "license")))]
+    name = Content.assemble((said("name") or "(no name)", "bold $text-primary"), f"  {said('version')}")
+    lines = [*paragraph(name, width), *paragraph(" · ".join(what), width, "$foreground-muted")]
+    found = [(path, problem) for path, listed in problems.items() for problem in listed]
+    if found:
+        lines += heading("Still to do" if any(problem.severity == "error" for _, problem in found) else "Advice")
+    for path, problem in found:
+        of = field_at(kind, path)
+        sign = "✗" if problem.severity == "error" else "!"
+        lines += field(sign, f"{f'{of.title}: ' if of else ''}{safe_text(problem.sentence, 300)}", width, 2)
+    lines += heading("Description")
+    description = texts.get("description", "")
+    if description.strip():
+        lines += markdown_lines(description, width)
+    else:
+        lines += paragraph("None yet.", width, "$foreground-muted")
+    told = [(each.title, said(each.path)) for each in form_fields(kind) if each.path not in _TOLD_APART]
+    lines += heading("Says") if any(text for _, text in told) else []
+    for title, text in told:
+        lines += field(title, text, width, _TITLE_WIDTH) if text else []
+    return stack(lines)
 
 
 class Form(Horizontal):
@@ -46,6 +85,17 @@ class Form(Horizontal):
     def compose(self) -> ComposeResult:
         yield Rail()
         yield Container(id="form-holder")
+        yield Flow(id="sheet")
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width >= _WITH_SHEET, "-with-sheet")
+        if self.shown:
+            self._show_sheet()
+
+    def _show_sheet(self) -> None:
+        if self.has_class("-with-sheet"):
+            state = self.state
+            self.query_one("#sheet", Flow).flow(partial(sheet, state.kind, dict(state.texts), state.shown()))
 
     async def show(self, state: FormState, ask: Ask) -> None:
         """Show a form, its cursor in the first field; `ask` completes what is typed.
@@ -97,6 +147,7 @@ class Form(Horizontal):
         rail = self.query_one(Rail)
         for section in SECTIONS:
             rail.show_status(section, self.state.section(section))
+        self._show_sheet()
 
     def show_names(self, names: Mapping[str, str]) -> None:
         """Read records by these names, by id."""

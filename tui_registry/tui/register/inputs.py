@@ -13,9 +13,9 @@ from textual.widgets import Input, OptionList, TextArea
 from textual.widgets.text_area import Edit, EditResult
 
 from tui_registry.text import safe_text
-from tui_registry.tui.kit.actions import action
+from tui_registry.tui.kit.actions import ACTIONS
 
-_NEXT_SECTION = action("register.next_section")
+_NEXT_SECTION = next(item for item in ACTIONS if item.id == "register.next_section")
 
 
 class SafeInput(Input):
@@ -51,7 +51,7 @@ class SafeArea(TextArea):
 
     # Textual's own use of F6 here would keep people in the field
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key, f"screen.{_NEXT_SECTION.name}", show=False) for key in _NEXT_SECTION.keys
+        Binding(key, f"screen.{_NEXT_SECTION.name}", id=_NEXT_SECTION.id, show=False) for key in _NEXT_SECTION.keys
     ]
 
     def edit(self, edit: Edit) -> EditResult:

@@ -17,12 +17,11 @@ from tui_registry.datastore import Entry
 from tui_registry.errors import GivenManifest, InvalidRecord, Json, Kind, Problem, Record, RegistryError
 from tui_registry.formfile import format as formatted, generate
 from tui_registry.present.imports import Candidate
-from tui_registry.present.links import affected_line
-from tui_registry.present.manifests import status
+from tui_registry.present.links import affected_line, relied_on
 from tui_registry.records.merging import value_at
 from tui_registry.records.schema import defaults
 from tui_registry.text import safe_text
-from tui_registry.tui.kit.actions import TYPE_AHEAD, Where, bindings_for
+from tui_registry.tui.kit.actions import TYPE_AHEAD, Where, bindings_for, key_of
 from tui_registry.tui.kit.dialogs import ConfirmScreen
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
@@ -276,7 +275,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
     def action_next_problem(self) -> None:
         problem = self.form.next_problem()
         if problem is None:
-            self.say("nothing is wrong: ctrl+s signs it", "done")
+            self.say(f"nothing is wrong: {key_of('register.save')} signs it", "done")
         else:
             self.next_step()
             self.form.go_to(problem)
@@ -343,15 +342,12 @@ class RegisterScreen(FrameScreen[Saved | None]):
             self.dismiss(Saved(kind, key))
 
     async def _may_be_signed(self, entry: Entry, record: Record, manifest: GivenManifest) -> bool:
-        """Whether a record gets another licence or status; where others name it, it is said who that is before it is
+        """Whether that may be done where it changes what others rely on: who names the record is said before it is
         signed."""
-        before, now = str(entry.record["license"]), str(record["license"])
-        changes = [] if before == now else [f"licence {safe_text(before, 40)} → {safe_text(now, 40)}"]
+        changes = relied_on(entry.record, record)
         if isinstance(manifest, dict):
             behind = await self.read(self.datastore.manifests.get, entry.id)
-            present = (behind and behind.manifest) or defaults("manifest")
-            was, will = status(present) or "to be used", status(manifest) or "to be used"
-            changes += [] if was == will else [f"{was} → {will}"]
+            changes += relied_on((behind and behind.manifest) or defaults("manifest"), manifest)
         affected = affected_line(await self.read(self.datastore.links.affected, entry.id)) if changes else None
         if affected is None:
             return True
@@ -373,7 +369,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
             along = ", and what you typed is taken along here" if fresh else ""
             self.say(f"in conflict meanwhile: nothing was signed{along}", "problem")
 
-        self.say("in conflict meanwhile: nothing was signed, ctrl+s shows the versions", "problem")
+        self.say(f"in conflict meanwhile: nothing was signed, {key_of('register.save')} shows the versions", "problem")
         self.app.post_message(Settle(record_id, fresh, taken, self._settled))
 
     async def _settle_manifest(self, kind: Kind, record_id: str) -> None:
@@ -408,7 +404,10 @@ class RegisterScreen(FrameScreen[Saved | None]):
             self.state.behind, self.state.behind_seen = None, ()
             self.drafts.key = new_key()
             self.keep_draft()
-            self.say("this record was deleted meanwhile: the form is kept, ctrl+s registers it as new", "problem")
+            self.say(
+                f"this record was deleted meanwhile: the form is kept, {key_of('register.save')} registers it as new",
+                "problem",
+            )
             return
         behind = await self.read(self.desk.behind, record_id)
         theirs = to_texts(kind, entry.record, behind.manifest)
@@ -417,7 +416,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
             self.say("this record changed meanwhile: nothing is signed yet", "problem")
         choices = await self.ask(MergeScreen(found), later=True) if found else {}
         if choices is None:
-            self.say("nothing was merged: ctrl+s offers it again", "problem")
+            self.say(f"nothing was merged: {key_of('register.save')} offers it again", "problem")
             return
         self.state.texts = merged(self.state.texts, theirs, choices)
         self.state.base, self.state.source, self.state.seen = theirs, entry.record, entry.heads
@@ -425,7 +424,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
         self.form.put_texts()
         self.check()
         self.keep_draft()
-        self.say("merged: look it over, ctrl+s signs it", "done")
+        self.say(f"merged: look it over, {key_of('register.save')} signs it", "done")
 
     @flow(group="look", background=True)
     async def _look_at_record(self) -> None:
@@ -439,7 +438,10 @@ class RegisterScreen(FrameScreen[Saved | None]):
             # Where saving found a conflict, or that the record is gone, that was said.
             unsaid = record_id == self.state.record_id and not self._settled_with and not self.drafts.closed
             if overtaken and self.is_active and unsaid:
-                self.say("this record changed meanwhile: ctrl+s shows how, nothing is signed yet", "problem")
+                self.say(
+                    f"this record changed meanwhile: {key_of('register.save')} shows how, nothing is signed yet",
+                    "problem",
+                )
 
     # ---- the draft, and leaving
 
@@ -564,10 +566,10 @@ class RegisterScreen(FrameScreen[Saved | None]):
         row.rewrite(formatted(row.control.text))
         self.say("laid out; ctrl+z takes it back", "done")
 
-    async def action_read_description(self) -> None:
+    def action_read_description(self) -> None:
         """Show the description as it will be read, or edit it again."""
         row = self.query_one(DescriptionRow)
-        await row.turn()
+        row.turn()
         # What is to be read has its height only now
         self.form.body.call_after_refresh(self.form.body.show_focused)
         self.say("as it will be read: F4 edits it again, links are not opened" if row.reading else "")

@@ -27,17 +27,19 @@ from tui_registry.settings import (
 )
 from tui_registry.text import address_short, exact, safe_text
 from tui_registry.tui import kit
-from tui_registry.tui.kit.actions import Where, bindings_for
+from tui_registry.tui.kit.actions import Where, bindings_for, key_of
 from tui_registry.tui.kit.copying import copy_text
 from tui_registry.tui.kit.dialogs import Dialog
 from tui_registry.tui.kit.flows import FlowScreen, flow, write
-from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.kit.frame import BESIDE, FrameScreen
 from tui_registry.tui.kit.host import RegistryHost
 from tui_registry.tui.kit.lists import GAP, Column, ItemList
 from tui_registry.tui.kit.text_flow import Flow, paragraph, stack
+from tui_registry.tui.settings.care import Care
+from tui_registry.tui.settings.key_copy import copy_key
 from tui_registry.tui.sync import PullsByThemselves
 
-SettingKind = Literal["name", "theme", "every", "first", "place", "owner"]
+SettingKind = Literal["name", "theme", "every", "first", "key", "verify", "backup", "place", "owner"]
 _LONGEST_NAME: Final = 64
 _NAME_WIDTH: Final = 20
 _GROUP_WIDTH: Final = 12
@@ -90,6 +92,7 @@ class SettingsScreen(FrameScreen[None]):
 
     CSS_PATH: ClassVar[str] = "settings.tcss"
     AUTO_FOCUS: ClassVar[str] = "SettingsList"
+    HORIZONTAL_BREAKPOINTS = BESIDE
     HEADING: ClassVar[str] = "Settings"
     MODE: ClassVar[str] = "app.settings"
     WHERE: ClassVar[tuple[Where, ...]] = ("settings",)
@@ -101,9 +104,12 @@ class SettingsScreen(FrameScreen[None]):
         "settings.change", "settings.forget", "settings.copy", "settings.back", "app.help", "app.palette", "app.quit",
     )  # fmt: skip
 
+    RUNNING: ClassVar[tuple[str, ...]] = ("settings.cancel", *FOOTER)
+
     def __init__(self) -> None:
         super().__init__()
         self._places: Places | None = None
+        self._care = Care(self, self._show)
 
     def compose_body(self) -> Iterable[Widget]:
         yield SettingsList(id="settings")
@@ -119,6 +125,8 @@ class SettingsScreen(FrameScreen[None]):
 
     def footer_actions(self) -> tuple[str, ...]:
         item = self._list.item
+        if self._care.how_far:
+            return self.RUNNING
         return self.OWNER if item is not None and item.kind == "owner" else self.FOOTER
 
     @property
@@ -140,9 +148,17 @@ class SettingsScreen(FrameScreen[None]):
             by_itself = self.host.held(PullsByThemselves).in_words() if settings.sync_every else ""
             self._list.show(
                 setting_rows(
-                    settings, self.app.theme, machine, self._places, facts.address, facts.owners, by_itself=by_itself
+                    settings,
+                    self.app.theme,
+                    machine,
+                    self._places,
+                    facts.address,
+                    facts.owners,
+                    by_itself=by_itself,
+                    verified=self._care.how_far or self._care.last,
                 )
             )
+            self.refresh_footer()
 
     @on(ItemList.Highlighted)
     def _highlighted(self, message: ItemList.Highlighted) -> None:
@@ -175,6 +191,12 @@ class SettingsScreen(FrameScreen[None]):
                 await self._change_interval()
             case "first":
                 await self._change_order()
+            case "key":
+                await self._keep_key(row)
+            case "verify":
+                self._care.verify()
+            case "backup":
+                await self._care.back_up()
             case "owner":
                 await self._rename_owner(row)
             case _:
@@ -203,8 +225,22 @@ class SettingsScreen(FrameScreen[None]):
         if await self.ask(question):
             await self._name_owner(row.copied, "")
 
+    def action_cancel(self) -> None:
+        self._care.stop()
+
     async def _copy(self, row: SettingRow) -> None:
         await copy_text(self, row.copied, "the key's address" if row.kind == "owner" else f"the {row.name}")
+
+    async def _keep_key(self, row: SettingRow) -> None:
+        choices = [
+            kit.Choice("s", "save", "save a copy", "in a file, under a passphrase"),
+            kit.Choice("y", "copy", "copy the path of the key file", "to the clipboard"),
+        ]
+        match await self.ask(kit.ChooseScreen("The key that signs what you write", choices, row.about)):
+            case "save":
+                await copy_key(self)
+            case "copy":
+                await self._copy(row)
 
     async def _change_name(self) -> None:
         before = self.host.settings.name
@@ -245,7 +281,7 @@ class SettingsScreen(FrameScreen[None]):
         question = kit.AskScreen(
             f"Another name for the key {address_short(row.copied.removeprefix('0x'))}",
             row.name,
-            check=lambda name: None if name else "write a name; d in the list forgets it",
+            check=lambda name: None if name else f"write a name; {key_of('settings.forget')} in the list forgets it",
             detail=f"{row.copied}\nThe name stays on this machine.",
         )
         name = await self.ask(question)
@@ -298,6 +334,7 @@ def setting_rows(
     owners: Mapping[str, str],
     *,
     by_itself: str = "",
+    verified: str = "",
 ) -> list[SettingRow]:
     """All rows.
 
@@ -305,6 +342,7 @@ def setting_rows(
         machine: what the replica is called as long as it has no name.
         owners: local names by address.
         by_itself: when the next pull by itself is, in words.
+        verified: how far verifying is, or what it came to in this session.
     """
     data, key = places.data_dir, places.key_file
     database = data / DATABASE
@@ -333,13 +371,22 @@ def setting_rows(
             "Your name as an owner everywhere: every record and operation of yours carries it.", f"0x{address}",
         ),
         SettingRow(
-            "place", "", "key file", str(key),
-            f"Whoever has this file can change your records, and without it nobody can, you included. Keep a copy "
-            f"elsewhere: {_EXPORT} writes one under a passphrase.", str(key),
+            "key", "", "key file", str(key),
+            "Whoever has this file can change your records, and without it nobody can, you included. Keep a copy "
+            "elsewhere, under a passphrase.", str(key),
         ),
         SettingRow(
-            "place", "files", "data folder", str(data),
-            "Everything of this replica lies here. To back it up, copy it while nothing runs.", str(data),
+            "verify", "care", "verify", verified or "not in this session",
+            "Every operation is checked again, with its signature, and what is derived from them is set right where it "
+            "differs. On a large replica that takes minutes; the app goes on meanwhile.", "tui-registry verify",
+        ),
+        SettingRow(
+            "backup", "", "backup", "everything in one file",
+            "The log, the settings and, under a passphrase, the key, in one file that a replica can be made of.",
+            "tui-registry backup FILE",
+        ),
+        SettingRow(
+            "place", "files", "data folder", str(data), "Everything of this replica lies here.", str(data),
         ),
         SettingRow(
             "place", "", "database", str(database), "All operations, and what is derived from them.", str(database),
@@ -379,6 +426,9 @@ _DOES: Final[dict[SettingKind, str]] = {
     "theme": "enter chooses others",
     "every": "enter changes it",
     "first": "enter turns it on or off",
+    "key": f"enter saves a copy, as {_EXPORT} does · y copies the path",
+    "verify": "enter begins · c stops it",
+    "backup": "enter asks where to",
     "place": "enter or y copies it",
     "owner": "enter renames it · d forgets it · y copies the address",
 }

@@ -9,7 +9,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.present import leaving_out
 from tui_registry.text import address_short, age, plural, safe_text
 from tui_registry.tui import kit
-from tui_registry.tui.kit.actions import action
+from tui_registry.tui.kit.actions import action, key_of
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.host import RegistryHost
 
@@ -175,7 +175,7 @@ async def _do(screen: FlowScreen[None], deed: Deed, address: str, name: str) -> 
     more = f", {plural(came, 'operation')} {come} at the next sync" if deed == "unblock" and came else ""
     key = action("record.owner").footer_key
     # The narrowest line has room for how to take it back.
-    screen.say(f"{_SAID[deed]} {name}{more}: {key}, then u takes it back", "done")
+    screen.say(f"{_SAID[deed]} {name}{more}: {key}, then {key_of('record.undo')} takes it back", "done")
 
 
 async def _purge(screen: FlowScreen[None], found: _Found, address: str, name: str) -> bool:

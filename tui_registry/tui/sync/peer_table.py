@@ -23,9 +23,10 @@ from tui_registry.tui.kit.actions import action
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import GAP, Column, ItemList, RowStyles, cell
-from tui_registry.tui.kit.text_flow import field, paragraph, stack
+from tui_registry.tui.kit.text_flow import beside, field, half, paragraph, stack
 from tui_registry.tui.sync.add_peer import EXAMPLES
 from tui_registry.tui.sync.pulls import Pulling
+from tui_registry.tui.sync.pushes import Pushing
 
 # Longer texts are cut before they are made safe.
 _LONGEST: Final = 600
@@ -37,11 +38,12 @@ _UNREACHED: Final = frozenset({"refused", "unreachable", "timeout", "no_director
 
 @dataclass(frozen=True, slots=True)
 class PeerView:
-    """A peer, its pull if one runs, and what the last pull of this session came to."""
+    """A peer, its pull or push if one runs, and what the last pull of this session came to."""
 
     peer: Peer
     pulling: Pulling | None = None
     result: PullResult | None = None
+    pushing: Pushing | None = None
 
     @property
     def name(self) -> str:
@@ -67,7 +69,7 @@ class PeerView:
     def failure(self) -> str | None:
         """Why the last pull failed; None while another one runs."""
         error = self.peer.last_error
-        if error is None or self.pulling is not None:
+        if error is None or self.pulling is not None or self.pushing is not None:
             return None
         return error
 
@@ -149,6 +151,8 @@ def state_text(view: PeerView, width: int) -> str:
     """How this replica stands to the peer, in at most so many cells."""
     if view.pulling is not None:
         return _pulling_text(view.pulling, width)
+    if view.pushing is not None:
+        return _share_text("pushing", "stopping" if view.pushing.stopping else "", view.pushing.share, width)
     if view.failure is not None:
         return _failure_text(view.failure_word, view.failure, width)
     stands = _stands(view.peer)
@@ -228,12 +232,16 @@ def _pulling_text(pulling: Pulling, width: int) -> str:
         return "waits for its turn"
     if pulling.of is None:
         return "connecting"
-    share = pulling.share
-    if share is None:
-        return "pulling"
+    return _share_text("pulling", "", pulling.share, width)
+
+
+def _share_text(doing: str, instead: str, share: float | None, width: int) -> str:
+    """What is done, with its bar where that is known and fits."""
+    if instead or share is None:
+        return instead or doing
     end = percent(share).rjust(5)
-    room = width - len("pulling ") - len(end)
-    return f"pulling {bar(share, min(room, 24))}{end}" if room >= 5 else f"pulling{end}"
+    room = width - len(f"{doing} ") - len(end)
+    return f"{doing} {bar(share, min(room, 24))}{end}" if room >= 5 else f"{doing}{end}"
 
 
 def _failure_text(word: str, reason: str, width: int) -> str:
@@ -267,12 +275,23 @@ def summary(views: Iterable[PeerView], conflicts: int = 0) -> tuple[str, Tone]:
 
 def peer_detail(view: PeerView, now: int, width: int) -> Content:
     """Everything known of a peer, what matters most first."""
-    peer = view.peer
-    lines = [*_head(view, width), *_state(view, width)]
+    head = _head(view, width)
+    if width < _IN_TWO:
+        return stack([*head, *_standing(view, width), *_past(view, now, width)])
+    room = half(width)
+    return stack([*head, *beside(_standing(view, room), _past(view, now, room), width)])
+
+
+def _standing(view: PeerView, width: int) -> list[Content]:
+    lines = _state(view, width)
     for concern in view.concerns:
         lines += field("trouble", f"{concern.sentence}. {concern.remedy}", width, _LABEL, "$text-warning")
     lines += field("cursor", _cursor(view), width, _LABEL)
-    lines += field("kept out", _kept_out(view), width, _LABEL)
+    return lines + field("kept out", _kept_out(view), width, _LABEL)
+
+
+def _past(view: PeerView, now: int, width: int) -> list[Content]:
+    peer, lines = view.peer, list[Content]()
     if view.pulling is None and view.result is not None and view.result.ok:
         lines += field("last pull", _came_to(view.result), width, _LABEL)
     lines += field("synced", _times(view, now), width, _LABEL)
@@ -283,7 +302,11 @@ def peer_detail(view: PeerView, now: int, width: int) -> Content:
         # Nothing proves it: whoever answers can say any address.
         says = f"says its key is {address_short(peer.node)} ({safe_text(peer.node, 40)})"
         lines += field("node", says, width, _LABEL)
-    return stack(lines)
+    return lines
+
+
+# Cells from which on a peer is told in two columns.
+_IN_TWO: Final = 130
 
 
 def no_peers(width: int) -> Content:
@@ -313,7 +336,10 @@ def _state(view: PeerView, width: int) -> list[Content]:
         end = "" if reason.endswith("?") else "."
         key = action("sync.retry").footer_key
         return field("state", f"{view.failure_word}: {reason}{end} {key} tries again", width, _LABEL, "$text-warning")
-    pulling = view.pulling
+    pulling, pushing = view.pulling, view.pushing
+    if pulling is None and pushing is not None:
+        far = f" · {exact(pushing.done)} of {exact(pushing.of)} offered" if pushing.of else ""
+        return field("state", f"{state_text(view, min(room, 60))}{far}", width, _LABEL)
     if pulling is None or pulling.share is None or pulling.stopping:
         said = _said_in_full(state_text(view, room) if pulling is not None else _stands(view.peer), view)
         return field("state", said, width, _LABEL)

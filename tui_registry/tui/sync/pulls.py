@@ -15,7 +15,7 @@ from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
 from tui_registry.present.pulls import Event, Progress, PullResult, Started, SyncError
 from tui_registry.settings import interval
 from tui_registry.text import age, exact
-from tui_registry.tui.kit.actions import action
+from tui_registry.tui.kit.actions import action, key_of
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.host import POLL_SECONDS, RegistryHost
 
@@ -197,7 +197,7 @@ def _outcome_of_one(result: PullResult, peer: Peer | None) -> str:
     # The cursor, not the result: a batch that was being stored when the stop came is kept too.
     at = peer.next_index if peer is not None else 0
     of = f" of {exact(peer.their_size)}" if peer is not None and peer.their_size is not None else ""
-    return f"{result.peer}: stopped at {exact(at)}{of}, which are kept; s goes on from there"
+    return f"{result.peer}: stopped at {exact(at)}{of}, which are kept; {key_of('sync.pull')} goes on from there"
 
 
 def _load() -> None:

@@ -17,7 +17,7 @@ from tui_registry.text import age, exact, plural, safe_text, size_bytes
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.copying import copy_text
 from tui_registry.tui.kit.flows import flow
-from tui_registry.tui.kit.frame import FrameScreen
+from tui_registry.tui.kit.frame import BESIDE, FrameScreen
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import GAP, Column, ItemList, ListAndText
 from tui_registry.tui.kit.text_flow import field, paragraph, stack
@@ -59,6 +59,7 @@ class QuarantineScreen(FrameScreen[None]):
     """Over Sync; Esc leads back."""
 
     AUTO_FOCUS: ClassVar[str] = "RefusedList"
+    HORIZONTAL_BREAKPOINTS = BESIDE
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012 - as Textual has it
     HEADING: ClassVar[str] = "Quarantine"
     MODE: ClassVar[str] = "app.sync"

@@ -1,4 +1,4 @@
-"""Sync: the peers, how this replica stands to each, and pulling from them."""
+"""Sync: the peers, how this replica stands to each, pulling from them and pushing to them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from tui_registry.tui.sync.add_peer import AddPeerScreen
 from tui_registry.tui.sync.left_out import LeftOutScreen
 from tui_registry.tui.sync.peer_table import PeerTable, PeerView, no_peers, peer_detail, summary
 from tui_registry.tui.sync.pulls import Pulls, PullsByThemselves
+from tui_registry.tui.sync.pushes import Pushes
 from tui_registry.tui.sync.quarantine import QuarantineScreen
 from tui_registry.tui.sync.taking import Taking
 
@@ -52,13 +53,15 @@ class SyncScreen(FrameScreen[None]):
 
     CSS_PATH: ClassVar[str] = "sync.tcss"
     AUTO_FOCUS: ClassVar[str] = "PeerTable"
+    # Why a peer fails is told in its line, which needs more room than other lists.
+    HORIZONTAL_BREAKPOINTS = [(0, "-below"), (180, "-beside")]  # noqa: RUF012 - as Textual has it
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012 - as Textual has it
     HEADING: ClassVar[str] = "Sync"
     MODE: ClassVar[str] = "app.sync"
     WHERE: ClassVar[tuple[Where, ...]] = ("sync",)
     BINDINGS = bindings_for(*WHERE)
     FOOTER: ClassVar[tuple[str, ...]] = (
-        "sync.pull", "sync.pull_all", "sync.add", "sync.remove", "sync.copy", "sync.back", "app.help",
+        "sync.pull", "sync.pull_all", "sync.push", "sync.add", "sync.remove", "sync.back", "app.help",
     )  # fmt: skip
     FAILING: ClassVar[tuple[str, ...]] = ("sync.retry", *FOOTER[1:])
     RUNNING: ClassVar[tuple[str, ...]] = (
@@ -71,6 +74,7 @@ class SyncScreen(FrameScreen[None]):
         self.peers: list[Peer] = []
         self._elsewhere = SignedElsewhere(self)
         self._taking = Taking(self, self._peers_changed)
+        self._pushes = Pushes(self, self._show_soon)
         self._select: str | None = None
         self._next_drawing: Timer | None = None
         self._drawn_at = 0.0
@@ -101,7 +105,7 @@ class SyncScreen(FrameScreen[None]):
         view = self.view
         if view is None:
             footer = self.NOTHING
-        elif view.pulling is not None:
+        elif view.pulling is not None or view.pushing is not None:
             footer = self.RUNNING
         else:
             footer = self.FOOTER if view.failure is None else self.FAILING
@@ -120,8 +124,9 @@ class SyncScreen(FrameScreen[None]):
             footer = tuple("sync.left_out" if name == "sync.pull_all" else name for name in footer)
         if not facts.stats.rejected:
             return footer
-        # What was refused asks to be looked at; copying and quitting work all the same.
-        return tuple("sync.quarantine" if name in ("sync.copy", "app.quit") else name for name in footer)
+        # What was refused asks to be looked at; pushing, copying and quitting work all the same.
+        seldom = ("sync.push", "sync.copy", "app.quit")
+        return tuple("sync.quarantine" if name in seldom else name for name in footer)
 
     # Pulling
 
@@ -163,6 +168,8 @@ class SyncScreen(FrameScreen[None]):
             return
         if self.pulls.is_running(view.name):
             self._stop([view.name])
+        elif view.name in self._pushes.pushing:
+            self._pushes.stop(view.name)
         else:
             count = len(self.pulls.pulling)
             others = f": put the cursor on one that is, or C stops all {count}" if count else ""
@@ -170,10 +177,12 @@ class SyncScreen(FrameScreen[None]):
 
     def action_cancel_all(self) -> None:
         names = [name for name in self.pulls.pulling if self.pulls.is_running(name)]
+        for name in list(self._pushes.pushing):
+            self._pushes.stop(name)
         if names:
             self._stop(names)
-        else:
-            self.say("no pull is running")
+        elif not self._pushes.pushing:
+            self.say("no pull or push is running")
 
     def _begin(self, names: list[str]) -> None:
         self.next_step()
@@ -197,6 +206,18 @@ class SyncScreen(FrameScreen[None]):
             self.say(sentence, "note" if self.pulls.pulling[name].stopping else "problem")
         self._read_peers()
         self.host.look()
+
+    @flow(writes=True)
+    async def action_push(self) -> None:
+        """Offer the peer what it lacks, after a question."""
+        view = self._selected()
+        if view is None:
+            return
+        if view.pulling is not None or view.name in self._pushes.pushing:
+            running = "pull from" if view.pulling is not None else "push to"
+            self.say(f"a {running} {view.name} is running: c stops it")
+        else:
+            await self._pushes.push_to(view.peer)
 
     # Adding and removing peers
 
@@ -240,8 +261,9 @@ class SyncScreen(FrameScreen[None]):
         view = self._selected()
         if view is None:
             return
-        if view.pulling is not None:
-            self.say(f"a pull from {view.name} is running: c stops it, then d removes it", "problem")
+        if view.pulling is not None or view.name in self._pushes.pushing:
+            running = "pull from" if view.pulling is not None else "push to"
+            self.say(f"a {running} {view.name} is running: c stops it, then d removes it", "problem")
             return
         await self._taking.forget(view.peer)
 
@@ -367,7 +389,11 @@ class SyncScreen(FrameScreen[None]):
 
     def _views(self) -> list[PeerView]:
         pulls = self.pulls
-        return [PeerView(peer, pulls.pulling.get(peer.name), pulls.results.get(peer.name)) for peer in self.peers]
+        pushing = self._pushes.pushing
+        return [
+            PeerView(peer, pulls.pulling.get(peer.name), pulls.results.get(peer.name), pushing.get(peer.name))
+            for peer in self.peers
+        ]
 
     def _show_soon(self) -> None:
         """Draw now, or together with what else is reported until the next drawing is due."""

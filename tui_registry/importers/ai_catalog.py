@@ -1,0 +1,267 @@
+"""An AI Catalog -> what its entries describe, each read in its own format.
+
+Version 1.0 of the specification: https://github.com/Agent-Card/ai-card/blob/main/specification/ai-catalog.md. A catalog
+in a file is read as it is; of one at an address the entries are fetched, and the catalogs in it. Whoever wrote it names
+those addresses, so that nothing is sent by them to this machine or its network, and each host is asked a bounded
+number of times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeGuard
+
+from tui_registry.errors import Json, Problem
+from tui_registry.frozen import NamedTuple
+from tui_registry.importers.draft_writer import Draft, Given, Judged, put_version, seen, shown
+from tui_registry.importers.formats import Reader
+from tui_registry.importers.manifest_writer import public_address
+from tui_registry.importers.others import FORMAT, refusal
+from tui_registry.importers.recognising import read_foreign
+from tui_registry.importers.untrusted import Page, SourceError, object_at, objects_at, text_at, texts_at
+from tui_registry.present.imports import Finding
+from tui_registry.text import exact, safe_text
+
+if TYPE_CHECKING:
+    import httpx
+
+    from tui_registry.importers.fetch import Fetcher
+
+_IN = "in the AI Catalog"
+# The specification asks readers for a limit of nesting, and says 4.
+_MOST_DEPTH = 4
+_MOST_ENTRIES = 2_000
+_MOST_FETCHED, _MOST_HOSTS, _MOST_REDIRECTS = 500, 32, 3
+_CATALOG = "application/ai-catalog+json"
+# Types of entries that describe agents -> what those are reached by.
+_AGENTS = {
+    "application/a2a-agent-card+json": "A2A",
+    "application/mcp-server-card+json": "MCP",
+    "application/mcp-server+json": "MCP",
+}
+# Of models, whose documents say all that is to be known.
+_MODELS = ("application/vnd.cncf.model.config.v1+json", "application/vnd.cnai.model.config.v1+json")
+
+
+def is_catalog(value: Json) -> TypeGuard[dict[str, Json]]:
+    """Whether a document reads as an AI Catalog."""
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("specVersion"), str)
+        and isinstance(value.get("entries"), list)
+        and all("mediaType" in one or "url" in one for one in objects_at(value, "entries"))
+    )
+
+
+def read_document(value: Json, source: str, _name: str) -> Sequence[Given] | None:
+    """What the entries of a catalog describe, as far as it holds their documents; None when it is none."""
+    if not is_catalog(value):
+        return None
+    given: list[Given] = []
+    for entry in _entries_in(value, source):
+        given += entry.read() if isinstance(entry, _Entry) else [entry]
+    return given or [_judged(source, "document", "is an AI Catalog without entries")]
+
+
+async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str, _after: str) -> Page[Given] | None:
+    """What the catalog at the well-known place of a host lists, its entries fetched; None when there is no catalog.
+
+    Raises:
+        SourceError: the host does not answer, or with what cannot be read.
+    """
+    answer = await fetcher.get(url.copy_with(raw_path=place.encode()))
+    value = answer.document([]) if answer.status == 200 else None
+    found = await read_linked(fetcher, answer.url, value)
+    return None if found is None else Page(found)
+
+
+async def read_linked(fetcher: Fetcher, url: httpx.URL, value: Json) -> Sequence[Given] | None:
+    """What a catalog at an address lists, its entries fetched; None when the document is none."""
+    if not is_catalog(value):
+        return None
+    reader = _Site(fetcher, url)
+    try:
+        given = [one async for one in reader.read(value, str(url))]
+    finally:
+        await reader.close()
+    return given or [_judged(str(url), "document", "is an AI Catalog without entries")]
+
+
+# ---- an entry --------------------------------------------------------------------------------------------------------
+
+
+class _Entry(NamedTuple):
+    """An entry of a catalog, where it stands, and how deep in other catalogs."""
+
+    said: Mapping[str, Json]
+    source: str
+    depth: int
+
+    @property
+    def url(self) -> str:
+        """Where its document is, as the catalog writes it."""
+        return text_at(self.said, "url")
+
+    @property
+    def media_type(self) -> str:
+        """The type of its document, without parameters."""
+        return text_at(self.said, "mediaType", "type").partition(";")[0].strip().lower()
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether a document of its type can be read here."""
+        return self.media_type in (*_AGENTS, *_MODELS, _CATALOG)
+
+    def read(self, document: Json = None) -> list[Given]:
+        """What it describes, by the document that was fetched for it or that it holds; without one by what the catalog
+        itself says of it."""
+        document = self.said.get("data") if document is None else document
+        if is_catalog(document):
+            given: list[Given] = []
+            for entry in _entries_in(document, self.source, self.depth + 1):
+                given += entry.read() if isinstance(entry, _Entry) else [entry]
+            return given
+        found = read_foreign(document, self.source, text_at(self.said, "displayName")) if document is not None else None
+        if found is not None:
+            for one in found:
+                if isinstance(one, Draft):
+                    self._add_to(one, alone=len(found) == 1)
+            return list(found)
+        if document is not None and self.is_readable:
+            return [_judged(self.source, FORMAT, f"is no document of the type {shown(self.media_type)} that it names")]
+        reached = _AGENTS.get(self.media_type)
+        if reached is None:
+            kind = self.media_type or "no type"
+            return [Judged(Finding(self.source, None, None, (refusal(f"an entry of the type {shown(kind, 80)}"),)))]
+        draft = Draft("agent", self.source)
+        draft.put("name", text_at(self.said, "displayName"), f"displayName {_IN}")
+        draft.put("framework", {"Other": reached}, f"not stated; {reached} is how it is reached")
+        self._add_to(draft, alone=True)
+        draft.in_part = True
+        if self.url:
+            draft.note(f"its own document was not read: import {shown(self.url, 200)} for what it says")
+        return [draft]
+
+    def _add_to(self, draft: Draft, *, alone: bool) -> None:
+        said = self.said
+        if alone:
+            draft.entry = " ".join(word for word in (text_at(said, "identifier"), text_at(said, "version")) if word)
+        put_version(draft, text_at(said, "version"), f"version {_IN}")
+        draft.put("description", text_at(said, "description"), f"description {_IN}")
+        draft.add("tags", texts_at(said, "tags"), f"tags {_IN}")
+        draft.behind.put("documentation_url", public_address(text_at(object_at(said, "metadata"), "documentationUrl")))
+        publisher = text_at(object_at(said, "publisher"), "displayName", "identifier")
+        draft.note_unplaced([seen("publisher", publisher)] if publisher else [])
+        if object_at(said, "trustManifest"):
+            draft.note("the catalog vouches for it (trustManifest), and nothing of that was checked")
+
+
+def _entries_in(catalog: Mapping[str, Json], source: str, depth: int = 0) -> list[_Entry | Given]:
+    if depth > _MOST_DEPTH:
+        return [_judged(source, FORMAT, f"lies in more than {_MOST_DEPTH} catalogs, one in the other: not read")]
+    listed = objects_at(catalog, "entries")
+    found: list[_Entry | Given] = [
+        _Entry(entry, f"{source} {safe_text(text_at(entry, 'identifier') or f'[{number}]', 120)}", depth)
+        for number, entry in enumerate(listed[:_MOST_ENTRIES])
+    ]
+    if len(listed) > _MOST_ENTRIES:
+        sentence = f"holds {exact(len(listed))} entries: only the first {exact(_MOST_ENTRIES)} were read"
+        found.append(_judged(source, FORMAT, sentence))
+    return found
+
+
+def _judged(source: str, code: str, sentence: str) -> Judged:
+    return Judged(Finding(source, None, None, (Problem("", "error", code, sentence),)))
+
+
+# ---- a catalog at an address -----------------------------------------------------------------------------------------
+
+
+class _Site:
+    """Reads a catalog whose entries lie at addresses. What one host refuses, the others are asked all the same."""
+
+    def __init__(self, fetcher: Fetcher, url: httpx.URL) -> None:
+        self._own = _origin(url)
+        self._base = url
+        self._hosts: dict[tuple[str, str, int | None], Fetcher] = {self._own: fetcher}
+        self._fetched: dict[str, Json | SourceError] = {}
+
+    async def close(self) -> None:
+        """Hang up, but for the host that was asked first."""
+        for origin, fetcher in self._hosts.items():
+            if origin != self._own:
+                await fetcher.close()
+
+    async def read(self, catalog: Mapping[str, Json], source: str, depth: int = 0) -> AsyncIterator[Given]:
+        """What the entries describe."""
+        for entry in _entries_in(catalog, source, depth):
+            if not isinstance(entry, _Entry):
+                yield entry
+                continue
+            document = entry.said.get("data")
+            if document is None and entry.url and entry.is_readable:
+                try:
+                    document = await self._document(entry.url)
+                except SourceError as error:
+                    for one in entry.read():
+                        if isinstance(one, Draft):
+                            one.note(error.sentence)
+                        yield one
+                    continue
+            if is_catalog(document):
+                async for one in self.read(document, entry.source, depth + 1):
+                    yield one
+                continue
+            for one in entry.read(document):
+                yield one
+
+    async def _document(self, address: str) -> Json:
+        """The document at an address that the catalog names, each asked for once."""
+        if address not in self._fetched:
+            if len(self._fetched) >= _MOST_FETCHED:
+                raise SourceError(f"the catalog names more than the {exact(_MOST_FETCHED)} documents that are fetched")
+            try:
+                self._fetched[address] = await self._get(address)
+            except SourceError as error:
+                self._fetched[address] = error
+        found = self._fetched[address]
+        if isinstance(found, SourceError):
+            raise found
+        return found
+
+    async def _get(self, address: str) -> Json:
+        # What only an address needs, and no file
+        from tui_registry.importers.fetch import ElsewhereError, read_address
+
+        for _ in range(_MOST_REDIRECTS + 1):
+            joined = str(self._base.join(address)) if "://" not in address else address
+            url = read_address(joined)
+            try:
+                answer = await self._fetcher(url).get(url)
+            except ElsewhereError as error:
+                address = error.target
+                continue
+            if answer.status != 200:
+                raise SourceError(f"{safe_text(joined, 200)} answers with status {answer.status}")
+            return answer.document([])
+        raise SourceError(f"{safe_text(address, 200)} leads from one host to another again and again")
+
+    def _fetcher(self, url: httpx.URL) -> Fetcher:
+        from tui_registry.importers.fetch import FetchBounds, Fetcher
+
+        origin = _origin(url)
+        known = self._hosts.get(origin)
+        if known is not None:
+            return known
+        if len(self._hosts) > _MOST_HOSTS:
+            raise SourceError(f"the catalog leads to more than the {_MOST_HOSTS} hosts that are asked")
+        made = Fetcher(url, FetchBounds(bytes=1024 * 1024, total_bytes=8 * 1024 * 1024), public=True)
+        self._hosts[origin] = made
+        return made
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+READER = Reader(document=read_document, ask=ask_host, linked=read_linked)

@@ -1,0 +1,340 @@
+"""Several records at once: which are marked, what all of them get, and the file that they are written to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from tui_registry import exports
+from tui_registry.datastore import Datastore
+from tui_registry.durable import drafted, give_new_name
+from tui_registry.errors import Kind, Record, RegistryError
+from tui_registry.frozen import NamedTuple
+from tui_registry.present import several
+from tui_registry.present.links import affected_line
+from tui_registry.text import exact, plural, safe_text
+from tui_registry.tui import browse, imports, kit
+from tui_registry.tui.browse.reading import Question, read_found, read_places
+from tui_registry.tui.browse.record_actions import Change, Ref
+from tui_registry.tui.browse.record_list import RecordList
+from tui_registry.tui.kit.flows import FlowScreen, Part, flow, unwanted
+
+if TYPE_CHECKING:
+    from tui_registry.tui.imports.survey import Progress
+
+_MOST_TAGS: Final = 6
+_MOST_AFFECTED: Final = 4
+_MOST_OFFERS: Final = 20
+_Format = Literal["json", "ops", "bom"]
+# A record that the rules are asked with.
+_Sample = tuple[Kind, Record]
+
+
+class Marking(Part):
+    """Marks of more than one record: a range, all that are found."""
+
+    def __init__(self, screen: FlowScreen[None], records: RecordList, question: Callable[[], Question]) -> None:
+        """
+        Args:
+            question: the one whose answer the list shows.
+        """
+        super().__init__(screen)
+        self._records = records
+        self._question = question
+
+    @flow
+    async def action_mark_range(self) -> None:
+        """Mark all between the record that was marked last and the cursor."""
+        wanted = self._records.range_to_mark()
+        if wanted is None:
+            self.say("space marks the first of them; then go to the last one and press V", "note")
+            return
+        first, last, span = wanted
+        if last - first >= several.MOST:
+            self.say(
+                f"{exact(last - first + 1)} lie between: at most {exact(several.MOST)} are marked at once", "problem"
+            )
+            return
+        rows = await self.read(read_places, self.datastore, self._question(), span, first, last, unwanted())
+        self._records.mark(rows)
+
+    @flow
+    async def action_mark_all(self) -> None:
+        """Mark all that are found; where all are marked, unmark them."""
+        question = self._question()
+        rows = await self.read(read_found, self.datastore, question, several.MOST, unwanted())
+        if question != self._question():
+            return
+        if rows is None:
+            self.say(f"{several.TOO_MANY}; nothing was marked", "problem")
+        elif rows and all(row.id in self._records.marked for row in rows):
+            self._records.unmark([row.id for row in rows])
+        else:
+            self._records.mark(rows)
+
+
+class Several(Part):
+    """What the marked records get, or the one under the cursor where none are marked; and the file they go to."""
+
+    def __init__(
+        self,
+        screen: FlowScreen[None],
+        ref: Callable[[], Ref | None],
+        changed: Callable[[Change], object],
+        records: RecordList | None = None,
+    ) -> None:
+        """
+        Args:
+            ref: the record that the keys are about where none are marked.
+            changed: is called after every write.
+            records: the list in which records can be marked.
+        """
+        super().__init__(screen)
+        self._ref = ref
+        self._changed = changed
+        self._records = records
+
+    @flow(writes=True)
+    async def action_tags(self) -> None:
+        """Add tags to the records, or take some away."""
+        asked = self._asked()
+        own = await self._own_among(asked)
+        if own is None:
+            return
+        had = several.common_tags(record for _, record in own)
+        told = ", ".join(
+            f"{safe_text(tag, 40)}{f' ({exact(count)})' * (len(own) > 1)}" for tag, count in had[:_MOST_TAGS]
+        )
+        more = f" and {exact(len(had) - _MOST_TAGS)} more" if len(had) > _MOST_TAGS else ""
+        question = browse.ValueScreen(
+            f"Tags of {_named(asked)}",
+            f"They have {told or 'none'}{more}." if len(own) > 1 else f"It has {told or 'none'}{more}.",
+            "rag -old adds one and takes one away",
+            partial(_offered_tags, self.datastore, tuple(tag for tag, _ in had)),
+            partial(_wrong_tags, self.datastore, own[0]),
+        )
+        text = await self.ask(question)
+        if text is not None:
+            await self._change(several.read_tags(text), asked)
+
+    @flow(writes=True)
+    async def action_licence(self) -> None:
+        """Set the licence of the records."""
+        asked = self._asked()
+        own = await self._own_among(asked)
+        if own is None:
+            return
+        had = dict.fromkeys(safe_text(str(record["license"]), 40) for _, record in own)
+        told = ", ".join([*had][:_MOST_TAGS]) + (" and others" if len(had) > _MOST_TAGS else "")
+        question = browse.ValueScreen(
+            f"Licence of {_named(asked)}",
+            f"Now {told}. It is an SPDX expression.",
+            "Apache-2.0",
+            partial(_offered_licences, self.datastore),
+            partial(_wrong_licence, self.datastore, own[0]),
+        )
+        text = await self.ask(question)
+        if text is not None:
+            await self._change(several.Edit(licence=text), asked)
+
+    @flow
+    async def action_export(self) -> None:
+        """Write the records into a file."""
+        asked = self._asked()
+        if not asked:
+            self.say("no record under the cursor", "problem")
+            return
+        choices = [
+            kit.Choice("j", "json", "JSON lines", "one record a line with its manifest, as import reads them"),
+            kit.Choice("o", "ops", "signed operations", "what verify --ops and import check"),
+        ]
+        if len(asked) == 1:
+            choices.append(kit.Choice("b", "bom", "bill of materials", "CycloneDX 1.7, with all that it needs"))
+        form = await self.ask(kit.ChooseScreen(f"Export {_named(asked)} as", choices))
+        known = {"json": "models.ndjson", "ops": "models.ops", "bom": "bom.cdx.json"}
+        for one in ("json", "ops", "bom"):
+            if one == form:
+                ids = [ref.id for ref in asked]
+                write = partial(_write_export, self.datastore, ids, one, self.screen.host.now())
+                where = imports.SourceScreen(
+                    f"Export {_named(asked)} to which file?",
+                    "A new file: none is written over.",
+                    write,
+                    placeholder=f"~/{known[one]}",
+                    doing=("writing", "writes it"),
+                )
+                written = await self.ask(where, later=True)
+                if written is not None:
+                    self.say(f"wrote {written.words} to {safe_text(str(written.path), 200)}", "done")
+
+    # How
+
+    def _asked(self) -> list[Ref]:
+        """The marked records, else the one under the cursor."""
+        if self._records is not None and self._records.marked:
+            return [Ref(row.kind, row.id, row.name) for row in self._records.marked.values()]
+        ref = self._ref()
+        return [] if ref is None else [ref]
+
+    async def _own_among(self, asked: Sequence[Ref]) -> list[_Sample] | None:
+        """Those of this replica's own; None where there are none, which is said."""
+        if not asked:
+            self.say("no record under the cursor", "problem")
+            return None
+        own = await self.read(_own_records, self.datastore, [ref.id for ref in asked])
+        if not own:
+            whose = "it is another owner's" if len(asked) == 1 else "none of the marked records is yours"
+            self.say(f"{whose}: only whose key signed a record can change it", "problem")
+            return None
+        return own
+
+    async def _change(self, edit: several.Edit, asked: Sequence[Ref]) -> None:
+        """Tell what the edit makes of the records, ask, and sign it all as one batch."""
+        planned: several.Plan = await self.read(_plan, self.datastore, edit, asked)
+        if not planned.changes:
+            self.say(several.nothing_to_do(planned), "problem" if planned.is_refused else "note")
+            return
+        lines = several.details(planned, "u on one of them takes all of it back")
+        if edit.licence is not None:
+            ids = [change.id for change in planned.changes[:_MOST_AFFECTED]]
+            lines[1:1] = await self.read(_affected, self.datastore, ids)
+        if not await self.ask(kit.ConfirmScreen(several.question(planned), "\n".join(lines), yes="Sign", no="Back")):
+            return
+        written, failure = await kit.sign(self, _write, self.datastore, planned)
+        done = f"{several.done(planned, written)}: u on one of them takes it back"
+        self.say(f"{several.done(planned, written)}: {failure}" if failure else done, "problem" if failure else "done")
+        self.screen.host.look()
+        self._changed(Change())
+
+
+# What is read and written in threads
+
+
+class Written(NamedTuple):
+    """A file that was written, and what is in it."""
+
+    path: Path
+    words: str
+
+
+def _named(asked: Sequence[Ref]) -> str:
+    return f"“{safe_text(asked[0].name, 60)}”" if len(asked) == 1 else f"{exact(len(asked))} records"
+
+
+def _own_records(datastore: Datastore, identifiers: Sequence[str]) -> list[_Sample]:
+    records = ((body.kind, json.loads(body.record)) for body in datastore.bodies(identifiers))
+    return [(kind, record) for kind, record in records if record["owner_id"] == datastore.address]
+
+
+def _plan(datastore: Datastore, edit: several.Edit, asked: Sequence[Ref]) -> several.Plan:
+    bodies = datastore.bodies([ref.id for ref in asked])
+    return several.plan(edit, asked, bodies, datastore.address, datastore.check)
+
+
+def _affected(datastore: Datastore, identifiers: Sequence[str]) -> list[str]:
+    """Who names these records, in words; nothing of those that nobody names."""
+    found = (affected_line(datastore.links.affected(identifier)) for identifier in identifiers)
+    return [f"{line}." for line in found if line is not None]
+
+
+def _write(datastore: Datastore, planned: several.Plan) -> tuple[int, str]:
+    """How many were written, and why the first of the others was not."""
+    written, failure = 0, ""
+    for outcome in datastore.change_all(planned.changes, together=planned.together()):
+        if isinstance(outcome, RegistryError):
+            failure = failure or outcome.sentence
+        else:
+            written += 1
+    return written, failure
+
+
+def _wrong_tags(datastore: Datastore, sample: _Sample, text: str) -> str:
+    try:
+        edit = several.read_tags(text)
+    except ValueError as error:
+        return str(error)
+    # Of what the record says already its own owner was told
+    return _first_wrong(datastore, edit, sample, "tags")
+
+
+def _wrong_licence(datastore: Datastore, sample: _Sample, text: str) -> str:
+    if not text.strip():
+        return "write a licence, such as Apache-2.0 or MIT"
+    return _first_wrong(datastore, several.Edit(licence=text.strip()), sample, "license")
+
+
+def _first_wrong(datastore: Datastore, edit: several.Edit, sample: _Sample, field: str) -> str:
+    """What the rules have against it in that field; empty for nothing."""
+    kind, record = sample
+    said = (one for one in datastore.check(kind, edit.of(record)) if one.path.startswith(field))
+    return next((one.sentence for one in said if one.severity == "error"), "")
+
+
+def _offered_tags(datastore: Datastore, had: Sequence[str], text: str) -> list[str]:
+    """The text with its last word completed: what could be taken away after a minus, else what records here have."""
+    begun = "" if text[-1:] in ("", " ", ",") else text.replace(",", " ").split()[-1]
+    before = text[: len(text) - len(begun)]
+    word = begun.removeprefix("-").lower()
+    if begun.startswith("-"):
+        return [f"{before}-{tag}" for tag in had if tag.startswith(word)][:_MOST_OFFERS]
+    known = [found.value for found in datastore.known_values("tag", word, _MOST_OFFERS)]
+    return [f"{before}{tag}" for tag in known if safe_text(tag) == tag and not any(sign in tag for sign in " ,")]
+
+
+def _offered_licences(datastore: Datastore, text: str) -> list[str]:
+    from tui_registry.tui.register.known_words import Known, licences_like  # few set one
+
+    def known(_path: str, prefix: str) -> list[Known]:
+        found = datastore.known_values("license", prefix, _MOST_OFFERS)
+        return [Known(one.value, one.records) for one in found if safe_text(one.value) == one.value]
+
+    return licences_like(known, text.strip())[:_MOST_OFFERS]
+
+
+def _write_export(
+    datastore: Datastore,
+    identifiers: Sequence[str],
+    form: _Format,
+    now: int,
+    typed: str,
+    is_unwanted: Callable[[], bool],
+    progress: Progress,
+) -> Written:
+    """Write records into a new file. Raises RegistryError where it cannot be written, and nothing is there then."""
+    path = Path(typed)
+
+    def parts() -> Iterator[bytes]:
+        for line in _exported(datastore, identifiers, form, now):
+            if is_unwanted():
+                raise RegistryError("unwanted", "nothing was written")
+            progress.done += form == "json"
+            yield line
+
+    progress.total = len(identifiers) if form == "json" else 0
+    try:
+        path = path.expanduser()
+        if path.is_dir():
+            raise RegistryError("file", f"{path} is a folder: write the name of a file in it")
+        if path.exists():
+            raise RegistryError("file", f"{path} is there already: write another name")
+        with drafted(path, parts(), 0o666) as draft:
+            give_new_name(draft, path)
+    except (OSError, RuntimeError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise RegistryError("file", f"{path} cannot be written: {why}") from error
+    what = {"json": "JSON lines", "ops": "the signed operations", "bom": "the bill of materials"}[form]
+    return Written(path, f"{what} of {plural(len(identifiers), 'record')}")
+
+
+def _exported(datastore: Datastore, identifiers: Sequence[str], form: _Format, now: int) -> Iterator[bytes]:
+    if form == "ops":
+        yield from exports.operations_of(datastore, identifiers)
+    elif form == "bom":
+        yield exports.json_line(exports.bill_of(datastore, identifiers[0], now)[0])
+    else:
+        found = (datastore.entry(identifier) for identifier in identifiers)
+        told = (exports.exported_json(datastore, entry) for entry in found if entry is not None)
+        yield from map(exports.json_line, told)

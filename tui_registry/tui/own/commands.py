@@ -1,0 +1,327 @@
+"""Commands of a person's own: a key runs a program with values of the record under the cursor.
+
+    [commands.chat]
+    key = "ctrl+g"
+    label = "chat"
+    argv = ["ollama", "run", "--", "{name}"]
+    run = "screen"
+
+What stands in a record was written by strangers, so no shell ever reads the words: a placeholder fills its place in one
+argument and nothing else. A value that would begin an argument with `-`, behind which a program looks for an option, is
+refused, unless a `--` of the person's own stands before it; so is one that cannot be shown as it is.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Final, Literal
+
+from textual.app import SuspendNotSupported
+
+from tui_registry.datastore import Entry, ManifestEntry
+from tui_registry.errors import RegistryError
+from tui_registry.frozen import NamedTuple
+from tui_registry.settings import SettingFault, Tables, Value
+from tui_registry.text import nearest, safe_text
+from tui_registry.tui import browse, kit
+from tui_registry.tui.browse.browse_screen import BrowseScreen
+from tui_registry.tui.kit.actions import ACTIONS, Action, key_name
+from tui_registry.tui.kit.flows import FlowScreen, read
+from tui_registry.tui.kit.host import RegistryHost
+from tui_registry.tui.kit.keys import Keys, read_key, together
+from tui_registry.tui.kit.program import Ended, ProgramScreen, hand_over, outcome_words, quoted
+
+How = Literal["background", "screen"]
+PLACEHOLDERS: Final = ("id", "name", "version", "kind", "owner", "uri", "licence")
+
+
+class OwnCommand(NamedTuple):
+    """A program, and the words that it is called with.
+
+    Attributes:
+        name: of its table. key: as the registry of actions spells it, empty for none.
+        run: `screen` gives it the terminal until it ends, `background` shows what it writes.
+    """
+
+    name: str
+    key: str
+    label: str
+    argv: tuple[str, ...]
+    run: How
+
+    @property
+    def action(self) -> Action:
+        """It in the registry of actions."""
+        keys = (self.key,) if self.key else ()
+        tooltip = f"Run {quoted(self.argv)}"
+        return Action(f"commands.{self.name}", keys, self.label, safe_text(tooltip, 120), "own", f"own('{self.name}')")
+
+
+class Record(NamedTuple):
+    """A record as a command sees it, its values by placeholder; one that it has not is empty."""
+
+    values: Mapping[str, str]
+
+
+class NotRunError(RegistryError):
+    """A command that is not run with this record; code `own_command`."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("own_command", sentence)
+
+
+def read_commands(tables: Tables, keys: Keys) -> tuple[list[OwnCommand], list[SettingFault]]:
+    """The commands that can be run, and what is wrong with entries. One whose key is taken is there without it.
+
+    Args:
+        keys: the person's own keys of other actions.
+    """
+    commands: list[OwnCommand] = []
+    faults: list[SettingFault] = []
+    for name, table in tables:
+        try:
+            command = _read(name, dict(table))
+        except _WrongError as wrong:
+            faults.append(SettingFault("commands", f"{name}.{wrong.entry}" if wrong.entry else name, str(wrong)))
+            continue
+        taken = _taken(command, commands, keys) if command.key else None
+        if taken is not None:
+            faults.append(SettingFault("commands", f"{name}.key", f"{taken}; the palette has it without a key"))
+            command = command._replace(key="")
+        commands.append(command)
+    return commands, faults
+
+
+def record_of(entry: Entry, behind: ManifestEntry | None) -> Record:
+    """What commands can be given of a record."""
+    manifest = None if behind is None else behind.manifest
+    files = [] if manifest is None else manifest.get("artifacts", [])
+    uris = [file["uri"] for file in files if isinstance(file, dict)] if isinstance(files, list) else []
+    record = entry.record
+    values = {
+        "id": entry.id,
+        "name": str(record["name"]),
+        "version": str(record["version"]),
+        "kind": entry.kind,
+        "owner": f"0x{str(record['owner_id']).removeprefix('0x')}",
+        "uri": str(uris[0]) if uris else "",
+        "licence": str(record["license"]),
+    }
+    return Record(values)
+
+
+def filled(command: OwnCommand, record: Record) -> tuple[str, ...]:
+    """The words of the command for a record.
+
+    Raises:
+        NotRunError: a value of the record must not, or cannot, stand there.
+    """
+    words: list[str] = []
+    for place, word in enumerate(command.argv):
+        for name in _PLACE.findall(word):
+            value = record.values[name]
+            if not value:
+                why = "no file of it has an address" if name == "uri" else f"it has no {name}"
+                raise NotRunError(f"{command.label}: not run, {why}")
+            if safe_text(value) != value:
+                shown = f"its {name} has characters that hide or act on a terminal"
+                raise NotRunError(f"{command.label}: not run, {shown}: {safe_text(value, 60)}")
+        whole = _PLACE.sub(lambda found: record.values[found[1]], word)
+        if whole.startswith("-") and not word.startswith("-") and "--" not in command.argv[:place]:
+            shown = safe_text(command.argv[0], 40)
+            raise NotRunError(
+                f'{command.label}: not run, {safe_text(whole, 60)} would be an option to {shown}: put "--" before it '
+                "in argv, where it takes one"
+            )
+        words.append(whole)
+    return tuple(words)
+
+
+class OwnCommands:
+    """Runs them, each after a question that shows its words, until the person says that it may run without.
+
+    What was said holds until the app ends, and for exactly that entry.
+
+    Attributes:
+        known: by name.
+    """
+
+    def __init__(self, host: RegistryHost) -> None:
+        self.known: dict[str, OwnCommand] = {}
+        self._host = host
+        self._unasked: set[OwnCommand] = set()
+
+    async def start(self, name: str) -> None:
+        """Run the command of that name for the record under the cursor. A step of a flow over the screen in front.
+
+        Raises:
+            NotRunError: it is not run with this record.
+        """
+        command, screen = self.known[name], self._host.screen
+        ref = screen.ref if isinstance(screen, BrowseScreen | browse.DetailScreen) else None
+        if ref is None:
+            raise NotRunError(f"{command.label} is about a record: go to one in Browse")
+        entry, behind, _ = await read(browse.read_shown, self._host.datastore, ref.id, ref.kind)
+        if entry is None:
+            raise NotRunError("this record was deleted meanwhile")
+        await self.run(command, record_of(entry, behind))
+
+    async def run(self, command: OwnCommand, record: Record) -> None:
+        """Ask, run, say how it ended. A step of a flow over the screen in front.
+
+        Raises:
+            NotRunError: it is not run with this record.
+        """
+        argv = filled(command, record)
+        screen = self._host.screen
+        if not isinstance(screen, FlowScreen):
+            return
+        if command not in self._unasked:
+            answer = await screen.ask(_question(command, argv))
+            if answer is None or answer == "back":
+                return
+            if answer == "always":
+                self._unasked.add(command)
+        if command.run == "background":
+            ended = await screen.ask(ProgramScreen(quoted(argv), argv))
+        else:
+            ended = self._lend(argv)
+            self._host.look()
+        if ended is not None:
+            well = ended.code == 0 and not ended.stopped
+            self._host.say(f"{command.label}: {outcome_words(ended)}", "done" if well else "problem")
+
+    def _lend(self, argv: Sequence[str]) -> Ended:
+        """Give the terminal to a program, and take it back when the person has seen how it ended."""
+        try:
+            with self._host.suspend():
+                ended = hand_over(argv)
+                sys.stdout.write(f"\n{safe_text(argv[0], 60)}: {outcome_words(ended)}. Enter goes back. ")
+                sys.stdout.flush()
+                _until_enter()
+        except SuspendNotSupported as error:
+            raise NotRunError('this terminal cannot be lent to a program: write run = "background"') from error
+        return ended
+
+
+# How
+
+_PLACE: Final = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
+_ANY_PLACE: Final = re.compile(r"\{([A-Za-z_]*)\}")
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
+_HOWS: Final[tuple[How, ...]] = ("background", "screen")
+_ENTRIES: Final = ("argv", "key", "label", "run")
+_LONGEST_LABEL: Final = 30
+_MOST_WORDS: Final = 64
+# What reads a whole argument as a program of its own: a stranger's name in one would be code.
+_READS_CODE: Final = re.compile(
+    r"(?:ba|da|z|k|mk|fi|tc|c|a)?sh|busybox|python[\d.]*|perl|ruby|node|deno|php|lua|osascript|pwsh|powershell|[gmn]?awk"
+    r"|sed|jq|vim?|nvim|emacs"
+)
+_CODE_OPTION: Final = re.compile(r"-{1,2}\w*[ce]|--?(?:command|eval|exec|expression|run)|\+.*")
+# What hands its words on to a shell, whatever stands in them.
+_HANDS_ON: Final = frozenset({"ssh", "watch", "tmux", "screen", "eval", "script", "su", "parallel", "entr"})
+
+
+class _WrongError(ValueError):
+    def __init__(self, entry: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.entry = entry
+
+
+def _read(name: str, table: Mapping[str, Value]) -> OwnCommand:
+    if _NAME.fullmatch(name) is None:
+        raise _WrongError("", "a command's name has up to 32 letters, digits, - and _")
+    for entry in table:
+        if entry not in _ENTRIES:
+            near = nearest(entry, _ENTRIES)
+            hint = f"did you mean {near}?" if near else f"write {', '.join(_ENTRIES)}"
+            raise _WrongError(entry, f"a command has no '{safe_text(entry, 40)}': {hint}")
+    argv = _argv(table.get("argv"))
+    how = table.get("run", "background")
+    run = next((one for one in _HOWS if one == how), None)
+    if run is None:
+        raise _WrongError("run", 'write "screen" for a program that needs the terminal, else "background"')
+    label = table.get("label", name)
+    if not isinstance(label, str) or not 0 < len(label) <= _LONGEST_LABEL or safe_text(label) != label:
+        raise _WrongError("label", f"write a word or two in quotes, up to {_LONGEST_LABEL} characters")
+    typed = table.get("key", "")
+    if not isinstance(typed, str):
+        raise _WrongError("key", 'write one key in quotes, such as "ctrl+g"')
+    try:
+        key = read_key(typed) if typed.strip() else ""
+    except ValueError as error:
+        raise _WrongError("key", str(error)) from None
+    return OwnCommand(name, key, label, argv, run)
+
+
+def _argv(value: Value) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise _WrongError("argv", 'no shell reads it: write a list of words, such as ["ollama", "run", "{name}"]')
+    if not isinstance(value, tuple) or not value or not value[0] or len(value) > _MOST_WORDS:
+        raise _WrongError("argv", 'write a list of words, the program first: ["ollama", "run", "{name}"]')
+    for word in value:
+        for found in _ANY_PLACE.findall(word):
+            if found not in PLACEHOLDERS:
+                near = nearest(found, PLACEHOLDERS)
+                known = ", ".join(f"{{{one}}}" for one in PLACEHOLDERS)
+                hint = f"did you mean {{{near}}}?" if near else f"there are {known}"
+                raise _WrongError("argv", f"there is no {{{safe_text(found, 40)}}}: {hint}")
+        if "\0" in word:
+            raise _WrongError("argv", "a word of a program has no NUL in it")
+    if _PLACE.search(value[0]):
+        raise _WrongError("argv", "which program is run is for you to say, not for a record")
+    code = _code_among(value)
+    if code:
+        raise _WrongError("argv", code)
+    return value
+
+
+def _code_among(argv: Sequence[str]) -> str:
+    """Why a placeholder would be code to some program; empty where it is none."""
+    reader = ""
+    for place, word in enumerate(argv):
+        base = PurePath(word).name
+        if _READS_CODE.fullmatch(base) is not None:
+            reader = base
+        if base in _HANDS_ON and any(map(_PLACE.search, argv[place:])):
+            return f"{base} gives its words to a shell, and a record's name would be run by it"
+        before = argv[place - 1] if place else ""
+        if reader and _PLACE.search(word) and (_CODE_OPTION.fullmatch(before) or reader.endswith("awk")):
+            safe = f'["{reader}", "{before}", "... \\"$1\\"", "{reader}", "{{name}}"]'
+            return f"{reader} would run a record's name as code: give it as a word of its own, as in {safe}"
+    return ""
+
+
+def _taken(command: OwnCommand, others: Sequence[OwnCommand], keys: Keys) -> str | None:
+    """Who has its key already, in words."""
+    for item in ACTIONS:
+        if command.key in keys.get(item.id, item.keys) and together("own", item.where):
+            return f"{key_name(command.key)} is {item.id} ({item.label}): take another"
+    for other in others:
+        if other.key == command.key:
+            return f"{key_name(command.key)} is the command {other.name}: take another"
+    return None
+
+
+def _question(command: OwnCommand, argv: Sequence[str]) -> kit.ChooseScreen:
+    where = "It gets the terminal until it ends." if command.run == "screen" else "What it writes is shown."
+    return kit.ChooseScreen(
+        f"Run {safe_text(command.label, 40)}?",
+        [
+            kit.Choice("b", "back", "Back"),
+            kit.Choice("r", "once", "Run it"),
+            kit.Choice("R", "always", "Run it, and do not ask again", "for this command, until the app ends"),
+        ],
+        f"{quoted(argv)}\n{where} No shell reads it.",
+    )
+
+
+def _until_enter() -> None:
+    try:
+        input()
+    except (EOFError, OSError, KeyboardInterrupt):
+        return
