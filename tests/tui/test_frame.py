@@ -205,6 +205,7 @@ async def test_help_is_narrowed_by_typing_and_esc_shows_all_again(tmp_path: Path
         async with running(datastore) as (app, pilot):
             await press(pilot, "question_mark", *"save search")
             shown = screen_text(app)
+            assert "/ save search" in shown
             assert "ctrl+s" in shown
             assert "Keep the search under a name" in shown
             assert "Search as you type" not in shown

@@ -245,7 +245,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("app.help_f1", ("f1",), "help", "The same, also while typing", "everywhere", "help"),
     Action("app.line", (":",), "command line", "Type a command of tui-registry, such as verify or show NAME",
            "everywhere", "command_line"),
-    Action("app.palette", ("ctrl+p",), "commands", "Find any command by its name", "everywhere", "command_palette"),
+    Action("app.palette", ("ctrl+p",), "commands", "Find any command by its name or its key", "everywhere", "command_palette"),
     Action("app.theme", (), "Change the colour theme", "Choose another set of colours", "everywhere", "change_theme"),
     Action("app.redraw", ("ctrl+l",), "Draw the screen anew", "Draw the screen anew, when another program wrote on it",
            "everywhere", "redraw"),

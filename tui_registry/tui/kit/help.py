@@ -60,6 +60,8 @@ class PageScreen(FlowScreen[None], ModalScreen[None]):
             yield TextBody()
 
     def on_mount(self) -> None:
+        # The letter that leads there stays when the next one comes.
+        self.query_one(NarrowingInput).select_on_focus = False
         self._show("")
 
     def _show(self, typed: str) -> None:
