@@ -363,6 +363,10 @@ def _ends_a_node(fleet: Fleet, chance: random.Random) -> None:
     node.start()
 
 
+# Time itself is the fault here: how long a node is frozen, or PostgreSQL away, decides what its bounds make of it. What
+# a test waits *for* is asked for, never slept for.
+
+
 def _freezes_a_node(fleet: Fleet, chance: random.Random) -> None:
     node = chance.choice(fleet.nodes)
     node.freeze()

@@ -80,10 +80,7 @@ def test_no_schedule_of_faults_loses_or_doubles_anything(
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_nor_does_one_on_postgresql(seed: int, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    try:
-        log: SharedLog = request.getfixturevalue("postgres_log")
-    except pytest.FixtureLookupError:
-        pytest.skip("no PostgreSQL log here")
+    log: SharedLog = request.getfixturevalue("postgres_log")
     drawn = random.Random(seed)
     schedule = [
         Act(

@@ -28,10 +28,7 @@ def shared(request: pytest.FixtureRequest) -> SharedLog:
     """A hub's log that nobody has written to."""
     if request.param == "memory":
         return MemoryLog()
-    try:
-        log: SharedLog = request.getfixturevalue("postgres_log")
-    except pytest.FixtureLookupError:
-        pytest.skip("no PostgreSQL log here")
+    log: SharedLog = request.getfixturevalue("postgres_log")
     return log
 
 

@@ -42,26 +42,12 @@ HUB_VARIABLE = "TUI_REGISTRY_HUB"
 
 def hub(args: Namespace) -> int:
     """Do what the verb says."""
+    verbs = {
+        "init": _init, "status": _status, "nodes": _nodes, "recover": _recover, "fork": _fork, "purge": _purge,
+        "rewrite": _rewrite, "publish": _publish, "upgrade": _upgrade,
+    }  # fmt: skip
     with hub_log(args) as log:
-        match args.action:
-            case "init":
-                return _init(args, log)
-            case "status":
-                return _status(args, log)
-            case "nodes":
-                return _nodes(args, log)
-            case "recover":
-                return _recover(args, log)
-            case "fork":
-                return _fork(args, log)
-            case "purge":
-                return _purge(args, log)
-            case "rewrite":
-                return _rewrite(args, log)
-            case "publish":
-                return _publish(args, log)
-            case _:
-                return _upgrade(args, log)
+        return verbs[args.action](args, log)
 
 
 @contextmanager
