@@ -47,7 +47,8 @@ from tui_registry.tui.kit.authored import formfile_lines, markdown_lines
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import flow, read
 from tui_registry.tui.kit.host import host_of, read_styles
-from tui_registry.tui.kit.text_flow import Flow, Layout, TextBody, field, heading, paragraph, stack
+from tui_registry.tui.kit.terminal import room_behind
+from tui_registry.tui.kit.text_flow import Flow, Layout, TextBody, field, heading, paragraph, stack, wrapped
 
 TABS: Final = {
     "overview": "Overview",
@@ -531,7 +532,8 @@ def header(
     if line is not None:
         lines += paragraph(f"! {line}", width, "bold $text-warning")
     style = "bold $text-primary" if line is None else "bold $foreground-muted"
-    lines.append(Content.assemble(_marked(name, around, style), "  ", (version, "$foreground-muted")))
+    gap = f"{room_behind(name)}  "
+    lines.append(Content.assemble(_marked(name, around, style), gap, (version, "$foreground-muted")))
     kind = Content.styled(kind_cell(entry.kind), _KINDS[entry.kind])
     what = filter(None, (stated.get(f"{entry.kind}_type"), stated.get("license", "no licence")))
     lines += paragraph(Content.assemble(kind, *(f" · {words}" for words in what)), width)
@@ -953,7 +955,7 @@ def version_lines(entry: HistoryEntry, around: Surroundings, width: int, *, poin
         (f"  {stands}" if stands else "", "$text-success"),
         (f"  {moment(entry.updated_at, around.now)}", "$foreground-muted"),
     )
-    lines = [*head.wrap(max(8, width))]
+    lines = [*wrapped(head, width)]
     lines += paragraph(came_in_full(entry, around), width, "$foreground-muted", 2)
     for change in what_changed(entry):
         lines += paragraph(change, width, indent=2)

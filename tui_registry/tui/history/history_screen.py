@@ -43,6 +43,7 @@ from tui_registry.tui.kit.dialogs import NARROWING_STYLES, NarrowingInput, Narro
 from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.messages import Narrow
+from tui_registry.tui.kit.terminal import room_behind
 from tui_registry.tui.kit.text_flow import TextBody, field, heading, paragraph, stack
 from tui_registry.tui.sync.owners import ask_about
 
@@ -409,9 +410,14 @@ def in_full(operation: Operation, entry: HistoryEntry, beside: Beside, around: S
     name = safe_text(operation.name, 200) or "(no name)"
     title = f"{operation.kind} · version {exact(beside.number)} of {exact(beside.of)}, [ older  ] newer"
     lines = [
-        *Content.assemble(
-            (name, "bold $text-primary"), (f"  {safe_text(operation.version, 64)}", "$foreground-muted")
-        ).wrap(max(8, width)),
+        *paragraph(
+            Content.assemble(
+                (name, "bold $text-primary"),
+                room_behind(name),
+                (f"  {safe_text(operation.version, 64)}", "$foreground-muted"),
+            ),
+            width,
+        ),
         Content.styled(title, "$foreground-muted"),
         Content(""),
         *version_lines(entry, around, width),

@@ -7,7 +7,7 @@ type.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Literal
 
 from textual.binding import Binding, BindingType
@@ -20,7 +20,7 @@ Where = Literal[
     "import", "take",
     "findings",
     "mending", "sync", "quarantine", "left_out", "history", "narrowing", "version", "settings", "compare", "status",
-    "locked_file", "locked_file_path", "dialog", "own", "line",
+    "page", "locked_file", "locked_file_path", "dialog", "own", "line",
 ]  # fmt: skip
 
 HEADINGS: Final[dict[Where, str]] = {
@@ -59,6 +59,7 @@ HEADINGS: Final[dict[Where, str]] = {
     "settings": "Settings",
     "compare": "Compare",
     "status": "When asked whether a record is still to be used",
+    "page": "In this help",
     "locked_file": "When asked for a file and its passphrase",
     "locked_file_path": "In the line of the file",
     "dialog": "In a dialog",
@@ -214,6 +215,29 @@ def key_of(action_id: str) -> str:
     return action(action_id).footer_key
 
 
+def meant_by(key: str, at_hand: Collection[str]) -> Action | None:
+    """What a key that does nothing may have been pressed for, of the actions at hand, by their ids: the same key with
+    Ctrl or as the other case, or what other programs do with it.
+
+    Args:
+        key: as Textual names it.
+    """
+    close = (f"ctrl+{key}", key.removeprefix("ctrl+"), key.swapcase())
+    known = [item for item in _in_force.values() if item.id in at_hand and item.keys]
+    near = next((item for other in close for item in known if other != key and other in item.keys), None)
+    return near or next((item for habit in _HABITS.get(key, ()) for item in known if item.id.endswith(habit)), None)
+
+
+# The ends of the ids of actions that these keys begin in other programs.
+_HABITS: Final[dict[str, tuple[str, ...]]] = {
+    "q": (".back", ".quit"), "Q": (".quit",), "delete": (".delete", ".remove"), "insert": (".new", ".add"),
+    "backspace": (".back",), "h": (".previous_tab", ".previous", ".back"), "l": (".next_tab", ".next", ".open"),
+    "ctrl+f": (".search", ".find"), "ctrl+n": (".new", ".add"), "a": (".new", ".add"), "r": (".retry", ".redraw"),
+    "f2": (".edit", ".change"), "f5": (".pull_all", ".redraw"), "f10": (".quit",), "colon": (".palette",),
+    "space": (".mark", ".toggle", ".open"), "right": (".open",), "left": (".back",), "x": (".delete", ".remove"),
+    "p": (".sync", ".pull"), "c": (".copy",), "w": (".save",), "u": (".undo",), "ctrl+r": (".pull", ".redraw"),
+}  # fmt: skip
+
 ACTIONS: Final[tuple[Action, ...]] = (
     Action("app.browse", ("1",), "Browse", "Models and agents of this replica", "everywhere", "mode('browse')"),
     Action("app.register", ("2",), "Register", "Register a model or an agent", "everywhere", "mode('register')"),
@@ -227,7 +251,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("app.help_f1", ("f1",), "help", "The same, also while typing", "everywhere", "help"),
     Action("app.line", (":",), "command line", "Type a command of tui-registry, such as verify or show NAME",
            "everywhere", "command_line"),
-    Action("app.palette", ("ctrl+p",), "commands", "Find any command by its name", "everywhere", "command_palette"),
+    Action("app.palette", ("ctrl+p",), "commands", "Find any command by its name or its key", "everywhere",
+           "command_palette"),
     Action("app.theme", (), "Change the colour theme", "Choose another set of colours", "everywhere", "change_theme"),
     Action("app.redraw", ("ctrl+l",), "Draw the screen anew", "Draw the screen anew, when another program wrote on it",
            "everywhere", "redraw"),
@@ -538,6 +563,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("compare.copy", ("y",), "copy", "Copy the table as text or Markdown", "compare", "copy"),
     Action("compare.back", ("escape",), "back", "Back to the list; the marks stay", "compare", "back"),
     Action("status.accept", ("ctrl+s",), "sign", "Sign what is said of the record", "status", "accept"),
+    Action("page.find", ("/",), "find", "Narrow the page to what holds the words that are typed; letters that do "
+           "nothing else begin that too", "page", "find"),
     # A file under a passphrase
     Action("locked_file.accept", ("ctrl+s",), "write", "Write the file", "locked_file", "accept"),
     Action("locked_file.complete", ("tab",), "complete", "Complete the path; where nothing is left to complete, go "

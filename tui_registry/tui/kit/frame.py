@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from tui_registry.datastore import NewsCount
 from tui_registry.text import address_short, age, plural, safe_text
-from tui_registry.tui.kit.actions import Action, Where, action
+from tui_registry.tui.kit.actions import Action, Where, action, key_name, meant_by
 from tui_registry.tui.kit.facts import Facts, Outcome, Tone
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.host import host_of
@@ -85,6 +85,18 @@ class FrameScreen(FlowScreen[Result], Generic[Result]):
         """The person went on: the result of the last action has been read."""
         if self.host.outcome.text:
             self.host.say("")
+
+    def on_key(self, event: events.Key) -> None:
+        """Say once of a key that does nothing here what it may have been meant to do."""
+        focused, at_hand = self.focused, self.active_bindings
+        types = focused is not None and focused.check_consume_key("a", "a")
+        if types or event.key in at_hand or event.key in self.host.told_keys:
+            return
+        self.host.told_keys.add(event.key)
+        meant = meant_by(event.key, {bound.binding.id or "" for bound in at_hand.values()})
+        helps = action("app.help")
+        words = f"{helps.footer_key} shows all keys" if meant is None else f"{meant.footer_key} is {meant.label}"
+        self.say(f"{safe_text(event.character or '').strip() or key_name(event.key)} does nothing here: {words}")
 
     def refresh_footer(self) -> None:
         self.query_one(KeyFooter).show([action(name) for name in self.footer_actions()])

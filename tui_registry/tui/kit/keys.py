@@ -183,6 +183,7 @@ _AROUND: Final[Mapping[Where, tuple[Where, ...]]] = {
     "mending": ("dialog",),
     "status": ("dialog",),
     "line": ("dialog",),
+    "page": ("dialog",),
 }
 _ALIASES: Final = {
     "esc": "escape", "return": "enter", "del": "delete", "ins": "insert", "pgup": "pageup", "pgdn": "pagedown",
