@@ -281,7 +281,7 @@ def write_files(folder: Path) -> None:
 async def first_minutes(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
     """What was found somewhere, what a stranger recommends, and a tour over it."""
     app.sample = "SAMPLE DATA"
-    await walk(app, pilot, looker, "f2", "f2", "escape", "3", "1")
+    await walk(app, pilot, looker, "f8", "f8", "escape", "3", "1")
     for text in TEXTS[::5]:
         peers = (Recommended("https://hub.example", "hub", text),) * 5
         found = Found("folder", text, 5, owner("me").address, signed=True, files=(text,), recommended=peers)
@@ -301,7 +301,7 @@ async def first_minutes(app: RegistryApp, pilot: Pilot[None], looker: Looker) ->
                 await paste(app, pilot, line, fitted(text, 200))
                 await walk(app, pilot, looker, "enter")
             await walk(app, pilot, looker, "escape")
-    await walk(app, pilot, looker, "f2", "l")
+    await walk(app, pilot, looker, "f8", "l")
 
 
 async def command_line(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:

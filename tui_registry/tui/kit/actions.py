@@ -258,7 +258,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "everywhere", "redraw"),
     Action("app.suspend", ("ctrl+z",), "Leave to the shell", "Leave the screen to the shell, where fg brings it back; "
            "in a text or a list of a form it takes back what was typed", "everywhere", "suspend_process"),
-    Action("app.tour", ("f2",), "tour", "A tour of five steps through sample data; in it: the next step, or leave",
+    Action("app.tour", ("f8",), "tour", "A tour of five steps through sample data; in it: the next step, or leave",
            "everywhere", "tour"),
     Action("app.leave_sample", ("f9",), "your own", "From the sample data back to your own replica", "everywhere",
            "leave_sample"),

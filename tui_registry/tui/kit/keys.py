@@ -167,7 +167,7 @@ _AROUND: Final[Mapping[Where, tuple[Where, ...]]] = {
     "facets": ("browse", "record", "list"),
     "marks": ("browse", "record", "list"),
     "list": _SCREENS,
-    "text": _SCREENS,
+    "text": (*_SCREENS, "page"),
     "narrowing": ("history", "findings"),
     "items": ("register",),
     "entries": ("register",),
