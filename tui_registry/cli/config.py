@@ -94,7 +94,9 @@ def names() -> Iterator[str]:
     """What can be set: `theme`, `sync.pull_seconds`; of machines those that are saved."""
     yield from SETTING_NAMES
     with contextlib.suppress(SettingsError):
-        yield from (f"{MACHINES}.{name}" for name, _ in load_settings().machines)
+        settings = load_settings()
+        yield from (f"{MACHINES}.{name}" for name, _ in settings.machines)
+        yield from (f"{_KEYS}.{name}" for name, _ in settings.keys)
     yield f"{_COLUMNS}.{BROWSE}"
     for table, bounds in _bounds(Settings(), None).items():
         yield from (f"{table}.{name}" for name in bounds)

@@ -34,18 +34,20 @@ def said_status(found: str | None) -> str | None:
     return None if found is None else STATUSES.get(found) or safe_text(found, _STATUS_WIDTH)
 
 
-def status_line(manifest: Record, kind: str) -> str | None:
+def status_line(manifest: Record, kind: str, heir_name: str | None = None) -> str | None:
     """What is to be known before the record is used: `deprecated: use 0.3`; None where there is nothing to say.
 
     Args:
         kind: `model` or `agent`.
+        heir_name: what the record is called that is to be used instead, safe to show; None: its id is told.
     """
     said = status(manifest)
     if said is None:
         return None
     why = safe_text(str(manifest["status_message"])).strip()
     heir = manifest["superseded_by"]
-    instead = f"; its owner names another {kind} instead, {str(heir)[:_DIGITS]}" if heir is not None else ""
+    called = str(heir)[:_DIGITS] if heir_name is None else f"{heir_name} ({str(heir)[:_DIGITS]})"
+    instead = f"; its owner names another {kind} instead, {called}" if heir is not None else ""
     return f"{said}{f': {why}' if why else ''}{instead}"
 
 

@@ -16,7 +16,7 @@ from textual.widgets import Input, OptionList, Select, Static
 from textual.widgets.option_list import Option
 
 from tui_registry.errors import KINDS, Kind, Problem
-from tui_registry.present.record_rows import KIND_SIGNS
+from tui_registry.present.columns import kind_cell
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.authored import markdown_lines
 from tui_registry.tui.kit.text_flow import Flow, field, heading, paragraph, stack
@@ -44,7 +44,7 @@ def sheet(kind: Kind, texts: Mapping[str, str], problems: Mapping[str, Sequence[
     def said(path: str) -> str:
         return safe_text(texts.get(path, "").strip(), 200)
 
-    what = [f"{KIND_SIGNS[kind]} {kind}", *filter(None, map(said, (f"{kind}_type", "license")))]
+    what = [kind_cell(kind), *filter(None, map(said, (f"{kind}_type", "license")))]
     name = Content.assemble((said("name") or "(no name)", "bold $text-primary"), f"  {said('version')}")
     lines = [*paragraph(name, width), *paragraph(" · ".join(what), width, "$foreground-muted")]
     found = [(path, problem) for path, listed in problems.items() for problem in listed]
