@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from tui_registry.datastore import NewsCount
 from tui_registry.text import address_short, age, plural, safe_text
-from tui_registry.tui.kit.actions import Action, Where, action
+from tui_registry.tui.kit.actions import Action, Where, action, key_name, meant_by
 from tui_registry.tui.kit.facts import Facts, Outcome, Tone
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.host import host_of
@@ -86,6 +86,18 @@ class FrameScreen(FlowScreen[Result], Generic[Result]):
         if self.host.outcome.text:
             self.host.say("")
 
+    def on_key(self, event: events.Key) -> None:
+        """Say once of a key that does nothing here what it may have been meant to do."""
+        focused, at_hand = self.focused, self.active_bindings
+        types = focused is not None and focused.check_consume_key("a", "a")
+        if types or event.key in at_hand or event.key in self.host.told_keys:
+            return
+        self.host.told_keys.add(event.key)
+        meant = meant_by(event.key, {bound.binding.id or "" for bound in at_hand.values()})
+        helps = action("app.help")
+        words = f"{helps.footer_key} shows all keys" if meant is None else f"{meant.footer_key} is {meant.label}"
+        self.say(f"{safe_text(event.character or '').strip() or key_name(event.key)} does nothing here: {words}")
+
     def refresh_footer(self) -> None:
         self.query_one(KeyFooter).show([action(name) for name in self.footer_actions()])
 
@@ -153,10 +165,12 @@ class TitleLine(Line):
         lists = isinstance(self.screen, FrameScreen) and "browse" in self.screen.WHERE
         said = partial(facts_in_words, now=host.now(), replica=host.settings.name, lists=lists)
         facts = [] if host.facts is None else said(host.facts)
+        sample = [(host.sample, "bold $text-warning")] if host.sample else []
+        facts += sample
         note: list[tuple[str, str]] = [] if not self.note else [(safe_text(self.note), "$foreground-muted")]
-        kept = _kept(host.facts)
+        kept = _kept(host.facts) + len(sample)
         if host.facts is not None and self._left(0).cell_length + _width([*facts[-kept:], *note]) + 2 > width:
-            facts = said(host.facts, in_short=True)
+            facts = [*said(host.facts, in_short=True), *sample]
         # What matters least goes first when the terminal is narrow; trouble and the number of records stay.
         parts = [*facts, *note]
         left = self._left(width - _width([*facts[-kept:], *note]) - 2)
