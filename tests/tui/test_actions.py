@@ -12,6 +12,7 @@ from textual.binding import Binding
 from tui_registry.tui.app import LATER_MODES, RegistryApp
 from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.browse.detail_screen import DetailScreen
+from tui_registry.tui.browse.empty_state import Beginning, EmptyState
 from tui_registry.tui.browse.facet_panel import FacetPanel
 from tui_registry.tui.browse.kept_marks import KeptMarks
 from tui_registry.tui.browse.list_layout import ColumnsScreen, ListLayout
@@ -32,16 +33,20 @@ from tui_registry.tui.kit.frame import MODES, MOST_FOOTER_KEYS
 from tui_registry.tui.kit.help import PageScreen, help_text, key_table
 from tui_registry.tui.kit.keys import together
 from tui_registry.tui.kit.text_flow import TextBody
+from tui_registry.tui.looking_around import LookingAround
 from tui_registry.tui.register.register_screen import RegisterScreen
 from tui_registry.tui.settings.settings_screen import SettingsScreen
+from tui_registry.tui.sync.finding import TakeScreen
 from tui_registry.tui.sync.left_out import LeftOutScreen
 from tui_registry.tui.sync.quarantine import QuarantineScreen
 from tui_registry.tui.sync.sync_screen import SyncScreen
 
 # A screen holds parts that answer some of its keys.
 HOMES: dict[str, tuple[type, ...]] = {
-    "everywhere": (RegistryApp,),
-    "browse": (BrowseScreen, RecordActions, SavedSearches, ListLayout, Marking),
+    "everywhere": (RegistryApp, LookingAround),
+    "browse": (BrowseScreen, RecordActions, SavedSearches, ListLayout, Marking, Beginning),
+    "empty": (EmptyState,),
+    "take": (TakeScreen,),
     "typing": (SearchBar,),
     "facets": (FacetPanel,),
     "searches": (SearchesScreen,),

@@ -48,7 +48,7 @@ FORMFILE_STYLES: Final[Mapping[TokenKind, str]] = {
     "number": "$text-warning",
     "string": "$text-success",
 }
-_CODE: Final = "$text-secondary"
+_CODE: Final = "$text-accent"
 _QUOTE: Final = "┃ "
 _QUIET: Final = "$foreground-muted"
 _HEADINGS: Final = {"h1": "bold $text-primary", "h2": "bold $text-accent"}

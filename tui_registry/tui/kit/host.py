@@ -75,6 +75,7 @@ class RegistryHost(App[None]):
         stays: seconds for which the status line shows what was done; problems stay until the next step.
         told_keys: keys that did nothing, and of which that was said.
         decided: what was decided of conflicts that are not settled yet, by the record's id and the field's path.
+        sample: that this is sample data, in words for the title line; empty where it is not.
         crash: the first mistake in the program that ended the app, None as long as there was none.
     """
 
@@ -95,6 +96,7 @@ class RegistryHost(App[None]):
         super().__init__()
         self.datastore = datastore
         self.settings_file = settings_file
+        self.sample = ""
         self.crash: Exception | None = None
         self.decided: dict[str, Mapping[str, Decision]] = {}
         self.stays = STAY_SECONDS

@@ -12,8 +12,8 @@ import signal
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -120,6 +120,22 @@ class TerminalDriver(LinuxDriver):
             # Textual would end the app as if all were well, with a page of the values that were at hand.
             self._app.call_later(self._app._handle_exception, error)
 
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """While another program has the terminal: what is typed for that must not end this one. Ctrl+Z stops both, and
+        the shell continues both."""
+        for number in (*_IMPATIENT, signal.SIGCONT):
+            self._loop.add_signal_handler(number, _ignore)
+        self._loop.remove_signal_handler(signal.SIGTSTP)
+        try:
+            yield
+        finally:
+            for number in _IMPATIENT:
+                self._loop.add_signal_handler(number, self._end, number)
+            self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
+            self._loop.add_signal_handler(signal.SIGCONT, self._continue)
+            redraw(self._app)
+
     @property
     def _is_writing(self) -> bool:
         return self._writer_thread is not None and self._writer_thread.is_alive()
@@ -179,6 +195,10 @@ class TerminalDriver(LinuxDriver):
             return os.tcgetpgrp(self.fileno) == os.getpgrp()
         except OSError:  # not the terminal that controls this process: nobody else uses it
             return True
+
+
+def _ignore() -> None:
+    """A handler, as what is ignored would be ignored by the other program too."""
 
 
 def most_cells(text: str) -> int:
