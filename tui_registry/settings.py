@@ -21,6 +21,7 @@ APP = "tui-registry"
 DATA_DIR_VARIABLE = "TUI_REGISTRY_DATA_DIR"
 STATE_DIR_VARIABLE = "TUI_REGISTRY_STATE_DIR"
 SETTINGS_FILE = "settings.toml"
+_SAMPLE = "this-is-sample-data"
 
 _MAX_BYTES = 64 * 1024
 _MAX_CHARACTERS = 64
@@ -151,6 +152,16 @@ def state_dir() -> Path:
     if chosen:
         return Path(chosen).absolute()
     return _usual().user_state_path
+
+
+def mark_as_sample(folder: Path) -> None:
+    """Say in a data directory that its replica holds sample data and is thrown away. Raises OSError."""
+    (folder / _SAMPLE).touch()
+
+
+def is_sample(folder: Path) -> bool:
+    """Whether a data directory says so."""
+    return (folder / _SAMPLE).exists()
 
 
 def settings_path() -> Path:
@@ -462,10 +473,19 @@ def _texts(path: Path, table: TextTableName, value: object) -> Texts:
     if not isinstance(value, dict):
         raise SettingsError(path, f"{table} is a table: write [{table}] and below it a line for each")
     # browse.search = "/" is a table in a table to TOML: its author meant the id.
-    entries = [*_flat(value)] if table == "keys" else [*value.items()]
-    for name, text in entries:
+    if table == "keys":
+        # Whoever knows the actions says what is wrong with one of them; the others hold.
+        return tuple((name, _keys_text(text)) for name, text in _flat(value))
+    for name, text in value.items():
         _check_text(path, table, name, text)
-    return tuple(entries)
+    return tuple(value.items())
+
+
+def _keys_text(value: object) -> str:
+    """Keys as one text, whatever stands there: several may be a list, too."""
+    if isinstance(value, list):
+        return ", ".join("comma" if key == "," else str(key) for key in value)
+    return str(value)
 
 
 def _nested(path: Path, table: str, value: object) -> Tables:

@@ -756,7 +756,7 @@ def _owner(parser: ArgumentParser) -> None:
 
 def _star(parser: ArgumentParser) -> None:
     parser.usage = "tui-registry star [options] [ID ...]"
-    about = "ids, or beginnings of ids; without one what is starred is listed"
+    about = "ids, beginnings or names that only one record has; without one what is starred is listed"
     parser.add_argument("ids", nargs="*", type=words, metavar="ID", help=about)
     parser.add_argument("--undo", action="store_true", help="take the stars away")
     _json(parser, _LINES)
@@ -764,7 +764,7 @@ def _star(parser: ArgumentParser) -> None:
 
 def _note(parser: ArgumentParser) -> None:
     parser.usage = "tui-registry note [options] [ID [TEXT|-]]"
-    about = "an id, or the beginning of one; without it all notes are listed"
+    about = f"{_ID_HELP}; without it all notes are listed"
     parser.add_argument("id", nargs="?", type=words, metavar="ID", help=about)
     written = (
         "what the note says from now on, up to 2,000 characters; - reads it from stdin; without it the note is shown"
@@ -1510,7 +1510,9 @@ _TABLE = (
             "tui-registry lineage 4c7d51",
             "tui-registry lineage 4c7d51 --depth 2 --json | jq .clashes",
             "tui-registry search from:Llama-3.1-8B",
+            "tui-registry lineage my-crew --node https://registry.example:8420",
         ),
+        asks_nodes=True,
     ),
     Command(
         "dependants",
@@ -1528,6 +1530,7 @@ _TABLE = (
             "tui-registry dependants 4c7d51 --depth 1 --json | jq .counts",
             "tui-registry search needs:4c7d51",
         ),
+        asks_nodes=True,
     ),
     Command(
         "compare",

@@ -57,7 +57,7 @@ from tui_registry.importers import place_of
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.present import settling, undone
 from tui_registry.present.imports import LICENCE_ASSUMED, Finding, describe
-from tui_registry.present.links import relied_on
+from tui_registry.present.links import affected_by, relied_on
 from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.record_rows import changed_rows
 from tui_registry.present.versions import change_lines
@@ -376,6 +376,8 @@ def _undo_batch(args: Namespace) -> int:
         reverse = datastore.log.reverse(_batch_number(datastore, args.batch))
         if not reverse.changes:
             raise NothingToUndo(f"nothing of the {undone.batch_name(reverse.batch)} is left as it was written")
+        for line in affected_by(datastore, reverse):
+            note(line)
         if not args.yes:
             note(undone.batch_detail(reverse))
             confirm(undone.batch_question(reverse), "undo it", "nothing was undone")
@@ -583,6 +585,9 @@ def _settle(
     if ask:
         question = "\n".join([*(f"  {line}" for line in lines), f"Settle {settling.called(versions)} so?"])
         _confirm(datastore, versions, question, "settle", args, seen=seen, needs_yes=not decided)
+    shown = versions.live[0].record
+    if shown is not None and relied_on(shown, merged.record):
+        say_affected(datastore, versions.id)
     op = datastore.resolve(versions.kind, versions.id, merged.record, versions.heads)
     _tell(datastore, "settled", op, as_json=args.json)
     say_who_signed(datastore)
@@ -614,6 +619,7 @@ def _settle_by_removal(datastore: Registry, versions: Versions, args: Namespace)
         note(_UNSETTLED)
         return 0
     seen = args.revision is not None
+    say_affected(datastore, versions.id)
     if not (seen and args.yes):
         question = f"Delete {called}, all {len(versions.live)} versions of it?"
         _confirm(datastore, versions, question, "delete", args, seen=seen, needs_yes=True)

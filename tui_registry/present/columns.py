@@ -3,8 +3,10 @@ some of them, in the settings and in the app."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
+from tui_registry.errors import Kind
 from tui_registry.frozen import NamedTuple
 from tui_registry.settings import SettingFault, Texts, TextTableName
 from tui_registry.text import nearest, safe_text
@@ -12,6 +14,15 @@ from tui_registry.text import nearest, safe_text
 # Where the settings have them, and what the list of Browse is called there: [columns] browse = "kind type size".
 TABLE: Final[TextTableName] = "columns"
 BROWSE: Final = "browse"
+
+
+# A kind is told by its sign as well as by its word, and by a colour at most besides.
+KIND_SIGNS: Final[Mapping[Kind, str]] = {"model": "◆", "agent": "○"}
+
+
+def kind_cell(kind: Kind) -> str:
+    """A kind in a column: `◆ model`."""
+    return f"{KIND_SIGNS[kind]} {kind}"
 
 
 class ListColumn(NamedTuple):
