@@ -157,6 +157,8 @@ class RegisterScreen(FrameScreen[Saved | None]):
             return (*first, "register.read_description", "area.outside", *last)
         if isinstance(self.focused, EntryList):
             return (*first, "entries.add", "entries.remove", *last)
+        if self.ready and self.form.suggesting() is not None:
+            return tuple("register.suggestion" if name == "register.preview" else name for name in self.FOOTER)
         return self.FOOTER
 
     # ---- opening
@@ -270,6 +272,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
             whole = self.state.shown().get("", [])
             words = whole[0].sentence if whole else self.state.summary()
             self.hint(words, "problem" if self.state.errors() else "note")
+            self.refresh_footer()
 
     # ---- moving
 
