@@ -473,10 +473,19 @@ def _texts(path: Path, table: TextTableName, value: object) -> Texts:
     if not isinstance(value, dict):
         raise SettingsError(path, f"{table} is a table: write [{table}] and below it a line for each")
     # browse.search = "/" is a table in a table to TOML: its author meant the id.
-    entries = [*_flat(value)] if table == "keys" else [*value.items()]
-    for name, text in entries:
+    if table == "keys":
+        # Whoever knows the actions says what is wrong with one of them; the others hold.
+        return tuple((name, _keys_text(text)) for name, text in _flat(value))
+    for name, text in value.items():
         _check_text(path, table, name, text)
-    return tuple(entries)
+    return tuple(value.items())
+
+
+def _keys_text(value: object) -> str:
+    """Keys as one text, whatever stands there: several may be a list, too."""
+    if isinstance(value, list):
+        return ", ".join("comma" if key == "," else str(key) for key in value)
+    return str(value)
 
 
 def _nested(path: Path, table: str, value: object) -> Tables:

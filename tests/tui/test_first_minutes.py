@@ -157,7 +157,7 @@ async def test_sample_data_that_cannot_be_made_is_told_and_the_app_goes_on(
 async def test_sample_data_say_so_and_a_key_leads_back(sample: Datastore) -> None:
     async with running(sample) as (app, pilot):
         assert "SAMPLE DATA" in screen_text(app).split("\n")[0]
-        assert "F2 begins a tour" in app.outcome.text
+        assert "F8 begins a tour" in app.outcome.text
         await press(pilot, "f9")
         assert "ctrl+q" in app.outcome.text  # nothing waits behind this one
         app.held(LookingAround).show_guest(with_tour=False)
@@ -167,16 +167,16 @@ async def test_sample_data_say_so_and_a_key_leads_back(sample: Datastore) -> Non
 
 async def test_the_tour_can_be_walked_by_skipping_and_left_anywhere(sample: Datastore) -> None:
     async with running(sample) as (app, pilot):
-        await press(pilot, "f2")
+        await press(pilot, "f8")
         for step in STEPS:
             assert f"of 5: {step.name}" in screen_text(app)
-            await press(pilot, "f2")
+            await press(pilot, "f8")
             await press(pilot, "n")
         assert app.held(Tour).at is None
         assert not app.query(TourLine)
-        await press(pilot, "f2", "3")
+        await press(pilot, "f8", "3")
         assert "1 goes to Browse" in screen_text(app)
-        await press(pilot, "f2", "l")
+        await press(pilot, "f8", "l")
         assert not app.screen.query(TourLine)
         assert "tour" in app.outcome.text
 

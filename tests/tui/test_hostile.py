@@ -19,9 +19,11 @@ from tests.tui.driving import NARROW, WIDE, browse_of, list_of, press, replica, 
 from tests.tui.form_app import go_to
 from tests.tui.hostile import AT_ONCE, TEXTS, Looker, every, fill
 from tui_registry.present.found import Found, Recommended
+from tui_registry.present.using import Link
 from tui_registry.settings import Settings
 from tui_registry.sync.looking import LookError
 from tui_registry.tui import RegistryApp
+from tui_registry.tui.browse.record_use import LinksScreen
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.conflicts.version_columns import FieldTable
 from tui_registry.tui.history.operation_list import OperationList
@@ -279,7 +281,7 @@ def write_files(folder: Path) -> None:
 async def first_minutes(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
     """What was found somewhere, what a stranger recommends, and a tour over it."""
     app.sample = "SAMPLE DATA"
-    await walk(app, pilot, looker, "f2", "f2", "escape", "3", "1")
+    await walk(app, pilot, looker, "f8", "f8", "escape", "3", "1")
     for text in TEXTS[::5]:
         peers = (Recommended("https://hub.example", "hub", text),) * 5
         found = Found("folder", text, 5, owner("me").address, signed=True, files=(text,), recommended=peers)
@@ -299,7 +301,7 @@ async def first_minutes(app: RegistryApp, pilot: Pilot[None], looker: Looker) ->
                 await paste(app, pilot, line, fitted(text, 200))
                 await walk(app, pilot, looker, "enter")
             await walk(app, pilot, looker, "escape")
-    await walk(app, pilot, looker, "f2", "l")
+    await walk(app, pilot, looker, "f8", "l")
 
 
 async def command_line(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
@@ -321,6 +323,7 @@ async def words_of_the_code(app: RegistryApp, pilot: Pilot[None], looker: Looker
             ChooseScreen(joined, choices, joined),
             AskScreen(some[0], some[1], some[2], lambda _, joined=joined: joined, joined),  # type: ignore[misc]
             TokenScreen(some[0], some[1], refused=True),
+            LinksScreen(joined, [Link(text, text) for text in some]),
         ):
             app.push_screen(dialog)
             await settle(pilot)
@@ -354,7 +357,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         detail_alone,
         NARROW,
         "AskScreen ChipInput ChoiceRow ChoiceSelect ConfirmScreen DescriptionRow DetailScreen FlagRow Form "
-        "FormBody FormfileArea LineRow Rail RegisterScreen",
+        "FormBody FormfileArea LicenceInput LineRow Rail RegisterScreen",
     ),
     (searching, NARROW, "CompletionList EmptyState FacetPanel HelpScreen SearchesScreen"),
     (conflicts, NARROW, "ConflictScreen FieldTable ItemTable TextScreen"),
@@ -380,7 +383,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
     (imports, NARROW, "FindingList FindingsScreen MendScreen NarrowingLine SourceScreen"),
     (command_line, NARROW, "LineScreen ProgramScreen"),
     (first_minutes, NARROW, "FoundScreen TakeScreen TourLine"),
-    (words_of_the_code, NARROW, "TokenScreen"),
+    (words_of_the_code, NARROW, "LinksScreen TokenScreen"),
 )
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 
+import tui_registry.tui
 from tests.seeds import make_record
-from tests.tui.driving import WIDE, browse_of, press, replica, running, screen_text, status
+from tests.tui.driving import WIDE, browse_of, press, replica, running, screen_text, settle, status
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings, load_settings, settings_path
 from tui_registry.tui.kit.actions import HEADINGS, action, use_keys
 from tui_registry.tui.kit.dialogs import ChooseScreen
 from tui_registry.tui.kit.help import HelpScreen
-from tui_registry.tui.kit.keys import read_key, read_keys
+from tui_registry.tui.kit.keys import is_placed, read_key, read_keys
 from tui_registry.tui.kit.program import ProgramScreen
 from tui_registry.tui.own.commands import NotRunError, OwnCommand, Record, filled
 from tui_registry.tui.own.reading import read_own
@@ -131,7 +135,8 @@ def test_every_action_can_be_given_a_key_that_nothing_else_has() -> None:
 
     for item in ACTIONS:
         assert faults((item.id, "ctrl+f12")) == [], item.id
-    assert set(HEADINGS) >= {item.where for item in ACTIONS}
+    # A new place stands in `_SCREENS` or in `_AROUND` of kit/keys.py, and in `_TYPED_IN` where text is written.
+    assert [place for place in HEADINGS if not is_placed(place)] == []
 
 
 @pytest.mark.parametrize(
@@ -144,9 +149,14 @@ def test_a_key_is_read_as_people_write_it(typed: str, key: str) -> None:
 
 
 async def test_the_app_starts_with_the_rest_and_tells_the_line(shared: Datastore, config: Path) -> None:
-    settings = written(config, 'theme = "nord"\n[keys]\n# mine\nbrowse.serch = "x"\n"browse.search" = "ctrl+f"\n')
+    settings = written(
+        config,
+        'theme = "nord"\n[keys]\n# mine\nbrowse.serch = "x"\n"browse.search" = ["ctrl+f", ","]\n"Browse.new" = true\n',
+    )
     async with running(shared, WIDE, settings=settings) as (app, _):
-        assert status(app).startswith("settings: line 4: [keys] browse.serch: there is no such action")
+        assert status(app).startswith(
+            "settings: 2 faults ('config check' tells all), line 4: [keys] browse.serch: there is no such action"
+        )
         assert "ctrl+f find" in screen_text(app)
         assert app.theme == "nord"
 
@@ -166,6 +176,12 @@ def record(**values: str) -> Record:
 def test_a_value_is_one_word_whatever_stands_in_it() -> None:
     hostile = "a b; rm -rf / $(x) `y` \"z\" '{id}'"
     assert filled(command("p", "{name}", "--m={name}"), record(name=hostile)) == ("p", hostile, f"--m={hostile}")
+
+
+def test_braces_that_are_no_placeholder_stay() -> None:
+    assert filled(command("p", "{{print}}", '{"a": {"b": 1}}', "{{name}}={name}"), record(name="{id}"))[1:] == (
+        "{print}", '{"a": {"b": 1}}', "{name}={id}",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -211,6 +227,27 @@ def test_commands_that_cannot_hold_are_told_with_their_place() -> None:
     ]  # fmt: skip
     assert "no shell reads it" in own.faults[0].sentence
     assert "did you mean {name}?" in own.faults[2].sentence
+
+
+@pytest.mark.parametrize(
+    ("argv", "right"),
+    [
+        (("sh", "-c", 'x "$1"', "sh", "{name}"), True),
+        (("vim", "{name}"), True),
+        (("vim", "-c", "{name}"), False),
+        (("sh", "{name}"), False),
+        (("perl", "-e{name}"), False),
+        (("awk", "{name}"), False),
+        (("python3", "-m", "mod", "{name}"), True),
+        (("python3", "x.py", "--model={name}"), True),
+        (("env", "-S", "sh -c {name}"), False),
+        (("bash", "-lc", "{name}"), False),
+        (("watch", "-n1", "{name}"), False),
+    ],
+)
+def test_no_record_says_what_a_program_runs(argv: tuple[str, ...], right: bool) -> None:
+    own = read_own(Settings(commands=(("x", (("argv", argv),)),)))
+    assert bool(own.commands) is right, own.faults
 
 
 def test_a_command_whose_key_is_taken_is_there_without_it() -> None:
@@ -325,3 +362,28 @@ def test_config_tells_what_is_wrong_with_which_line(
     rows = capsys.readouterr().out.splitlines()
     assert any(row.split()[:2] == ["browse.search", "ctrl+f"] for row in rows)
     assert any(row.split()[:2] == ["browse.new", "n"] for row in rows)
+
+
+def test_no_sentence_names_a_key_that_a_person_may_have_changed() -> None:
+    """What a sentence says of a key with ctrl or a letter it takes from the registry of actions."""
+    # What is built into a text area, and what speaks of keys in general.
+    allowed = ("ctrl+z takes it back", "write a sign, ctrl+f", "ctrl+c copies", 'such as "ctrl+g"', "ctrl+left moves")
+    named = re.compile(r"\bctrl\+\w+ |\(ctrl\+|(?<![\w'’<-])[a-zA-Z] (takes|brings|signs|marks|undoes)\b")
+    found = []
+    for path in Path(tui_registry.tui.__file__).parent.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        plain = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree) if path.name != "actions.py" else ():
+            text = node.value if isinstance(node, ast.Constant) and id(node) not in plain else None
+            if isinstance(text, str) and named.search(text) and not any(one in text for one in allowed):
+                found.append((path.name, text))
+    assert found == [], "write {key_of('the.action')} in place of the key"
+
+
+async def test_a_key_that_moved_a_cursor_and_opens_something_now_is_waited_for(shared: Datastore) -> None:
+    down = ("list.down", "down"), ("text.down", "down"), ("browse.search", "j")
+    async with running(shared, settings=Settings(keys=down)) as (app, pilot):
+        for letter in "jxy":
+            app.post_message(Key(letter, letter))
+        await settle(pilot)
+        assert browse_of(app).bar.question.query == "xy"

@@ -185,6 +185,6 @@ async def test_a_conflict_is_marked_in_list_and_detail(tmp_path: Path) -> None:
             text = screen_text(app)
             assert ">! forked" in text
             assert "2 versions are live" in " ".join(text.split())
-            await press(pilot, "left")
+            await press(pilot, "left", "left")
             assert screen_text(app).count("edited") == 2
             assert "→ 2.0.0" in screen_text(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.terminal import Terminal
+from tests.seeds import make_record
 from tui_registry.datastore import Datastore
 
 _APP = (sys.executable, "-m", "tui_registry")
@@ -109,6 +111,32 @@ def test_fg_brings_the_screen_back_with_what_was_typed(tmp_path: Path) -> None:
         assert terminal.settings() == before
 
 
+def test_the_terminal_is_the_editors_until_it_ends_and_what_is_typed_there_ends_nothing_else(tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    # Ctrl+C reaches all that has the terminal: the editor goes on, and so must the app.
+    lines = "trap : INT", "echo edi'ting'", "read line", "kill -INT 0", 'echo "$line OUT"SIDE >> "$1"'
+    editor.write_text("#!/bin/sh\n" + "\n".join(lines) + "\n")
+    editor.chmod(0o755)
+    script = f'EDITOR={editor} "$@"; echo has e"nded" with $?'
+    with open_terminal(tmp_path, shell(f"trap : INT; {script}")) as terminal:
+        before = terminal.settings()
+        begin_a_form(terminal)
+        for _ in range(5):
+            terminal.press(b"\x1b[1;5B")  # ctrl+down
+        terminal.wait_for(b"ctrl+o")
+        terminal.press(b"\x0f")
+        terminal.wait_for(b"editing")
+        assert left_changed(terminal.seen) == set()
+        assert terminal.settings() == before
+        terminal.press(b"written\n")
+        terminal.wait_for(b"written OUTSIDE")
+        terminal.press(b"\x11")
+        terminal.wait_for(b"has ended with 0")
+        terminal.wait()
+        assert left_changed(terminal.seen) == set()
+        assert terminal.settings() == before
+
+
 def test_a_stopped_app_ends_by_a_signal_without_touching_the_terminal(tmp_path: Path) -> None:
     script = 'set -m; "$@"; kill %1; bg; wait %1; echo has e"nded" with $?'
     with open_terminal(tmp_path, shell(script)) as terminal:
@@ -190,3 +218,44 @@ def test_where_no_screens_can_be_shown_a_sentence_says_so(tmp_path: Path, script
         assert terminal.wait() == 1
         assert said in terminal.seen.replace(b"\r\n", b" ")
         assert b"\x1b" not in terminal.seen
+
+
+def test_a_program_of_ones_own_has_the_terminal_and_its_keys_until_it_ends(tmp_path: Path) -> None:
+    settings = tmp_path / "tui-registry" / "settings.toml"
+    settings.parent.mkdir()
+    command = ["sh", "-c", 'echo "has $1"; read line; echo "read $line"; exit 4', "sh", "{name}"]
+    settings.write_text(f'[commands.lent]\nkey = "ctrl+g"\nrun = "screen"\nargv = {json.dumps(command)}\n')
+    with Datastore.open(tmp_path / "data") as datastore:
+        datastore.add("model", make_record("model", "lent-model"))
+    script = 'set -m; "$@"; echo is st"opped"; read line; fg; echo has e"nded" with $?'
+    with open_terminal(tmp_path, shell(script)) as terminal:
+        before = terminal.settings()
+        terminal.wait_for(b"lent-model")
+        terminal.press(b"\x07")
+        terminal.wait_for(b"do not ask again")
+        terminal.press(b"R")
+        terminal.wait_for(b"has lent-model")
+        assert left_changed(terminal.seen) == set()
+        assert terminal.settings() == before
+        # Ctrl+Z stops both, and fg brings both back.
+        terminal.press(b"\x1a")
+        terminal.wait_for(b"is stopped")
+        terminal.press(b"\n")
+        terminal.forget()
+        terminal.press(b"some words\n")
+        terminal.wait_for(b"read some words")
+        terminal.wait_for(b"ended with 4. Enter goes back")
+        terminal.press(b"\n")
+        terminal.wait_for(b"lent: ended with 4")
+        # Ctrl+C is for the program.
+        terminal.press(b"\x07")
+        terminal.wait_for(b"has lent-model")
+        terminal.press(b"\x03")
+        terminal.wait_for(b"ended by SIGINT. Enter goes back")
+        terminal.press(b"\n")
+        terminal.wait_for(b"lent: ended by SIGINT")
+        terminal.press(b"\x11")
+        terminal.wait_for(b"has ended with 0")
+        terminal.wait()
+        assert left_changed(terminal.seen) == set()
+        assert terminal.settings() == before

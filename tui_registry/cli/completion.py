@@ -375,7 +375,7 @@ _NAMES_OFFERED = 20
 # These look among one's own records first.
 _WRITE: Final = frozenset(
     ("update", "delete", "undo", "restore", "resolve", "deprecate", "manifest set", "manifest edit", "manifest delete",
-     "manifest resolve")
+     "manifest resolve", "change")
 )  # fmt: skip
 _ASKED: Final[Mapping[tuple[str, str], Callable[[_Line, str], Offer]]] = {
     ("", "id"): _Line.ids,

@@ -15,13 +15,12 @@ from tui_registry.cli.output import (
     FileError,
     StoppedError,
     confirm,
-    editor_words,
     note,
     out,
     out_json,
     report,
-    run_editor,
 )
+from tui_registry.editor import EditorError, editor_words, run_editor
 from tui_registry.errors import Json
 from tui_registry.present.columns import BROWSE, chosen_columns, read_columns
 from tui_registry.settings import (
@@ -95,7 +94,9 @@ def names() -> Iterator[str]:
     """What can be set: `theme`, `sync.pull_seconds`; of machines those that are saved."""
     yield from SETTING_NAMES
     with contextlib.suppress(SettingsError):
-        yield from (f"{MACHINES}.{name}" for name, _ in load_settings().machines)
+        settings = load_settings()
+        yield from (f"{MACHINES}.{name}" for name, _ in settings.machines)
+        yield from (f"{_KEYS}.{name}" for name, _ in settings.keys)
     yield f"{_COLUMNS}.{BROWSE}"
     for table, bounds in _bounds(Settings(), None).items():
         yield from (f"{table}.{name}" for name in bounds)
@@ -307,7 +308,7 @@ def _edit(path: Path, own: OwnSettings | None) -> int:
     while True:
         try:
             code = run_editor(words, str(path))
-        except FileError:
+        except EditorError:
             _take_back(path, is_new=is_new)
             raise
         if is_new and _take_back(path, is_new=True):

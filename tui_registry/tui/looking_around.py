@@ -149,8 +149,6 @@ def _open(samples: Samples, own: Datastore) -> tuple[ExitStack, Datastore]:
             datastore = stack.enter_context(samples())
         except OSError as error:
             reason = system_reason(error)
-            raise RegistryError(
-                "demo", f"no sample data can be made in the temporary folder: {reason}"
-            ) from None
+            raise RegistryError("demo", f"no sample data can be made in the temporary folder: {reason}") from None
         datastore.machine = own.machine
         return stack.pop_all(), datastore

@@ -159,7 +159,7 @@ class BrowseScreen(FrameScreen[None]):
         if self._later is None:
             read_styles(self, "browse/browse_more.tcss")
             empty, filters, detail = EmptyState(id="empty"), browse.FacetPanel(id="filters"), browse.RecordDetail()
-            layout = browse.ListLayout(self, self.bar, self.records, lambda: self._order)
+            layout = browse.ListLayout(self, self.bar, self.records, lambda: self._order, lambda: bool(self._texts))
             self._later = Later(empty, filters, detail, layout)
             self.mount_all((empty, filters), before="#detail")
             self.query_one("#detail").mount(detail)
@@ -169,7 +169,7 @@ class BrowseScreen(FrameScreen[None]):
                 browse.KeptMarks(self, lambda: self.ref, self._changed, self.records, lambda: self.bar.question.query),
                 browse.SavedSearches(self, self.bar),
                 layout,
-                browse.Marking(self, self.records, lambda: self.answered),
+                browse.Marking(self, self.records, lambda: self.bar.question, lambda: self.answered),
                 browse.Several(self, lambda: self.ref, self._changed, self.records),
                 browse.MachineChoice(self),
                 browse.RecordUse(self, lambda: self.ref),
@@ -514,7 +514,7 @@ class BrowseScreen(FrameScreen[None]):
             return
         from tui_registry.present.news import news_words  # the first frame does without
 
-        words = f"{news_words(count)} since you looked: esc or . leaves this list, and nothing of it is new then"
+        words = f"{news_words(count)} since you looked: to leave this list (esc or .) clears it"
         self._news = _NewsShown(count.upto, self.bar.question.query, words)
         self.bar.ask(NEWS)
         self.records.focus()

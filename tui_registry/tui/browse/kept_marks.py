@@ -12,6 +12,7 @@ from tui_registry.present.news import watched_name
 from tui_registry.text import address_short, exact, plural, safe_text
 from tui_registry.tui import browse, conflicts, kit
 from tui_registry.tui.browse.record_list import RecordList
+from tui_registry.tui.kit.actions import key_of
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow
 
 _KEYS: Final = "123456789"
@@ -89,7 +90,8 @@ class KeptMarks(Part):
         ref = self._ref()
         found = await self.read(_read_watched, self.datastore, ref, self._query())
         if not found.choices:
-            self.say("nothing to watch here: a record's owner can be watched, and a saved search (ctrl+s)", "problem")
+            kept = f"a saved search ({key_of('browse.save_search')})"
+            self.say(f"nothing to watch here: a record's owner can be watched, and {kept}", "problem")
             return
         detail = "What is new of it is told in the title by itself. On this machine alone."
         answer = await self.ask(kit.ChooseScreen("What is watched for news?", found.choices, detail))

@@ -24,7 +24,7 @@ from tui_registry.errors import KINDS, Kind, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import undone
 from tui_registry.present.compare import LEAST, MOST
-from tui_registry.present.links import affected_line
+from tui_registry.present.links import affected_by, affected_line
 from tui_registry.present.manifests import status
 from tui_registry.present.record_rows import time_rows
 from tui_registry.records.schema import defaults
@@ -209,7 +209,8 @@ class RecordActions(Part):
         if ref is not None and len(refs) < LEAST:
             refs.setdefault(ref.id, ref)
         if len(refs) < LEAST:
-            self.say(_HOW_TO_COMPARE[len(self._marked)], "problem")
+            go_on = "one record is marked: go to another, or mark it" if self._marked else "mark 2 to 4 records"
+            self.say(f"{go_on} with {key_of('marks.mark')}, then {key_of('browse.compare')} compares them", "problem")
             return
         if len(refs) > MOST:
             too_many = f"{exact(len(refs))} are marked, at most {MOST} can be compared"
@@ -385,9 +386,9 @@ class RecordActions(Part):
             if deletes
             else f"{key_of('record.undo')} on one of them takes this back"
         )
-        question = kit.ConfirmScreen(
-            undone.batch_question(reverse), undone.batch_detail(reverse, take_back), yes="Undo all", no="Back"
-        )
+        affected = [f"{line}." for line in await self.read(affected_by, self.datastore, reverse)]
+        detail = "\n".join([*affected, undone.batch_detail(reverse, take_back)])
+        question = kit.ConfirmScreen(undone.batch_question(reverse), detail, yes="Undo all", no="Back")
         if await self.ask(question):
             failures = await kit.sign(self, carry_out_reverse, self.datastore, reverse)
             done = undone.batch_done(reverse, len(failures))
@@ -501,13 +502,6 @@ def _delete_all(datastore: Datastore, entries: Sequence[Entry]) -> tuple[list[st
         else:
             deleted.append(change.id)
     return deleted, failure
-
-
-# By how many records are marked
-_HOW_TO_COMPARE: Final = (
-    "mark 2 to 4 records with space, then = compares them",
-    "one record is marked: go to another, or mark it with space, then = compares them",
-)
 
 
 class VersionStep(NamedTuple):

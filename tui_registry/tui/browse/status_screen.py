@@ -61,7 +61,7 @@ class StatusScreen(Dialog[Record]):
         heir = self._manifest["superseded_by"]
         yield LineInput("" if heir is None else str(heir), placeholder="its id, or its name and enter", compact=True)
         yield Static(classes="wrong")
-        yield back_or_accept("Sign")
+        yield back_or_accept("Sign", "status.accept")
 
     def on_mount(self) -> None:
         names = [name for name, _, _ in _STATUSES]

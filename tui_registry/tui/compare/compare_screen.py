@@ -37,7 +37,7 @@ from tui_registry.present.compare import (
 )
 from tui_registry.text import exact, safe_text
 from tui_registry.tui import kit
-from tui_registry.tui.kit.actions import Where, action, bindings_for
+from tui_registry.tui.kit.actions import Where, action, bindings_for, key_of
 from tui_registry.tui.kit.copying import can_copy, copy_text, write_text
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
@@ -354,14 +354,21 @@ class CompareScreen(FrameScreen[None]):
             ],
             detail="" if can_copy() else "This terminal lets no program copy: all of it goes to a file.",
         )
+        otherwise = f"; not there? {key_of('compare.copy')} w writes a file"
         match await self.ask(question):
             case "text":
                 width = _COPIED_WIDTH if len(comparison.heads) == 2 else 2 * _COPIED_WIDTH
                 text = "\n".join(text_lines(comparison, only, width, cell_len))
-                await copy_text(self, text, "the table", otherwise="; not there? y w writes a file")
+                await copy_text(self, text, "the table", otherwise=otherwise)
             case "markdown":
                 text = markdown(comparison, only)
-                await copy_text(self, text, "the table", otherwise="; not there? y w writes a file", file="copied.md")
+                await copy_text(
+                    self,
+                    text,
+                    "the table",
+                    otherwise=otherwise,
+                    file="copied.md",
+                )
             case "file":
                 await write_text(self, markdown(comparison, only), "the table", "copied.md")
 

@@ -616,7 +616,7 @@ class TextScreen(Dialog[str]):
 
     def compose_answers(self) -> Iterable[Widget]:
         yield SafeArea(self._typed)
-        yield back_or_accept("Take it")
+        yield back_or_accept("Take it", "writing.accept")
 
     def action_accept(self) -> None:
         self.dismiss(self.query_one(SafeArea).text)

@@ -53,8 +53,6 @@ SECONDS_BETWEEN_WORDS: Final = 0.25
 _MOST_NAMED: Final = 5
 _SIGNS: Final = {"registered": "✓ ", "updated": "✓ ", "failed": "✗ ", "invalid": "✗ "}
 _PLACEHOLDER: Final = "words of a name, a file, a state or a problem"
-_NONE_MARKED: Final = "a marks what is ready, r signs it, / narrows the list"
-_NONE_NEW: Final = "A marks what changed, r signs it, / narrows the list"
 _NONE_LEFT: Final = "nothing is left to do here: esc goes back"
 
 
@@ -259,7 +257,7 @@ class FindingsScreen(FrameScreen[str | None]):
         if not places:
             lines = [self._lines[place] for place in self._list.shown]
             if status != "changed" and any(line.is_ready_as("changed") for line in lines):
-                none += ": A marks what changed"
+                none += f": {key_of('findings.mark_changed')} marks what changed"
             elif any(line.is_ready_as("deleted") for line in lines):
                 none += ": space marks what was deleted here"
             self.say(none, "problem")
@@ -361,7 +359,7 @@ class FindingsScreen(FrameScreen[str | None]):
         elif left:
             self.say(f"{words}, not {exact(left)} of them: why, stands below the list", "problem")
         else:
-            back = {0: "", 1: ": u in Browse undoes it"}.get(signed, ": u in Browse undoes all")
+            back = "" if not signed else f": {key_of('record.undo')} in Browse undoes {'it' if signed == 1 else 'all'}"
             self.say(words + back, "done")
 
     @flow
@@ -547,8 +545,11 @@ class FindingsScreen(FrameScreen[str | None]):
             self.hint(_hint(self._lines))
             return
         them, common = ("it", "a problem of it") if len(marked) == 1 else ("them", "what they have in common")
-        deeds = [f"r signs {them if ready == len(marked) else exact(ready)}"] * bool(ready)
-        deeds += [f"m mends {common}"] * any(line.can_be_mended and faults_in_words(line) for line in marked)
+        which = them if ready == len(marked) else exact(ready)
+        deeds = [f"{key_of('findings.register')} signs {which}"] * bool(ready)
+        deeds += [f"{key_of('findings.mend')} mends {common}"] * any(
+            line.can_be_mended and faults_in_words(line) for line in marked
+        )
         self.hint(": ".join([f"{exact(len(marked))} marked", ", ".join(deeds)][: 1 + bool(deeds)]))
 
     # ---- how
@@ -579,7 +580,8 @@ def _hint(lines: Sequence[Line]) -> str:
     if all(line.is_done or line.is_passed_over for line in lines):
         return _NONE_LEFT
     new, changed = (any(line.is_ready_as(status) for line in lines) for status in _MARKED_AT_ONCE)
-    return _NONE_NEW if changed and not new else _NONE_MARKED
+    name, what = ("mark_changed", "changed") if changed and not new else ("mark_ready", "is ready")
+    return f"{key_of(f'findings.{name}')} marks what {what}, {key_of('findings.register')} signs it, / narrows the list"
 
 
 _MARKED_AT_ONCE: Final[tuple[Status, ...]] = ("ready", "changed")
@@ -687,7 +689,7 @@ def _said_of(line: Line) -> str:
         case "draft":
             return "what you typed is kept as a draft: enter goes on with it"
         case "ready":
-            return "new, and ready: space marks it, r signs what is marked"
+            return f"new, and ready: space marks it, {key_of('findings.register')} signs what is marked"
         case "registered" | "updated":
             return f"{one.status} as {known}"
         case "here":

@@ -13,6 +13,7 @@ from tui_registry.datastore import Entry
 from tui_registry.errors import Json, Record
 from tui_registry.text import address_short, exact, safe_text
 from tui_registry.tui import kit
+from tui_registry.tui.kit.actions import key_of
 from tui_registry.tui.kit.flows import FlowScreen
 
 What = Literal["id", "json", "share", "owner"]
@@ -56,7 +57,7 @@ async def copy_records(
     for what in NOUNS:
         if what == chosen:
             file = "copied.json" if what == "json" else "copied.txt"
-            otherwise = "; not there? y w writes a file"
+            otherwise = f"; not there? {key_of('record.copy')} w writes a file"
             await copy_text(
                 screen, text_to_copy(what, entries, behind), _noun(entries, what), otherwise=otherwise, file=file
             )

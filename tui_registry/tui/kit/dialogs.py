@@ -18,7 +18,7 @@ from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui_registry.text import safe_text
-from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.actions import bindings_for, key_of
 from tui_registry.tui.kit.flows import FlowScreen
 
 Answer = TypeVar("Answer")
@@ -55,11 +55,13 @@ class Dialog(FlowScreen[Answer | None], ModalScreen[Answer | None], Generic[Answ
         self.dismiss(None)
 
 
-def back_or_accept(accept: str) -> Horizontal:
-    """The buttons of a dialog in which something is written: back, and the words for taking it."""
+def back_or_accept(accept: str, action_id: str) -> Horizontal:
+    """The buttons of a dialog in which something is written: back, and the words for taking it, which that action
+    does."""
+    back, take = key_of("dialog.back"), key_of(action_id)
     return Horizontal(
-        Button("Back (esc)", id="back", action="screen.back", compact=True),
-        Button(f"{accept} (ctrl+s)", id="accept", action="screen.accept", variant="primary", compact=True),
+        Button(Content(f"Back ({back})"), id="back", action="screen.back", compact=True),
+        Button(Content(f"{accept} ({take})"), id="accept", action="screen.accept", variant="primary", compact=True),
         classes="answers",
     )
 

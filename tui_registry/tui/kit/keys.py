@@ -6,7 +6,7 @@ a conflict, but for pairs that the program itself lets share it, as `!` of a rec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Final
 
@@ -107,6 +107,11 @@ def _clash(given: Keys) -> tuple[str, str] | None:
     return None
 
 
+def is_placed(place: Where) -> bool:
+    """Whether it is known here what is on the screen together with a place."""
+    return place in _SCREENS or place in _AROUND or place in ("everywhere", "own", "dialog")
+
+
 def together(one: Where, other: Where) -> bool:
     """Whether a key could mean an action of either place at one moment."""
     if one == other:
@@ -128,20 +133,32 @@ def _example(letter: str) -> str:
     return letter.lower() if letter.isascii() and letter.isalpha() and f"ctrl+{letter.lower()}" not in _SAME else "f"
 
 
-def _all_screens() -> Iterable[Where]:
-    return (
-        "browse", "record", "detail", "conflict", "sync", "quarantine", "left_out", "history", "version", "settings",
-        "compare", "findings",
-    )  # fmt: skip
-
-
 _BY_ID: Final = {item.id: item for item in ACTIONS}
 # Where text is written: letters are for that.
 _TYPED_IN: Final[frozenset[Where]] = frozenset(
-    {"typing", "writing", "register", "items", "template", "import", "narrowing", "status", "mending", "dialog", "line"}
+    {
+        "typing",
+        "writing",
+        "register",
+        "items",
+        "template",
+        "import",
+        "narrowing",
+        "status",
+        "mending",
+        "dialog",
+        "line",
+        "locked_file",
+        "locked_file_path",
+    }
 )
 # What everybody must be able to do, also while typing.
 _ALWAYS: Final = {"app.quit": "leave", "app.palette": "find what has no key"}
+# Places that are whole screens, or of whole screens.
+_SCREENS: Final[tuple[Where, ...]] = (
+    "browse", "record", "detail", "conflict", "sync", "quarantine", "left_out", "history", "version", "settings",
+    "compare", "findings", "register",
+)  # fmt: skip
 # What stands around a part of a screen, and is asked where the part has no such key.
 _AROUND: Final[Mapping[Where, tuple[Where, ...]]] = {
     "browse": ("record",),
@@ -149,13 +166,16 @@ _AROUND: Final[Mapping[Where, tuple[Where, ...]]] = {
     "typing": ("browse", "record"),
     "facets": ("browse", "record", "list"),
     "marks": ("browse", "record", "list"),
-    "list": tuple(_all_screens()),
-    "text": tuple(_all_screens()),
+    "list": _SCREENS,
+    "text": (*_SCREENS, "page"),
     "narrowing": ("history", "findings"),
     "items": ("register",),
     "entries": ("register",),
     "template": ("register",),
     "searches": ("dialog",),
+    "columns": ("dialog",),
+    "locked_file": ("dialog",),
+    "locked_file_path": ("locked_file", "dialog"),
     "writing": ("dialog",),
     "drafts": ("dialog",),
     "merge": ("dialog",),
@@ -163,6 +183,7 @@ _AROUND: Final[Mapping[Where, tuple[Where, ...]]] = {
     "mending": ("dialog",),
     "status": ("dialog",),
     "line": ("dialog",),
+    "page": ("dialog",),
 }
 _ALIASES: Final = {
     "esc": "escape", "return": "enter", "del": "delete", "ins": "insert", "pgup": "pageup", "pgdn": "pagedown",

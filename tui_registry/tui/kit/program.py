@@ -36,6 +36,8 @@ from tui_registry.tui.kit.text_flow import TextBody, paragraph, stack
 # What is kept of an output; the rest, which came first, is counted.
 MOST_BYTES: Final = 512 * 1024
 _LOOK_SECONDS: Final = 0.1
+_FOLLOW_SECONDS: Final = 2.0
+_SCROLLBAR: Final = 2
 # After it was asked to end, and after it ended while somebody else holds its output open.
 _PATIENCE_SECONDS: Final = 2.0
 _LINGER_SECONDS: Final = 0.3
@@ -146,6 +148,7 @@ class ProgramScreen(FlowScreen[Ended], ModalScreen[Ended]):
         self._stop = Event()
         self._ended: Ended | None = None
         self._shown = -1
+        self._began = time.monotonic()
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -155,11 +158,12 @@ class ProgramScreen(FlowScreen[Ended], ModalScreen[Ended]):
     def on_mount(self) -> None:
         self._head()
         self.set_interval(_LOOK_SECONDS, self._show)
-        self._run()
+        self.call_after_refresh(self._run)  # as wide as it is then
 
     @flow(background=True, group="program")
     async def _run(self) -> None:
-        columns = {"COLUMNS": str(max(20, self.size.width - 8)), "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+        room = self.query_one(TextBody).scrollable_content_region.width - _SCROLLBAR
+        columns = {"COLUMNS": str(max(20, room)), "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
         try:
             self._ended = await self.read(
                 run_program, self._argv, {**columns, **self._environment}, self._output, self._stop
@@ -189,7 +193,8 @@ class ProgramScreen(FlowScreen[Ended], ModalScreen[Ended]):
         if self._ended is not None and not text.strip():
             text = self._ended.complaint or "It wrote nothing."
         body = self.query_one(TextBody)
-        follows = body.scroll_offset.y >= body.max_scroll_y
+        # What ends at once is read from its beginning, and of what goes on the end is what is new.
+        follows = body.scroll_offset.y >= body.max_scroll_y and time.monotonic() - self._began > _FOLLOW_SECONDS
         body.text.flow(partial(_page, text, self._output.left_out))
         if follows and not done:
             body.scroll_end(animate=False)

@@ -21,7 +21,7 @@ from typing import Final, Literal
 
 from textual.app import SuspendNotSupported
 
-from tui_registry.datastore import Entry, ManifestEntry
+from tui_registry.datastore import Datastore, Entry, ManifestEntry
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.settings import SettingFault, Tables, Value
@@ -121,7 +121,7 @@ def filled(command: OwnCommand, record: Record) -> tuple[str, ...]:
     """
     words: list[str] = []
     for place, word in enumerate(command.argv):
-        for name in _PLACE.findall(word):
+        for name in _places(word):
             value = record.values[name]
             if not value:
                 why = "no file of it has an address" if name == "uri" else f"it has no {name}"
@@ -129,7 +129,7 @@ def filled(command: OwnCommand, record: Record) -> tuple[str, ...]:
             if safe_text(value) != value:
                 shown = f"its {name} has characters that hide or act on a terminal"
                 raise NotRunError(f"{command.label}: not run, {shown}: {safe_text(value, 60)}")
-        whole = _PLACE.sub(lambda found: record.values[found[1]], word)
+        whole = _PLACE.sub(lambda found: f"{{{found[1]}}}" if found[1] else record.values[found[2]], word)
         if whole.startswith("-") and not word.startswith("-") and "--" not in command.argv[:place]:
             shown = safe_text(command.argv[0], 40)
             raise NotRunError(
@@ -164,10 +164,10 @@ class OwnCommands:
         ref = screen.ref if isinstance(screen, BrowseScreen | browse.DetailScreen) else None
         if ref is None:
             raise NotRunError(f"{command.label} is about a record: go to one in Browse")
-        entry, behind, _ = await read(browse.read_shown, self._host.datastore, ref.id, ref.kind)
-        if entry is None:
+        record = await read(_read_record, self._host.datastore, ref)
+        if record is None:
             raise NotRunError("this record was deleted meanwhile")
-        await self.run(command, record_of(entry, behind))
+        await self.run(command, record)
 
     async def run(self, command: OwnCommand, record: Record) -> None:
         """Ask, run, say how it ended. A step of a flow over the screen in front.
@@ -209,8 +209,8 @@ class OwnCommands:
 
 # How
 
-_PLACE: Final = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
-_ANY_PLACE: Final = re.compile(r"\{([A-Za-z_]*)\}")
+# A word in double braces stands for itself in single ones.
+_PLACE: Final = re.compile(r"\{\{([A-Za-z_]+)\}\}|\{([A-Za-z_]+)\}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 _HOWS: Final[tuple[How, ...]] = ("background", "screen")
 _ENTRIES: Final = ("argv", "key", "label", "run")
@@ -222,6 +222,8 @@ _READS_CODE: Final = re.compile(
     r"|sed|jq|vim?|nvim|emacs"
 )
 _CODE_OPTION: Final = re.compile(r"-{1,2}\w*[ce]|--?(?:command|eval|exec|expression|run)|\+.*")
+_EDITORS: Final = frozenset({"vi", "vim", "nvim", "emacs"})
+_SPLITS: Final = ("-S", "--split-string")
 # What hands its words on to a shell, whatever stands in them.
 _HANDS_ON: Final = frozenset({"ssh", "watch", "tmux", "screen", "eval", "script", "su", "parallel", "entr"})
 
@@ -230,6 +232,11 @@ class _WrongError(ValueError):
     def __init__(self, entry: str, sentence: str) -> None:
         super().__init__(sentence)
         self.entry = entry
+
+
+def _read_record(datastore: Datastore, ref: browse.Ref) -> Record | None:
+    entry = datastore.entry(ref.id, ref.kind)
+    return None if entry is None else record_of(entry, datastore.manifests.get(entry.id))
 
 
 def _read(name: str, table: Mapping[str, Value]) -> OwnCommand:
@@ -264,15 +271,15 @@ def _argv(value: Value) -> tuple[str, ...]:
     if not isinstance(value, tuple) or not value or not value[0] or len(value) > _MOST_WORDS:
         raise _WrongError("argv", 'write a list of words, the program first: ["ollama", "run", "{name}"]')
     for word in value:
-        for found in _ANY_PLACE.findall(word):
+        for found in _places(word):
             if found not in PLACEHOLDERS:
                 near = nearest(found, PLACEHOLDERS)
                 known = ", ".join(f"{{{one}}}" for one in PLACEHOLDERS)
-                hint = f"did you mean {{{near}}}?" if near else f"there are {known}"
+                hint = f"did you mean {{{near}}}?" if near else f"there are {known}; {{{{x}}}} is a plain {{x}}"
                 raise _WrongError("argv", f"there is no {{{safe_text(found, 40)}}}: {hint}")
         if "\0" in word:
             raise _WrongError("argv", "a word of a program has no NUL in it")
-    if _PLACE.search(value[0]):
+    if _places(value[0]):
         raise _WrongError("argv", "which program is run is for you to say, not for a record")
     code = _code_among(value)
     if code:
@@ -282,18 +289,28 @@ def _argv(value: Value) -> tuple[str, ...]:
 
 def _code_among(argv: Sequence[str]) -> str:
     """Why a placeholder would be code to some program; empty where it is none."""
-    reader = ""
+    reader, operands = "", 0
     for place, word in enumerate(argv):
-        base = PurePath(word).name
-        if _READS_CODE.fullmatch(base) is not None:
-            reader = base
-        if base in _HANDS_ON and any(map(_PLACE.search, argv[place:])):
+        base, before = PurePath(word).name, argv[place - 1] if place else ""
+        if base in _HANDS_ON and any(map(_places, argv[place:])):
             return f"{base} gives its words to a shell, and a record's name would be run by it"
-        before = argv[place - 1] if place else ""
-        if reader and _PLACE.search(word) and (_CODE_OPTION.fullmatch(before) or reader.endswith("awk")):
+        if not reader and _READS_CODE.fullmatch(base) is not None:
+            reader = base
+        elif not _places(word):
+            operands += bool(reader) and not word.startswith("-")
+        elif before in _SPLITS:
+            return f"{before} makes several words of one: give each as a word of its own"
+        elif reader and _CODE_OPTION.fullmatch(before):
             safe = f'["{reader}", "{before}", "... \\"$1\\"", "{reader}", "{{name}}"]'
             return f"{reader} would run a record's name as code: give it as a word of its own, as in {safe}"
+        elif reader and not operands and reader not in _EDITORS:
+            return f"what {reader} runs is for you to say, not for a record: put your own script before it"
     return ""
+
+
+def _places(word: str) -> list[str]:
+    """The placeholders of a word."""
+    return [found[2] for found in _PLACE.finditer(word) if found[2]]
 
 
 def _taken(command: OwnCommand, others: Sequence[OwnCommand], keys: Keys) -> str | None:

@@ -241,7 +241,7 @@ class MergeScreen(Dialog[dict[str, Side]]):
 
     def compose_answers(self) -> Iterable[Widget]:
         yield DifferenceList(self._differences)
-        yield back_or_accept("Merge")
+        yield back_or_accept("Merge", "merge.accept")
 
     def action_accept(self) -> None:
         self.dismiss(self.query_one(DifferenceList).choices)

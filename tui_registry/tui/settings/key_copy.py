@@ -112,7 +112,7 @@ class LockedFileScreen(Dialog[bool]):
             yield Static("The same again", classes="label")
             yield Input(password=True, id=f"locked-{_AGAIN}", compact=True)
         yield Static(classes="wrong")
-        yield back_or_accept("Write")
+        yield back_or_accept("Write", "locked_file.accept")
 
     def on_mount(self) -> None:
         self._offer()

@@ -17,6 +17,7 @@ from textual.widgets import OptionList
 
 from tui_registry.datastore import DATABASE, Datastore
 from tui_registry.settings import (
+    THEMES,
     SettingName,
     Settings,
     SettingsError,
@@ -25,7 +26,7 @@ from tui_registry.settings import (
     settings_path,
     with_setting,
 )
-from tui_registry.text import address_short, exact, safe_text
+from tui_registry.text import address_short, exact, plural, safe_text
 from tui_registry.tui import kit
 from tui_registry.tui.kit.actions import Where, bindings_for, key_of
 from tui_registry.tui.kit.copying import copy_text
@@ -344,7 +345,7 @@ def setting_rows(
         by_itself: when the next pull by itself is, in words.
         verified: how far verifying is, or what it came to in this session.
     """
-    data, key = places.data_dir, places.key_file
+    data, key, line = places.data_dir, places.key_file, key_of("app.line")
     database = data / DATABASE
     every = f"every {settings.sync_every}" if settings.sync_every else "off"
     rows = [
@@ -399,6 +400,11 @@ def setting_rows(
             "place", "", "settings file", f"{places.settings}{'' if places.settings_there else ' (not made yet)'}",
             "What is changed here is kept there; it may be edited by hand.", str(places.settings),
         ),
+        SettingRow(
+            "place", "", "of your own", _own_in_words(settings),
+            "Keys, commands on a record, and colours of your own stand in the settings file, and count from the next "
+            f"start: {line}help settings tells how, {line}config check what is wrong with them.", str(places.settings),
+        ),
     ]  # fmt: skip
     named = sorted(owners.items(), key=lambda owner: (owner[1].lower(), owner[0]))
     for place, (owner, name) in enumerate(named):
@@ -411,6 +417,11 @@ def setting_rows(
             )
         )  # fmt: skip
     return rows
+
+
+def _own_in_words(settings: Settings) -> str:
+    counts = ((settings.keys, "key"), (settings.commands, "command"), (settings.themes, "theme"))
+    return ", ".join(plural(len(held), what) for held, what in counts if held) or "no keys, commands or themes yet"
 
 
 def row_in_full(row: SettingRow, width: int) -> Content:
@@ -464,7 +475,9 @@ class ThemeScreen(Dialog[str]):
         self._before = current
 
     def compose_answers(self) -> Iterable[Widget]:
-        yield OptionList(*(Content(theme) for theme in self._themes))
+        yield OptionList(
+            *(Content.assemble(theme, (_about_theme(theme), "$foreground-muted")) for theme in self._themes)
+        )
 
     def on_mount(self) -> None:
         if self._before in self._themes:
@@ -491,6 +504,13 @@ class ThemeScreen(Dialog[str]):
     def action_back(self) -> None:
         self.app.theme = self._before
         self.dismiss(None)
+
+
+def _about_theme(theme: str) -> str:
+    grounds = {"ansi-dark": "a dark", "ansi-light": "a light"}
+    if theme in grounds:
+        return f"  the 16 colours of your terminal, on {grounds[theme]} ground"
+    return "" if theme in THEMES else "  your own"
 
 
 async def choose_theme(host: RegistryHost) -> None:
