@@ -129,6 +129,15 @@ async def manifest(pilot: Pilot[None]) -> None:
     await pilot.press("enter", "right", "right", "right", "right")
 
 
+async def links(pilot: Pilot[None]) -> None:
+    """What a model is to others: what it was made from, who cannot do without it, and what does not go together."""
+    await pilot.press("/", *"name:=lantern-7b", "enter")
+    await settle(pilot)
+    await pilot.press("enter", "enter")
+    await settle(pilot)
+    await pilot.press("left_square_bracket")
+
+
 async def sources(pilot: Pilot[None]) -> None:
     """The same filled in: one of its files is open, and says what is wrong with it."""
     await pilot.press("/", *"name:=lantern-7b", "enter")
@@ -164,6 +173,7 @@ SCENES: dict[str, Scene] = {
     "import": importing,
     "manifest": manifest,
     "sources": sources,
+    "links": links,
     "fit": fitting,
     "use": using,
     "formfile": formfile,
@@ -226,7 +236,23 @@ def _describe(datastore: Datastore) -> None:
         "evaluations": [{"benchmark": "MMLU", "metric": "accuracy", "value": "0.713", "source": ""}],
     }  # fmt: skip
     record = {**base.record, **_OWN, "name": "lantern-7b", "version": "1.0.0", "license": "Apache-2.0"}
-    datastore.add("model", record, manifest=manifest)
+    lantern = datastore.add("model", record, manifest=manifest).key
+    _link(datastore, base.id, lantern)
+
+
+def _link(datastore: Datastore, base: str, lantern: str) -> None:
+    """Who uses that model, and what was made from it."""
+    made: Record = {"relation": "Quantized", "model_id": lantern, "name": "lantern-7b", "sha256": None}
+    model: Record = defaults("model") | {
+        "name": "lantern-7b-dutch",
+        "license": "CC-BY-4.0",
+        "parameters": 7_615_616_512,
+    }
+    datastore.add("model", model | {"context_length": 32_768}, manifest=defaults("manifest") | {"derived_from": [made]})
+    needed = defaults("manifest") | {"required_models": [lantern]}
+    for name, behind in (("harbour-crew", needed), ("night-watch", needed), ("pilot-boat", None)):
+        agent: Record = defaults("agent") | {"name": name, "license": "MIT", "preferred_models": [base, lantern]}
+        datastore.add("agent", agent, manifest=behind)
 
 
 # Ids, owner and times are the signer's.

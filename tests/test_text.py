@@ -14,9 +14,11 @@ from tui_registry.text import (
     age,
     count_words,
     exact,
+    parse_bytes,
     parse_count,
     parse_gb,
     parse_mb,
+    parse_memory,
     parse_tokens,
     safe_text,
     size_bytes,
@@ -146,7 +148,7 @@ def test_sizes_in_mb_for_people(megabytes: int, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "words"), [(0, "0 B"), (500, "500 B"), (1536, "1.5 KB"), (65_536, "64 KB"), (5 * 1024**3, "5 GB")]
+    ("number", "words"), [(0, "0 B"), (500, "500 B"), (1536, "1.5 KiB"), (65_536, "64 KiB"), (5 * 1024**3, "5 GiB")]
 )
 def test_sizes_in_bytes_for_people(number: int, words: str) -> None:
     assert size_bytes(number) == words
@@ -201,6 +203,31 @@ def test_tokens_as_people_write_them(text: str, number: int) -> None:
 )
 def test_memory_as_people_write_it(text: str, number: int) -> None:
     assert parse_mb(text) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("16", 16_384), (" 1.5 ", 1536), ("0.5", 512), ("511", 511 * 1024), ("512", 512), ("1024", 1024),
+        ("16384", 16_384), ("16GB", 16_384), ("16 MB", 16), ("1,024", 1024), ("0", 0),
+    ],
+)  # fmt: skip
+def test_a_plain_number_is_memory_as_whoever_types_it_means_it(text: str, number: int) -> None:
+    assert parse_memory(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "x", "16 mobs", "1,00", "٣", "9" * 41, "-1"])
+def test_what_is_no_memory_says_what_would_be(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a size of memory: write 16GB, 512MB or 1\.5TB$"):
+        parse_memory(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("4,096", 4096), ("4.5GB", 4_500_000_000), ("4.5 GiB", 4_831_838_208), ("2k", 2000), ("2 KiB", 2048), ("7b", 7)],
+)
+def test_a_gb_of_bytes_is_no_gib(text: str, number: int) -> None:
+    assert parse_bytes(text) == number
 
 
 @pytest.mark.parametrize(("text", "number"), [("20", 20), ("20GB", 20), ("1TB", 1024), ("20480 MB", 20)])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from tui_registry.datastore import Datastore
@@ -56,12 +57,27 @@ def _screens(datastore: Datastore, *, query: str, settings_file: Path | None = N
         # A slip in an editor keeps nobody from looking.
         settings, wrong = Settings(), f"settings not read: {error.reason}"
 
-    def lines() -> CommandLine:
+    def lines(data_dir: Path) -> CommandLine:
         from tui_registry.cli.inside import LinesInside
 
-        return LinesInside(datastore.data_dir)
+        return LinesInside(data_dir)
 
-    tui.run(datastore, query=query, settings=settings, settings_file=settings_file, wrong=wrong, lines=lines)
+    tui.run(
+        datastore,
+        query=query,
+        settings=settings,
+        settings_file=settings_file,
+        wrong=wrong,
+        lines=lines,
+        samples=_looked_around,
+    )
+
+
+def _looked_around() -> AbstractContextManager[Datastore]:
+    """Sample data for whoever asks for it: most people do so once."""
+    from tui_registry.cli.demo import looked_around
+
+    return looked_around()
 
 
 if __name__ == "__main__":

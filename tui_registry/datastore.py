@@ -127,6 +127,7 @@ if TYPE_CHECKING:
     from tui_registry.replica.catalogue.links import (
         DERIVED as DERIVED,
         MOST_COUNTED as MOST_COUNTED,
+        MOST_STEPS as MOST_STEPS,
         NEEDS as NEEDS,
         PREFERS as PREFERS,
         Affected as Affected,
@@ -134,6 +135,7 @@ if TYPE_CHECKING:
         Linked as Linked,
         LinkPage as LinkPage,
         Links,
+        Node as Node,
         Walk as Walk,
     )
     from tui_registry.replica.log.arrivals import ApplyReport as ApplyReport, Arrival as Arrival, Rejection as Rejection
@@ -194,6 +196,8 @@ else:
             **dict.fromkeys(
                 (
                     "Affected",
+                    "MOST_STEPS",
+                    "Node",
                     "DERIVED",
                     "Direction",
                     "LinkPage",

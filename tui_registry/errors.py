@@ -41,12 +41,15 @@ class Problem(NamedTuple):
         severity: an `error` keeps the record from being signed, a `warning` does not.
         code: stable, for programs.
         sentence: for people; it says what would be right.
+        instead: values of which each would be right there, None for nothing at all; empty where none is known. What the
+            sentence says, for whoever can put it there.
     """
 
     path: str
     severity: Severity
     code: str
     sentence: str
+    instead: tuple[str | int | None, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
         """The problem as programs read it."""

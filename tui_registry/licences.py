@@ -10,7 +10,7 @@ to be checked. `LicenseRef-...` names what is not on that list. Spellings are co
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -251,11 +251,13 @@ def _searched_members(ids: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class LicenceFault(NamedTuple):
-    """What is wrong with a licence; a warning is a valid expression that has a better spelling."""
+    """What is wrong with a licence; a warning is a valid expression that has a better spelling. Each of `instead` would
+    be right in place of all of it."""
 
     severity: Severity
     code: str
     sentence: str
+    instead: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=4096)
@@ -269,19 +271,21 @@ def licence_fault(expression: str) -> LicenceFault | None:
     spdx = _canonical(expression)
     if spdx is None:
         return _explain(expression)
-    for token in _tokens(spdx):
+    tokens = _tokens(spdx)
+    for place, token in enumerate(tokens):
         old = _deprecated(token)
         if old is not None:
-            return old
+            whole = (" ".join((*tokens[:place], new, *tokens[place + 1 :])) for new in old.instead)
+            return old._replace(instead=_readable(whole))
     if spdx.lower() == UNSTATED.lower():
         sentence = (
             "nothing states a licence: name it where you know it, because nobody may use what gives no permission"
         )
         return LicenceFault("warning", "license_unstated", sentence)
     if (here := usual_expression(spdx)) != spdx:
-        return LicenceFault("warning", "license_spelling", f"it has one spelling here: write {here}")
+        return LicenceFault("warning", "license_spelling", f"it has one spelling here: write {here}", (here,))
     if spdx != expression:
-        return LicenceFault("warning", "license_spelling", f"SPDX spells it differently: write {spdx}")
+        return LicenceFault("warning", "license_spelling", f"SPDX spells it differently: write {spdx}", (spdx,))
     return None
 
 
@@ -343,13 +347,16 @@ _GNU = re.compile(r"((?:A|L)?GPL-[0-9.]+|GFDL-[0-9.]+)(\+?)")
 
 def _deprecated(token: str) -> LicenceFault | None:
     gnu = _GNU.fullmatch(token)
+    instead: tuple[str, ...] = ()
     if gnu is not None:
-        write = f"{gnu[1]}-or-later" if gnu[2] else f"{gnu[1]}-only or {gnu[1]}-or-later"
+        instead = (f"{gnu[1]}-or-later",) if gnu[2] else (f"{gnu[1]}-only", f"{gnu[1]}-or-later")
+        write = " or ".join(instead)
     elif token in _listed().deprecated:
         write = "the id that replaced it, see https://spdx.org/licenses"
     else:
         return None
-    return LicenceFault("warning", "license_deprecated", f"{token} is no longer an SPDX id of its own: write {write}")
+    sentence = f"{token} is no longer an SPDX id of its own: write {write}"
+    return LicenceFault("warning", "license_deprecated", sentence, instead)
 
 
 # Licences of models that are well known and stand in no list, by how they begin or what they hold.
@@ -364,7 +371,8 @@ def _explain(expression: str) -> LicenceFault:
     tokens = _tokens(expression)
     plain = _canonical(" ".join(tokens))
     if plain is not None:
-        return LicenceFault("error", "license_syntax", f"holds a line break or a space of another kind: write {plain}")
+        sentence = f"holds a line break or a space of another kind: write {plain}"
+        return LicenceFault("error", "license_syntax", sentence, (plain,))
     if not any(token.lower() in _OPERATORS for token in tokens):
         return _explain_name(expression)
     # One bad name inside an expression: say which. A name may have spaces here, that is what may be wrong with it.
@@ -373,9 +381,16 @@ def _explain(expression: str) -> LicenceFault:
             if name.lower() not in _listed().exceptions and _listed().exceptions:
                 return _explain_exception(name)
         elif _canonical(name) is None:
-            return _explain_name(name)
+            fault = _explain_name(name)
+            whole = " ".join(tokens)
+            return fault._replace(instead=_readable(whole.replace(name, new, 1) for new in fault.instead))
     sentence = f"{_show(expression)} does not read as an SPDX expression: write one such as MIT OR Apache-2.0"
     return LicenceFault("error", "license_syntax", sentence)
+
+
+def _readable(expressions: Iterable[str]) -> tuple[str, ...]:
+    """Those that are expressions, as SPDX spells them."""
+    return tuple(spdx for expression in expressions if (spdx := _canonical(expression)) is not None)
 
 
 def _names(tokens: list[str]) -> list[tuple[str, bool]]:
@@ -394,20 +409,22 @@ def _explain_name(name: str) -> LicenceFault:
     if name.lower().startswith("licenseref-"):
         own = reference(name[len(_REF) :]) or "name"
         sentence = f"{shown} may hold letters, digits, dots and hyphens only: write {_REF}{own}"
-        return LicenceFault("error", "license_ref", sentence)
+        return LicenceFault("error", "license_ref", sentence, _readable([f"{_REF}{own}"]))
     if names_none(name):
         sentence = f"{shown} names no licence: write an SPDX id such as MIT, or LicenseRef- and a name of your own"
         return LicenceFault("error", "license_unknown", sentence)
     ids = _by_name(name)
     if len(ids) > 1:
         sentence = f"{shown} is ambiguous: {', '.join(ids[:-1])} or {ids[-1]}?"
-        return LicenceFault("error", "license_ambiguous", sentence)
+        return LicenceFault("error", "license_ambiguous", sentence, ids)
     parts = [_canonical(part) for part in re.split(r"[\s,;/|&]+", name.strip())]
     listed = [part for part in parts if part is not None]
     if not ids and 1 < len(listed) == len(parts):
-        sentence = f"{shown} lists licences: write {' OR '.join(listed)} or {' AND '.join(listed)}"
-        return LicenceFault("error", "license_syntax", sentence)
+        both = " OR ".join(listed), " AND ".join(listed)
+        sentence = f"{shown} lists licences: write {both[0]} or {both[1]}"
+        return LicenceFault("error", "license_syntax", sentence, both)
     own = re.sub(r"^llama-?(?=[0-9])", "Llama-", reference(name.lower()))
+    instead: tuple[str, ...] = ()
     if ids:
         write = ids[0]
     elif re.match(_MODEL_LICENCE, name.strip().lower()):
@@ -415,7 +432,9 @@ def _explain_name(name: str) -> LicenceFault:
     else:
         near = _nearest(name.strip().lower(), _listed().ids)
         write = near or "an id such as MIT or Apache-2.0" + (f", or {_REF}{own}" if own else "")
-    return LicenceFault("error", "license_unknown", f"{shown} is not an SPDX licence: write {write}")
+        instead = tuple(filter(None, (near or (f"{_REF}{own}" if own else ""),)))
+    sentence = f"{shown} is not an SPDX licence: write {write}"
+    return LicenceFault("error", "license_unknown", sentence, _readable(instead or (write,)))
 
 
 def _explain_exception(name: str) -> LicenceFault:

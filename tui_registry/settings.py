@@ -21,6 +21,7 @@ APP = "tui-registry"
 DATA_DIR_VARIABLE = "TUI_REGISTRY_DATA_DIR"
 STATE_DIR_VARIABLE = "TUI_REGISTRY_STATE_DIR"
 SETTINGS_FILE = "settings.toml"
+_SAMPLE = "this-is-sample-data"
 
 _MAX_BYTES = 64 * 1024
 _MAX_CHARACTERS = 64
@@ -151,6 +152,16 @@ def state_dir() -> Path:
     if chosen:
         return Path(chosen).absolute()
     return _usual().user_state_path
+
+
+def mark_as_sample(folder: Path) -> None:
+    """Say in a data directory that its replica holds sample data and is thrown away. Raises OSError."""
+    (folder / _SAMPLE).touch()
+
+
+def is_sample(folder: Path) -> bool:
+    """Whether a data directory says so."""
+    return (folder / _SAMPLE).exists()
 
 
 def settings_path() -> Path:

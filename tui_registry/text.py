@@ -147,12 +147,7 @@ def count_words(number: int) -> str:
 
 
 def size_bytes(number: int) -> str:
-    """A size given in bytes, in units of 1024: 1536 -> `1.5 KB`."""
-    return _scaled(number, 1024, (" B", " KB", " MB", " GB", " TB"))
-
-
-def size_binary(number: int) -> str:
-    """A size given in bytes, in units of 1024 by their own names, where sizes in units of 1000 are not far:
+    """A size given in bytes, in units of 1024, which are never called by the names of those of 1000:
     1536 -> `1.5 KiB`."""
     return _scaled(number, 1024, (" B", " KiB", " MiB", " GiB", " TiB"))
 
@@ -221,6 +216,12 @@ _SIZE_UNITS: Final = {
     for power, letter in enumerate("kmgtp", start=1)
     for spelling in (letter, f"{letter}b", f"{letter}ib", f"{letter}i")
 }
+_BYTE_UNITS: Final = {"": 1, "b": 1} | {
+    spelling: base**power
+    for power, letter in enumerate("kmgtp", start=1)
+    for base, spellings in ((1000, (letter, f"{letter}b")), (1024, (f"{letter}i", f"{letter}ib")))
+    for spelling in spellings
+}
 _MB, _GB = 1024**2, 1024**3
 
 _NUMBER: Final = r"(?a:([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)(\.[0-9]+)?\s*([a-z]*))"
@@ -258,6 +259,25 @@ def parse_mb(text: str) -> int:
     return _parsed(text, _SIZE_UNITS | {"": _MB}, _MB, "a size in MB", "512, 16GB or 1.5TB")
 
 
+# Of a plain number where people type: nobody has so many GB of memory that he would not name the unit, and nothing that
+# is registered needs less than so many MB.
+_LEAST_PLAIN_MB: Final = 512
+
+
+def parse_memory(text: str) -> int:
+    """Memory as people type it, in MB of 1024 KB: as `parse_mb`, but a bare number below 512 is GB: `16` -> 16384.
+
+    Whatever shows what was typed says its unit.
+
+    Raises:
+        ValueError: with a sentence, when the text is no size or no whole number of MB.
+    """
+    plain = _compiled(_NUMBER).fullmatch(text.strip().lower()) if len(text) <= _LONGEST_NUMBER else None
+    if plain is not None and not plain[3] and float(f"{plain[1]}{plain[2] or ''}".replace(",", "")) < _LEAST_PLAIN_MB:
+        text = f"{text.strip()}gb"
+    return _parsed(text, _SIZE_UNITS | {"": _MB}, _MB, "a size of memory", "16GB, 512MB or 1.5TB")
+
+
 def parse_gb(text: str) -> int:
     """A size in GB of 1024 MB: `20GB` -> 20, `1TB` -> 1024, `20480 MB` -> 20; a bare number is GB.
 
@@ -268,12 +288,12 @@ def parse_gb(text: str) -> int:
 
 
 def parse_bytes(text: str) -> int:
-    """A size in bytes: `4,920,739,232`, `1.5 GB`, `512k`; k, m, g and t are powers of 1024, a bare number is bytes.
+    """A size in bytes: `4,920,739,232`, `1.5 GB`, `512 KiB`; a GB is 10^9 and a GiB 2^30, a bare number is bytes.
 
     Raises:
         ValueError: with a sentence, when the text is no size or no whole number of bytes.
     """
-    return _parsed(text, _SIZE_UNITS | {"": 1, "b": 1}, 1, "a size", "4,920,739,232 or 4.5GB")
+    return _parsed(text, _BYTE_UNITS, 1, "a size", "4,920,739,232, 4.5GB or 4.2GiB")
 
 
 def _parsed(text: str, units: dict[str, int], one: int, what: str, examples: str) -> int:

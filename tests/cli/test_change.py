@@ -84,3 +84,22 @@ def test_nobody_is_asked_where_nobody_can_answer(cli: Cli, mine: list[str]) -> N
     assert "One signed operation" not in said.out
     assert "--yes" in said.err
     assert said_of(cli, mine[0])[0] == ["old"]
+
+
+# ---- the deletion of several -----------------------------------------------------------------------------------------
+
+
+def test_several_records_are_deleted_in_one_batch_and_come_back_by_one_undo(cli: Cli, mine: list[str]) -> None:
+    said = cli("delete", *mine[:2], mine[0], "--yes", "--json")
+    assert said.code == 0, said.err
+    assert [line["id"] for line in said.lines] == mine[:2]
+    assert cli("undo", "--batch", "last", "--yes").code == 0
+    assert {line["id"] for line in cli("export", "is:mine").lines} == set(mine)
+
+
+def test_nothing_is_deleted_where_one_of_several_is_another_owner_s(cli: Cli, mine: list[str]) -> None:
+    other = next(line["id"] for line in cli("export").lines if line["id"] not in mine)
+    said = cli("delete", mine[0], other, "--yes")
+    assert said.code == 1
+    assert "can only be deleted with that key" in said.err
+    assert cli("show", mine[0]).code == 0

@@ -63,7 +63,7 @@ def offered(cli: Cli, whole: Path) -> object:
     ("words", "kind", "candidates"),
     [
         (["stat"], "words", ["status"]),
-        (["peer", ""], "words", ["add", "list", "show", "trust", "faces", "limit", "remove", "find"]),
+        (["peer", ""], "words", ["add", "look", "list", "show", "trust", "faces", "limit", "remove", "find"]),
         (["peer", "remove", ""], "words", ["hub", "stick"]),
         (["peer", "add", "x", ""], "files", []),
         (["sync", "hub", ""], "words", ["stick"]),

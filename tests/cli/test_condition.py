@@ -18,6 +18,7 @@ from tests.seeds import make_record, seed
 from tui_registry.cli.condition import SMALLEST_TERMINAL
 from tui_registry.datastore import DATABASE, Datastore, Draft
 from tui_registry.node.server import running
+from tui_registry.settings import mark_as_sample
 from tui_registry.tui.kit.terminal import SMALLEST
 
 
@@ -82,6 +83,13 @@ def test_status_tells_who_may_push_and_how_much_room_others_have(cli: Cli, here:
     assert "what comes from others may fill 1 B" in shown
     told = cli("status", "--json").json
     assert (told["room"], told["pushes"]) == (1, {"from": "token", "room": 1})
+
+
+def test_status_says_so_where_a_replica_is_sample_data(cli: Cli, here: Path) -> None:
+    assert cli("status", "--json").json["sample"] is False
+    mark_as_sample(here)
+    assert "sample data of a demo" in cli("status").out
+    assert cli("status", "--json").json["sample"] is True
 
 
 def test_status_makes_no_key_and_says_that_there_is_none(cli: Cli, data_dir: Path) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.seeds import NOW, owner, signed
+from tests.sync.logs import edit
+from tui_registry.datastore import Datastore
 
 
 def register(cli: Cli, tmp_path: Path, kind: str, name: str, **fields: object) -> str:
@@ -173,3 +176,40 @@ def test_a_rename_and_another_type_say_who_relies_on_the_record(cli: Cli, tmp_pa
     register(cli, tmp_path, "agent", "crew", preferred_models=[base])
     for card, is_said in (("name: other", True), ("model_type: Embedding", True), ("tags: [x]", False)):
         assert ("1 agent prefers this" in cli("update", base, "-", given=card).err) is is_said
+
+
+def test_a_batch_that_is_taken_back_and_a_file_of_records_say_who_relies_on_them(cli: Cli, tmp_path: Path) -> None:
+    size = {"parameters": 1, "context_length": 1}
+    (tmp_path / "two.json").write_text(json.dumps([{"kind": "model", "name": name, **size} for name in ("one", "two")]))
+    made = cli("import", "two.json", "--register", "--json").lines
+    one = next(line["id"] for line in made if line.get("name") == "one")
+    register(cli, tmp_path, "agent", "crew", preferred_models=[one])
+    (tmp_path / "one.json").write_text(json.dumps({"kind": "model", "name": "one", "license": "ISC"}))
+    line = next(line for line in cli("apply", "one.json", "--dry-run", "--json").lines if line.get("id") == one)
+    assert line["affected"]["prefers"] == {"own": 1, "named": 0, "strangers": 0}
+    (line, *_) = cli("apply", "two.json", "--dry-run", "--json").lines
+    assert "affected" not in line
+    said = cli("undo", "--batch", "last", "--yes").err
+    assert "one: 1 agent prefers this" in said
+    assert "two:" not in said
+
+
+def test_settling_says_who_relies_on_what_changes_by_it(cli: Cli, tmp_path: Path, data_dir: Path) -> None:
+    me = owner("me")
+    first = signed(me, "model", "base", license="MIT", at=NOW - 1_000)
+    ops = [first, *(edit(me, first, at=NOW - 500, description=text) for text in ("one", "another"))]
+    with Datastore.open(data_dir) as datastore:
+        datastore.key.replace(me)
+        datastore.apply([op.to_json() for op in ops])
+    register(cli, tmp_path, "agent", "crew", preferred_models=[first.key])
+    revision = cli("show", "base", "--json").json["revision"]
+    told = cli("resolve", "base", "--set", "license=ISC", "--set", "description=so", "--revision", revision, "--yes")
+    assert told.code == 0, told.err
+    assert "1 agent prefers this" in told.err
+
+
+def test_what_is_to_be_used_instead_is_told_by_its_name(cli: Cli, tmp_path: Path) -> None:
+    size = {"parameters": 1, "context_length": 1}
+    old, new = (register(cli, tmp_path, "model", name, **size) for name in ("old", "new"))
+    assert cli("deprecate", "old", "--message", "slow", "--by", "new", "--json").json["id"] == old
+    assert f"deprecated: slow; its owner names another model instead, new ({new[:12]})" in cli("show", "old").out

@@ -434,3 +434,28 @@ def test_a_node_is_asked_by_names_as_a_replica_is(ask: Asked, local: Cli, there:
         assert (said.code, said.out) == (1, "")
         assert "that name" in said.err
         assert "\x1b" not in said.err
+
+
+def test_links_are_told_by_a_node_as_on_its_own_machine_and_said_before_its_key_signs(
+    ask: Asked, local: Cli, there: There
+) -> None:
+    base = ask.writes("register", "model", "-", "--new", "--json", given=MODEL.replace("my-finetune", "a base")).json[
+        "id"
+    ]
+    there.store.apply([signed(owner("far"), "agent", "far crew", preferred_models=[base]).to_json()])
+    crew = there.store.add("agent", make_record("agent", "a crew", preferred_models=[base, "ab" * 32])).key
+    for words in (("lineage", crew), ("dependants", base), ("lineage", "a crew", "--depth", "0")):
+        here, asked = local(*words), ask(*words)
+        assert (asked.code, asked.out) == (0, here.out)
+        assert ask(*words, "--json").json["nodes"] == local(*words, "--json").json["nodes"]
+    there.store.names.set(owner("far").address, "whoever")
+    told = ask("dependants", base, "--json").json
+    assert told["counts"]["prefers"] == {"own": 1, "named": 1, "strangers": 0}
+    assert "whoever" not in ask("dependants", base).out
+    assert {node["whose"] for node in told["nodes"][1:]} == {"own", "stranger"}
+    said = ask.writes("deprecate", "a base", "--message", "old").err
+    assert f"2 agents prefer this: 'tui-registry --node {there.url} dependants {base[:12]}'" in said
+    assert "2 agents prefer this" in ask.writes("update", base, "-", given="license: MIT\n").err
+    assert "2 agents prefer this" in ask.writes("delete", base, "--yes").err
+    assert ask("dependants", base[:16]).out.startswith("a base (deleted here)")
+    assert "is not an id" in ask("lineage", "nobody at all").err

@@ -53,7 +53,7 @@ def test_help_without_a_command_lists_them_all(cli: Cli) -> None:
         (("list", "models", "--sort", "size"), "size"),
         (("show",), "ID"),
         (("register", "model"), "FILE"),
-        (("peer",), "add|list|show|trust|faces|limit|find|remove"),
+        (("peer",), "add|look|list|show|trust|faces|limit|find|remove"),
         (("--query", "x", "list", "models"), "--query"),
         (("demo", "--data-dir", "x"), "--data-dir"),
         (("--data-dir", "", "list", "models"), "--data-dir: needs a directory"),

@@ -70,7 +70,7 @@ def test_a_pointer_alone_says_what_it_stands_for(tmp_path: Path, name: str) -> N
     found = read(written(tmp_path / name, pointer(GB)))
     assert at(found, "name") == "some-7b"
     assert at(found, "resource_requirements.min_disk_gb") == 2
-    assert "1 file is a Git LFS pointer and no weights (1 GB in all)" in found.notes[0]
+    assert "1 file is a Git LFS pointer and no weights (1 GiB in all)" in found.notes[0]
     assert [problem.path for problem in found.problems] == ["model_type"]
 
 

@@ -33,7 +33,7 @@ def test_four_gigabytes_of_weights_need_five_of_memory_and_disk() -> None:
     assert at(found, NEEDS + "recommended_memory_mb") == 8 * 1024
     assert (at(found, NEEDS + "min_disk_gb"), at(found, NEEDS + "recommended_disk_gb")) == (5, 10)
     assert at(found, NEEDS + "requires_gpu") is False
-    assert found.origins[NEEDS + "min_memory_mb"] == "estimated: the file, 4 GB, x 1.2, up to whole GB (5 GB)"
+    assert found.origins[NEEDS + "min_memory_mb"] == "estimated: the file, 4 GiB, x 1.2, up to whole GB (5 GB)"
 
 
 def test_large_weights_of_16_bits_need_a_gpu_that_holds_them() -> None:

@@ -94,7 +94,7 @@ def test_the_ration_counts_bytes_as_well(store: Datastore) -> None:
     with running(store, accept_ops=True, bounds=NodeBounds(push_day_bytes=1000)) as address:
         assert offer(address, "127.0.0.2", lines(ALICE, 9)).json()["applied"] == 9
         told = refused(offer(address, "127.0.0.2", lines(ALICE, 1)), 429, "ration")
-        assert "KB of operations from your address" in str(told["detail"])
+        assert "KiB of operations from your address" in str(told["detail"])
 
 
 def test_the_last_sixteenth_of_the_room_is_for_those_whom_the_operator_knows(store: Datastore) -> None:

@@ -128,6 +128,8 @@ def test_fields_of_text(text: str, node: Node) -> None:
         ("vram:=1.5gb", 1, 0),
         ("mem:<=16GB", None, 16_384),
         ("mem:512", 512, 512),
+        ("mem:<=16", None, 16_384),
+        ("mem:8..32", 8192, 32_768),
         ("disk:>=1tb", 1024, None),
         ("vcpus:4..8", 4, 8),
         ("tps:>50", 51, None),

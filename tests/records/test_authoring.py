@@ -368,7 +368,9 @@ def test_spdx_expressions_pass(expression: str) -> None:
 def test_the_licence_that_was_meant_is_proposed(expression: str, severity: str, code: str, sentence: str) -> None:
     fault = licence_fault(expression)
     assert fault is not None
-    assert tuple(fault) == (severity, code, sentence)
+    assert fault[:3] == (severity, code, sentence)
+    for written in fault.instead:
+        assert licence_fault(written) is None, "what is proposed is right"
 
 
 @given(st.text(st.sampled_from("MITorand()+-. WHlicenserf0123_/\u202e"), max_size=40) | st.text(max_size=128))

@@ -409,7 +409,11 @@ ORDERS = {
 
 
 @settings(max_examples=examples(25, 60))
-@given(registries(), st.sampled_from(sorted(ORDERS)), st.sampled_from(("", "llama ", "kind:model ", "-tag:chat ")))
+@given(
+    registries(),
+    st.sampled_from(sorted(ORDERS)),
+    st.sampled_from(("", "llama ", "kind:model ", "kind:agent ", "-tag:chat ")),
+)
 def test_the_order_is_what_sort_says(bodies: list[bytes], order: str, filters: str) -> None:
     with replica() as datastore:
         datastore.apply(bodies)

@@ -21,6 +21,7 @@ from tui_registry.sync.looking import LookError, look_at
 from tui_registry.sync.publishing import write_recommended
 from tui_registry.sync.recommended import (
     MOST_RECOMMENDED,
+    free_name,
     name_for,
     parse_recommended,
     place_of,
@@ -190,6 +191,9 @@ def test_a_name_is_proposed_that_no_peer_has() -> None:
     assert name_for(HUB, ["hub", "hub-2"]) == "hub-3"
     assert name_for(Recommended("https://www.Registry.Example/x")) == "registry.example"
     assert name_for(Recommended("http://10.0.0.7")) == "node"
+    assert name_for(Recommended("http://[")) == "node"
+    assert free_name("Registry [2026] ", [], otherwise="stick") == "registry-2026"
+    assert free_name("\x1b[", ["stick"], otherwise="stick") == "stick-2"
 
 
 async def test_a_program_of_before_is_one_that_recommends_nobody(there: Datastore, tmp_path: Path) -> None:

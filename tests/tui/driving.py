@@ -123,11 +123,12 @@ NARROW, WIDE = (80, 24), (160, 50)
 
 @contextmanager
 def replica(folder: Path, strangers: int = 0) -> Iterator[Datastore]:
-    """A replica with a clock that stands still, an own key, and records of a stranger."""
+    """A replica with a clock that stands still, an own key, and records of a stranger, which were looked at."""
     with Datastore.open(folder, clock=lambda: NOW) as datastore:
         datastore.key.replace(owner("me"))
         if strangers:
             seed(datastore, strangers)
+            datastore.news.seen()
         yield datastore
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from textual.binding import Binding
 from tui_registry.tui.app import LATER_MODES, RegistryApp
 from tui_registry.tui.browse.browse_screen import BrowseScreen
 from tui_registry.tui.browse.detail_screen import DetailScreen
+from tui_registry.tui.browse.empty_state import Beginning, EmptyState
 from tui_registry.tui.browse.facet_panel import FacetPanel
 from tui_registry.tui.browse.kept_marks import KeptMarks
 from tui_registry.tui.browse.list_layout import ColumnsScreen, ListLayout
@@ -25,21 +27,26 @@ from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.compare.compare_screen import CompareScreen
 from tui_registry.tui.conflicts.conflict_screen import ConflictScreen, TextScreen
 from tui_registry.tui.history.history_screen import HistoryScreen
-from tui_registry.tui.kit.actions import ACTIONS, HEADINGS, Action, action, actions_for, bindings_for
+from tui_registry.tui.kit.actions import ACTIONS, HEADINGS, Action, action, actions_for, bindings_for, key_name
 from tui_registry.tui.kit.dialogs import Dialog, NarrowingInput
 from tui_registry.tui.kit.frame import MODES, MOST_FOOTER_KEYS
-from tui_registry.tui.kit.help import help_text
+from tui_registry.tui.kit.help import PageScreen, help_text, key_table
+from tui_registry.tui.kit.keys import together
 from tui_registry.tui.kit.text_flow import TextBody
+from tui_registry.tui.looking_around import LookingAround
 from tui_registry.tui.register.register_screen import RegisterScreen
 from tui_registry.tui.settings.settings_screen import SettingsScreen
+from tui_registry.tui.sync.finding import TakeScreen
 from tui_registry.tui.sync.left_out import LeftOutScreen
 from tui_registry.tui.sync.quarantine import QuarantineScreen
 from tui_registry.tui.sync.sync_screen import SyncScreen
 
 # A screen holds parts that answer some of its keys.
 HOMES: dict[str, tuple[type, ...]] = {
-    "everywhere": (RegistryApp,),
-    "browse": (BrowseScreen, RecordActions, SavedSearches, ListLayout, Marking),
+    "everywhere": (RegistryApp, LookingAround),
+    "browse": (BrowseScreen, RecordActions, SavedSearches, ListLayout, Marking, Beginning),
+    "empty": (EmptyState,),
+    "take": (TakeScreen,),
     "typing": (SearchBar,),
     "facets": (FacetPanel,),
     "searches": (SearchesScreen,),
@@ -51,6 +58,7 @@ HOMES: dict[str, tuple[type, ...]] = {
     "detail": (DetailScreen,),
     "conflict": (ConflictScreen,),
     "writing": (TextScreen,),
+    "page": (PageScreen,),
     "dialog": (Dialog,),
     "register": (RegisterScreen,),
     "sync": (SyncScreen,),
@@ -139,6 +147,14 @@ def test_help_names_every_action_that_has_a_key() -> None:
             assert item.shown_keys in text
 
 
+def test_one_table_in_the_help_tells_what_each_key_does_in_all_modes() -> None:
+    table = dict(key_table())
+    for item in ACTIONS:
+        for key in item.keys:
+            assert f"{item.label} ({HEADINGS[item.where]})" in table[key_name(key)]
+    assert "Each key in all modes" in help_text(HEADINGS, 200).plain
+
+
 def test_the_keys_that_the_readme_names_are_keys() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
     section = readme.partition("\n## Keys\n")[2].partition("\n## ")[0]
@@ -158,3 +174,44 @@ def test_help_explains_the_query_language_from_its_own_grammar() -> None:
 def test_the_modes_are_on_the_number_keys() -> None:
     assert [action(mode).keys for mode in MODES] == [(str(number),) for number in range(1, len(MODES) + 1)]
     assert set(LATER_MODES) | {"browse"} == {mode.removeprefix("app.") for mode in MODES}
+
+
+# Pairs of actions that share a key on one screen. Of each the part that has the focus comes first, and both are the
+# same wish: to open what is under the cursor, to go on to the right, to take back what was typed.
+SHARED = {
+    "app.conflicts record.conflict",
+    "app.suspend entries.undo",
+    "app.suspend items.undo",
+    "compare.open list.open",
+    "conflict.change list.open",
+    "conflict.take text.page_down",
+    "facets.next_field record.next_tab",
+    "facets.previous_field record.previous_tab",
+    "facets.toggle list.open",
+    "facets.toggle record.open_version",
+    "findings.mark text.page_down",
+    "left_out.read list.open",
+    "list.open quarantine.read",
+    "list.open record.open_version",
+    "list.open settings.change",
+    "list.open sync.pull",
+    "record.open_version search.to_list",
+}
+
+
+def test_no_key_means_two_things_on_one_screen() -> None:
+    found = {
+        " ".join(sorted((one.id, other.id)))
+        for one, other in combinations(ACTIONS, 2)
+        if set(one.keys) & set(other.keys) and together(one.where, other.where)
+    }
+    assert found == SHARED
+
+
+# What yes is answered with, and what lies around that on keyboards of English, German and French.
+_NEXT_TO_YES = frozenset("ytughj" + "ysxa" + "<")
+
+
+def test_what_takes_something_away_lies_apart_from_the_key_that_says_yes() -> None:
+    for name in ("record.delete", "conflict.delete", "sync.remove", "settings.forget", "drafts.discard"):
+        assert not set(action(name).keys) & _NEXT_TO_YES, name

@@ -49,7 +49,12 @@ async def test_an_empty_replica_says_what_to_do(tmp_path: Path) -> None:
     with replica(tmp_path) as datastore:
         async with running(datastore) as (app, _):
             text = screen_text(app)
-            for words in ("register a model or an agent", "import records", "add a peer", "tui-registry demo"):
+            for words in (
+                "register a model or an agent",
+                "import records",
+                "a  take what others registered",
+                "l  look around",
+            ):
                 assert words in text
 
 

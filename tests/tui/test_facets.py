@@ -48,7 +48,7 @@ async def test_f_lists_what_the_matches_have_in_common_with_counts(tmp_path: Pat
             await press(pilot, "f")
             assert app.focused is panel_of(app)
             text = screen_text(app)
-            for words in ("FILTERS", "KIND", "[ ] model", "[ ] agent", "TYPE"):
+            for words in ("FILTERS", "KIND", "[ ] ◆ model", "[ ] ○ agent", "TYPE"):
                 assert words in text
             counts = {line.value: line.records for line in panel_of(app).lines if line.field == "kind"}
             assert counts == {None: None, "model": 32, "agent": 8}
@@ -64,7 +64,7 @@ async def test_a_value_is_toggled_in_the_search_line(tmp_path: Path, size: tuple
             await press(pilot, "space")
             assert query_of(app) == "llama kind:agent"
             assert list_of(app).total == datastore.search("llama kind:agent").total < before
-            assert "[x] agent" in screen_text(app)
+            assert "[x] ○ agent" in screen_text(app)
             assert app.focused is panel_of(app)
             await press(pilot, "enter")
             assert query_of(app) == "llama"

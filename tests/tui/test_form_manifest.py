@@ -102,7 +102,7 @@ def test_what_cannot_be_read_in_an_entry_is_told_at_its_place_and_kept_in_the_dr
     state.edit("manifest.artifacts", '[{"uri":"a.gguf"},{"uri":"b.gguf","size_bytes":"big"}]')
     (problem,) = state.manifest()[1]
     assert problem.path == "manifest.artifacts[1].size_bytes"
-    assert problem.sentence == "big is not a size: write 4,920,739,232 or 4.5GB"
+    assert problem.sentence == "big is not a size: write 4,920,739,232, 4.5GB or 4.2GiB"
     again = FormState.blank("model")
     from_draft(as_draft("new:1", state, 0), again)
     assert again.texts == state.texts
@@ -164,7 +164,7 @@ async def test_a_model_is_registered_with_what_stands_behind_it_in_one_transacti
     (saved,) = app.results
     assert saved is not None
     says = behind(datastore, saved.id)
-    assert says["artifacts"] == [artifact(sha256=DIGEST, size_bytes=4_831_838_208, quantization="GGUF")]
+    assert says["artifacts"] == [artifact(sha256=DIGEST, size_bytes=4_500_000_000, quantization="GGUF")]
     assert says["derived_from"] == [{"relation": "Finetune", "model_id": base, "name": "", "sha256": None}]
     assert says["languages"] == ["en", "zh-Hans"]
     assert says["evaluations"] == [{"benchmark": "MMLU", "metric": "accuracy", "value": "0.713", "source": ""}]

@@ -85,6 +85,7 @@ def test_every_field_of_the_record_is_in_the_form(kind: Kind) -> None:
         ("context_length", "", None, "not stated"),
         ("resource_requirements.min_memory_mb", "16GB", 16_384, "16,384 MB"),
         ("resource_requirements.min_memory_mb", "16384", 16_384, "16 GB"),
+        ("resource_requirements.min_memory_mb", "16", 16_384, "16 GB"),
         ("resource_requirements.min_disk_gb", "1TB", 1024, "1,024 GB"),
         ("resource_requirements.min_vcpus", "4", 4, ""),
         ("tags", "chat, code", ["chat", "code"], "2 of 64"),

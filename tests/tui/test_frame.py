@@ -19,6 +19,7 @@ from tests.tui.driving import (
     running,
     screen_text,
     settle,
+    status,
 )
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings
@@ -152,3 +153,67 @@ async def test_an_unknown_theme_in_the_settings_is_named_and_harmless(tmp_path: 
         async with app.run_test(size=NARROW, notifications=True) as pilot:
             await pilot.pause()
             assert "there is no theme [/x]" in screen_text(app)
+
+
+async def test_what_was_done_fades_from_the_status_line_and_a_problem_stays(tmp_path: Path) -> None:
+    with replica(tmp_path, 2) as datastore:
+        async with running(datastore) as (app, pilot):
+            app.say("copied", "done")
+            await settle(pilot)
+            assert status(app) == "copied"
+            app.stays = 0.001
+            app.say("cannot be read", "problem")
+            await settle(pilot)
+            assert status(app) == "cannot be read"
+            app.say("copied", "done")
+            await settle(pilot)
+            assert status(app) == ""
+
+
+async def test_a_key_that_does_nothing_says_once_what_it_may_have_been(tmp_path: Path) -> None:
+    with replica(tmp_path, 2) as datastore:
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "q")
+            assert status(app) == "q does nothing here: ctrl+q is quit"
+            app.say("")
+            await press(pilot, "q")
+            assert status(app) == ""
+            await press(pilot, "f12")
+            assert status(app) == "F12 does nothing here: ? shows all keys"
+            app.say("")
+            await press(pilot, "slash", *"zz", "f9")
+            assert status(app) == ""
+
+
+async def test_the_palette_finds_actions_by_their_keys(tmp_path: Path) -> None:
+    with replica(tmp_path, 2) as datastore:
+        async with running(datastore) as (app, _):
+            for typed, label in (
+                ("s", "sync"),
+                ("ctrl+s", "save search"),
+                ("Ctrl+Q", "quit"),
+                ("narrow the", "filters"),
+            ):
+                hits = [hit async for hit in ActionsProvider(app.screen).search(typed)]
+                assert hits
+                best = max(hits, key=lambda hit: hit.score)
+                assert str(best.match_display).lower().startswith(label), typed
+
+
+async def test_help_is_narrowed_by_typing_and_esc_shows_all_again(tmp_path: Path) -> None:
+    with replica(tmp_path, 2) as datastore:
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "question_mark", *"save search")
+            shown = screen_text(app)
+            assert "/ save search" in shown
+            assert "ctrl+s" in shown
+            assert "Keep the search under a name" in shown
+            assert "Search as you type" not in shown
+            await press(pilot, *"xyz")
+            assert "nothing here holds" in screen_text(app)
+            await press(pilot, "escape")
+            assert "Search as you type" in screen_text(app)
+            await press(pilot, "escape")
+            assert app.screen is browse_of(app)
+            await press(pilot, "f1", "slash", *"ctrl+q", "down", "question_mark")
+            assert app.screen is browse_of(app)

@@ -13,13 +13,17 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tests.seeds import make_record
+from tests.seeds import NOW, make_record, owner
 from tests.trust.strings import STRINGS, fitted
 from tests.tui.driving import NARROW, WIDE, browse_of, list_of, press, replica, running, screen_text, settle
 from tests.tui.form_app import go_to
 from tests.tui.hostile import AT_ONCE, TEXTS, Looker, every, fill
+from tui_registry.present.found import Found, Recommended
+from tui_registry.present.using import Link
 from tui_registry.settings import Settings
+from tui_registry.sync.looking import LookError
 from tui_registry.tui import RegistryApp
+from tui_registry.tui.browse.record_use import LinksScreen
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.conflicts.version_columns import FieldTable
 from tui_registry.tui.history.operation_list import OperationList
@@ -27,6 +31,7 @@ from tui_registry.tui.kit.dialogs import AskScreen, Choice, ChooseScreen, Confir
 from tui_registry.tui.register.form_changes import Difference, MergeScreen
 from tui_registry.tui.register.form_fields import form_fields
 from tui_registry.tui.settings.key_copy import FileLine
+from tui_registry.tui.sync.finding import FoundScreen, TakeScreen
 from tui_registry.tui.sync.pushes import TokenScreen
 
 Visit = Callable[[RegistryApp, Pilot[None], Looker], Awaitable[None]]
@@ -273,6 +278,32 @@ def write_files(folder: Path) -> None:
     folder.with_suffix(".json").write_text('{"\x1b[31m')
 
 
+async def first_minutes(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
+    """What was found somewhere, what a stranger recommends, and a tour over it."""
+    app.sample = "SAMPLE DATA"
+    await walk(app, pilot, looker, "f8", "f8", "escape", "3", "1")
+    for text in TEXTS[::5]:
+        peers = (Recommended("https://hub.example", "hub", text),) * 5
+        found = Found("folder", text, 5, owner("me").address, signed=True, files=(text,), recommended=peers)
+        known = {owner("me").address: text}
+
+        def look(_: str, __: object, text: str = text) -> Found:
+            raise LookError("nothing_there", text)
+
+        for dialog in (
+            FoundScreen(found._replace(why_none=text, kind="bundles"), [], NOW, known, ""),
+            TakeScreen(look),
+        ):
+            app.push_screen(dialog)
+            await settle(pilot)
+            looker.look(app)
+            for line in app.screen.query(Input):
+                await paste(app, pilot, line, fitted(text, 200))
+                await walk(app, pilot, looker, "enter")
+            await walk(app, pilot, looker, "escape")
+    await walk(app, pilot, looker, "f8", "l")
+
+
 async def command_line(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
     """A line that lists all of it, as it is completed and as it is printed."""
     await walk(app, pilot, looker, ":", *"show", "space", "tab")
@@ -292,6 +323,7 @@ async def words_of_the_code(app: RegistryApp, pilot: Pilot[None], looker: Looker
             ChooseScreen(joined, choices, joined),
             AskScreen(some[0], some[1], some[2], lambda _, joined=joined: joined, joined),  # type: ignore[misc]
             TokenScreen(some[0], some[1], refused=True),
+            LinksScreen(joined, [Link(text, text) for text in some]),
         ):
             app.push_screen(dialog)
             await settle(pilot)
@@ -325,7 +357,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         detail_alone,
         NARROW,
         "AskScreen ChipInput ChoiceRow ChoiceSelect ConfirmScreen DescriptionRow DetailScreen FlagRow Form "
-        "FormBody FormfileArea LineRow Rail RegisterScreen",
+        "FormBody FormfileArea LicenceInput LineRow Rail RegisterScreen",
     ),
     (searching, NARROW, "CompletionList EmptyState FacetPanel HelpScreen SearchesScreen"),
     (conflicts, NARROW, "ConflictScreen FieldTable ItemTable TextScreen"),
@@ -350,7 +382,8 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
     ),
     (imports, NARROW, "FindingList FindingsScreen MendScreen NarrowingLine SourceScreen"),
     (command_line, NARROW, "LineScreen ProgramScreen"),
-    (words_of_the_code, NARROW, "TokenScreen"),
+    (first_minutes, NARROW, "FoundScreen TakeScreen TourLine"),
+    (words_of_the_code, NARROW, "LinksScreen TokenScreen"),
 )
 
 

@@ -81,10 +81,13 @@ async def test_the_overview_names_whom_a_record_needs_and_who_uses_it(tmp_path: 
         gone = datastore.add("model", make_record("model", "gone")).key
         datastore.add("agent", make_record("agent", "writer", preferred_models=[tuned, base, gone, "ab" * 32]))
         datastore.delete("model", gone, datastore.heads(gone))
-        async with running(datastore, WIDE, "name:=writer") as (app, _):
+        async with running(datastore, WIDE, "name:=writer") as (app, pilot):
             text = " ".join(screen_text(app).split())
             assert "tuned, base, gone (deleted here), abababababab (not" in text
             assert "(“gone”) was deleted here" in text
+            await press(pilot, "enter", "enter")
+            await settle(pilot)
+            assert "Prefers  4 " in screen_text(app)
         async with running(datastore, WIDE, "name:=tuned") as (app, pilot):
             await press(pilot, "enter")
             await settle(pilot)

@@ -109,6 +109,26 @@ async def test_t_steps_through_the_orders_and_capital_t_turns_them_with_what_is_
             assert asked(app) == "sort:updated"
 
 
+async def test_keys_of_one_burst_each_count_before_the_list_has_shown_anything(tmp_path: Path) -> None:
+    with replica(tmp_path, 3) as datastore:
+        async with running(datastore, query="kind:model") as (app, _):
+            layout = browse_of(app).furnish().layout
+            for _ in range(2):
+                layout.action_order()
+            layout.action_turn()
+            assert asked(app) == "kind:model sort:params"
+
+
+async def test_a_saved_search_keeps_its_order_until_another_is_asked_for(tmp_path: Path) -> None:
+    with replica(tmp_path, 5) as datastore:
+        datastore.searches.save("mine", "kind:model sort:-params")
+        async with running(datastore, query="@mine") as (app, pilot):
+            assert "↓SIZE" in title_line(app)
+            await press(pilot, "T")
+            assert asked(app) == "sort:params @mine"
+            assert "↑SIZE" in title_line(app)
+
+
 async def test_free_text_goes_by_relevance_which_cannot_be_turned(tmp_path: Path) -> None:
     with replica(tmp_path, 5) as datastore:
         async with running(datastore, query="llama") as (app, pilot):

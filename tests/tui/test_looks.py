@@ -16,14 +16,14 @@ from textual.content import Content
 import tui_registry.tui.register
 from tests.seeds import NOW, make_record
 from tests.trust.strings import STRINGS, dangers
-from tests.tui.driving import press, replica, running, screen_text
+from tests.tui.driving import notice_changes, press, replica, running, screen_text
 from tui_registry.datastore import Datastore, Entry, ManifestEntry
 from tui_registry.errors import Record
 from tui_registry.fit import GIB, Gpu, Machine
 from tui_registry.records.schema import defaults
 from tui_registry.tui.browse import record_detail as detail
 from tui_registry.tui.kit.authored import FORMFILE_STYLES, formfile_lines, markdown_lines
-from tui_registry.tui.kit.text_flow import Flow, Layout
+from tui_registry.tui.kit.text_flow import Flow, Layout, TextBody
 from tui_registry.tui.register.area_rows import DescriptionRow
 
 AROUND = detail.Surroundings(NOW, {}, "")
@@ -65,7 +65,8 @@ def whole(folder: Path) -> Iterator[tuple[Entry, ManifestEntry]]:
             "evaluations": [{"benchmark": "MMLU", "metric": "accuracy", "value": "0.713", "source": ""}],
         }  # fmt: skip
         key = datastore.add("model", record, manifest=manifest).key
-        entry, behind = detail.read_shown(datastore, key, "model")
+        shown = detail.read_shown(datastore, key, "model")
+        entry, behind = shown.entry, shown.behind
         assert entry is not None
         assert behind is not None
         yield entry, behind
@@ -116,7 +117,7 @@ def test_what_a_record_needs_stands_as_bars_beside_what_a_machine_has(tmp_path: 
 
 
 def test_kinds_are_told_apart_by_a_sign_and_a_word() -> None:
-    from tui_registry.present.record_rows import KIND_SIGNS
+    from tui_registry.present.columns import KIND_SIGNS
 
     assert len(set(KIND_SIGNS.values())) == len(KIND_SIGNS) == 2
 
@@ -196,6 +197,27 @@ async def test_the_form_shows_a_description_as_the_detail_does(tmp_path: Path) -
             width = flow.content_size.width
             assert str(flow.render()) == "\n".join(line.plain for line in markdown_lines(text, width))
             assert "Of light and sea (https://a.b)." in sheet
+
+
+async def test_what_is_read_stays_where_it_is_while_data_changes(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        text = "\n\n".join(f"paragraph {number}" for number in range(60))
+        key = datastore.add("model", make_record("model", "long", description=text)).key
+        async with running(datastore, (100, 30)) as (app, pilot):
+            await press(pilot, "enter", "pagedown", "pagedown")
+            body = app.screen.query_one(TextBody)
+            before, shown = body.scroll_y, screen_text(app)
+            assert before > 0
+            datastore.add("model", make_record("model", "another"))
+            await notice_changes(pilot)
+            assert body.scroll_y == before
+            entry = datastore.entry(key)
+            assert entry is not None
+            datastore.update("model", key, {**entry.record, "version": "2.0.0"}, entry.heads)
+            await notice_changes(pilot)
+            assert "2.0.0" in screen_text(app)
+            assert body.scroll_y == before
+            assert set(re.findall(r"paragraph \d+", screen_text(app))) == set(re.findall(r"paragraph \d+", shown))
 
 
 # Wide terminals

@@ -16,6 +16,7 @@ from tests.tui.driving import (
     replica,
     running,
     screen_text,
+    settle,
     status,
 )
 from tui_registry.datastore import MOST_NOTE
@@ -45,6 +46,9 @@ async def test_what_came_has_a_dot_stands_in_the_title_and_is_looked_at_by_leavi
             await notice_changes(pilot)
             assert ". 2 new" in title(app)
             assert "• arrived" in row(app, "arrived")
+            await press(pilot, "3")
+            assert "· 2 new ·" in title(app)  # no key there lists them
+            await press(pilot, "1")
             assert "•" not in row(app, "own")
 
             await press(pilot, ".")
@@ -59,6 +63,21 @@ async def test_what_came_has_a_dot_stands_in_the_title_and_is_looked_at_by_leavi
             assert "•" not in screen_text(app)
             assert datastore.news.count().records == 0
             assert "pulled:1d" in status(app)
+
+
+async def test_where_it_is_narrow_the_title_tells_only_how_much_is_new(tmp_path: Path) -> None:
+    with replica(tmp_path, 6) as datastore:
+        datastore.news.seen()
+        first = signed(LAB, "model", "arrived")
+        datastore.apply([first], source="peer")
+        async with running(datastore, (80, 24)) as (app, pilot):
+            await notice_changes(pilot)
+            assert app.facts is not None
+            news = app.facts.news
+            assert news is not None
+            app.facts = app.facts._replace(news=news._replace(changed=3, conflicts=2), in_conflict=2)
+            await settle(pilot)
+            assert ". 6 new · 7 records · ! 2 conflicts" in title(app)
 
 
 async def test_what_comes_while_the_list_is_looked_at_shows_in_it_and_is_looked_at_with_it(tmp_path: Path) -> None:

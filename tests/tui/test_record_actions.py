@@ -48,7 +48,7 @@ async def test_an_empty_replica_says_where_the_key_is_and_to_keep_a_copy(tmp_pat
         async with running(datastore, size) as (app, _):
             text = screen_text(app)
             assert str(tmp_path / "identity.key") in "".join(line.strip() for line in text.split("\n"))
-            assert "tui-registry identity export FILE" in text
+            assert "K  save a copy under a passphrase" in text
             assert "nobody can change your records" in text
 
 
@@ -185,6 +185,6 @@ async def test_a_conflict_is_marked_in_list_and_detail(tmp_path: Path) -> None:
             text = screen_text(app)
             assert ">! forked" in text
             assert "2 versions are live" in " ".join(text.split())
-            await press(pilot, "left")
+            await press(pilot, "left", "left")
             assert screen_text(app).count("edited") == 2
             assert "→ 2.0.0" in screen_text(app)

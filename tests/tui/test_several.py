@@ -9,7 +9,7 @@ import pytest
 from textual.widgets import Input
 
 from tests.seeds import make_record, seed
-from tests.tui.driving import NARROW, WIDE, list_of, press, replica, running, screen_text, settle, status
+from tests.tui.driving import NARROW, WIDE, browse_of, list_of, press, replica, running, screen_text, settle, status
 from tui_registry.datastore import Datastore
 from tui_registry.present import several
 from tui_registry.tui.kit.dialogs import ConfirmScreen
@@ -69,8 +69,21 @@ async def test_more_than_can_be_marked_are_told_and_not_marked(tmp_path: Path, m
             await press(pilot, "a")
             assert "narrow the search" in status(app)
             await press(pilot, "space", "G", "V")
-            assert "29 lie between" in status(app) or "30 lie between" in status(app)
+            assert "lie between: at most 20" in status(app)
             assert len(list_of(app).marked) == 1
+            marked = set(list_of(app).marked)
+            for query, fits in (
+                ("kind:agent", True),
+                ("tag:llama OR tag:qwen", True),
+                ("tag:code OR tag:chat OR tag:tiny", False),
+            ):
+                found = {row.id for row in datastore.search(query).rows}
+                assert (len(marked | found) <= 20) is fits
+                browse_of(app).bar.ask(query)
+                await press(pilot, "a")
+                marked |= found if fits else set()
+                assert set(list_of(app).marked) == marked
+            assert "would be marked" in status(app)
 
 
 # ---- tags and licence ------------------------------------------------------------------------------------------------
@@ -101,11 +114,11 @@ async def test_tags_of_the_marked_are_changed_in_one_batch_and_taken_back_by_one
             assert [tags_of(datastore, one) for one in mine] == [["old"]] * 3
 
 
-async def test_the_licence_of_one_record_is_set_from_what_is_offered(tmp_path: Path) -> None:
+async def test_the_licence_of_one_record_is_set_from_its_detail_by_what_is_offered(tmp_path: Path) -> None:
     with replica(tmp_path) as datastore:
         mine = fill(datastore)
         async with running(datastore) as (app, pilot):
-            await press(pilot, "L", *"apache", "enter")
+            await press(pilot, "enter", "L", *"apache", "enter")
             assert "SPDX" in screen_text(app)
             assert not isinstance(app.screen, ConfirmScreen)
             await press(pilot, "tab", "enter", "y")

@@ -111,6 +111,32 @@ def test_fg_brings_the_screen_back_with_what_was_typed(tmp_path: Path) -> None:
         assert terminal.settings() == before
 
 
+def test_the_terminal_is_the_editors_until_it_ends_and_what_is_typed_there_ends_nothing_else(tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    # Ctrl+C reaches all that has the terminal: the editor goes on, and so must the app.
+    lines = "trap : INT", "echo edi'ting'", "read line", "kill -INT 0", 'echo "$line OUT"SIDE >> "$1"'
+    editor.write_text("#!/bin/sh\n" + "\n".join(lines) + "\n")
+    editor.chmod(0o755)
+    script = f'EDITOR={editor} "$@"; echo has e"nded" with $?'
+    with open_terminal(tmp_path, shell(f"trap : INT; {script}")) as terminal:
+        before = terminal.settings()
+        begin_a_form(terminal)
+        for _ in range(5):
+            terminal.press(b"\x1b[1;5B")  # ctrl+down
+        terminal.wait_for(b"ctrl+o")
+        terminal.press(b"\x0f")
+        terminal.wait_for(b"editing")
+        assert left_changed(terminal.seen) == set()
+        assert terminal.settings() == before
+        terminal.press(b"written\n")
+        terminal.wait_for(b"written OUTSIDE")
+        terminal.press(b"\x11")
+        terminal.wait_for(b"has ended with 0")
+        terminal.wait()
+        assert left_changed(terminal.seen) == set()
+        assert terminal.settings() == before
+
+
 def test_a_stopped_app_ends_by_a_signal_without_touching_the_terminal(tmp_path: Path) -> None:
     script = 'set -m; "$@"; kill %1; bg; wait %1; echo has e"nded" with $?'
     with open_terminal(tmp_path, shell(script)) as terminal:

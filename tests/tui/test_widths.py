@@ -54,6 +54,14 @@ def test_what_stands_behind_a_name_stands_in_its_column(name: str, width: Callab
     assert column_after(in_place(row), width) == 27
 
 
+def test_what_a_terminal_draws_wider_is_not_wiped_by_the_free_cells_behind_it() -> None:
+    written = in_place("\x1b[1mमॉडल\x1b[0m\x1b[31m     \x1b[0mx")
+    text = written.rindex("मॉडल")
+    assert written.rindex("     ") < text
+    assert column_after(written, by_letters) == cell_len("मॉडल") + 6
+    assert written.index("\x1b[31m", text) < written.index("x", text)
+
+
 @given(st.text(), st.integers(0, 40))
 def test_a_text_is_left_where_the_app_thinks_it_ends(text: str, cells: int) -> None:
     shown = cell(safe_text(text), cells)

@@ -425,11 +425,11 @@ def _update(parser: ArgumentParser) -> None:
 
 
 def _change(parser: ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="*", metavar="ID", help="a record's id, or a beginning that only it has")
+    parser.add_argument("ids", nargs="*", metavar="ID", help=_ID_HELP)
     parser.add_argument("--search", metavar="QUERY", type=words, help="all of yours that this finds, in place of ids")
-    parser.add_argument("--tag", action="append", metavar="TAG", help="a tag to add; may be repeated")
-    parser.add_argument("--untag", action="append", metavar="TAG", help="a tag to take away; may be repeated")
-    parser.add_argument("--license", metavar="SPDX", help="the licence that they get")
+    parser.add_argument("--tag", action="append", type=words, metavar="TAG", help="a tag to add; may be repeated")
+    parser.add_argument("--untag", action="append", type=words, metavar="TAG", help="a tag to take away, likewise")
+    parser.add_argument("--license", type=words, metavar="SPDX", help="the licence that they get")
     parser.add_argument("--dry-run", action="store_true", help="say what would change, and sign nothing")
     _yes(parser)
     _json(parser, "say what became of which as a JSON object")
@@ -457,10 +457,10 @@ several records in one file (of YAML; in JSON, a list or an object a line):
 
 
 def _delete(parser: ArgumentParser) -> None:
-    _id(parser)
+    parser.add_argument("ids", nargs="+", metavar="ID", help=_ID_HELP)
     _yes(parser)
     _token_file(parser)
-    _json(parser, "print what was deleted as a JSON object")
+    _json(parser, "print what was deleted, one JSON object a line")
 
 
 def _undo(parser: ArgumentParser) -> None:
@@ -756,7 +756,7 @@ def _owner(parser: ArgumentParser) -> None:
 
 def _star(parser: ArgumentParser) -> None:
     parser.usage = "tui-registry star [options] [ID ...]"
-    about = "ids, or beginnings of ids; without one what is starred is listed"
+    about = "ids, beginnings or names that only one record has; without one what is starred is listed"
     parser.add_argument("ids", nargs="*", type=words, metavar="ID", help=about)
     parser.add_argument("--undo", action="store_true", help="take the stars away")
     _json(parser, _LINES)
@@ -764,7 +764,7 @@ def _star(parser: ArgumentParser) -> None:
 
 def _note(parser: ArgumentParser) -> None:
     parser.usage = "tui-registry note [options] [ID [TEXT|-]]"
-    about = "an id, or the beginning of one; without it all notes are listed"
+    about = f"{_ID_HELP}; without it all notes are listed"
     parser.add_argument("id", nargs="?", type=words, metavar="ID", help=about)
     written = (
         "what the note says from now on, up to 2,000 characters; - reads it from stdin; without it the note is shown"
@@ -1510,7 +1510,9 @@ _TABLE = (
             "tui-registry lineage 4c7d51",
             "tui-registry lineage 4c7d51 --depth 2 --json | jq .clashes",
             "tui-registry search from:Llama-3.1-8B",
+            "tui-registry lineage my-crew --node https://registry.example:8420",
         ),
+        asks_nodes=True,
     ),
     Command(
         "dependants",
@@ -1528,6 +1530,7 @@ _TABLE = (
             "tui-registry dependants 4c7d51 --depth 1 --json | jq .counts",
             "tui-registry search needs:4c7d51",
         ),
+        asks_nodes=True,
     ),
     Command(
         "compare",
@@ -1691,15 +1694,17 @@ _TABLE = (
     Command(
         "delete",
         "Write",
-        "delete a record of yours",
+        "delete records of yours",
         _delete,
         "write.delete",
         description=(
-            "Delete a record of yours: sign its removal, which peers take over when they pull.\n"
-            "What was published stays in the history of every replica that has it."
+            "Delete a record of yours, or several: sign its removal, which peers take over when they pull.\n"
+            "What was published stays in the history of every replica that has it. Several are deleted after one\n"
+            "question, and 'undo --batch last' brings them back."
         ),
         examples=(
             "tui-registry delete 3fa9c1",
+            "tui-registry delete 3fa9c1 77be02",
             "tui-registry delete 3fa9c1 --yes --json",
         ),
         asks_nodes=True,

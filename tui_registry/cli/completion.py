@@ -375,7 +375,7 @@ _NAMES_OFFERED = 20
 # These look among one's own records first.
 _WRITE: Final = frozenset(
     ("update", "delete", "undo", "restore", "resolve", "deprecate", "manifest set", "manifest edit", "manifest delete",
-     "manifest resolve")
+     "manifest resolve", "change")
 )  # fmt: skip
 _ASKED: Final[Mapping[tuple[str, str], Callable[[_Line, str], Offer]]] = {
     ("", "id"): _Line.ids,
@@ -396,6 +396,7 @@ _ASKED: Final[Mapping[tuple[str, str], Callable[[_Line, str], Offer]]] = {
     ("sync", "peers"): _Line.peers,
     ("publish", "to"): _Line.peers,
     ("peer remove", "name"): _Line.peers,
+    ("peer look", "where"): _Line.peers,
     ("peer show", "name"): _Line.peers,
     ("peer trust", "name"): _Line.peers,
     ("peer limit", "name"): _Line.peers,

@@ -17,7 +17,7 @@ from tui_registry.durable import bytes_in, free_bytes
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.news import news_json, news_words, watched_words
 from tui_registry.present.pulls import concerns_of
-from tui_registry.settings import data_dir
+from tui_registry.settings import data_dir, is_sample
 from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_bytes
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class _Found:
 
     def __init__(self, datastore: Datastore) -> None:
         self.folder = datastore.data_dir
+        self.is_sample = is_sample(datastore.data_dir)
         self.read_only = datastore.why_read_only
         self.stats = datastore.stats()
         self.head = datastore.log.head(make_key=False)
@@ -77,6 +78,7 @@ class _Found:
         stats = self.stats
         return {
             "folder": str(self.folder),
+            "sample": self.is_sample,
             "read_only": self.read_only or None,
             "records": {"models": stats.models, "agents": stats.agents, "muted": stats.muted},
             "conflicts": {"records": stats.conflicts, "own": self.own_conflicts},
@@ -116,6 +118,8 @@ class _Found:
         """Labels and safe texts, trouble where it belongs."""
         stats = self.stats
         yield "folder", safe_text(str(self.folder))
+        if self.is_sample:
+            yield "", "sample data of a demo, which goes when that ends: nothing that you register here is kept"
         if self.read_only:
             yield "", f"it can only be read: {safe_text(self.read_only)}"
         yield "records", f"{plural(stats.models, 'model')}, {plural(stats.agents, 'agent')}"

@@ -15,13 +15,12 @@ from tui_registry.cli.output import (
     FileError,
     StoppedError,
     confirm,
-    editor_words,
     note,
     out,
     out_json,
     report,
-    run_editor,
 )
+from tui_registry.editor import EditorError, editor_words, run_editor
 from tui_registry.errors import Json
 from tui_registry.present.columns import BROWSE, chosen_columns, read_columns
 from tui_registry.settings import (
@@ -309,7 +308,7 @@ def _edit(path: Path, own: OwnSettings | None) -> int:
     while True:
         try:
             code = run_editor(words, str(path))
-        except FileError:
+        except EditorError:
             _take_back(path, is_new=is_new)
             raise
         if is_new and _take_back(path, is_new=True):

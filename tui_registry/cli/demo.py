@@ -28,7 +28,7 @@ from tui_registry.errors import KINDS, Json, Kind, Record, RegistryError
 from tui_registry.records.as_written import read_record
 from tui_registry.records.schema import ID_FIELD
 from tui_registry.records.wire import derive_id
-from tui_registry.settings import SETTINGS_FILE, STATE_DIR_VARIABLE
+from tui_registry.settings import SETTINGS_FILE, STATE_DIR_VARIABLE, mark_as_sample
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
@@ -77,26 +77,62 @@ def prepared() -> Iterator[Datastore]:
         sample = sample_ops(int(time.time()))
         with Datastore.open(there) as neighbour:
             neighbour.apply((op.to_json() for ops in sample.records for op in ops), source="demo")
-        with _served(there) as node, Datastore.open(here) as datastore:
-            # Every third record is the neighbour's alone, so that there is something to pull.
-            known = [ops for number, ops in enumerate(sample.records) if number % 3 != 2]
-            datastore.apply((op.to_json() for ops in known for op in ops), source="demo")
-            for kind, record in own_records():
-                datastore.add(kind, record)
-            root, desk, laptop = own_conflict(datastore.key.identity(), int(time.time()))
-            datastore.apply([root.to_json(), desk.to_json()], source="desk")
-            datastore.apply([laptop.to_json()], source="laptop")
-            # They are one's own, as the story has it: nobody is to be warned of them before the first thing one signs.
-            datastore.elsewhere.acknowledge()
-            for publisher, owner in sample.owners.items():
-                if publisher != UNNAMED:
-                    datastore.names.set(owner.address, publisher)
+        with _served(there) as node, _opened(here, sample) as datastore:
             datastore.peers.add(NEIGHBOUR, _url(node, Path(folder)))
             datastore.news.seen()  # what is pulled from the neighbour is new, and nothing else
             yield datastore
 
 
+@contextmanager
+def looked_around() -> Iterator[Datastore]:
+    """The same for the app to look around in, in whatever thread: the peer is a folder, and no process is begun."""
+    with tempfile.TemporaryDirectory(prefix="tui-registry-sample-") as folder:
+        here, log = Path(folder, "replica"), Path(folder, NEIGHBOUR)
+        sample = sample_ops(int(time.time()))
+        with Datastore.open(Path(folder, "there")) as neighbour:
+            neighbour.apply((op.to_json() for ops in sample.records for op in ops), source="demo")
+            _write_log(neighbour, log)
+        with _opened(here, sample) as datastore:
+            datastore.peers.add(NEIGHBOUR, str(log))
+            yield datastore
+
+
 # How
+
+
+@contextmanager
+def _opened(here: Path, sample: Sample) -> Iterator[Datastore]:
+    """A replica of one's own, marked as sample data."""
+    with Datastore.open(here) as datastore:
+        mark_as_sample(here)
+        # Every third record is the neighbour's alone, so that there is something to pull.
+        known = [ops for number, ops in enumerate(sample.records) if number % 3 != 2]
+        datastore.apply((op.to_json() for ops in known for op in ops), source="demo")
+        for kind, record in own_records():
+            datastore.add(kind, record)
+        root, desk, laptop = own_conflict(datastore.key.identity(), int(time.time()))
+        datastore.apply([root.to_json(), desk.to_json()], source="desk")
+        datastore.apply([laptop.to_json()], source="laptop")
+        # They are one's own, as the story has it: nobody is to be warned of them before the first thing one signs.
+        datastore.elsewhere.acknowledge()
+        for publisher, owner in sample.owners.items():
+            if publisher != UNNAMED:
+                datastore.names.set(owner.address, publisher)
+        datastore.news.seen()  # what the neighbour brings is what is new
+        yield datastore
+
+
+def _write_log(neighbour: Datastore, folder: Path) -> None:
+    """The log as a published directory. Nothing is remembered of it outside: nobody reads it but the sample."""
+    from tui_registry.sync.tiles import pack, spans, spell_head
+
+    neighbour.log.finish_sets(_READY_SECONDS)
+    head = neighbour.log.signed_head()
+    entries = folder / "sync" / head.epoch / "entries"
+    entries.mkdir(parents=True)
+    for span in spans(0, head.size, ranges=False):
+        (entries / span.name).write_bytes(pack(neighbour.log.lines(span.start, span.end)))
+    (folder / "sync" / "head").write_bytes(spell_head(head, ranges=False))
 
 
 def _check(datastore: Datastore, *, as_json: bool) -> int:

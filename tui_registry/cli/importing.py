@@ -31,7 +31,7 @@ from tui_registry.cli.output import (
 )
 from tui_registry.cli.registry import STDIN, open_registry, open_to_write, shown_name, tell_elsewhere, token_in
 from tui_registry.cli.write import key_explained, with_settings
-from tui_registry.datastore import Datastore, ImportRun, StoreError
+from tui_registry.datastore import Affected, Datastore, ImportRun, StoreError
 from tui_registry.errors import ABSENT, InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.importers import CutShortError, is_address, place_of, read_source
 from tui_registry.importers.formats import FILES
@@ -53,7 +53,7 @@ from tui_registry.present.imports import (
     taken,
     undigested,
 )
-from tui_registry.present.links import RELIED_ON_PATHS, affected_line
+from tui_registry.present.links import RELIED_ON_PATHS, affected_json, affected_line
 from tui_registry.present.pulls import Delivery
 from tui_registry.present.settling import WHERE_CONFLICTS_ARE
 from tui_registry.present.versions import change_lines
@@ -446,7 +446,13 @@ class _Import:
             return source[len(root) + 1 :]
         return PurePath(root).name + source[len(root) :] if root and source.startswith(root) else source
 
+    def _affected(self, line: Candidate) -> Affected | None:
+        """Who is affected by what changes; None where nothing does that others rely on."""
+        changed = {change.path for change in (*line.changes, *line.manifest_changes)}
+        return self._datastore.links.affected(line.id) if line.id is not None and RELIED_ON_PATHS & changed else None
+
     def _tell(self, line: Candidate, *, explained: bool) -> None:
+        affected = self._affected(line)
         if self._as_json:
             name = None if line.record is None else line.record["name"]
             out_json(
@@ -462,6 +468,7 @@ class _Import:
                     "changes": [change._asdict() for change in (*line.changes, *line.manifest_changes)],
                     "record": line.record,
                     **({} if line.manifest is ABSENT else {"manifest": line.manifest}),
+                    **({} if affected is None else {"affected": affected_json(affected)}),
                     **line.counts,
                 }
             )
@@ -481,12 +488,8 @@ class _Import:
             out(f"  {change}")
         for change in change_lines_behind(line):
             out(f"  manifest: {change}")
-        if line.id is not None and RELIED_ON_PATHS & {
-            change.path for change in (*line.changes, *line.manifest_changes)
-        }:
-            affected = affected_line(self._datastore.links.affected(line.id))
-            if affected is not None:
-                out(f"  note: {affected}")
+        if affected is not None and (who := affected_line(affected)) is not None:
+            out(f"  note: {who}")
         for problem in line.problems:
             out(f"  {problem_line(problem)}")
         # What is here as it is described was looked at before

@@ -7,15 +7,15 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import note, out, out_json
-from tui_registry.cli.registry import find, open_registry
-from tui_registry.datastore import Datastore
+from tui_registry.cli.registry import asking, find, open_either
+from tui_registry.datastore import StoreError
 from tui_registry.exports import MOST_PARTS, bill_of
 from tui_registry.present import links as words
 from tui_registry.text import exact
 
 if TYPE_CHECKING:
     from tui_registry.cli.registry import Registry
-    from tui_registry.datastore import Direction
+    from tui_registry.datastore import Datastore, Direction
 
 
 def dependants(args: Namespace) -> int:
@@ -29,9 +29,16 @@ def lineage(args: Namespace) -> int:
 
 
 def say_affected(registry: Registry, record_id: str) -> None:
-    """Say who names a record before something becomes of it; it keeps nobody from doing that. A node is not asked."""
-    if isinstance(registry, Datastore) and (line := words.affected_line(registry.links.affected(record_id))):
-        note(f"{line}: 'tui-registry dependants {record_id[:12]}' lists who that is")
+    """Say who names a record before something becomes of it; it keeps nobody from doing that. A node of before tells
+    nothing of it."""
+    try:
+        line = words.affected_line(registry.links.affected(record_id))
+    except StoreError as error:
+        if error.code != "too_old":
+            raise
+        return
+    if line is not None:
+        note(asking(registry, f"{line}: 'tui-registry dependants {record_id[:12]}' lists who that is"))
 
 
 def write_bom(datastore: Datastore, prefix: str) -> None:
@@ -48,10 +55,10 @@ def write_bom(datastore: Datastore, prefix: str) -> None:
 
 def _walk(args: Namespace, direction: Direction) -> int:
     upwards = direction == "dependants"
-    with open_registry(args) as datastore:
-        kind, identifier = datastore.find(args.id, deleted=True) if upwards else _live(datastore, args.id)
-        walk = datastore.links.walk(identifier, direction, args.depth)
-        affected = datastore.links.affected(identifier) if upwards else None
+    with open_either(args) as registry:
+        kind, identifier = registry.find(args.id, deleted=True) if upwards else _live(registry, args.id)
+        walk = registry.links.walk(identifier, direction, args.depth)
+        affected = registry.links.affected(identifier) if upwards else None
     if args.json:
         counts = {} if affected is None else {"counts": words.affected_json(affected)}
         out_json({"kind": kind, "id": identifier, **counts, **words.walk_json(walk, upwards=upwards)})
@@ -69,6 +76,6 @@ def _walk(args: Namespace, direction: Direction) -> int:
     return 0
 
 
-def _live(datastore: Datastore, prefix: str) -> tuple[str, str]:
-    entry = find(datastore, prefix)
+def _live(registry: Registry, typed: str) -> tuple[str, str]:
+    entry = find(registry, typed)
     return entry.kind, entry.id

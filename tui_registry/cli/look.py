@@ -375,7 +375,6 @@ def _near(registry: Registry, entry: Entry, beside: ManifestEntry | None) -> Nea
 
 
 def _described(entry: Entry, beside: ManifestEntry | None, key: str, near: Near | None) -> Iterator[str]:
-    from tui_registry.present.manifests import status_line
     from tui_registry.present.record_rows import domain_rows, own_rows, signature_rows, warnings
 
     manifest = None if beside is None else beside.manifest
@@ -383,7 +382,7 @@ def _described(entry: Entry, beside: ManifestEntry | None, key: str, near: Near 
     now = int(time.time())
     own = [*own_rows(entry), *signature_rows(entry, key), *domain_rows(entry, now)]
     yield from _rows(own, entry.record, near)
-    said = None if manifest is None else status_line(manifest, entry.kind)
+    said = None if manifest is None else _standing(manifest, entry.kind, near)
     for warning in (*(() if said is None else (said,)), *warnings(entry, now)):
         yield f"  ! {warning}"
     if beside is not None and len(beside.live_heads) > 1:
@@ -391,6 +390,13 @@ def _described(entry: Entry, beside: ManifestEntry | None, key: str, near: Near 
         yield f"  ! its manifest is in conflict: {count} versions, see 'tui-registry manifest show {entry.id[:12]}'"
     yield from _behind(manifest, near)
     yield from _below(entry.record, entry.problems)
+
+
+def _standing(manifest: Record, kind: Kind, near: Near | None) -> str | None:
+    from tui_registry.present.links import heir_of
+    from tui_registry.present.manifests import status_line
+
+    return status_line(manifest, kind, heir_of(manifest, near))
 
 
 def _behind(manifest: Record | None, near: Near | None = None) -> Iterator[str]:

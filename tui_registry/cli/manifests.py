@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING
 
 from tui_registry.cli.linked import say_affected
 from tui_registry.cli.output import (
-    FileError,
     StoppedError,
     UsageError,
     confirm,
-    editor_words,
     note,
     out,
     out_json,
     problem_line,
-    run_editor,
 )
 from tui_registry.cli.registry import (
     STDIN,
@@ -32,8 +29,9 @@ from tui_registry.cli.registry import (
     say_who_signed,
 )
 from tui_registry.datastore import Datastore, StoreError
+from tui_registry.editor import EditorError, editor_words, run_editor
 from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
-from tui_registry.present.links import with_names
+from tui_registry.present.links import relied_on, with_names
 from tui_registry.present.manifests import changed_manifest_rows, manifest_rows, status, status_line
 from tui_registry.records.as_written import read_manifest, revision_beside
 from tui_registry.records.documents import MAX_DOCUMENT_BYTES, load_document
@@ -194,7 +192,7 @@ def _edit(args: Namespace) -> int:
         path.write_bytes(text.encode())
         try:
             code = run_editor(words, str(path))
-        except FileError:
+        except EditorError:
             _remove(path)
             raise
         if code:
@@ -252,6 +250,9 @@ def _resolve(args: Namespace) -> int:
                 "changed", f"the manifest of {_called(entry)} has other versions by now: look at them again"
             )
         value = None if args.delete else _taken(versions, args.take, entry)
+        nothing = defaults("manifest")
+        if relied_on(present.manifest or nothing, value or nothing):
+            say_affected(registry, entry.id)
         if args.revision is None:
             shown = "\n".join([*_version_lines(versions), ""])
             what = "delete all of them" if value is None else f"keep what {args.take[:12]} wrote"

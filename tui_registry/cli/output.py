@@ -369,37 +369,3 @@ def _cells(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def editor_words(otherwise: str = "") -> list[str]:
-    """What $VISUAL or else $EDITOR names, as a shell reads it: the program and what it is called with.
-
-    Args:
-        otherwise: the editor where neither names one.
-
-    Raises:
-        FileError: it cannot be read so.
-    """
-    import shlex
-
-    said = (os.environ.get("VISUAL") or "").strip() or (os.environ.get("EDITOR") or "").strip() or otherwise
-    try:
-        return shlex.split(said)
-    except ValueError:
-        raise FileError(f"the editor {safe_text(said, 80)} ends within a quotation: set $EDITOR") from None
-
-
-def run_editor(words: Sequence[str], path: str) -> int:
-    """Let a file be edited until the editor ends; gives its exit status.
-
-    Raises:
-        FileError: it cannot be started.
-    """
-    import subprocess
-
-    try:
-        return subprocess.run([*words, path], check=False).returncode  # noqa: S603 - the person's own editor
-    except OSError as error:
-        raise FileError(
-            f"the editor '{safe_text(' '.join(words), 80)}' cannot be started ({error.strerror}): set $EDITOR"
-        ) from error

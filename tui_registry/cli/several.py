@@ -75,7 +75,7 @@ def _asked(datastore: Datastore, ids: list[str], query: str | None) -> Iterator[
         UsageError: a search finds too many.
     """
     for identifier in ids:
-        entry = find(datastore, identifier)
+        entry = find(datastore, identifier, own=True)
         yield entry.kind, entry.id, str(entry.record["name"])
     if query is None:
         return

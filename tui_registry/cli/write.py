@@ -43,19 +43,21 @@ from tui_registry.datastore import (
     Entry,
     ImportRun,
     NothingToUndo,
+    RecordChange,
     StoreError,
+    Together,
     carry_out,
     carry_out_reverse,
     plan_undo,
     revision_with,
 )
-from tui_registry.errors import ABSENT, InvalidRecord, Json, Kind, Record
+from tui_registry.errors import ABSENT, InvalidRecord, Json, Kind, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.importers import place_of
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.present import settling, undone
 from tui_registry.present.imports import LICENCE_ASSUMED, Finding, describe
-from tui_registry.present.links import relied_on
+from tui_registry.present.links import affected_by, relied_on
 from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.record_rows import changed_rows
 from tui_registry.present.versions import change_lines
@@ -64,7 +66,7 @@ from tui_registry.records.as_written import beside, read_record
 from tui_registry.records.documents import MAX_DOCUMENT_BYTES, load_document
 from tui_registry.records.merging import Merged, merge, paths, shape_of, value_at
 from tui_registry.records.schema import ID_FIELD, NULL_HASH, defaults
-from tui_registry.text import exact, moment_utc, safe_text
+from tui_registry.text import exact, moment_utc, plural, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.cli.registry import Registry
@@ -275,22 +277,53 @@ def update(args: Namespace) -> int:
 
 
 def delete(args: Namespace) -> int:
-    """Delete the record, after asking."""
+    """Delete the records, after one question; several in one batch, which is undone as one."""
     with open_either_to_write(args) as datastore:
-        entry = find(datastore, args.id, own=True)
-        _need_own(entry, "deleted")
-        _need_settled(datastore, entry.id)
-        name = safe_text(str(entry.record["name"]))
-        say_affected(datastore, entry.id)
+        named = {entry.id: entry for entry in (find(datastore, typed, own=True) for typed in args.ids)}
+        entries = [*named.values()]
+        for entry in entries:
+            _need_own(entry, "deleted")
+            _need_settled(datastore, entry.id)
+        for entry in entries:
+            say_affected(datastore, entry.id)
         if not args.yes:
-            confirm(f"Delete {entry.kind} {name} ({entry.id[:12]})?", f"delete {name}", "nothing was deleted")
-        op = datastore.delete(entry.kind, entry.id, entry.heads)
+            _confirm_deletion(entries)
+        failure: RegistryError | None = None
+        for entry, op in zip(entries, _delete_each(datastore, entries), strict=True):
+            if isinstance(op, RegistryError):
+                failure = failure or op
+            elif args.json:
+                out_json(_deleted_json(op))
+            else:
+                out(f"deleted {entry.kind} {safe_text(str(entry.record['name']))}, id {entry.id}")
         say_who_signed(datastore)
-    if args.json:
-        out_json(_deleted_json(op))
-    else:
-        out(f"deleted {entry.kind} {name}, id {entry.id}")
+    if failure is not None:
+        raise failure
     return 0
+
+
+def _confirm_deletion(entries: Sequence[Entry]) -> None:
+    first, name = entries[0], safe_text(str(entries[0].record["name"]))
+    if len(entries) == 1:
+        confirm(f"Delete {first.kind} {name} ({first.id[:12]})?", f"delete {name}", "nothing was deleted")
+        return
+    for entry in entries:
+        note(f"{entry.kind} {safe_text(str(entry.record['name']))} ({entry.id[:12]})")
+    count = plural(len(entries), "record")
+    confirm(f"Delete these {count}?", f"delete {count}", "nothing was deleted")
+
+
+def _delete_each(datastore: Registry, entries: Sequence[Entry]) -> Iterator[AnyOp | Written | RegistryError]:
+    """The operation of each record, or why it was not deleted."""
+    if isinstance(datastore, Datastore) and len(entries) > 1:
+        changes = [RecordChange(entry.kind, entry.id, None, entry.heads) for entry in entries]
+        yield from datastore.change_all(changes, together=Together(f"deletion of {plural(len(entries), 'record')}"))
+        return
+    for entry in entries:
+        try:
+            yield datastore.delete(entry.kind, entry.id, entry.heads)
+        except RegistryError as error:
+            yield error
 
 
 def undo(args: Namespace) -> int:
@@ -343,6 +376,8 @@ def _undo_batch(args: Namespace) -> int:
         reverse = datastore.log.reverse(_batch_number(datastore, args.batch))
         if not reverse.changes:
             raise NothingToUndo(f"nothing of the {undone.batch_name(reverse.batch)} is left as it was written")
+        for line in affected_by(datastore, reverse):
+            note(line)
         if not args.yes:
             note(undone.batch_detail(reverse))
             confirm(undone.batch_question(reverse), "undo it", "nothing was undone")
@@ -550,6 +585,9 @@ def _settle(
     if ask:
         question = "\n".join([*(f"  {line}" for line in lines), f"Settle {settling.called(versions)} so?"])
         _confirm(datastore, versions, question, "settle", args, seen=seen, needs_yes=not decided)
+    shown = versions.live[0].record
+    if shown is not None and relied_on(shown, merged.record):
+        say_affected(datastore, versions.id)
     op = datastore.resolve(versions.kind, versions.id, merged.record, versions.heads)
     _tell(datastore, "settled", op, as_json=args.json)
     say_who_signed(datastore)
@@ -581,6 +619,7 @@ def _settle_by_removal(datastore: Registry, versions: Versions, args: Namespace)
         note(_UNSETTLED)
         return 0
     seen = args.revision is not None
+    say_affected(datastore, versions.id)
     if not (seen and args.yes):
         question = f"Delete {called}, all {len(versions.live)} versions of it?"
         _confirm(datastore, versions, question, "delete", args, seen=seen, needs_yes=True)

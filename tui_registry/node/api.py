@@ -21,8 +21,10 @@ from starlette.types import Scope
 import tui_registry
 from tui_registry.crdt import AnyOp
 from tui_registry.datastore import (
+    MOST_STEPS,
     Body,
     Datastore,
+    Direction,
     Entry,
     HistoryEntry,
     ManifestEntry,
@@ -59,6 +61,7 @@ from tui_registry.node.doors import Doors, Whereabouts
 from tui_registry.node.events import Events
 from tui_registry.node.following import Following
 from tui_registry.node.limits import (
+    MAX_LINKED,
     MAX_NAMES,
     MAX_PAGE,
     MAX_QUESTION_TEXT,
@@ -85,6 +88,7 @@ from tui_registry.node.requests import (
 from tui_registry.node.responses import AtHand, NodeError, PacedAnswers, answer_with_problems
 from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.node.watch import Watch, Watched
+from tui_registry.present.links import affected_json, walk_json
 from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.query import parse
 from tui_registry.query.editing import with_term
@@ -209,7 +213,7 @@ def _record_routes(routes: _Records, kind: Kind) -> APIRouter:
         ("show", routes.show),
         ("validate", routes.validate), ("update", routes.update), ("patch", routes.patch), ("delete", routes.delete),
         ("resolve", routes.resolve), ("history", routes.history), ("heads", routes.heads),
-        ("versions", routes.versions),
+        ("versions", routes.versions), ("lineage", routes.lineage), ("dependants", routes.dependants),
         ("manifest", routes.manifest), ("put_manifest", routes.put_manifest),
         ("patch_manifest", routes.patch_manifest), ("delete_manifest", routes.delete_manifest),
         ("resolve_manifest", routes.resolve_manifest), ("manifest_history", routes.manifest_history),
@@ -386,6 +390,19 @@ class _Records:
     async def versions(self, request: Request) -> Response:
         parameters(request)
         return await self._told_whole(request, self._versions)
+
+    async def lineage(self, request: Request) -> Response:
+        return await self._walked(request, "lineage")
+
+    async def dependants(self, request: Request) -> Response:
+        return await self._walked(request, "dependants")
+
+    async def _walked(self, request: Request, direction: Direction) -> Response:
+        given = parameters(request, "depth").get("depth", str(MOST_STEPS))
+        if not _WHOLE_NUMBER.fullmatch(given) or int(given) > MOST_STEPS:
+            raise wrong("depth", f"must be a whole number from 0 to {MOST_STEPS}")
+        told = await self._queues.search(request.scope["client"], self._links, _id_in(request), direction, int(given))
+        return Response(_spelt(told), 200, None, _JSON)
 
     async def history(self, request: Request) -> Response:
         asked = _question(_typed(parameters(request, "limit", "cursor")), "")
@@ -925,6 +942,16 @@ class _Records:
             raise self._no_record()
         state: Record = {"revision": found.revision, "conflict": len(found.live) > 1, "heads": [*found.heads]}
         return _whole({**state, **_conflict(found)})
+
+    def _links(self, record_id: str, direction: Direction, depth: int) -> Record:
+        upwards = direction == "dependants"
+        whole_id = self._find(record_id, deleted=upwards)
+        links = self._datastore.links
+        walk = links.walk(whole_id, direction, depth, MAX_LINKED, own_names=False)
+        told: Record = {"kind": self._kind, "id": whole_id, **walk_json(walk, upwards=upwards)}
+        if upwards:
+            told["counts"] = affected_json(links.affected(whole_id, 0, own_names=False))
+        return told
 
     def _history(self, record_id: str, asked: _Question, *, of_manifest: bool = False) -> Response:
         whole_id = self._find(record_id, deleted=True)

@@ -26,7 +26,16 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from tui_registry.datastore import revision_of
 from tui_registry.errors import KINDS, Json, Kind, Record
 from tui_registry.frozen import NamedTuple
-from tui_registry.node.limits import KEY_PATTERN, MAX_NAMES, MAX_PAGE, MAX_QUESTION_TEXT, MAX_SORT, MAX_VERSIONS, PAGE
+from tui_registry.node.limits import (
+    KEY_PATTERN,
+    MAX_LINKED,
+    MAX_NAMES,
+    MAX_PAGE,
+    MAX_QUESTION_TEXT,
+    MAX_SORT,
+    MAX_VERSIONS,
+    PAGE,
+)
 from tui_registry.node.log_description import SYNC_PATHS, SYNC_SCHEMAS
 from tui_registry.node.pages import page
 from tui_registry.node.responses import MEDIA_TYPE, status_of
@@ -358,6 +367,69 @@ class _Kind(NamedTuple):
     example: Record
 
 
+_LINK_COUNTS = _made(
+    "LinkCounts",
+    _Answer,
+    "Whose records name one, by one sort of link; 1,001 means more than a thousand.",
+    {name: (int, Field()) for name in ("own", "named", "strangers")},
+)
+LinksCounted = _made(
+    "LinksCounted",
+    _Answer,
+    "Whose records name one.",
+    {sort: (_LINK_COUNTS, Field()) for sort in ("needs", "prefers", "derived")},
+)
+_LinkNode = _made(
+    "LinkNode",
+    _Answer,
+    "A record that links lead to. What is null is not known, of a record that is not here most of it.",
+    {
+        "id": (_HASH | None, Field()),
+        "name": (str, Field()),
+        "kind": (str | None, Field()),
+        "presence": (str, Field(description="live, deleted or unknown at this node")),
+        "version": (str | None, Field()),
+        "license": (str | None, Field()),
+        "status": (str | None, Field()),
+        "owner": (str | None, Field()),
+        "whose": (str | None, Field(description="own: of the node's key")),
+        "parent": (int | None, Field(description="the place of the record that it was come from; null for the first")),
+        "steps": (int, Field(description="how many links away the first one is")),
+        "link": (str | None, Field(description="needs, prefers or derived")),
+        "relation": (str | None, Field(description="how it was derived")),
+        "again": (bool, Field(description="it stands at another place too, where what goes on from it is")),
+    },
+)
+_LinkClash = _made(
+    "LinkClash",
+    _Answer,
+    "Two licences that do not go together, as far as that is known.",
+    {
+        "id": (_HASH, Field()),
+        "license": (str, Field()),
+        "base": (_HASH, Field(description="what it was made from")),
+        "base_license": (str, Field()),
+        "why": (str, Field()),
+    },
+)
+_WALK: _Fields = {
+    "kind": (str, Field()),
+    "id": (_HASH, Field()),
+    "nodes": (_list_of(_LinkNode), Field(description="the record first, then level by level", max_length=MAX_LINKED)),
+    "deeper": (bool, Field(description="it was cut where more links go on")),
+    "more": (bool, Field(description="it was cut as there are too many records")),
+    "partial": (bool, Field(description="links of older records are still being gathered")),
+    "clashes": (_list_of(_LinkClash), Field()),
+}
+Lineage = _made("Lineage", _Answer, "What a record needs, prefers and was made from, and what that stands on.", _WALK)
+Dependants = _made(
+    "Dependants",
+    _Answer,
+    "What needs a record, prefers it or was made from it, and what stands on that.",
+    {**_WALK, "counts": (LinksCounted, Field(description="who names the record itself"))},
+)
+
+
 def _kind(kind: Kind) -> _Kind:
     name, fields = _KIND_NAME[kind], schema.FIELDS[kind]
     needs_of = next(field.type.fields for field in fields if isinstance(field.type, schema.Struct))
@@ -637,6 +709,17 @@ for _of in _TYPES.values():
     _operation: Record = {
         **_version, "deed": "registered", "children": [], "is_head": True, "is_shown": True, "changed": [],
     }  # fmt: skip
+    _walked: Record = {
+        "kind": "model", "id": _HEAD, "deeper": False, "more": False, "partial": False, "clashes": [],
+        "nodes": [{
+            "id": _HEAD, "name": "a-model", "kind": "model", "presence": "live", "version": "1.0.0", "license": "MIT",
+            "status": None, "owner": _BY, "whose": "own", "parent": None, "steps": 0, "link": None, "relation": None,
+            "again": False,
+        }],
+    }  # fmt: skip
+    EXAMPLES[Lineage] = _walked
+    _nobody: Record = {"own": 0, "named": 0, "strangers": 0}
+    EXAMPLES[Dependants] = {**_walked, "counts": {"needs": _nobody, "prefers": _nobody, "derived": _nobody}}
     EXAMPLES[_of.history] = {"items": [_operation], "next": None, "notes": []}
     EXAMPLES[_of.page] = {"items": [_of.example], "next": None, "notes": []}
 
@@ -818,6 +901,9 @@ _ID_OR_PREFIX = Parameter(
     "64 hex digits, or as many of the first as are unique",
     {"type": "string", "pattern": "^(0[xX])?[0-9a-fA-F]{1,64}$"},
 )
+_DEPTH = Parameter(
+    "depth", "query", "so many links at most", {"type": "integer", "minimum": 0, "maximum": 16, "default": 16}
+)
 _WHOLE_ID = Parameter("record_id", "path", "64 hex digits", {"type": "string", "pattern": "^[0-9a-f]{64}$"})
 _IF_MATCH = Parameter("If-Match", "header", f"the ETag of the record that you decided by: {_TAGS}", {"type": "string"})
 _IF_NONE_MATCH = Parameter("If-None-Match", "header", f"the ETag of what you have: {_TAGS}", {"type": "string"})
@@ -947,6 +1033,14 @@ def deeds(kind: Kind) -> dict[str, Deed]:
         "versions": Deed(
             "GET", f"{at}/versions", f"get_{one}_versions", f"The live versions of {a}, and what they come from",
             versions, ("ambiguous", "not_found"), told=("ETag",), others=held, parameters=of_one,
+        ),
+        "lineage": Deed(
+            "GET", f"{at}/lineage", f"get_{one}_lineage", f"What {a} stands on: what it needs, prefers, was made from",
+            Lineage, ("ambiguous", "not_found", "invalid", "interrupted"), parameters=(_ID_OR_PREFIX, _DEPTH),
+        ),
+        "dependants": Deed(
+            "GET", f"{at}/dependants", f"get_{one}_dependants", f"What stands on {a}, deleted or not", Dependants,
+            ("ambiguous", "not_found", "invalid", "interrupted"), parameters=(_ID_OR_PREFIX, _DEPTH),
         ),
         "validate": Deed(
             "POST", "/validate", f"validate_{one}",

@@ -17,6 +17,8 @@ MAX_PAGE = 500
 PAGE = 50
 # Live versions that an answer shows of one record: nothing keeps an owner from making thousands.
 MAX_VERSIONS = 64
+# Records of one walk along links.
+MAX_LINKED = 1_000
 # Names of fields that are asked for.
 MAX_NAMES = 64
 # Characters of a query or a cursor; of an order; of an idempotency key.

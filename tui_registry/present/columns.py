@@ -3,14 +3,24 @@ some of them, in the settings and in the app."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from tui_registry.errors import Kind
 from tui_registry.frozen import NamedTuple
 from tui_registry.text import nearest, safe_text
 
 # What the list of Browse is called among the settings: [columns] browse = "kind type size".
 BROWSE: Final = "browse"
+
+
+# A kind is told by its sign as well as by its word, and by a colour at most besides.
+KIND_SIGNS: Final[Mapping[Kind, str]] = {"model": "◆", "agent": "○"}
+
+
+def kind_cell(kind: Kind) -> str:
+    """A kind in a column: `◆ model`."""
+    return f"{KIND_SIGNS[kind]} {kind}"
 
 
 class ListColumn(NamedTuple):

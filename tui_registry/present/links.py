@@ -16,7 +16,7 @@ from tui_registry.present.record_rows import Row, variant
 from tui_registry.text import address_short, exact, safe_text
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import Datastore
+    from tui_registry.datastore import Datastore, Reverse
 
 _NAME_WIDTH: Final = 60
 _HASH: Final = re.compile(r"\b[0-9a-f]{64}\b", re.ASCII)
@@ -61,6 +61,27 @@ def relied_on(before: Record, after: Record) -> list[str]:
     ]
 
 
+def affected_by(datastore: Datastore, reverse: Reverse) -> list[str]:
+    """Whom it concerns that a batch is taken back, a line for each of the first records that others name and that go,
+    or get another name, licence or status. Raises RegistryError."""
+    lines = list[str]()
+    for change in reverse.changes[:_LOOKED_AT]:
+        if len(lines) == _TOLD:
+            break
+        entry = datastore.entry(change.id)
+        if entry is None or (change.record is not None and not relied_on(entry.record, change.record)):
+            continue
+        line = affected_line(datastore.links.affected(change.id))
+        if line is not None:
+            lines.append(f"{safe_text(str(entry.record['name']), _NAME_WIDTH)}: {line}")
+    return lines
+
+
+# Of a batch so many changes are looked at, and so many lines told.
+_LOOKED_AT: Final = 200
+_TOLD: Final = 8
+
+
 def name_of(record: Linked) -> str:
     """What a record at the end of a link is called; of one that is not here what is known of it."""
     name = safe_text(record.name, _NAME_WIDTH)
@@ -87,6 +108,13 @@ class Near(NamedTuple):
 
     named: Mapping[str, Linked]
     affected: Affected
+
+
+def heir_of(manifest: Record, near: Near | None) -> str | None:
+    """What the record is called that its owner names in its place; None where that is not known."""
+    heir = manifest["superseded_by"]
+    record = near.named.get(heir) if near is not None and isinstance(heir, str) else None
+    return None if record is None else name_of(record)
 
 
 def read_near(datastore: Datastore, record_id: str, record: Record, manifest: Record | None) -> Near:

@@ -11,7 +11,7 @@ from tui_registry.errors import Json, Record
 from tui_registry.present.amounts import parameters
 from tui_registry.present.record_rows import Row, variant
 from tui_registry.records.schema import MANIFEST_FIELDS, defaults
-from tui_registry.text import exact, safe_text, size_binary
+from tui_registry.text import exact, safe_text, size_bytes
 
 # A digest is told by its beginning where it stands beside other things.
 _DIGITS = 12
@@ -34,18 +34,20 @@ def said_status(found: str | None) -> str | None:
     return None if found is None else STATUSES.get(found) or safe_text(found, _STATUS_WIDTH)
 
 
-def status_line(manifest: Record, kind: str) -> str | None:
+def status_line(manifest: Record, kind: str, heir_name: str | None = None) -> str | None:
     """What is to be known before the record is used: `deprecated: use 0.3`; None where there is nothing to say.
 
     Args:
         kind: `model` or `agent`.
+        heir_name: what the record is called that is to be used instead, safe to show; None: its id is told.
     """
     said = status(manifest)
     if said is None:
         return None
     why = safe_text(str(manifest["status_message"])).strip()
     heir = manifest["superseded_by"]
-    instead = f"; its owner names another {kind} instead, {str(heir)[:_DIGITS]}" if heir is not None else ""
+    called = str(heir)[:_DIGITS] if heir_name is None else f"{heir_name} ({str(heir)[:_DIGITS]})"
+    instead = f"; its owner names another {kind} instead, {called}" if heir is not None else ""
     return f"{said}{f': {why}' if why else ''}{instead}"
 
 
@@ -113,7 +115,7 @@ def _artifact(value: Json) -> str:
     size, digest, kept = said["size_bytes"], said["sha256"], said["quantization"]
     parts = [
         _text(said["uri"]),
-        size_binary(size) if isinstance(size, int) else "",
+        size_bytes(size) if isinstance(size, int) else "",
         "" if kept is None else variant(kept),
         _text(said["media_type"]),
         f"SHA-256 {digest}" if digest is not None else "no digest",
@@ -162,7 +164,7 @@ def _architecture(value: Json) -> str:
     if said["kv_token_bytes"] is not None:
         parts.append(f"{exact(number('kv_token_bytes'))} bytes of cache a token")
     if said["kv_constant_bytes"] is not None:
-        parts.append(f"{size_binary(number('kv_constant_bytes'))} of cache besides")
+        parts.append(f"{size_bytes(number('kv_constant_bytes'))} of cache besides")
     return ", ".join(parts)
 
 

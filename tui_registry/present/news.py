@@ -21,9 +21,8 @@ def news_words(count: NewsCount, separator: str = ", ") -> str:
 
 
 def remarks(row: Row) -> list[str]:
-    """What a list says of a record behind its line, in a word each."""
-    told = ((row.new, "new"), (row.starred, "starred"), (row.noted, "noted"))
-    return [word for is_so, word in told if is_so]
+    """What is kept about a record, as a list says it behind its line, in a word each."""
+    return [word for is_so, word in ((row.starred, "starred"), (row.noted, "noted")) if is_so]
 
 
 def watched_name(what: str, owners: Mapping[str, str]) -> str:

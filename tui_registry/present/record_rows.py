@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from tui_registry.datastore import Entry
 
 
-# A kind is told by its sign as well as by its word, and by a colour at most besides.
-KIND_SIGNS = {"model": "◆", "agent": "○"}
-
-
 class Row(NamedTuple):
     """A value of a record in words.
 

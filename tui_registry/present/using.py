@@ -525,3 +525,41 @@ def _harmless_json(value: Json) -> str:
 def _slug(name: str) -> str:
     """A name as programs call a server."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_")[:64] or "server"
+
+
+# Links, for a browser
+
+
+class Link(NamedTuple):
+    """An address of the web that a record names: `what` it is of the record, and the `url`, both safe to show."""
+
+    what: str
+    url: str
+
+
+def links(manifest: Record | None) -> list[Link]:
+    """The addresses of the record that a browser can be sent to, each once: http and https alone, with a host, without
+    a name or a password before it."""
+    if manifest is None:
+        return []
+    found = [("repository", manifest["repository_url"]), ("documentation", manifest["documentation_url"])]
+    for name, what, at in (
+        ("artifacts", "file", "uri"), ("interfaces", "interface", "url"), ("evaluations", "evaluation", "source"),
+    ):  # fmt: skip
+        entries = manifest[name]
+        if isinstance(entries, list):
+            found += [(what, entry[at]) for entry in entries if isinstance(entry, dict)]
+    known: dict[str, str] = {}
+    for what, url in found:
+        if isinstance(url, str) and is_web_page(url):
+            known.setdefault(url, what)
+    return [Link(what, url) for url, what in known.items()]
+
+
+_WEB: Final = re.compile(r"https?://[^/?#@\\]{1,255}(?:[/?#].*)?", re.ASCII)
+
+
+def is_web_page(url: str) -> bool:
+    """Whether a browser may be sent there: never a scheme that runs or reads something, and what is shown of the
+    address is where it leads."""
+    return _WEB.fullmatch(url) is not None and _is_web(url) and safe_text(url) == url

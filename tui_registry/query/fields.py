@@ -217,7 +217,7 @@ _TABLE: Final = (
     Field("ctx", "tokens", "context length", "context length in tokens; 1k is 1024", ("ctx:>=32k",),
           ("context_length", ""), aliases=("context",)),
     Field("vram", "gb", "VRAM", "least VRAM; a plain number is in GB", ("vram:<24gb",), (_NEEDS + "min_vram_gb", "")),
-    Field("mem", "mb", "memory", "least memory; a plain number is in MB", ("mem:<=16gb",),
+    Field("mem", "mb", "memory", "least memory; 16 is 16 GB, from 512 on a plain number is in MB", ("mem:<=16gb",),
           (_NEEDS + "min_memory_mb", _NEEDS + "min_memory_mb"), aliases=("memory", "ram")),
     Field("disk", "gb", "disk", "least disk; a plain number is in GB", ("disk:<100gb",),
           (_NEEDS + "min_disk_gb", _NEEDS + "min_disk_gb")),

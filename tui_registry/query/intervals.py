@@ -147,7 +147,7 @@ def _number(field: Field, value: str) -> tuple[int, int]:
         megabytes = units.parse_mb(value + "gb" if plain else value)
         number = min(-(-megabytes // 1024), LARGEST)
         return number, min(megabytes // 1024, LARGEST)
-    read = {"tokens": units.parse_tokens, "mb": units.parse_mb}.get(field.shape, units.parse_count)
+    read = {"tokens": units.parse_tokens, "mb": units.parse_memory}.get(field.shape, units.parse_count)
     # Clamped here, so that a comparison with more than a column holds is one with the most it holds.
     number = min(read(value), LARGEST)
     return number, number

@@ -139,8 +139,8 @@ _SET_BY_THE_DATASTORE = frozenset({"model_id", "agent_id", "owner_id", "created_
 _PLACES = {kind: {field.name: place for place, field in enumerate(fields)} for kind, fields in FIELDS.items()}
 
 
-def _error(path: str, code: str, sentence: str) -> Problem:
-    return Problem(path, "error", code, sentence)
+def _error(path: str, code: str, sentence: str, *instead: str | int | None) -> Problem:
+    return Problem(path, "error", code, sentence, instead)
 
 
 def _warning(path: str, code: str, sentence: str) -> Problem:
@@ -161,13 +161,14 @@ def _name(name: str) -> Iterator[Problem]:
 def _version(version: str) -> Iterator[Problem]:
     sentence = version_fault(version)
     if sentence is not None:
-        yield _error("version", "semver", sentence)
+        meant = _meant(version)
+        yield _error("version", "semver", sentence, *(() if meant is None else (meant,)))
 
 
 def _license(expression: str) -> Iterator[Problem]:
     fault = licence_fault(expression)
     if fault is not None:
-        yield Problem("license", fault.severity, fault.code, fault.sentence)
+        yield Problem("license", fault.severity, fault.code, fault.sentence, fault.instead)
 
 
 @lru_cache(maxsize=32)
@@ -242,23 +243,23 @@ def _requirements(record: Record) -> Iterator[Problem]:
         if not isinstance(least, int) or not isinstance(most, int):
             continue
         if unit == "vCPUs" and least < 1:
-            yield _error(f"resource_requirements.{least_name}", "below_one", "0 vCPUs run nothing: write 1 or more")
+            yield _error(f"resource_requirements.{least_name}", "below_one", "0 vCPUs run nothing: write 1 or more", 1)
         if most < least:
             sentence = f"{most:,} {unit} recommended, but at least {least:,} needed: write {least:,} or more"
-            yield _error(f"resource_requirements.{most_name}", "below_minimum", sentence)
+            yield _error(f"resource_requirements.{most_name}", "below_minimum", sentence, least)
         elif unit == "vCPUs" and most < 1:
-            yield _error(f"resource_requirements.{most_name}", "below_one", "0 vCPUs run nothing: write 1 or more")
+            yield _error(f"resource_requirements.{most_name}", "below_one", "0 vCPUs run nothing: write 1 or more", 1)
     if needs.get("requires_gpu") is False:
         for field, what in _GPU_FIELDS:
             if needs.get(field) is not None:
                 sentence = f"{what} of a GPU, but none is required: require a GPU or leave this empty"
-                yield _error(f"resource_requirements.{field}", "needs_gpu", sentence)
+                yield _error(f"resource_requirements.{field}", "needs_gpu", sentence, None)
 
 
 def _model(record: Record) -> Iterator[Problem]:
     context = record["context_length"]
     if context == 0:
-        yield _error("context_length", "below_one", "0 tokens hold nothing: write 1 or more, or leave this empty")
+        yield _error("context_length", "below_one", "0 tokens hold nothing: write 1 or more, or leave this empty", None)
     if record["model_type"] == "LLM":
         if record["parameters"] == 0:
             yield _warning("parameters", "not_stated", "an LLM should state its parameters, such as 7b")
@@ -314,9 +315,9 @@ def _tags(record: Record, broken: set[str]) -> Iterator[Problem]:
         if _SLUG.fullmatch(tag) is None:
             slug = _slug(tag)
             write = slug or "lower-case letters, digits and hyphens"
-            yield _error(path, "slug", f"{_show(tag)} is not a slug: write {write}")
+            yield _error(path, "slug", f"{_show(tag)} is not a slug: write {write}", *filter(None, (slug,)))
         elif tag in seen:
-            yield _error(path, "duplicate", f"{tag} is there already: remove it here")
+            yield _error(path, "duplicate", f"{tag} is there already: remove it here", None)
         seen.add(tag)
 
 

@@ -91,11 +91,22 @@ def place_of(url: str) -> str:
 
 def name_for(peer: Recommended, taken: Sequence[str] = ()) -> str:
     """What a peer could be called here: as it is named, else by its host; with a number where that is taken."""
-    host = urlsplit(peer.url).hostname or ""
-    words = re.sub(r"[^a-z0-9.-]+", "-", (peer.name or host.removeprefix("www.").partition(":")[0]).lower())
-    name = words.strip(".-_")[:28] or "peer"
-    if re.fullmatch(r"[0-9.]+", name):
-        name = "node"
+    try:
+        host = urlsplit(peer.url).hostname or ""
+    except ValueError:
+        host = ""
+    return free_name(peer.name or host.removeprefix("www."), taken, otherwise="node")
+
+
+def free_name(wished: str, taken: Sequence[str], *, otherwise: str) -> str:
+    """A name that a peer may have and none has, made of any words.
+
+    Args:
+        taken: names of peers. otherwise: where nothing of the words can be in a name that says anything.
+    """
+    name = re.sub(r"[^a-z0-9.-]+", "-", wished.lower())[:28].strip(".-_")
+    if not re.search(r"[a-z]", name):
+        name = otherwise
     return next(each for each in (name, *(f"{name}-{number}" for number in range(2, 10_000))) if each not in taken)
 
 

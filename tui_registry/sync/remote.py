@@ -27,16 +27,27 @@ from urllib.parse import parse_qsl, quote, urlencode
 from tui_registry import records
 from tui_registry.datastore import (
     CHOICES_TOLD,
+    DERIVED,
     LEAST_ID,
+    MOST_COUNTED,
+    MOST_STEPS,
+    NEEDS,
+    PREFERS,
+    Affected,
+    Direction,
     Entry,
     Facets,
     FacetValue,
     HistoryEntry,
+    Linked,
+    LinkPage,
     ManifestEntry,
+    Node,
     Page,
     Row,
     StoreError,
     Versions,
+    Walk,
     revision_of,
 )
 from tui_registry.errors import (
@@ -86,6 +97,9 @@ _LONGEST_SENTENCE = 1_000
 _MOST_FACETS = 1_000
 _LONGEST_VALUE = 256
 _LONGEST_NAME = 128
+# Of one walk along links, more than nodes tell; and how links are called.
+_MOST_LINKED = 10_000
+_SORTS_OF_LINKS = {"needs": NEEDS, "prefers": PREFERS, "derived": DERIVED}
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII).fullmatch
 _ADDRESS = re.compile(r"[0-9a-f]{40}", re.ASCII).fullmatch
 _PREFIX = re.compile(r"(?:0x)?([0-9a-f]{1,64})", re.ASCII).fullmatch
@@ -689,6 +703,11 @@ class Remote:
         """The manifests of the node's records, with the verbs of `Datastore.manifests`."""
         return RemoteManifests(self)
 
+    @cached_property
+    def links(self) -> RemoteLinks:
+        """What the node's records are to one another, with verbs of `Datastore.links`."""
+        return RemoteLinks(self)
+
     # The node itself
 
     @property
@@ -1213,6 +1232,105 @@ class RemoteManifests:
         if not told.heads:
             raise self._node._odd("answers a write without its operation")
         return Written(state.kind, record_id, told.heads[0], told.record)
+
+
+class RemoteLinks:
+    """What the records of a node are to one another: the verbs of `Datastore.links`. Whose they are is told by the
+    node's key alone: which others have a name there is its operator's own."""
+
+    def __init__(self, node: Remote) -> None:
+        """Use `Remote.links`."""
+        self._node = node
+
+    def walk(self, record_id: str, direction: Direction, depth: int = MOST_STEPS) -> Walk:
+        """What a record stands on (`lineage`), or what stands on it (`dependants`), over several links; 1,000 records
+        at most.
+
+        Raises:
+            RemoteError: `not_found`; `too_old`.
+        """
+        return self._read(record_id, direction, depth)[0]
+
+    def affected(self, record_id: str) -> Affected:
+        """Who is affected by what becomes of a record; errors as for `walk`."""
+        walk, tree = self._read(record_id, "dependants", 1)
+        counts = tree.get("counts")
+        told = counts if isinstance(counts, dict) else {}
+        return Affected(*(self._page(walk, sort, told.get(word)) for word, sort in _SORTS_OF_LINKS.items()))
+
+    def _read(self, record_id: str, direction: Direction, depth: int) -> tuple[Walk, dict[str, Json]]:
+        missed: RemoteError | None = None
+        for kind in KINDS:
+            try:
+                found = self._node._ask("GET", f"{kind}s/{_whole_id(record_id)}/{direction}?depth={depth}")
+            except RemoteError as error:
+                if error.code == "no_route":
+                    raise self._node._refused("too_old", "tells no links: its program is older than this one") from None
+                if error.code != "not_found":
+                    raise
+                missed = error
+            else:
+                tree = self._node._object(found)
+                return self._walk(tree), tree
+        assert missed is not None
+        raise missed
+
+    def _walk(self, tree: dict[str, Json]) -> Walk:
+        listed = tree.get("nodes")
+        if not isinstance(listed, list) or not 0 < len(listed) <= _MOST_LINKED:
+            raise self._node._odd("tells links in a way that cannot be read")
+        nodes = [self._one(place, item) for place, item in enumerate(listed)]
+        deeper, more, partial = (tree.get(name) is True for name in ("deeper", "more", "partial"))
+        return Walk(tuple(nodes), deeper, more, partial)
+
+    def _one(self, place: int, item: Json) -> Node:
+        said = item if isinstance(item, dict) else {}
+        parent, steps, link = said.get("parent"), said.get("steps"), said.get("link")
+        presence, kind, identifier = said.get("presence"), said.get("kind"), said.get("id")
+        first = place == 0
+        is_read = (
+            (parent is None if first else type(parent) is int and 0 <= parent < place)
+            and type(steps) is int
+            and 0 <= steps <= MOST_STEPS
+            and (first or link in _SORTS_OF_LINKS)
+            and (identifier is None or (isinstance(identifier, str) and _HASH(identifier)))
+        )
+        owner = _word(said, "owner")
+        if not is_read or (owner and not _ADDRESS(owner)):
+            raise self._node._odd("tells links in a way that cannot be read")
+        linked = Linked(
+            sort=_SORTS_OF_LINKS.get(str(link), NEEDS),
+            relation=_word(said, "relation") or None,
+            id=identifier if isinstance(identifier, str) else "",
+            name=_word(said, "name"),
+            presence="live" if presence == "live" else "deleted" if presence == "deleted" else "unknown",
+            kind="model" if kind == "model" else "agent" if kind == "agent" else None,
+            owner=owner,
+            version=_word(said, "version"),
+            license=_word(said, "license"),
+            status=_word(said, "status") or None,
+            whose="own" if owner and owner == self._node.address else "stranger",
+        )
+        return Node(
+            parent if isinstance(parent, int) else -1, steps if isinstance(steps, int) else 0, linked,
+            said.get("again") is True,
+        )  # fmt: skip
+
+    def _page(self, walk: Walk, sort: int, told: Json) -> LinkPage:
+        counts = told if isinstance(told, dict) else {}
+        own, *others = (
+            count if type(count := counts.get(name)) is int and 0 <= count <= MOST_COUNTED + 1 else 0
+            for name in ("own", "named", "strangers")
+        )
+        rows = tuple(node.record for node in walk.nodes[1:] if node.parent == 0 and node.record.sort == sort)
+        # To who asks from afar all keys but the node's own are alike.
+        return LinkPage(rows, own, sum(others), 0, walk.partial)
+
+
+def _word(said: Mapping[str, Json], name: str) -> str:
+    """A short text that a node tells, empty where it tells none."""
+    found = said.get(name)
+    return found[:_LONGEST_VALUE] if isinstance(found, str) else ""
 
 
 class _LoopThread:

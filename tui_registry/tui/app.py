@@ -23,6 +23,7 @@ from tui_registry.tui.kit.flows import FlowScreen, flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import RegistryHost, styled
 from tui_registry.tui.kit.messages import Search, Settle, ShowRecord
+from tui_registry.tui.looking_around import LookingAround
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -97,6 +98,7 @@ class RegistryApp(RegistryHost):
         if not gc.isenabled():
             gc.freeze()
             gc.enable()
+        self.held(LookingAround).begin()
         if self.settings.sync_every:
             self.held(sync.PullsByThemselves)
 
@@ -106,10 +108,11 @@ class RegistryApp(RegistryHost):
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
-        """What a screen has no action for, one of its parts may have."""
-        if isinstance(default_namespace, FlowScreen) and isinstance(action, str):
+        """What a screen has no action for, one of its parts may have, and then the way to sample data."""
+        if isinstance(action, str):
             _, name, given = parse(action)
-            method = default_namespace.part_action(name)
+            of_part = default_namespace.part_action(name) if isinstance(default_namespace, FlowScreen) else None
+            method = of_part or self.held(LookingAround).part_action(name)
             if method is not None:
                 method(*given)
                 return True

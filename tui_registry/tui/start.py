@@ -5,18 +5,22 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
 from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
-from tui_registry.settings import Settings
+from tui_registry.settings import SETTINGS_FILE, Settings
 from tui_registry.tui.browse.reading import TOP, FirstAnswer, Question, read_windows, understand
 from tui_registry.tui.kit.facts import read_facts
 
 if TYPE_CHECKING:
+    from tui_registry.tui.app import RegistryApp
     from tui_registry.tui.line import CommandLine
+    from tui_registry.tui.looking_around import Samples
 
 # How long the first frame waits for its records; then it is drawn, and they come when they come.
 _PATIENCE_SECONDS = 0.25
@@ -29,7 +33,8 @@ def run(
     settings: Settings | None = None,
     settings_file: Path | None = None,
     wrong: str = "",
-    lines: Callable[[], CommandLine] | None = None,
+    samples: Samples | None = None,
+    lines: Callable[[Path], CommandLine] | None = None,
 ) -> None:
     """Explore the replica until the person quits.
 
@@ -38,7 +43,8 @@ def run(
         query: what the list is asked for at first.
         settings_file: where settings that are changed are kept; None for where the person's own file is.
         wrong: what the person has to be told at first, such as of a settings file that cannot be read.
-        lines: makes what runs command lines in the app; None where there are none.
+        samples: makes sample data to look around in.
+        lines: makes what runs command lines on the replica of a data directory; None where there are none.
 
     Raises:
         SystemExit: a signal ended the app, with what a shell says of that: 128 and its number. Drafts are kept.
@@ -48,25 +54,60 @@ def run(
     gc.disable()  # the app enables it again, once its first frame is laid out
     try:
         from tui_registry.tui.app import RegistryApp
+        from tui_registry.tui.looking_around import LookingAround
 
-        app = RegistryApp(
-            datastore,
-            query=query,
-            settings=settings,
-            settings_file=settings_file,
-            first_answer=opening.take,
-            lines=lines,
-        )
-        if wrong:
-            app.say(wrong, "problem")
+        first_answer = opening.take
+        while True:
+            app = RegistryApp(
+                datastore,
+                query=query,
+                settings=settings,
+                settings_file=settings_file,
+                first_answer=first_answer,
+                lines=None if lines is None else partial(lines, datastore.data_dir),
+            )
+            app.held(LookingAround).samples = samples
+            if wrong:
+                app.say(wrong, "problem")
+            opened = _show(app)
+            if opened is None:
+                break
+            # As it is by now: what was chosen there is not asked for again.
+            settings, wrong, first_answer = app.settings, "", lambda: None
+            with opened[0]:
+                sample = opened[1]
+                guest = RegistryApp(
+                    sample,
+                    # What is pulled there is pulled by hand.
+                    settings=settings._replace(sync_every=""),
+                    settings_file=sample.data_dir / SETTINGS_FILE,
+                    lines=None if lines is None else partial(lines, sample.data_dir),
+                )
+                guest.held(LookingAround).show_guest(with_tour=app.held(LookingAround).with_tour)
+                _show(guest)
+            if not guest.held(LookingAround).goes_back:
+                break
+    finally:
+        gc.enable()
+        opening.close()
+
+
+def _show(app: RegistryApp) -> tuple[ExitStack, Datastore] | None:
+    """Run an app to its end; the sample data that the person wants to see next, if any."""
+    from tui_registry.tui.looking_around import LookingAround
+
+    around = app.held(LookingAround)
+    try:
         app.run()
         if app.crash is not None:
             raise app.crash
         if app.return_code:
             raise SystemExit(app.return_code)
+        opened, around.opened = around.opened, None
     finally:
-        gc.enable()
-        opening.close()
+        if around.opened is not None:  # it ended otherwise
+            around.opened[0].close()
+    return opened
 
 
 class Opening:

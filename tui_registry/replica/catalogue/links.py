@@ -171,13 +171,26 @@ class Links:
             known = self._known(db)
             return _look(db, known, [one for one in identifiers if len(one) == _ID_DIGITS and stored_id(one)])
 
-    def affected(self, record_id: str, limit: int = MOST_COUNTED) -> Affected:
-        """Who is affected by what becomes of a record."""
+    def affected(self, record_id: str, limit: int = MOST_COUNTED, *, own_names: bool = True) -> Affected:
+        """Who is affected by what becomes of a record.
+
+        Args:
+            own_names: False: as somebody else is told it, who is not to know which keys have a name here.
+        """
         with self._pool.read() as db:
-            pages = (_naming(db, self._known(db), stored_id(record_id), sort, limit) for sort in SORTS)
+            known = self._known(db, own_names=own_names)
+            pages = (_naming(db, known, stored_id(record_id), sort, limit) for sort in SORTS)
             return Affected(*pages)
 
-    def walk(self, record_id: str, direction: Direction, depth: int = MOST_STEPS, most: int = MOST_NODES) -> Walk:
+    def walk(
+        self,
+        record_id: str,
+        direction: Direction,
+        depth: int = MOST_STEPS,
+        most: int = MOST_NODES,
+        *,
+        own_names: bool = True,
+    ) -> Walk:
         """What a record stands on (`lineage`: what it needs, prefers and was made from), or what stands on it
         (`dependants`), over several links. Each record goes on from one place only, so that circles end.
 
@@ -185,13 +198,15 @@ class Links:
             record_id: whole.
             depth: so many links at most, and never more than 16.
             most: so many records at most, and never more than 10,000.
+            own_names: as for `affected`.
 
         Raises:
             StoreError: `not_found`: that record was never here.
         """
         with self._pool.read() as db:
             steps = max(0, min(depth, MOST_STEPS))
-            return _walk(db, self._known(db), record_id, direction, steps, min(most, MOST_NODES))
+            known = self._known(db, own_names=own_names)
+            return _walk(db, known, record_id, direction, steps, min(most, MOST_NODES))
 
     def _stated(self, record_id: str, sort: int) -> LinkPage:
         with self._pool.read() as db:
@@ -203,10 +218,12 @@ class Links:
         with self._pool.read() as db:
             return _naming(db, self._known(db), stored_id(record_id), sort, limit)
 
-    def _known(self, db: sqlite3.Connection) -> _Known:
+    def _known(self, db: sqlite3.Connection, *, own_names: bool = True) -> _Known:
         own = bytes.fromhex(self._key.known_address(db))
+        if not own_names:
+            return _Known(own, [], False)
         named = [address for (address,) in db.execute("SELECT address FROM owner_names") if address != own]
-        return _Known(own, named)
+        return _Known(own, named, True)
 
 
 # How: the rows
@@ -399,6 +416,7 @@ _CHECKS = (
 class _Known(NamedTuple):
     own: bytes
     named: list[bytes]
+    own_names: bool
 
     def whose(self, owner: bytes) -> Whose:
         if owner == self.own:
@@ -523,6 +541,9 @@ _Group: TypeAlias = tuple[str, list[bytes]]
 def _groups(known: _Known) -> list[_Group]:
     """Conditions on `l` for those of this replica's key, of keys with a name, and of strangers."""
     named = "l.owner IN (SELECT address FROM owner_names)"
+    if not known.own_names:
+        # Of nobody, as no address is empty.
+        return [("l.owner = ?", [known.own]), ("l.owner = ?", [b""]), (f"l.owner <> ? AND {_SHOWN}", [known.own])]
     return [
         ("l.owner = ?", [known.own]),
         (f"{named} AND l.owner <> ? AND {_SHOWN}", [known.own]),

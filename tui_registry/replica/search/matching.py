@@ -16,6 +16,7 @@ from tui_registry.errors import Kind
 from tui_registry.frozen import NamedTuple
 from tui_registry.query.nodes import And, Node, Query, QueryError, Sort
 from tui_registry.replica.catalogue.current import COLUMNS, DAY, IN_CONFLICT, Row, owned_by, records_of, row_of
+from tui_registry.replica.catalogue.derived import KIND_CODES_BY_NAME
 from tui_registry.replica.search.compile import (
     HAS_MANIFEST,
     HAS_STATUS,
@@ -418,7 +419,7 @@ def window_soon(
     columns = _by_columns(compiled)
     if columns is None or compiled.match is None or compiled.conflicts or compiled.invalid or compiled.ids is not None:
         return None
-    parts = _parts(ask, sort, ask.now + DAY)
+    parts = _parts(ask, sort, ask.now + DAY, compiled.kind)
     order, descending = _directions(ask, sort, parts)
     place, after = _begun(state, order)
     if place != 0 or (after is not None and after[0] is None):
@@ -468,7 +469,7 @@ def window(
     else:
         read_from = Source(_along(sort, compiled, rids), *_with_status(compiled, _walk(db, compiled, rids, sort)))
     ahead, horizon = _ahead(db, ask, read_from, sort)
-    parts = _parts(ask, sort, horizon)
+    parts = _parts(ask, sort, horizon, compiled.kind)
     order, descending = _directions(ask, sort, parts)
     begin, after = _begun(state, order)
     found: list[Found] = []
@@ -505,20 +506,23 @@ def _begun(state: State | None, order: range) -> tuple[int, _After | None]:
     return place, (rest[0], rest[1])
 
 
-def _parts(ask: Ask, sort: Sort, horizon: int) -> list[Condition]:
+def _parts(ask: Ask, sort: Sort, horizon: int, kind: int | None) -> list[Condition]:
     """The stretches of an order, one behind the other.
 
     Args:
         horizon: times after it come last; those between now and it stand elsewhere, where times count by arrival.
+        kind: the only one that is asked for.
     """
     key = ORDERS[sort.key].key
     if sort.key in ("updated", "created"):
         return [(f"{key} <= ?", [ask.now if ask.by_arrival else horizon]), (f"{key} > ?", [horizon])]
-    if sort.key in ("context", "fit"):
-        return [(f"{key} IS NOT NULL", []), (f"{key} IS NULL", [])]
-    if sort.key == "params":
+    if sort.key in ("params", "context", "fit"):
         # 0 is no number of parameters: nobody knows how many there are.
-        return [(f"{key} > 0", []), (f"{key} = 0", [])]
+        known, unknown = (
+            (f"{key} > 0", f"{key} = 0") if sort.key == "params" else (f"{key} IS NOT NULL", f"{key} IS NULL")
+        )
+        # Agents have no such numbers, and all models that have would be passed by to find none.
+        return [("0" if kind == KIND_CODES_BY_NAME["agent"] else known, []), (unknown, [])]
     return [("1", [])]
 
 

@@ -16,7 +16,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.query import QueryError, Text
 from tui_registry.text import exact
 from tui_registry.tui import browse
-from tui_registry.tui.browse.empty_state import EmptyState
+from tui_registry.tui.browse.empty_state import Beginning, EmptyState
 from tui_registry.tui.browse.reading import (
     NEWEST,
     TOP,
@@ -97,7 +97,7 @@ class BrowseScreen(FrameScreen[None]):
         "app.help",
     )  # fmt: skip
     FIRST_RUN: ClassVar[tuple[str, ...]] = (
-        "browse.new", "browse.import", "browse.sync", "app.help", "app.palette", "app.quit",
+        "browse.new", "browse.import", "empty.add", "empty.look_around", "app.help", "app.palette", "app.quit",
     )  # fmt: skip
 
     def __init__(self, query: str = "", first: FirstAnswer | None = None, width: int = 0) -> None:
@@ -159,7 +159,7 @@ class BrowseScreen(FrameScreen[None]):
         if self._later is None:
             read_styles(self, "browse/browse_more.tcss")
             empty, filters, detail = EmptyState(id="empty"), browse.FacetPanel(id="filters"), browse.RecordDetail()
-            layout = browse.ListLayout(self, self.bar, self.records, lambda: self._order)
+            layout = browse.ListLayout(self, self.bar, self.records, lambda: self._order, lambda: bool(self._texts))
             self._later = Later(empty, filters, detail, layout)
             self.mount_all((empty, filters), before="#detail")
             self.query_one("#detail").mount(detail)
@@ -169,10 +169,11 @@ class BrowseScreen(FrameScreen[None]):
                 browse.KeptMarks(self, lambda: self.ref, self._changed, self.records, lambda: self.bar.question.query),
                 browse.SavedSearches(self, self.bar),
                 layout,
-                browse.Marking(self, self.records, lambda: self.answered),
+                browse.Marking(self, self.records, lambda: self.bar.question, lambda: self.answered),
                 browse.Several(self, lambda: self.ref, self._changed, self.records),
                 browse.MachineChoice(self),
                 browse.RecordUse(self, lambda: self.ref),
+                Beginning(self),
             )
             self.host.held(browse.Machines).begin()
             self.watch(self.host, "machine", self._machine_changed, init=False)
@@ -327,6 +328,8 @@ class BrowseScreen(FrameScreen[None]):
             empty = self.furnish().empty
             if question.asks_for_all:
                 empty.show_first_run()
+                if self.focused in (None, self.records):
+                    empty.focus()
             else:
                 empty.show_no_match(question.query, proposal, answer.readings[0].page.near)
             if proposal is not None and not answer.stay and not self.is_filtering:
@@ -483,7 +486,7 @@ class BrowseScreen(FrameScreen[None]):
         elif self.focused is not self.records and not self.has_class("-nothing"):
             self.action_to_list()
         elif self.bar.is_typing and not self.bar.question.query:
-            self.set_focus(None)
+            self.set_focus(self.furnish().empty if self.has_class("-first-run") else None)
         elif self._news is not None:
             self._ask_as_before(self._news)
         elif not self.bar.clear():
@@ -511,7 +514,7 @@ class BrowseScreen(FrameScreen[None]):
             return
         from tui_registry.present.news import news_words  # the first frame does without
 
-        words = f"{news_words(count)} since you looked: esc or . leaves this list, and nothing of it is new then"
+        words = f"{news_words(count)} since you looked: to leave this list (esc or .) clears it"
         self._news = _NewsShown(count.upto, self.bar.question.query, words)
         self.bar.ask(NEWS)
         self.records.focus()

@@ -14,7 +14,8 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from tui_registry.errors import RegistryError
+from tui_registry.errors import KINDS, RegistryError
+from tui_registry.present.columns import kind_cell
 from tui_registry.query import FACETS, chosen, with_term, without_term
 from tui_registry.text import ELLIPSIS, address_short, exact, safe_text
 from tui_registry.tui.browse.reading import Question, read_facets
@@ -235,10 +236,11 @@ class FacetPanel(CursorList[FacetLine]):
         box = f"    {ELLIPSIS} " if line.more else " [x] " if line.chosen is not None else " [ ] "
         room = width - 1 - len(box) - self._digits - 2
         drawn = _bar(line.records, self._most[line.field])
+        words = _called(line, room - len(drawn))
         # A name that needs the room is worth more than its bar.
-        drawn = "" if line.more or room - len(drawn) < min(room, max(_NAME, cell_len(line.text))) else drawn
+        if line.more or room - len(drawn) < max(_NAME, cell_len(words)):
+            words, drawn = _called(line, max(1, room)), ""
         room = max(1, room - len(drawn))
-        words = licence_in(line.text, room) if line.field == "license" else line.text
         segments = [
             Segment(">" if pointed else " ", name),
             Segment(box + cell(words, room), name),
@@ -294,6 +296,13 @@ def toggled(query: str, line: FacetLine) -> str:
     if line.chosen is not None:
         return without_term(query, term, line.chosen)
     return query if line.value is None else with_term(query, term, line.value)
+
+
+def _called(line: FacetLine, room: int) -> str:
+    """The words of a line in so many cells."""
+    if line.field == "kind":
+        return next((kind_cell(kind) for kind in KINDS if kind == line.text), line.text)
+    return licence_in(line.text, room) if line.field == "license" else line.text
 
 
 def _bar(records: int | None, most: int) -> str:

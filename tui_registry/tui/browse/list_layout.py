@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from textual import on
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
 from tui_registry.present.columns import BROWSE, COLUMNS, chosen_columns
 from tui_registry.query import QueryError
 from tui_registry.settings import SettingsError, save_text
-from tui_registry.tui.browse.reading import Order, in_order, order_after, usual_order
+from tui_registry.tui.browse.reading import Order, in_order, order_after, order_of, usual_order
 from tui_registry.tui.browse.record_list import RecordList, columns_for
 from tui_registry.tui.browse.search_bar import SearchBar
-from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.actions import bindings_for, key_of
 from tui_registry.tui.kit.dialogs import Dialog
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow
 from tui_registry.tui.kit.lists import Column, ItemList
@@ -28,48 +29,52 @@ class ListLayout(Part):
     """The order is a term of the search, so that it is seen, saved with it and means the same on the command line."""
 
     def __init__(
-        self, screen: FlowScreen[None], bar: SearchBar, records: RecordList, order: Callable[[], Order | None]
+        self,
+        screen: FlowScreen[None],
+        bar: SearchBar,
+        records: RecordList,
+        order: Callable[[], Order | None],
+        by_relevance: Callable[[], bool],
     ) -> None:
         """
         Args:
             order: of the list as it is shown; None for that of relevance.
+            by_relevance: whether there is one, as free text is looked for.
         """
         super().__init__(screen)
         self._bar = bar
         self._records = records
         self._order = order
+        self._by_relevance = by_relevance
 
     def action_order(self) -> None:
         """Sort by the next key."""
-        self._ask(order_after(self._order(), by_relevance=self._by_relevance))
+        self._ask(lambda order, by_relevance: order_after(order, by_relevance=by_relevance))
 
     def action_turn(self) -> None:
         """Turn the order around."""
-        order = self._order()
-        if order is None:
-            self.say("the best match comes first: t sorts by something else, which can be turned around")
-        else:
-            self._ask(order.turned)
+        self._ask(lambda order, _: None if order is None else order.turned)
 
     def by_title(self, title: str, key: str) -> None:
         """Sort by a column whose title was clicked; turn around what goes by it already."""
         if not key:
-            self.say(f"no order goes by {title.lower()}: f, the filters, tell the values apart")
+            self.say(
+                f"no order goes by {title.lower()}: {key_of('browse.filters')}, the filters, tell the values apart"
+            )
             return
-        order = self._order()
-        self._ask(order.turned if order is not None and order.key == key else usual_order(key))
+        self._ask(lambda order, _: order.turned if order is not None and order.key == key else usual_order(key))
 
-    @property
-    def _by_relevance(self) -> bool:
+    def _ask(self, then: Callable[[Order | None, bool], Order | None]) -> None:
+        """Ask for the order that follows from the one that the search line asks for: of what is typed in one burst the
+        list has shown nothing yet."""
+        text = self._bar.question.query
         try:
-            return in_order(self._bar.question.query, None).find("sort:relevance") < 0
-        except QueryError:
-            return False
-
-    def _ask(self, order: Order | None) -> None:
-        query = self._bar.question.query
-        try:
-            self._bar.ask(in_order(query, order))
+            before, by_relevance = order_of(text, self._order(), by_relevance=self._by_relevance())
+            order = then(before, by_relevance)
+            if before is None and order is None:
+                self.say(f"the best match comes first: {key_of('browse.order')} sorts by what can be turned around")
+            else:
+                self._bar.ask(in_order(text, order))
         except QueryError as error:
             self.say(f"the search cannot be read, so it has no order: {error.sentence}", "problem")
 
@@ -159,7 +164,10 @@ class ColumnsScreen(Dialog[tuple[str, ...]]):
 
     def compose_answers(self) -> Iterable[Widget]:
         yield self._list
-        yield Static("space ticks, ← → move, enter keeps, r: the width chooses", classes="keys")
+        tick, left, right = (key_of(f"columns.{name}") for name in ("toggle", "left", "right"))
+        keep, reset = key_of("list.open"), key_of("columns.reset")
+        keys = f"{tick} ticks, {left} and {right} move, {keep} keeps, {reset}: the width chooses"
+        yield Static(Content(keys), classes="keys")
 
     def on_mount(self) -> None:
         self._show(None)

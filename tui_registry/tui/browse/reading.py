@@ -97,6 +97,33 @@ def order_after(order: Order | None, *, by_relevance: bool) -> Order | None:
     return usual_order(_ORDERS[place])
 
 
+def order_of(text: str, shown: Order | None, *, by_relevance: bool) -> tuple[Order | None, bool]:
+    """The order that a query asks for, None for that of relevance, and whether there is one of relevance.
+
+    Args:
+        shown: the order of the list that is shown, and by_relevance: whether it could go by relevance. These hold where
+            the query names a saved search and no order, as only the replica knows what that says.
+
+    Raises:
+        QueryError: the query cannot be read.
+    """
+    if "@" in text:
+        sort = query.chosen(text, "sort")
+        if not sort:
+            return shown, by_relevance
+        parsed = query.parse(f"sort:{sort[-1]}", now=0)
+    else:
+        parsed = query.parse(text, now=0)
+        by_relevance = bool(parsed.texts)
+    return _order_in(parsed.sort, by_relevance=by_relevance), by_relevance
+
+
+def _order_in(sort: query.Sort | None, *, by_relevance: bool) -> Order | None:
+    if sort is not None and sort.key != "relevance":
+        return Order(sort.key, sort.descending)
+    return None if by_relevance else NEWEST
+
+
 def in_order(text: str, order: Order | None) -> str:
     """A query with that order in the place of its own. The order that it has anyway is not written."""
     without = query.sorted_by(text, None)
@@ -310,11 +337,7 @@ def understand(datastore: Datastore, question: Question, now: int, nothing_found
     parsed = query.parse(text, now=now, saved=datastore.searches.saved() if "@" in text else None)
     words = safe_text(query.describe(parsed), 300)
     begun = nothing_found and bool(completions(datastore, text, len(text)))
-    sort = parsed.sort
-    if sort is not None and sort.key != "relevance":
-        order: Order | None = Order(sort.key, sort.descending)
-    else:
-        order = None if parsed.texts else NEWEST
+    order = _order_in(parsed.sort, by_relevance=bool(parsed.texts))
     return Understanding(words, order is not None, begun, parsed.texts, order)
 
 

@@ -24,10 +24,11 @@ from tui_registry.errors import KINDS, Kind, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import undone
 from tui_registry.present.compare import LEAST, MOST
-from tui_registry.present.links import affected_line
+from tui_registry.present.links import affected_by, affected_line
 from tui_registry.present.manifests import status
 from tui_registry.present.record_rows import time_rows
 from tui_registry.records.schema import defaults
+from tui_registry.settings import is_sample
 from tui_registry.text import address_short, exact, plural, safe_text
 from tui_registry.tui import browse, compare, conflicts, imports, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, name_of
@@ -385,9 +386,9 @@ class RecordActions(Part):
             if deletes
             else f"{key_of('record.undo')} on one of them takes this back"
         )
-        question = kit.ConfirmScreen(
-            undone.batch_question(reverse), undone.batch_detail(reverse, take_back), yes="Undo all", no="Back"
-        )
+        affected = [f"{line}." for line in await self.read(affected_by, self.datastore, reverse)]
+        detail = "\n".join([*affected, undone.batch_detail(reverse, take_back)])
+        question = kit.ConfirmScreen(undone.batch_question(reverse), detail, yes="Undo all", no="Back")
         if await self.ask(question):
             failures = await kit.sign(self, carry_out_reverse, self.datastore, reverse)
             done = undone.batch_done(reverse, len(failures))
@@ -461,13 +462,23 @@ class RecordActions(Part):
             await self._fill_form(register.RegisterScreen(entry.kind, duplicate_of=entry.id))
 
     async def _fill_form(self, form: register.RegisterScreen) -> None:
+        is_first = not await self.read(_has_signed, self.datastore)
         saved = await self.ask(form)
-        if saved is not None:
-            self._show(Change(select=saved.id))
+        if saved is None:
+            return
+        if is_first and self.screen.host.outcome.tone == "done":
+            key = key_of("browse.copy_key")
+            self.say(f"registered. {key} saves a copy of the key that signed it: keep one elsewhere", "done")
+        self._show(Change(select=saved.id))
 
     def _show(self, change: Change) -> None:
         self.screen.host.look()
         self._changed(change)
+
+
+def _has_signed(datastore: Datastore) -> bool:
+    """Whether this replica's key has signed anything; it is not made for that. True of sample data, whose key goes."""
+    return is_sample(datastore.data_dir) or (bool(datastore.key.known) and datastore.key.operations() > 0)
 
 
 def _read_entries(datastore: Datastore, rows: Sequence[Row | Ref], unwanted: Callable[[], bool]) -> list[Entry]:

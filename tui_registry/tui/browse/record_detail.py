@@ -23,12 +23,12 @@ from tui_registry.fit import Machine, Model
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import fit as fitted, links as relations
 from tui_registry.present.amounts import moment
+from tui_registry.present.columns import kind_cell
 from tui_registry.present.deeds import standing
 from tui_registry.present.links import Near
 from tui_registry.present.manifests import manifest_rows, status, status_line
 from tui_registry.present.owners import remarks, said_by_domain
 from tui_registry.present.record_rows import (
-    KIND_SIGNS,
     Row,
     domain_rows,
     fact_rows,
@@ -47,7 +47,8 @@ from tui_registry.tui.kit.authored import formfile_lines, markdown_lines
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.flows import flow, read
 from tui_registry.tui.kit.host import host_of, read_styles
-from tui_registry.tui.kit.text_flow import Flow, Layout, TextBody, field, heading, paragraph, stack
+from tui_registry.tui.kit.terminal import room_behind
+from tui_registry.tui.kit.text_flow import Flow, Layout, TextBody, field, heading, paragraph, stack, wrapped
 
 TABS: Final = {
     "overview": "Overview",
@@ -451,7 +452,7 @@ class RecordDetail(Vertical):
             self._body.text.flow(_blank)
             return
         around = self.around
-        self._head.flow(partial(header, entry, around, behind=self.behind))
+        self._head.flow(partial(header, entry, around, behind=self.behind, near=self._near))
         self._body.text.flow(self._text_of_tab(entry, around))
         if self.tab == "history" and self._history is None:
             self._read_history(entry.id)
@@ -516,7 +517,9 @@ def _read_operations(datastore: Datastore, record_id: str, before: int | None) -
     return sorted(found, key=lambda entry: entry.place, reverse=True)[:most]
 
 
-def header(entry: Entry, around: Surroundings, width: int, behind: ManifestEntry | None = None) -> Content:
+def header(
+    entry: Entry, around: Surroundings, width: int, behind: ManifestEntry | None = None, near: Near | None = None
+) -> Content:
     """The lines above the tabs: whether it is still to be used, name, what it is, who signed it, and what is wrong with
     it. What stands here no tab says again."""
     record = entry.record
@@ -524,12 +527,14 @@ def header(entry: Entry, around: Surroundings, width: int, behind: ManifestEntry
     name = safe_text(str(record["name"]), 200) or "(no name)"
     version = safe_text(str(record["version"]), 64)
     lines = list[Content]()
-    line = None if behind is None or behind.manifest is None else status_line(behind.manifest, entry.kind)
+    manifest = None if behind is None else behind.manifest
+    line = None if manifest is None else status_line(manifest, entry.kind, relations.heir_of(manifest, near))
     if line is not None:
         lines += paragraph(f"! {line}", width, "bold $text-warning")
     style = "bold $text-primary" if line is None else "bold $foreground-muted"
-    lines.append(Content.assemble(_marked(name, around, style), "  ", (version, "$foreground-muted")))
-    kind = Content.styled(f"{KIND_SIGNS[entry.kind]} {entry.kind}", _KINDS[entry.kind])
+    gap = f"{room_behind(name)}  "
+    lines.append(Content.assemble(_marked(name, around, style), gap, (version, "$foreground-muted")))
+    kind = Content.styled(kind_cell(entry.kind), _KINDS[entry.kind])
     what = filter(None, (stated.get(f"{entry.kind}_type"), stated.get("license", "no licence")))
     lines += paragraph(Content.assemble(kind, *(f" · {words}" for words in what)), width)
     owner = str(record["owner_id"])
@@ -851,6 +856,9 @@ def linked(shown: LinksShown | None, at: int, width: int) -> Content:
     return stack(lines)
 
 
+_STATED: Final = frozenset(("Needs", "Prefers", "Derived from"))
+
+
 def link_lines(shown: LinksShown, at: int, width: int) -> tuple[list[Content], list[int]]:
     """The records that it names and that name it, and the line of each; the cursor is on one."""
     if not shown.rows:
@@ -860,7 +868,9 @@ def link_lines(shown: LinksShown, at: int, width: int) -> tuple[list[Content], l
     for title, page in shown.sections:
         if not page.rows:
             continue
-        lines += heading(f"{title}  {relations.counted(page)}")
+        # Whose keys they are of says something of who names it, and nothing of what it names itself.
+        count = exact(page.total) if title in _STATED else relations.counted(page)
+        lines += heading(f"{title}  {count}")
         for row in page.rows:
             is_pointed = len(places) == at
             places.append(len(lines))
@@ -945,7 +955,7 @@ def version_lines(entry: HistoryEntry, around: Surroundings, width: int, *, poin
         (f"  {stands}" if stands else "", "$text-success"),
         (f"  {moment(entry.updated_at, around.now)}", "$foreground-muted"),
     )
-    lines = [*head.wrap(max(8, width))]
+    lines = [*wrapped(head, width)]
     lines += paragraph(came_in_full(entry, around), width, "$foreground-muted", 2)
     for change in what_changed(entry):
         lines += paragraph(change, width, indent=2)

@@ -16,7 +16,7 @@ from textual.strip import Strip
 from tui_registry import query
 from tui_registry.datastore import Row
 from tui_registry.frozen import NamedTuple
-from tui_registry.present.columns import COLUMNS, ListColumn
+from tui_registry.present.columns import COLUMNS, ListColumn, kind_cell
 from tui_registry.present.owners import LIKE_MARK, is_marked, owner_cell
 from tui_registry.query import Text
 from tui_registry.text import age, count_words, safe_text
@@ -537,7 +537,7 @@ def _status(row: Row) -> str:
 
 
 _LAYOUT: Final[dict[str, tuple[int, bool, int, Callable[[Row, Around], str]]]] = {
-    "kind": (5, False, 2, lambda row, _: row.kind),
+    "kind": (7, False, 2, lambda row, _: kind_cell(row.kind)),
     "type": (11, False, 4, lambda row, _: row.type),
     "framework": (12, False, 9, lambda row, _: row.framework),
     "size": (6, True, 1, lambda row, _: _count(row.parameters)),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 _UNREAD_SHOWN: Final = 3
 _CLAIMS_SHOWN: Final = 6
 _MB: Final = 1_000_000
+# What opens a browser says by then that it cannot.
+_SECONDS_TO_FAIL: Final = 3
 
 
 class RecordUse(Part):
@@ -81,6 +87,35 @@ class RecordUse(Part):
         if await self.ask(question) == "copy":
             await copy_text(self.screen, checked.digest, f"the SHA-256 of {safe_text(checked.path.name, 60)}")
 
+    @flow
+    async def action_open_link(self) -> None:
+        """Show an address that the record names, of several the one that is chosen, and open it in a browser if that is
+        wanted."""
+        shown = await self._read_shown()
+        if shown is None:
+            return
+        entry, manifest = shown
+        found = using.links(manifest)
+        if not found:
+            self.say(f"{_name(entry)} names no address of the web", "problem")
+            return
+        link: using.Link | None = found[0]
+        if len(found) > 1:
+            link = await self.ask(LinksScreen(_name(entry), found))
+        if link is None:
+            return
+        words, why_not = browser()
+        choices = [kit.Choice("y", "copy", "copy it")]
+        if words:
+            choices.insert(0, kit.Choice("o", "open", "open it in the browser"))
+        told = f"{link.url}\n{why_not}" if why_not else f"{link.url}\nIts owner wrote it: look where it leads."
+        match await self.ask(kit.ChooseScreen(f"The {link.what} of {_name(entry)}", choices, told)):
+            case "open":
+                fault = await self.read(_launch, [*words, link.url])
+                self.say(fault or f"the browser was asked for {link.url}", "problem" if fault else "done")
+            case "copy":
+                await copy_text(self.screen, link.url, f"the address of the {link.what}")
+
     async def _read_shown(self) -> tuple[Entry, Record | None] | None:
         """The record, and what stands behind it; None where there is none or it is gone, which is said."""
         ref = self._ref()
@@ -91,6 +126,66 @@ class RecordUse(Part):
         if shown is None:
             self.say("this record was deleted meanwhile", "problem")
         return shown
+
+
+class LinksScreen(Dialog[using.Link]):
+    """Answers with the address that is to be looked at."""
+
+    AUTO_FOCUS = "OptionList"
+
+    def __init__(self, name: str, found: Sequence[using.Link]) -> None:
+        super().__init__(f"Addresses of {name}", "Nothing is opened before it is shown in full.")
+        self._found = found
+
+    def compose_answers(self) -> Iterable[Widget]:
+        yield OptionList(
+            *(
+                Option(
+                    Content.assemble(
+                        (f"{safe_text(link.what, 14):<14} ", "bold $text-accent"), safe_text(link.url, 200)
+                    )
+                )
+                for link in self._found
+            )
+        )
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, message: OptionList.OptionSelected) -> None:
+        message.stop()
+        self.dismiss(self._found[message.option_index])
+
+
+def browser(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> tuple[list[str], str]:
+    """The words of the program that opens an address in a browser that can be seen here; none, and why not, where there
+    is no such."""
+    if environment.get("SSH_CONNECTION") or environment.get("SSH_TTY"):
+        return [], "This terminal is on another machine (SSH), and no browser is opened there."
+    if platform == "darwin":
+        name = "open"
+    elif environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"):
+        name = "xdg-open"
+    else:
+        name = "wslview"
+    found = shutil.which(name, path=environment.get("PATH"))
+    return ([found], "") if found else ([], f"No browser can be opened from here ({name} is not there).")
+
+
+def _launch(argv: list[str]) -> str:
+    """Start a program beside the app, without a shell; what went wrong, as far as it says so at once, or nothing."""
+    try:
+        started = subprocess.Popen(  # noqa: S603 - an opener of the system, and an address that begins with http
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        code = started.wait(_SECONDS_TO_FAIL)
+    except subprocess.TimeoutExpired:
+        return ""  # it goes on as long as the browser does
+    except OSError as error:
+        return f"{argv[0]} cannot be started ({error.strerror})"
+    return f"{argv[0]} ended with {code}: copy the address instead" if code else ""
 
 
 class UseScreen(Dialog[using.Line]):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from tui_registry import exports
-from tui_registry.datastore import Datastore
+from tui_registry.datastore import Datastore, Row
 from tui_registry.durable import drafted, give_new_name
 from tui_registry.errors import Kind, Record, RegistryError
 from tui_registry.frozen import NamedTuple
@@ -20,6 +20,7 @@ from tui_registry.tui import browse, imports, kit
 from tui_registry.tui.browse.reading import Question, read_found, read_places
 from tui_registry.tui.browse.record_actions import Change, Ref
 from tui_registry.tui.browse.record_list import RecordList
+from tui_registry.tui.kit.actions import key_of
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow, unwanted
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _MOST_TAGS: Final = 6
 _MOST_AFFECTED: Final = 4
+_SECONDS: Final = 0.5
 _MOST_OFFERS: Final = 20
 _Format = Literal["json", "ops", "bom"]
 # A record that the rules are asked with.
@@ -36,21 +38,30 @@ _Sample = tuple[Kind, Record]
 class Marking(Part):
     """Marks of more than one record: a range, all that are found."""
 
-    def __init__(self, screen: FlowScreen[None], records: RecordList, question: Callable[[], Question]) -> None:
+    def __init__(
+        self,
+        screen: FlowScreen[None],
+        records: RecordList,
+        question: Callable[[], Question],
+        answered: Callable[[], Question],
+    ) -> None:
         """
         Args:
-            question: the one whose answer the list shows.
+            question: the one that the search line asks: what was typed in one burst the list may not show yet.
+            answered: the one whose answer the list shows.
         """
         super().__init__(screen)
         self._records = records
         self._question = question
+        self._answered = answered
 
     @flow
     async def action_mark_range(self) -> None:
         """Mark all between the record that was marked last and the cursor."""
         wanted = self._records.range_to_mark()
         if wanted is None:
-            self.say("space marks the first of them; then go to the last one and press V", "note")
+            mark, here = key_of("marks.mark"), key_of("browse.mark_range")
+            self.say(f"{mark} marks the first of them; then go to the last one and press {here}", "note")
             return
         first, last, span = wanted
         if last - first >= several.MOST:
@@ -58,8 +69,8 @@ class Marking(Part):
                 f"{exact(last - first + 1)} lie between: at most {exact(several.MOST)} are marked at once", "problem"
             )
             return
-        rows = await self.read(read_places, self.datastore, self._question(), span, first, last, unwanted())
-        self._records.mark(rows)
+        rows = await self.read(read_places, self.datastore, self._answered(), span, first, last, unwanted())
+        self._mark(rows)
 
     @flow
     async def action_mark_all(self) -> None:
@@ -72,6 +83,14 @@ class Marking(Part):
             self.say(f"{several.TOO_MANY}; nothing was marked", "problem")
         elif rows and all(row.id in self._records.marked for row in rows):
             self._records.unmark([row.id for row in rows])
+        else:
+            self._mark(rows)
+
+    def _mark(self, rows: Sequence[Row]) -> None:
+        count = len(self._records.marked.keys() | {row.id for row in rows})
+        if count > several.MOST:
+            most, back = exact(several.MOST), key_of("browse.back")
+            self.say(f"{exact(count)} would be marked, and at most {most} are: {back} unmarks those before", "problem")
         else:
             self._records.mark(rows)
 
@@ -148,8 +167,8 @@ class Several(Part):
             self.say("no record under the cursor", "problem")
             return
         choices = [
-            kit.Choice("j", "json", "JSON lines", "one record a line with its manifest, as import reads them"),
-            kit.Choice("o", "ops", "signed operations", "what verify --ops and import check"),
+            kit.Choice("j", "json", "JSON lines", "one a line, as import reads them"),
+            kit.Choice("o", "ops", "signed operations", "for verify --ops and import"),
         ]
         if len(asked) == 1:
             choices.append(kit.Choice("b", "bom", "bill of materials", "CycloneDX 1.7, with all that it needs"))
@@ -187,9 +206,23 @@ class Several(Part):
         own = await self.read(_own_records, self.datastore, [ref.id for ref in asked])
         if not own:
             whose = "it is another owner's" if len(asked) == 1 else "none of the marked records is yours"
-            self.say(f"{whose}: only whose key signed a record can change it", "problem")
+            self.say(f"{whose}: only its owner can change a record", "problem")
             return None
         return own
+
+    async def _sign(self, planned: several.Plan) -> tuple[int, str]:
+        """Write what was told, and say how far that is: ten thousand take half a minute."""
+        signed, of = _Signed(), exact(len(planned.changes))
+
+        def tell() -> None:
+            if signed.count:
+                self.say(f"signing … {exact(signed.count)} of {of}")
+
+        telling = self.screen.set_interval(_SECONDS, tell)
+        try:
+            return await kit.sign(self, _write, self.datastore, planned, signed)
+        finally:
+            telling.stop()
 
     async def _change(self, edit: several.Edit, asked: Sequence[Ref]) -> None:
         """Tell what the edit makes of the records, ask, and sign it all as one batch."""
@@ -197,20 +230,27 @@ class Several(Part):
         if not planned.changes:
             self.say(several.nothing_to_do(planned), "problem" if planned.is_refused else "note")
             return
-        lines = several.details(planned, "u on one of them takes all of it back")
+        lines = several.details(planned, f"{key_of('record.undo')} on one of them takes all of it back")
         if edit.licence is not None:
             ids = [change.id for change in planned.changes[:_MOST_AFFECTED]]
             lines[1:1] = await self.read(_affected, self.datastore, ids)
         if not await self.ask(kit.ConfirmScreen(several.question(planned), "\n".join(lines), yes="Sign", no="Back")):
             return
-        written, failure = await kit.sign(self, _write, self.datastore, planned)
-        done = f"{several.done(planned, written)}: u on one of them takes it back"
+        written, failure = await self._sign(planned)
+        done = f"{several.done(planned, written)}: {key_of('record.undo')} on one takes it back"
         self.say(f"{several.done(planned, written)}: {failure}" if failure else done, "problem" if failure else "done")
         self.screen.host.look()
         self._changed(Change())
 
 
 # What is read and written in threads
+
+
+class _Signed:
+    """How many are signed so far; whoever draws looks at it now and then."""
+
+    def __init__(self) -> None:
+        self.count = 0
 
 
 class Written(NamedTuple):
@@ -240,15 +280,15 @@ def _affected(datastore: Datastore, identifiers: Sequence[str]) -> list[str]:
     return [f"{line}." for line in found if line is not None]
 
 
-def _write(datastore: Datastore, planned: several.Plan) -> tuple[int, str]:
+def _write(datastore: Datastore, planned: several.Plan, signed: _Signed) -> tuple[int, str]:
     """How many were written, and why the first of the others was not."""
-    written, failure = 0, ""
+    failure = ""
     for outcome in datastore.change_all(planned.changes, together=planned.together()):
         if isinstance(outcome, RegistryError):
             failure = failure or outcome.sentence
         else:
-            written += 1
-    return written, failure
+            signed.count += 1
+    return signed.count, failure
 
 
 def _wrong_tags(datastore: Datastore, sample: _Sample, text: str) -> str:

@@ -11,7 +11,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui_registry.text import safe_text
-from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.actions import bindings_for, key_of
 from tui_registry.tui.kit.dialogs import Dialog
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.register.inputs import SafeInput, move_by_arrows
@@ -22,7 +22,7 @@ class ValueScreen(Dialog[str]):
 
     AUTO_FOCUS = "SafeInput"
     # Where there is little room, what is offered stays in sight
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 - as Textual has it
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-high")]  # noqa: RUF012 - as Textual has it
     BINDINGS = bindings_for("mending")
 
     def __init__(
@@ -49,7 +49,9 @@ class ValueScreen(Dialog[str]):
         yield SafeInput(placeholder=self._placeholder)
         yield Static(classes="wrong")
         yield OptionList()
-        yield Static("Tab completes, Enter goes on, Esc goes back; nothing is signed yet", classes="keys")
+        tab, back = key_of("mending.complete"), key_of("dialog.back")
+        keys = f"{tab} completes, enter goes on, {back} goes back; nothing is signed yet"
+        yield Static(Content(keys), classes="keys")
 
     def on_mount(self) -> None:
         self._look()

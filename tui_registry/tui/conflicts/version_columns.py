@@ -23,7 +23,7 @@ from tui_registry.records.merging import Difference, Item, Piece
 from tui_registry.text import safe_text
 from tui_registry.tui.conflicts.settling import ANCESTOR, FieldRow
 from tui_registry.tui.kit.lists import GAP, GUTTER, Column, ItemList, RowStyles, cell
-from tui_registry.tui.kit.text_flow import stack
+from tui_registry.tui.kit.text_flow import stack, wrapped
 
 # A value is worth a column of so many cells.
 _LEAST: Final = 27
@@ -365,4 +365,4 @@ def columns(told: Sequence[FullText], sides: Sides, width: int) -> Columns:
 
 def _wrapped(pieces: Sequence[Piece], width: int) -> list[Content]:
     content = Content.assemble(*((piece.text, _LIT[piece.sign]) for piece in pieces))
-    return [line.rstrip() for line in content.wrap(max(8, width))]
+    return [line.rstrip() for line in wrapped(content, width)]

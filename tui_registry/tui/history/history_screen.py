@@ -43,6 +43,7 @@ from tui_registry.tui.kit.dialogs import NARROWING_STYLES, NarrowingInput, Narro
 from tui_registry.tui.kit.flows import flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.messages import Narrow
+from tui_registry.tui.kit.terminal import room_behind
 from tui_registry.tui.kit.text_flow import TextBody, field, heading, paragraph, stack
 from tui_registry.tui.sync.owners import ask_about
 
@@ -409,17 +410,18 @@ def in_full(operation: Operation, entry: HistoryEntry, beside: Beside, around: S
     name = safe_text(operation.name, 200) or "(no name)"
     title = f"{operation.kind} · version {exact(beside.number)} of {exact(beside.of)}, [ older  ] newer"
     lines = [
-        *Content.assemble(
-            (name, "bold $text-primary"), (f"  {safe_text(operation.version, 64)}", "$foreground-muted")
-        ).wrap(max(8, width)),
+        *paragraph(
+            Content.assemble(
+                (name, "bold $text-primary"),
+                room_behind(name),
+                (f"  {safe_text(operation.version, 64)}", "$foreground-muted"),
+            ),
+            width,
+        ),
         Content.styled(title, "$foreground-muted"),
         Content(""),
         *version_lines(entry, around, width),
-        Content(""),
         *_arrived(entry, around.now, width),
-        *field("signer", f"0x{entry.actor}", width, _LABEL),
-        *field("record", operation.id, width, _LABEL),
-        *field("hash", entry.hash, width, _LABEL),
     ]
     record = entry.record or entry.before
     if record is not None and operation.of == "manifest":
@@ -432,6 +434,10 @@ def in_full(operation: Operation, entry: HistoryEntry, beside: Beside, around: S
         lines += [*markdown_lines(description, width), Content("")] if description.strip() else []
         for row in (*fact_rows(record), *requirement_rows(record)):
             lines += field(row.plain, row.text, width, _ROW) if row.stated else []
+    # Looked for, not read: it stands below what is.
+    lines += heading("Proof")
+    for label, digits in (("signer", f"0x{entry.actor}"), ("record", operation.id), ("hash", entry.hash)):
+        lines += field(label, digits, width, _LABEL)
     lines += [Content(""), *paragraph("enter opens the record as it was then", width, "$foreground-muted")]
     return stack(lines)
 
@@ -441,7 +447,7 @@ def _arrived(entry: HistoryEntry, now: int, width: int) -> list[Content]:
     if entry.arrived_at is None or entry.source is None:
         return []
     source = safe_text(entry.source, 60) or "an unnamed source"
-    return field("arrived", f"{moment(entry.arrived_at, now)} from {source}", width, _LABEL)
+    return [Content(""), *field("arrived", f"{moment(entry.arrived_at, now)} from {source}", width, _LABEL)]
 
 
 _PLACEHOLDER: Final = "name, id, owner:, did:, is:"

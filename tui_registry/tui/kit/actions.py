@@ -7,7 +7,7 @@ type.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Literal
 
 from textual.binding import Binding, BindingType
@@ -15,15 +15,18 @@ from textual.binding import Binding, BindingType
 from tui_registry.frozen import NamedTuple
 
 Where = Literal[
-    "everywhere", "browse", "typing", "facets", "searches", "columns", "list", "marks", "record", "text", "detail",
-    "conflict", "writing", "register", "items", "entries", "template", "drafts", "merge", "import", "findings",
+    "everywhere", "browse", "empty", "typing", "facets", "searches", "columns", "list", "marks", "record", "text",
+    "detail", "conflict", "writing", "register", "items", "entries", "template", "drafts", "area", "licence", "merge",
+    "import", "take",
+    "findings",
     "mending", "sync", "quarantine", "left_out", "history", "narrowing", "version", "settings", "compare", "status",
-    "locked_file", "locked_file_path", "dialog", "own", "line",
+    "page", "locked_file", "locked_file_path", "dialog", "own", "line",
 ]  # fmt: skip
 
 HEADINGS: Final[dict[Where, str]] = {
     "everywhere": "Everywhere",
     "browse": "Browse",
+    "empty": "Where no record is yet",
     "typing": "In the search line",
     "facets": "In the filters",
     "searches": "In the list of searches",
@@ -38,10 +41,13 @@ HEADINGS: Final[dict[Where, str]] = {
     "register": "Register and edit",
     "items": "In a list of a form, such as its tags",
     "entries": "In a list of files, interfaces or results of a form",
+    "area": "In a text of many lines",
+    "licence": "In the licence of a form",
     "template": "In the Formfile of a form",
     "drafts": "In the list of drafts",
     "merge": "When a record changed while you edited it",
     "import": "When asked where to import from",
+    "take": "When asked where to take records from",
     "findings": "In the list of what was found",
     "mending": "When one value is given to several that were found",
     "sync": "Sync",
@@ -53,6 +59,7 @@ HEADINGS: Final[dict[Where, str]] = {
     "settings": "Settings",
     "compare": "Compare",
     "status": "When asked whether a record is still to be used",
+    "page": "In this help",
     "locked_file": "When asked for a file and its passphrase",
     "locked_file_path": "In the line of the file",
     "dialog": "In a dialog",
@@ -208,6 +215,29 @@ def key_of(action_id: str) -> str:
     return action(action_id).footer_key
 
 
+def meant_by(key: str, at_hand: Collection[str]) -> Action | None:
+    """What a key that does nothing may have been pressed for, of the actions at hand, by their ids: the same key with
+    Ctrl or as the other case, or what other programs do with it.
+
+    Args:
+        key: as Textual names it.
+    """
+    close = (f"ctrl+{key}", key.removeprefix("ctrl+"), key.swapcase())
+    known = [item for item in _in_force.values() if item.id in at_hand and item.keys]
+    near = next((item for other in close for item in known if other != key and other in item.keys), None)
+    return near or next((item for habit in _HABITS.get(key, ()) for item in known if item.id.endswith(habit)), None)
+
+
+# The ends of the ids of actions that these keys begin in other programs.
+_HABITS: Final[dict[str, tuple[str, ...]]] = {
+    "q": (".back", ".quit"), "Q": (".quit",), "delete": (".delete", ".remove"), "insert": (".new", ".add"),
+    "backspace": (".back",), "h": (".previous_tab", ".previous", ".back"), "l": (".next_tab", ".next", ".open"),
+    "ctrl+f": (".search", ".find"), "ctrl+n": (".new", ".add"), "a": (".new", ".add"), "r": (".retry", ".redraw"),
+    "f2": (".edit", ".change"), "f5": (".pull_all", ".redraw"), "f10": (".quit",), "colon": (".palette",),
+    "space": (".mark", ".toggle", ".open"), "right": (".open",), "left": (".back",), "x": (".delete", ".remove"),
+    "p": (".sync", ".pull"), "c": (".copy",), "w": (".save",), "u": (".undo",), "ctrl+r": (".pull", ".redraw"),
+}  # fmt: skip
+
 ACTIONS: Final[tuple[Action, ...]] = (
     Action("app.browse", ("1",), "Browse", "Models and agents of this replica", "everywhere", "mode('browse')"),
     Action("app.register", ("2",), "Register", "Register a model or an agent", "everywhere", "mode('register')"),
@@ -221,12 +251,19 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("app.help_f1", ("f1",), "help", "The same, also while typing", "everywhere", "help"),
     Action("app.line", (":",), "command line", "Type a command of tui-registry, such as verify or show NAME",
            "everywhere", "command_line"),
-    Action("app.palette", ("ctrl+p",), "commands", "Find any command by its name", "everywhere", "command_palette"),
+    Action("app.palette", ("ctrl+p",), "commands", "Find any command by its name or its key", "everywhere",
+           "command_palette"),
     Action("app.theme", (), "Change the colour theme", "Choose another set of colours", "everywhere", "change_theme"),
     Action("app.redraw", ("ctrl+l",), "Draw the screen anew", "Draw the screen anew, when another program wrote on it",
            "everywhere", "redraw"),
     Action("app.suspend", ("ctrl+z",), "Leave to the shell", "Leave the screen to the shell, where fg brings it back; "
            "in a text or a list of a form it takes back what was typed", "everywhere", "suspend_process"),
+    Action("app.tour", ("f8",), "tour", "A tour of five steps through sample data; in it: the next step, or leave",
+           "everywhere", "tour"),
+    Action("app.leave_sample", ("f9",), "your own", "From the sample data back to your own replica", "everywhere",
+           "leave_sample"),
+    Action("app.look_around", (), "Look around", "Look around in sample data, which leaves this replica alone",
+           "everywhere", "look_around"),
     Action("app.quit", ("ctrl+q",), "quit", "Quit; drafts are kept", "everywhere", "quit"),
     # Browse
     Action("browse.search", ("/",), "find", "Search as you type", "browse", "search"),
@@ -253,6 +290,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("browse.turn", ("T",), "turn", "Turn the order around", "browse", "turn"),
     Action("browse.columns", ("C",), "columns", "Choose the columns of the list and their order", "browse", "columns"),
     Action("browse.sync", ("s",), "sync", "Go to the peers and pull from them", "browse", "sync"),
+    Action("browse.copy_key", ("K",), "copy of the key", "Save a copy of your key under a passphrase", "browse",
+           "save_key"),
     Action("browse.news", (".",), "news", "List what came from others since you looked; leaving that list lets nothing "
            "of it be new", "browse", "news"),
     Action("browse.back", ("escape",), "back", "One level back: the list, then no query", "browse", "back"),
@@ -261,6 +300,11 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("columns.right", ("right",), "further right", "Move the column to the right", "columns", "move(1)"),
     Action("columns.reset", ("r",), "by width", "Leave the choice of columns to the width of the terminal again",
            "columns", "reset"),
+    # Where there is no record yet
+    Action("empty.add", ("a",), "take", "Take what others registered, from a node, a folder or a bundle, after a look",
+           "empty", "take"),
+    Action("empty.look_around", ("l",), "look around", "Look around in sample data, which leaves this replica alone",
+           "empty", "look_around"),
     # In the filters, in the list of searches
     Action("facets.toggle", ("space", "enter"), "toggle", "Put the value into the search, or take it out", "facets",
            "choose"),
@@ -301,6 +345,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "record", "machine"),
     Action("record.use", ("x",), "use", "Show the lines for tools that read its files or interfaces, and copy one; "
            "none is run", "record", "use"),
+    Action("record.open_link", ("O",), "open a link", "Show an address that the record names, and open it in a browser",
+           "record", "open_link"),
     Action("record.check_file", ("c",), "check a file", "Whether a file on this machine is one of the record, or of "
            "another one here", "record", "check_file"),
     Action("record.conflict", ("!",), "conflict", "Show the versions of a record in conflict, and settle it", "record",
@@ -360,6 +406,12 @@ ACTIONS: Final[tuple[Action, ...]] = (
     # Register and edit
     Action("register.save", ("ctrl+s",), "sign", "Sign and save, or go to the first problem", "register", "save"),
     Action("register.next_problem", ("ctrl+n",), "next problem", "Go to the next problem", "register", "next_problem"),
+    Action("register.suggestion", ("ctrl+t",), "take it", "Write what the problem says in place of what is wrong; of "
+           "several one is chosen", "register", "take_suggestion"),
+    Action("register.licence", (), "Choose a licence", "Choose a licence from those that are common", "register",
+           "pick_licence"),
+    Action("licence.pick", ("f2",), "licences", "Choose a licence that is common, or that records here have", "licence",
+           "pick"),
     Action("register.preview", ("ctrl+r",), "preview", "Show the record as it would be signed", "register", "preview"),
     Action("register.next_section", ("ctrl+down", "f6"), "next part", "Next part of the form", "register",
            "next_section"),
@@ -404,6 +456,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("entries.backward", ("ctrl+right",), "backwards", "Move the entry under the cursor backwards", "entries",
            "backward"),
     Action("entries.undo", ("ctrl+z",), "undo", "Bring the entries back as they were before", "entries", "undo"),
+    Action("area.outside", ("ctrl+o",), "editor", "Change the text in the editor that $VISUAL or $EDITOR names", "area",
+           "edit_outside"),
     Action("template.complete", ("f2", "ctrl+@"), "complete", "Offer what could stand here", "template", "complete"),
     Action("drafts.discard", ("delete", "ctrl+d"), "discard", "Discard the draft under the cursor, after a question",
            "drafts", "discard"),
@@ -425,6 +479,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("findings.back", ("escape",), "back", "Show all again, then leave, after a question where something is "
            "marked or mended", "findings", "back"),
     Action("mending.complete", ("tab",), "complete", "Complete the value", "mending", "complete"),
+    Action("take.find", ("ctrl+f",), "find nodes", "Ask the local network, once, which nodes are there", "take",
+           "find_nodes"),
     # Sync
     Action("sync.pull", ("s", "enter"), "pull", "Pull from the peer under the cursor", "sync", "pull"),
     Action("sync.pull_all", ("S",), "pull all", "Pull from every peer", "sync", "pull_all"),
@@ -433,6 +489,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("sync.add", ("a",), "add peer", "Add a node or a folder to pull from", "sync", "add_peer"),
     Action("sync.find", ("f",), "find nodes", "Ask the local network, once, which nodes are there", "sync",
            "find_peers"),
+    Action("sync.recommended", ("R",), "recommended", "Ask the peer whom it recommends; none is added before you say "
+           "so", "sync", "recommended"),
     Action("sync.remove", ("d",), "remove", "Forget the peer; its records stay, or what only it brought is purged",
             "sync", "remove_peer"),
     Action("sync.takes", ("b",), "what is taken", "Take everything from the peer, or only what named keys signed; "
@@ -505,6 +563,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("compare.copy", ("y",), "copy", "Copy the table as text or Markdown", "compare", "copy"),
     Action("compare.back", ("escape",), "back", "Back to the list; the marks stay", "compare", "back"),
     Action("status.accept", ("ctrl+s",), "sign", "Sign what is said of the record", "status", "accept"),
+    Action("page.find", ("/",), "find", "Narrow the page to what holds the words that are typed; letters that do "
+           "nothing else begin that too", "page", "find"),
     # A file under a passphrase
     Action("locked_file.accept", ("ctrl+s",), "write", "Write the file", "locked_file", "accept"),
     Action("locked_file.complete", ("tab",), "complete", "Complete the path; where nothing is left to complete, go "

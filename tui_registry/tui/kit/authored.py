@@ -18,7 +18,7 @@ from textual.content import Content
 from tui_registry.formfile import tokens
 from tui_registry.formfile.editor import TokenKind
 from tui_registry.text import safe_text
-from tui_registry.tui.kit.text_flow import field, paragraph
+from tui_registry.tui.kit.text_flow import field, paragraph, wrapped
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -48,7 +48,7 @@ FORMFILE_STYLES: Final[Mapping[TokenKind, str]] = {
     "number": "$text-warning",
     "string": "$text-success",
 }
-_CODE: Final = "$text-secondary"
+_CODE: Final = "$text-accent"
 _QUOTE: Final = "┃ "
 _QUIET: Final = "$foreground-muted"
 _HEADINGS: Final = {"h1": "bold $text-primary", "h2": "bold $text-accent"}
@@ -183,7 +183,7 @@ class _Page:
             self.lines.append(Content.styled(quoted, _QUIET))
         first = "".join(first for first, _, _ in self._around)[:at].ljust(at)
         for content in contents:
-            for line in content.wrap(max(8, self._width - at - len(indent))) or [Content("")]:
+            for line in wrapped(content, self._width - at - len(indent)) or [Content("")]:
                 self.lines.append(Content.assemble((first + indent, _QUIET), line))
                 first = rest
         # The sign of an item stands before its first line only.

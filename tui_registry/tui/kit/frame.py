@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import ClassVar, Final, Generic, TypeVar
 
 from textual import events, on
@@ -13,8 +14,9 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from tui_registry.datastore import NewsCount
 from tui_registry.text import address_short, age, plural, safe_text
-from tui_registry.tui.kit.actions import Action, Where, action
+from tui_registry.tui.kit.actions import Action, Where, action, key_name, meant_by
 from tui_registry.tui.kit.facts import Facts, Outcome, Tone
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.host import host_of
@@ -84,6 +86,18 @@ class FrameScreen(FlowScreen[Result], Generic[Result]):
         if self.host.outcome.text:
             self.host.say("")
 
+    def on_key(self, event: events.Key) -> None:
+        """Say once of a key that does nothing here what it may have been meant to do."""
+        focused, at_hand = self.focused, self.active_bindings
+        types = focused is not None and focused.check_consume_key("a", "a")
+        if types or event.key in at_hand or event.key in self.host.told_keys:
+            return
+        self.host.told_keys.add(event.key)
+        meant = meant_by(event.key, {bound.binding.id or "" for bound in at_hand.values()})
+        helps = action("app.help")
+        words = f"{helps.footer_key} shows all keys" if meant is None else f"{meant.footer_key} is {meant.label}"
+        self.say(f"{safe_text(event.character or '').strip() or key_name(event.key)} does nothing here: {words}")
+
     def refresh_footer(self) -> None:
         self.query_one(KeyFooter).show([action(name) for name in self.footer_actions()])
 
@@ -148,11 +162,18 @@ class TitleLine(Line):
     def render(self) -> Content:
         width = self.content_size.width
         host = host_of(self)
-        facts = [] if host.facts is None else facts_in_words(host.facts, host.now(), host.settings.name)
+        lists = isinstance(self.screen, FrameScreen) and "browse" in self.screen.WHERE
+        said = partial(facts_in_words, now=host.now(), replica=host.settings.name, lists=lists)
+        facts = [] if host.facts is None else said(host.facts)
+        sample = [(host.sample, "bold $text-warning")] if host.sample else []
+        facts += sample
         note: list[tuple[str, str]] = [] if not self.note else [(safe_text(self.note), "$foreground-muted")]
+        kept = _kept(host.facts) + len(sample)
+        if host.facts is not None and self._left(0).cell_length + _width([*facts[-kept:], *note]) + 2 > width:
+            facts = [*said(host.facts, in_short=True), *sample]
         # What matters least goes first when the terminal is narrow; trouble and the number of records stay.
         parts = [*facts, *note]
-        left = self._left(width - _width([*facts[-_kept(host.facts) :], *note]) - 2)
+        left = self._left(width - _width([*facts[-kept:], *note]) - 2)
         while parts and _width(parts) + left.cell_length + 2 > width:
             parts.pop(0)
         right = Content.styled(" · ", "$foreground-muted").join([Content.styled(text, style) for text, style in parts])
@@ -183,8 +204,15 @@ class TitleLine(Line):
         return content
 
 
-def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]]:
-    """What the title line says of the replica, least important first, as (text, style)."""
+def facts_in_words(
+    facts: Facts, now: int, replica: str, *, lists: bool = True, in_short: bool = False
+) -> list[tuple[str, str]]:
+    """What the title line says of the replica, least important first, as (text, style).
+
+    Args:
+        lists: a key lists there what is new.
+        in_short: of what is new only how much it is.
+    """
     name = replica or platform.node()
     words = [
         (f"{safe_text(name, 20)} {address_short(facts.address)}", "$foreground-muted"),
@@ -200,7 +228,9 @@ def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]
         told = [watched_words(one, facts.owners) for one in facts.watched[:_WATCHED_TOLD]]
         more = [f"{len(facts.watched) - _WATCHED_TOLD} more watched"] if len(facts.watched) > _WATCHED_TOLD else []
         words += [(text, "$text-accent") for text in (*more, *told)]
-        words.append((f"{action('browse.news').footer_key} {news_words(facts.news)}", "$text-accent"))
+        whole = NewsCount(facts.news.records, exact=facts.news.exact) if in_short else facts.news
+        key = f"{action('browse.news').footer_key} " if lists else ""
+        words.append((f"{key}{news_words(whole)}", "$text-accent"))
     words.append((plural(count, "record"), ""))
     failing = sum(peer.last_error is not None for peer in facts.peers)
     if failing:
@@ -219,10 +249,11 @@ def facts_in_words(facts: Facts, now: int, replica: str) -> list[tuple[str, str]
 
 
 def _kept(facts: Facts | None) -> int:
-    """How many of the last words of `facts_in_words` stay in sight: the records, and trouble if there is any."""
+    """How many of the last words of `facts_in_words` stay in sight: the records, what is new and trouble if any is."""
     if facts is None:
         return 1
     trouble = (
+        facts.news is not None and facts.news.records,
         facts.in_conflict,
         facts.elsewhere,
         facts.read_only,

@@ -3,40 +3,48 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from tui_registry import query
 from tui_registry.present.owners import LIKE_MARK, LIKE_MARK_MEANS
 from tui_registry.text import safe_text
-from tui_registry.tui.kit.actions import HEADINGS, Where, actions_for, bindings_for, key_of
+from tui_registry.tui.kit.actions import HEADINGS, Where, actions_for, bindings_for, key_name, key_of
+from tui_registry.tui.kit.dialogs import NARROWING_STYLES, NarrowingInput, NarrowingLine
 from tui_registry.tui.kit.flows import FlowScreen
-from tui_registry.tui.kit.text_flow import Layout, TextBody, field, heading, paragraph, stack
+from tui_registry.tui.kit.text_flow import TextBody, field, heading, paragraph, stack
 
 _KEYS_WIDTH = 22
 
 
+# What stands in a page, for a width: of it only what holds these words, where there are any.
+Page = Callable[[Sequence[str], int], Content]
+
+
 class PageScreen(FlowScreen[None], ModalScreen[None]):
-    """A text to read, over any screen. Esc, ? or F1 closes it."""
+    """A text to read, over any screen. What is typed narrows it; Esc shows all of it again, then closes it, as ? and F1
+    do."""
 
-    CSS_PATH: ClassVar[str] = str(Path(__file__).with_name("help.tcss"))  # whole: Textual looks beside the subclass
+    # Whole: Textual looks beside the subclass.
+    CSS_PATH: ClassVar[list[str]] = [str(Path(__file__).with_name("help.tcss")), NARROWING_STYLES]  # type: ignore[assignment]
     AUTO_FOCUS: ClassVar[str] = "TextBody"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("dialog"), ("question_mark,f1", "back")]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("page", "dialog"), ("question_mark,f1", "close")]
 
-    def __init__(self, title: str, layout: Layout) -> None:
+    def __init__(self, title: str, page: Page) -> None:
         super().__init__()
         self._title = title
-        self._text = layout
+        self._page = page
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -48,13 +56,46 @@ class PageScreen(FlowScreen[None], ModalScreen[None]):
                 ),
             )
             yield Static(title, id="help-title")
+            yield NarrowingLine("type to find a key or a word")
             yield TextBody()
 
     def on_mount(self) -> None:
-        self.query_one(TextBody).text.flow(self._text)
+        # The letter that leads there stays when the next one comes.
+        self.query_one(NarrowingInput).select_on_focus = False
+        self._show("")
+
+    def _show(self, typed: str) -> None:
+        body = self.query_one(TextBody)
+        body.text.flow(partial(self._page, typed.casefold().split()))
+        body.scroll_home(animate=False)
+
+    @on(Input.Changed)
+    def _narrow(self, event: Input.Changed) -> None:
+        self._show(event.value)
+
+    def on_key(self, event: events.Key) -> None:
+        """A letter that nothing else is done with begins to narrow."""
+        line = self.query_one(NarrowingInput)
+        if event.is_printable and event.character and not line.has_focus and event.key not in self.active_bindings:
+            event.stop()
+            line.focus()
+            line.insert_text_at_cursor(event.character)
+
+    def action_find(self) -> None:
+        self.query_one(NarrowingInput).focus()
+
+    def action_to_list(self) -> None:
+        self.query_one(TextBody).focus()
+
+    def action_close(self) -> None:
+        self.dismiss(None)
 
     def action_back(self) -> None:
-        self.dismiss(None)
+        line = self.query_one(NarrowingInput)
+        if not line.value and not line.has_focus:
+            self.dismiss(None)
+        line.value = ""
+        self.query_one(TextBody).focus()
 
 
 class HelpScreen(PageScreen):
@@ -66,7 +107,8 @@ class HelpScreen(PageScreen):
             here: the places of the screen that help was asked from.
         """
         first = list(here)
-        super().__init__("Help", partial(help_text, [*first, *(place for place in HEADINGS if place not in first)]))
+        places = [*first, *(place for place in HEADINGS if place not in first)]
+        super().__init__("Help", lambda words, width: help_text(places, width, words))
 
 
 def page_of_package(title: str, page: str, heading: str) -> PageScreen:
@@ -77,13 +119,17 @@ def page_of_package(title: str, page: str, heading: str) -> PageScreen:
         heading: the line that it is shown from.
     """
     text = resources.files("tui_registry").joinpath(page).read_text("utf-8")
-    return PageScreen(title, partial(page_text, text[text.index(heading) :].partition("\n")[2]))
+    markdown = text[text.index(heading) :].partition("\n")[2]
+    return PageScreen(title, lambda words, width: page_text(markdown, width, words))
 
 
-def page_text(markdown: str, width: int) -> Content:
-    """Paragraphs, lists and headings of one of our own pages, laid out for a width; other signs stay as they are."""
+def page_text(markdown: str, width: int, words: Sequence[str] = ()) -> Content:
+    """Paragraphs, lists and headings of one of our own pages, laid out for a width; other signs stay as they are. Where
+    words are given, only the paragraphs that hold all of them."""
     lines: list[Content] = []
     for block in markdown.strip().split("\n\n"):
+        if not _holds(block, words):
+            continue
         if block.startswith("#"):
             lines += [Content.styled(block.lstrip("# "), "bold"), Content("")]
             continue
@@ -95,33 +141,67 @@ def page_text(markdown: str, width: int) -> Content:
             indent = 2 if re.match(r"- |\d\. ", text) else 0
             lines += paragraph(text, width, indent=indent)
         lines.append(Content(""))
-    return stack(lines)
+    return stack(lines or [_nothing(words)])
 
 
-def help_text(places: Iterable[Where], width: int) -> Content:
-    """All keys by place, then how to search."""
+def help_text(places: Iterable[Where], width: int, words: Sequence[str] = ()) -> Content:
+    """All keys by place, how to search, and what each key does everywhere; where words are given, only the lines that
+    hold all of them, each with its heading."""
     lines: list[Content] = []
-    for place in places:
-        shown = [action for action in actions_for(place) if action.keys]
+
+    def chapter(title: str, entries: Iterable[tuple[str, str, str]]) -> None:
+        shown = [(name, means) for name, means, label in entries if _holds(f"{name} {label} {means} {title}", words)]
         if shown:
-            lines += heading(HEADINGS[place])
-            for action in shown:
-                lines += field(f"  {action.shown_keys}", action.tooltip, width, _KEYS_WIDTH)
-    lines += heading("Marks in the list")
-    lines += field(
-        "  !",
-        f"Conflict: several versions are live; {key_of('record.conflict')} shows them all",
-        width,
-        _KEYS_WIDTH,
+            lines.extend(heading(title))
+            for name, means in shown:
+                lines.extend(field(f"  {name}", means, width, _KEYS_WIDTH))
+
+    for place in places:
+        chapter(
+            HEADINGS[place], ((item.shown_keys, item.tooltip, item.label) for item in actions_for(place) if item.keys)
+        )
+    chapter(
+        "Marks in the list",
+        (
+            ("!", f"Conflict: several versions are live; {key_of('record.conflict')} shows them all", ""),
+            (LIKE_MARK, LIKE_MARK_MEANS, ""),
+            ("+", "Dated more than a day ahead of this machine's clock", ""),
+        ),
     )
-    lines += field(f"  {LIKE_MARK}", LIKE_MARK_MEANS, width, _KEYS_WIDTH)
-    lines += field("  +", "Dated more than a day ahead of this machine's clock", width, _KEYS_WIDTH)
-    lines += heading("What an operation in the history is now")
-    lines += field("  current", "The record is what this operation wrote", width, _KEYS_WIDTH)
-    lines += field(
-        "  rival", "Another live version of the record: a conflict, which its owner settles", width, _KEYS_WIDTH
+    chapter(
+        "What an operation in the history is now",
+        (
+            ("current", "The record is what this operation wrote", ""),
+            ("rival", "Another live version of the record: a conflict, which its owner settles", ""),
+            ("gone", "The record is deleted, and this did it", ""),
+        ),
     )
-    lines += field("  gone", "The record is deleted, and this did it", width, _KEYS_WIDTH)
-    lines += heading("Searching")
-    lines += [Content(f"  {line}") for line in safe_text(query.GRAMMAR, newlines=True).rstrip().split("\n")]
-    return stack(lines[1:])
+    grammar = [line for line in safe_text(query.GRAMMAR, newlines=True).rstrip().split("\n") if _holds(line, words)]
+    if grammar:
+        lines += [*heading("Searching"), *(Content(f"  {line}") for line in grammar)]
+    chapter("Each key in all modes", ((key, means, "") for key, means in key_table()))
+    return stack(lines[1:] or [_nothing(words)])
+
+
+def key_table() -> list[tuple[str, str]]:
+    """Each key, and what it does where: `d`, `delete (On a record), remove (Sync)`."""
+    does: dict[str, list[str]] = {}
+    for item in actions_for(*HEADINGS):
+        for key in item.keys:
+            does.setdefault(key_name(key), []).append(f"{item.label} ({HEADINGS[item.where]})")
+    return [(key, ", ".join(means)) for key, means in sorted(does.items(), key=_by_kind)]
+
+
+def _by_kind(entry: tuple[str, object]) -> tuple[bool, str, str]:
+    """Single letters and signs first, small before capital."""
+    key, _ = entry
+    return len(key) > 1, key.casefold(), key.swapcase()
+
+
+def _holds(text: str, words: Sequence[str]) -> bool:
+    folded = text.casefold()
+    return all(word in folded for word in words)
+
+
+def _nothing(words: Sequence[str]) -> Content:
+    return Content(f"nothing here holds {safe_text(' '.join(words), 60)}: esc shows all again")

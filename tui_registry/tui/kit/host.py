@@ -17,6 +17,7 @@ from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.timer import Timer
 
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json, RegistryError
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from tui_registry.fit import Machine
 
 POLL_SECONDS = 1.0
+STAY_SECONDS: Final = 12.0
 # How the store begins to say so, too.
 _ONLY_READ = "this replica can only be read"
 _LATE: Final = "still at work on that; esc gives it up"
@@ -70,7 +72,10 @@ class RegistryHost(App[None]):
         settings_file: where they are kept; None for where the person's own file is.
         gate: what every key goes through.
         machine: the one that the app looks with the eyes of, None until it is known; watch it to follow changes.
+        stays: seconds for which the status line shows what was done; problems stay until the next step.
+        told_keys: keys that did nothing, and of which that was said.
         decided: what was decided of conflicts that are not settled yet, by the record's id and the field's path.
+        sample: that this is sample data, in words for the title line; empty where it is not.
         crash: the first mistake in the program that ended the app, None as long as there was none.
     """
 
@@ -91,8 +96,12 @@ class RegistryHost(App[None]):
         super().__init__()
         self.datastore = datastore
         self.settings_file = settings_file
+        self.sample = ""
         self.crash: Exception | None = None
         self.decided: dict[str, Mapping[str, Decision]] = {}
+        self.stays = STAY_SECONDS
+        self.told_keys: set[str] = set()
+        self._fading: Timer | None = None
         self._held: dict[object, object] = {}
         self.gate = Gate(self, super().on_event, self._say_late)
         self.set_reactive(RegistryHost.settings, settings or Settings())
@@ -176,8 +185,23 @@ class RegistryHost(App[None]):
         return int(self._clock())
 
     def say(self, text: str, tone: Tone = "note") -> None:
-        """Show the result of an action on the status line; it stays until the next step."""
+        """Show the result of an action on the status line, until the next step; what is no problem goes away before,
+        when it has been there for a while and nothing is at work on it."""
         self.outcome = Outcome(text, tone)
+
+    def watch_outcome(self, outcome: Outcome) -> None:
+        """Let it fade."""
+        if self._fading is not None:
+            self._fading.stop()
+            self._fading = None
+        if outcome.text and outcome.tone != "problem" and self.is_running:
+            self._fading = self.set_timer(self.stays, self._fade)
+
+    def _fade(self) -> None:
+        if all(running.asks for running in self.gate.flows):
+            self.say("")
+        else:
+            self._fading = self.set_timer(self.stays, self._fade)
 
     def _say_late(self, is_late: bool) -> None:
         if is_late:

@@ -167,7 +167,7 @@ _AROUND: Final[Mapping[Where, tuple[Where, ...]]] = {
     "facets": ("browse", "record", "list"),
     "marks": ("browse", "record", "list"),
     "list": _SCREENS,
-    "text": _SCREENS,
+    "text": (*_SCREENS, "page"),
     "narrowing": ("history", "findings"),
     "items": ("register",),
     "entries": ("register",),
@@ -183,6 +183,7 @@ _AROUND: Final[Mapping[Where, tuple[Where, ...]]] = {
     "mending": ("dialog",),
     "status": ("dialog",),
     "line": ("dialog",),
+    "page": ("dialog",),
 }
 _ALIASES: Final = {
     "esc": "escape", "return": "enter", "del": "delete", "ins": "insert", "pgup": "pageup", "pgdn": "pagedown",

@@ -33,6 +33,14 @@ class Narrow(Message):
         self.words = words
 
 
+class PullFrom(Message):
+    """To the screen of the peers: pull from that one, which was just added."""
+
+    def __init__(self, peer: str) -> None:
+        super().__init__()
+        self.peer = peer
+
+
 class Settle(Message):
     """Show the versions of a record in conflict over what is in front."""
 

@@ -13,7 +13,7 @@ from textual.types import IgnoreReturnCallbackType
 
 from tui_registry.errors import RegistryError
 from tui_registry.text import safe_text
-from tui_registry.tui.kit.actions import Action, actions_for
+from tui_registry.tui.kit.actions import Action, actions_for, key_name
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.host import RegistryHost
 from tui_registry.tui.kit.messages import Search
@@ -29,7 +29,7 @@ class ActionsProvider(Provider):
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for action, run in self._offers():
-            score = max(matcher.match(action.label), matcher.match(action.tooltip))
+            score = max(matcher.match(action.label), matcher.match(action.tooltip), _by_key(action, query))
             if score > 0:
                 yield Hit(score, _shown(action), run, text=action.tooltip)
 
@@ -77,9 +77,24 @@ class SearchesProvider(Provider):
 _NOT_HERE = ("app.palette", "app.help_f1")
 
 
+# Above all that words are found by.
+_THE_KEY, _ITS_BEGINNING = 100.0, 50.0
+
+
+def _by_key(action: Action, query: str) -> float:
+    """How well an action is found by its key as people write it: `s`, `S`, `ctrl+s`, `Ctrl+`."""
+    typed = query.strip()
+    keys = [key_name(key) for key in action.keys]
+    if typed in keys or (len(typed) > 1 and typed.casefold() in map(str.casefold, keys)):
+        return _THE_KEY
+    begins = len(typed) > 1 and any(key.casefold().startswith(typed.casefold()) for key in keys)
+    return _ITS_BEGINNING if begins else 0.0
+
+
 def _shown(action: Action) -> Content:
+    name = action.label if action.label[:1].isupper() else action.label[:1].upper() + action.label[1:]
     keys = f"  {action.shown_keys}" if action.keys else ""
-    return Content.assemble(action.tooltip, (keys, "$text-accent"))
+    return Content.assemble((name, "bold"), (keys, "bold $text-accent"), f"  {action.tooltip}")
 
 
 def _named(name: str, query: str) -> Content:

@@ -12,8 +12,8 @@ import signal
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -54,9 +54,10 @@ _UNSURE: Final = re.compile(
     "[^\x00-\u02ff\u0370-\u0482\u048a-\u052f\u1e00-\u1fff\u2010-\u2027\u2190-\u2193\u21b5\u2500-\u259f\u25a0\u25b2\u25bc\u25cf"
     "\u2713\u2717\u2800-\u28ff\u3001-\u3029\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60\ufffd]"
 )
-# A sequence of escape, or a text between two of them.
+# A sequence of escape, or a text between two of them and the free cells behind it.
 _WRITTEN: Final = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])|[^\x00-\x1f\x7f]+"
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])"
+    r"|(?P<text>[^\x00-\x1f\x7f]+)(?:(?P<styles>(?:\x1b\[[\d;]*m)*)(?P<free> +)(?=[\x00-\x1f]|$))?"
 )
 
 
@@ -119,6 +120,22 @@ class TerminalDriver(LinuxDriver):
             # Textual would end the app as if all were well, with a page of the values that were at hand.
             self._app.call_later(self._app._handle_exception, error)
 
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """While another program has the terminal: what is typed for that must not end this one. Ctrl+Z stops both, and
+        the shell continues both."""
+        for number in (*_IMPATIENT, signal.SIGCONT):
+            self._loop.add_signal_handler(number, _ignore)
+        self._loop.remove_signal_handler(signal.SIGTSTP)
+        try:
+            yield
+        finally:
+            for number in _IMPATIENT:
+                self._loop.add_signal_handler(number, self._end, number)
+            self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
+            self._loop.add_signal_handler(signal.SIGCONT, self._continue)
+            redraw(self._app)
+
     @property
     def _is_writing(self) -> bool:
         return self._writer_thread is not None and self._writer_thread.is_alive()
@@ -180,6 +197,10 @@ class TerminalDriver(LinuxDriver):
             return True
 
 
+def _ignore() -> None:
+    """A handler, as what is ignored would be ignored by the other program too."""
+
+
 def most_cells(text: str) -> int:
     """How many cells a text takes on the terminal that draws it the widest; Textual counts as few as any takes."""
     if text.isascii() or _UNSURE.search(text) is None:
@@ -193,23 +214,29 @@ def most_cells(text: str) -> int:
     return max(alone, cell_len(text))
 
 
+def room_behind(text: str) -> str:
+    """Free cells for what some terminals draw wider than Textual counts, to stand between a text and what follows."""
+    return " " * (most_cells(text) - cell_len(text))
+
+
 def in_place(data: str) -> str:
     """What is written to a terminal, so that what stands behind a text stands in its place, however wide the terminal
     draws the text.
 
     Terminals do not agree on the signs of Devanagari, on what joins two emoji, on flags or on shades of skin: one cell
-    more, and the rest of the row is shifted. Each text with such signs is drawn on free cells and left by where it
-    began (DECSC, DECRC, CUF), not by where it ended.
+    more, and the rest of the row is shifted. Each text with such signs is drawn on free cells, those behind it too, and
+    left by where it began (DECSC, DECRC, CUF), not by where it ended.
     """
     return data if _UNSURE.search(data) is None else _WRITTEN.sub(_left_by_its_beginning, data)
 
 
 def _left_by_its_beginning(match: re.Match[str]) -> str:
-    text = match[0]
-    if text.startswith("\x1b") or _UNSURE.search(text) is None:
-        return text
+    text, styles, free = match["text"], match["styles"] or "", match["free"] or ""
+    if text is None or _UNSURE.search(text) is None:
+        return match[0]
     width = cell_len(text)
-    return f"\x1b7{' ' * width}\x1b8{text}\x1b8\x1b[{width}C" if width else text
+    behind = width + len(free)
+    return f"\x1b7{' ' * width}{styles}{free}\x1b8{text}\x1b8\x1b[{behind}C{styles}" if behind else text
 
 
 def stop_all() -> None:

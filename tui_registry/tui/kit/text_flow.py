@@ -59,13 +59,17 @@ def _nothing(width: int) -> Content:  # noqa: ARG001 - a Layout
 def paragraph(text: str | Content, width: int, style: str = "", indent: int = 0) -> list[Content]:
     """Text broken to the width, whole words where they fit; the result's lines start after `indent` spaces."""
     content = Content.styled(text, style) if isinstance(text, str) else text
-    room = width - indent
-    if not content.plain.isascii():
-        # Some terminals draw some scripts wider than Textual counts: their lines are broken so much earlier.
-        counted = content.cell_length
-        room = room * counted // max(1, counted, most_cells(content.plain))
-    lines = content.wrap(max(8, room))
+    lines = wrapped(content, width - indent)
     return [Content(" " * indent) + line for line in lines] or [Content("")]
+
+
+def wrapped(content: Content, width: int) -> list[Content]:
+    """Text in lines of so many cells, at least 8. Some terminals draw some scripts wider than Textual counts: such
+    lines are broken so much earlier."""
+    if not content.plain.isascii():
+        counted = content.cell_length
+        width = width * counted // max(1, counted, most_cells(content.plain))
+    return content.wrap(max(8, width))
 
 
 def field(label: str, value: str | Content, width: int, label_width: int = 12, style: str = "") -> list[Content]:

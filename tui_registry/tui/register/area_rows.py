@@ -45,7 +45,9 @@ class AreaRow(FieldRow):
         yield self._wrong
 
     def compose_control(self) -> ComposeResult:
-        yield SafeArea(compact=True)
+        area = SafeArea(compact=True)
+        area.outside = f"{self.field.path.rpartition('.')[2]}.md"
+        yield area
 
     def show_text(self, text: str) -> None:
         self.control.load_text(shown_lines(text))
@@ -142,6 +144,7 @@ class FormfileArea(SafeArea):
     `offers` is a list beside it that shows completions: while it is shown, the arrows, Enter and Esc are its own.
     """
 
+    outside = "Formfile"
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"formfile--{kind}" for kind in get_args(TokenKind)}
     BINDINGS = bindings_for("template")
 

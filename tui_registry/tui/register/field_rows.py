@@ -22,7 +22,16 @@ from textual.widgets.option_list import Option
 
 from tui_registry.errors import Problem
 from tui_registry.text import safe_text
-from tui_registry.tui.register.form_fields import OTHER, FormField, default_text, echo, join_items, split_items
+from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.register.form_fields import (
+    OTHER,
+    FormField,
+    default_text,
+    echo,
+    join_items,
+    spelt_text,
+    split_items,
+)
 from tui_registry.tui.register.inputs import SafeInput, shown_line
 from tui_registry.tui.register.known_words import Ask, LicenceSuggester
 
@@ -115,6 +124,17 @@ class FieldRow(Vertical):
         """Put the cursor where the problem is."""
         self.focus_control()
 
+    def take_suggestion(self, problem: Problem, value: str | int | None) -> None:
+        """Put in place of what is wrong what the problem says instead, as one step of whoever types."""
+        spelt = spelt_text(self.field, value)
+        place = problem.path.rpartition("[")[2].removesuffix("]")
+        if self.field.control == "items" and place.isdigit():
+            items = split_items(self.text)
+            items[int(place) : int(place) + 1] = [spelt] if spelt else []
+            spelt = join_items(items)
+        self.show_text(spelt)
+        self.took_input(typed=False)
+
     def next_problem(self, problems: Sequence[Problem]) -> Problem | None:  # noqa: ARG002 - a row with many lines has some
         """Of these problems of the field the first one after the cursor, None where the row has one place only."""
         return None
@@ -199,6 +219,15 @@ def _sentence(problem: Problem) -> str:
     return number + safe_text(problem.sentence)
 
 
+class LicenceInput(SafeInput):
+    """The licence; F2 shows some."""
+
+    BINDINGS = bindings_for("licence")
+
+    async def action_pick(self) -> None:
+        await self.screen.run_action("screen.pick_licence")
+
+
 class LineRow(FieldRow):
     """A text or a number on one line."""
 
@@ -208,7 +237,10 @@ class LineRow(FieldRow):
 
     def compose_control(self) -> ComposeResult:
         hint = f"e.g. {self.field.hint}" if self.field.hint else ""
-        yield SafeInput(placeholder=hint, suggester=None if self.ask is None else LicenceSuggester(self.ask))
+        if self.ask is None:
+            yield SafeInput(placeholder=hint)
+        else:
+            yield LicenceInput(placeholder=hint, suggester=LicenceSuggester(self.ask))
 
     def show_text(self, text: str) -> None:
         self.control.value = shown_line(text)

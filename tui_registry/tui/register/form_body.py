@@ -16,7 +16,7 @@ from textual.widgets import Input, OptionList, Select, Static
 from textual.widgets.option_list import Option
 
 from tui_registry.errors import KINDS, Kind, Problem
-from tui_registry.present.record_rows import KIND_SIGNS
+from tui_registry.present.columns import kind_cell
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.authored import markdown_lines
 from tui_registry.tui.kit.text_flow import Flow, field, heading, paragraph, stack
@@ -44,7 +44,7 @@ def sheet(kind: Kind, texts: Mapping[str, str], problems: Mapping[str, Sequence[
     def said(path: str) -> str:
         return safe_text(texts.get(path, "").strip(), 200)
 
-    what = [f"{KIND_SIGNS[kind]} {kind}", *filter(None, map(said, (f"{kind}_type", "license")))]
+    what = [kind_cell(kind), *filter(None, map(said, (f"{kind}_type", "license")))]
     name = Content.assemble((said("name") or "(no name)", "bold $text-primary"), f"  {said('version')}")
     lines = [*paragraph(name, width), *paragraph(" · ".join(what), width, "$foreground-muted")]
     found = [(path, problem) for path, listed in problems.items() for problem in listed]
@@ -167,6 +167,23 @@ class Form(Horizontal):
         row = self.body.focused_row()
         further = None if row is None else row.next_problem(self.state.to_go_through(row.field.path))
         return further or self.state.next_problem(None if row is None else row.field.path)
+
+    def suggesting(self) -> tuple[FieldRow, Problem] | None:
+        """The problem that says what to write in its place, with its row: of the field with the cursor, else the next
+        one after it."""
+        here = self.body.focused_row()
+        paths = list(self.body.rows)
+        start = 0 if here is None else paths.index(here.field.path)
+        for path in (*paths[start:], *paths[:start]):
+            row = self.body.rows[path]
+            for problem in self.state.to_go_through(path):
+                if problem.instead:
+                    return row, problem
+        return None
+
+    def row_at(self, path: str) -> FieldRow:
+        """The row of a field."""
+        return self.body.rows[path]
 
     def go_by(self, step: int) -> None:
         """Put the cursor so many sections further on, round the end."""

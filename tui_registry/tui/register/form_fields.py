@@ -28,10 +28,10 @@ from tui_registry.text import (
     parse_bytes,
     parse_count,
     parse_gb,
-    parse_mb,
+    parse_memory,
     parse_tokens,
     safe_text,
-    size_binary,
+    size_bytes,
     size_mb,
 )
 
@@ -252,7 +252,7 @@ def entry_words(texts: Mapping[str, str], names: Mapping[str, str] | None = None
 
 def _size_said(text: str) -> str:
     try:
-        return size_binary(parse_bytes(text))
+        return size_bytes(parse_bytes(text))
     except ValueError:
         return text
 
@@ -303,6 +303,11 @@ def read_text(field: FormField, text: str) -> Json:
             return text
 
 
+def spelt_text(field: FormField, value: str | int | None) -> str:
+    """The text of a value, or of one item of a list, in this field; empty for none."""
+    return _spell(field, value)
+
+
 def echo(field: FormField, text: str) -> str:
     """The value as it was understood, to show beside the field: `7.6b` -> `7,600,000,000`, `131072` -> `128k`.
 
@@ -319,7 +324,7 @@ def echo(field: FormField, text: str) -> str:
     if field.control != "number":
         return ""
     if _in_bytes(field) and isinstance(value, int) and text.strip():
-        shown = size_binary(value) if text.strip().replace(",", "").replace("_", "").isdigit() else f"{exact(value)} B"
+        shown = size_bytes(value) if text.strip().replace(",", "").replace("_", "").isdigit() else f"{exact(value)} B"
         return "" if shown == text.strip() or shown == f"{text.strip()} B" else shown
     if not isinstance(value, int) or not text.strip():
         return "not stated" if value is None else "unknown"
@@ -487,7 +492,7 @@ _ARCHITECTURE = tuple(
 # How: numbers.
 
 _UNIT_WORDS: Mapping[Unit, str] = {"mb": " MB", "gb": " GB"}
-_PARSERS = {"tokens": parse_tokens, "mb": parse_mb, "gb": parse_gb}
+_PARSERS = {"tokens": parse_tokens, "mb": parse_memory, "gb": parse_gb}
 
 
 def _in_bytes(field: FormField) -> bool:

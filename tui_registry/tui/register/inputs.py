@@ -13,7 +13,10 @@ from textual.widgets import Input, OptionList, TextArea
 from textual.widgets.text_area import Edit, EditResult
 
 from tui_registry.text import safe_text
-from tui_registry.tui.kit.actions import ACTIONS
+from tui_registry.tui.kit.actions import ACTIONS, bindings_for
+from tui_registry.tui.kit.editing import edit_outside
+from tui_registry.tui.kit.flows import flow
+from tui_registry.tui.kit.host import host_of
 
 _NEXT_SECTION = next(item for item in ACTIONS if item.id == "register.next_section")
 
@@ -47,16 +50,33 @@ class SafeInput(Input):
 
 
 class SafeArea(TextArea):
-    """Many lines; loaded with safe text only, and what is typed or pasted is made safe."""
+    """Many lines; loaded with safe text only, and what is typed or pasted is made safe.
 
+    Attributes:
+        outside: what its file is called where it is edited outside.
+    """
+
+    outside = "text.txt"
     # Textual's own use of F6 here would keep people in the field
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key, f"screen.{_NEXT_SECTION.name}", id=_NEXT_SECTION.id, show=False) for key in _NEXT_SECTION.keys
+        *(Binding(key, f"screen.{_NEXT_SECTION.name}", id=_NEXT_SECTION.id, show=False) for key in _NEXT_SECTION.keys),
+        *bindings_for("area"),
     ]
 
     def edit(self, edit: Edit) -> EditResult:
         edit.text = _safe_piece(edit.text, newlines=True)
         return super().edit(edit)
+
+    @flow
+    async def action_edit_outside(self) -> None:
+        """Let the person's own editor change the text; ctrl+z takes that back as one step."""
+        host = host_of(self)
+        edited = await edit_outside(host, self.text, self.outside)
+        if edited.text is not None:
+            self.replace(shown_lines(edited.text), (0, 0), self.document.end)
+            self.move_cursor((0, 0))
+        if edited.sentence:
+            host.say(edited.sentence, "problem")
 
 
 def _safe_piece(text: str, *, newlines: bool) -> str:

@@ -22,7 +22,7 @@ from tui_registry.records.merging import value_at
 from tui_registry.records.schema import defaults
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import TYPE_AHEAD, Where, bindings_for, key_of
-from tui_registry.tui.kit.dialogs import ConfirmScreen
+from tui_registry.tui.kit.dialogs import Choice, ChooseScreen, ConfirmScreen
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.manifest_versions import choose_manifest
@@ -42,9 +42,10 @@ from tui_registry.tui.register.form_changes import (
     merged,
     preview,
 )
-from tui_registry.tui.register.form_fields import MANIFEST, field_at, split_items, to_texts
+from tui_registry.tui.register.form_fields import MANIFEST, field_at, spelt_text, split_items, to_texts
 from tui_registry.tui.register.form_state import FormState
 from tui_registry.tui.register.item_rows import ItemsRow
+from tui_registry.tui.register.known_words import licences_like
 from tui_registry.tui.register.model_rows import ModelsRow, PickModel, RecordRow
 
 # Seconds from a keystroke to the draft on disk, so that fast typing is not a write for each letter.
@@ -151,9 +152,9 @@ class RegisterScreen(FrameScreen[Saved | None]):
     def footer_actions(self) -> tuple[str, ...]:
         first, last = self.FOOTER[:2], self.FOOTER[3:5]
         if isinstance(self.focused, FormfileArea):
-            return (*first, "template.complete", "register.generate", *last)
+            return (*first, "template.complete", "register.generate", "area.outside", *last)
         if self.focused is not None and any(isinstance(node, DescriptionRow) for node in self.focused.ancestors):
-            return (*first, "register.read_description", *last)
+            return (*first, "register.read_description", "area.outside", *last)
         if isinstance(self.focused, EntryList):
             return (*first, "entries.add", "entries.remove", *last)
         return self.FOOTER
@@ -279,6 +280,42 @@ class RegisterScreen(FrameScreen[Saved | None]):
         else:
             self.next_step()
             self.form.go_to(problem)
+
+    @flow
+    async def action_take_suggestion(self) -> None:
+        """Put what a problem says to write in place of what is wrong; of several the person chooses."""
+        await self._check()  # what was typed last counts
+        found = self.form.suggesting()
+        if found is None:
+            self.say("no problem says what to write in its place: ctrl+n goes through them")
+            return
+        row, problem = found
+        self.form.go_to(problem)
+        value = problem.instead[0]
+        if len(problem.instead) > 1:
+            choices = [
+                Choice(str(place), str(place), spelt_text(row.field, each) or "nothing")
+                for place, each in enumerate(problem.instead[:9], 1)
+            ]
+            chosen = await self.ask(ChooseScreen(f"{row.field.label}: which one?", choices, problem.sentence))
+            if chosen is None:
+                return
+            value = problem.instead[int(chosen) - 1]
+        row.take_suggestion(problem, value)
+        shown = spelt_text(row.field, value)
+        self.say(f"{row.field.label}: {safe_text(shown, 60)}" if shown else f"{row.field.label}: taken out", "done")
+
+    @flow
+    async def action_pick_licence(self) -> None:
+        """Choose a licence from those that are common, or that records here have."""
+        row = self.form.row_at("license")
+        names = await self.read(licences_like, self.desk.known_words, "")
+        marks = "123456789abcdefghijklmnopqrstuvwxyz"
+        choices = [Choice(mark, name, name) for mark, name in zip(marks, names, strict=False)]
+        chosen = await self.ask(ChooseScreen("Licence", choices, "Any other SPDX expression can be typed."))
+        if chosen is not None:
+            row.focus_control()
+            row.take_suggestion(Problem("license", "error", "", ""), chosen)
 
     def action_next_section(self) -> None:
         self.form.go_by(1)

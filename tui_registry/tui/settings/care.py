@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -152,10 +152,11 @@ def _words(done: int, of: int, seconds: float) -> str:
 
 
 def _page(title: str, sentences: list[str]) -> kit.PageScreen:
-    def layout(width: int) -> Content:
+    def layout(words: Sequence[str], width: int) -> Content:
         lines = []
         for sentence in sentences:
-            lines += [*paragraph(sentence, width), Content("")]
+            if all(word in sentence.casefold() for word in words):
+                lines += [*paragraph(sentence, width), Content("")]
         return stack(lines)
 
     return kit.PageScreen(title, layout)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
@@ -15,6 +14,7 @@ from textual.widgets import Button, Input, Static
 
 from tui_registry.datastore import Datastore, Peer
 from tui_registry.errors import RegistryError
+from tui_registry.sync.looking import LIKE_A_HOST
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import TYPE_AHEAD
 from tui_registry.tui.kit.dialogs import Dialog, LineInput
@@ -34,18 +34,19 @@ class AddPeerScreen(Dialog[Peer]):
     AUTO_FOCUS = f"#peer-{NAME}"
     BINDINGS: ClassVar[list[BindingType]] = [*TYPE_AHEAD]
 
-    def __init__(self, address: str = "") -> None:
+    def __init__(self, address: str = "", name: str = "") -> None:
         """
         Args:
-            address: where it is, if that is known.
+            address: where it is, if that is known. name: what it could be called.
         """
         super().__init__("Add a peer", "A node or a folder. Nothing travels until you pull.")
         self._address = address
+        self._proposed = name
         self._left: set[str] = set()
 
     def compose_answers(self) -> Iterable[Widget]:
         yield Static(Content("Name, as you call it"), classes="label")
-        yield LineInput(placeholder="hub", id=f"peer-{NAME}", compact=True)
+        yield LineInput(value=self._proposed, placeholder="hub", id=f"peer-{NAME}", compact=True)
         yield Static(classes="wrong", id=f"wrong-{NAME}")
         yield Static(Content("Address: URL of a node, or path of a folder"), classes="label")
         yield LineInput(value=self._address, placeholder=EXAMPLES[0][0], id=f"peer-{ADDRESS}", compact=True)
@@ -130,11 +131,7 @@ def wrong_in(datastore: Datastore, name: str, address: str) -> dict[str, str]:
     wrong = {problem.path: problem.sentence for problem in datastore.peers.check(name, address)}
     if not name:
         wrong[NAME] = "give it a name, such as hub"
-    if (ADDRESS not in wrong or ":" in address) and _LIKE_A_HOST(address):
+    if (ADDRESS not in wrong or ":" in address) and LIKE_A_HOST(address):
         # It could be the path of a folder, but hardly anybody means that.
         wrong[ADDRESS] = f"write http://{address} for a node, or ./{address} for a folder of that name"
     return wrong
-
-
-# `hub.example`, `10.0.0.7:8420`, `localhost:8420/registry`.
-_LIKE_A_HOST = re.compile(r"(localhost|[\w-]+(\.[\w-]+)+|[\w.-]+:[0-9]{1,5})(:[0-9]{1,5})?(/.*)?", re.ASCII).fullmatch

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from textual import on
 from textual.timer import Timer
@@ -15,17 +15,17 @@ from tui_registry.datastore import Datastore, Operation, Peer, Restored, Touched
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import elsewhere
-from tui_registry.present.owners import owner_cell
 from tui_registry.present.pulls import SyncError, key_words
 from tui_registry.text import exact, plural
 from tui_registry.tui import kit
-from tui_registry.tui.kit.actions import Where, bindings_for
+from tui_registry.tui.kit.actions import Where, bindings_for, key_of
 from tui_registry.tui.kit.copying import copy_text
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow
 from tui_registry.tui.kit.frame import FrameScreen
-from tui_registry.tui.kit.messages import Narrow
+from tui_registry.tui.kit.messages import Narrow, PullFrom
 from tui_registry.tui.kit.text_flow import Flow
 from tui_registry.tui.sync.add_peer import AddPeerScreen
+from tui_registry.tui.sync.finding import add_recommended, choose_node
 from tui_registry.tui.sync.left_out import LeftOutScreen
 from tui_registry.tui.sync.peer_table import PeerTable, PeerView, no_peers, peer_detail, summary
 from tui_registry.tui.sync.pulls import Pulls, PullsByThemselves
@@ -33,13 +33,8 @@ from tui_registry.tui.sync.pushes import Pushes
 from tui_registry.tui.sync.quarantine import QuarantineScreen
 from tui_registry.tui.sync.taking import Taking
 
-if TYPE_CHECKING:
-    from tui_registry.sync.lan import LanNode
-
 # Progress is drawn at most so often, however fast it is reported.
 SECONDS_BETWEEN_DRAWINGS: Final = 0.1
-# Of the nodes that answer on the local network: a digit picks each.
-_MOST_OFFERED: Final = 9
 
 
 class SyncScreen(FrameScreen[None]):
@@ -225,36 +220,40 @@ class SyncScreen(FrameScreen[None]):
     async def action_add_peer(self) -> None:
         peer = await self.ask(AddPeerScreen())
         if peer is not None:
-            self._select = peer.name
-            self._peers_changed(f"added {peer.name}: s pulls from it")
+            self._added(peer)
 
     @flow(writes=True)
     async def action_find_peers(self) -> None:
         """Ask the local network for nodes, and add the one that is chosen, if any."""
-        from tui_registry.sync.lan import find_nodes
-
-        self.say("asking the local network: 3 s")
-        found = await self.read(find_nodes)
-        known = {peer.address.rstrip("/") for peer in self.peers}
-        new = [node for node in found if node.url.rstrip("/") not in known]
-        if not new:
-            self.say("no other node answers: one does where  tui-registry serve --announce  runs")
-            return
-        self.say("")
-        names = {} if self.host.facts is None else self.host.facts.owners
-        choices = [
-            kit.Choice(str(place), str(place), node.url, _says_its_key(node, names))
-            for place, node in enumerate(new[:_MOST_OFFERED], 1)
-        ]
-        detail = "Anybody can answer so. Nothing is asked of it before you pull."
-        question = kit.ChooseScreen("Which node on the local network?", choices, detail)
-        chosen = await self.ask(question)
-        if chosen is None:
-            return
-        peer = await self.ask(AddPeerScreen(new[int(chosen) - 1].url))
+        url = await choose_node(self, [peer.address for peer in self.peers])
+        peer = None if url is None else await self.ask(AddPeerScreen(url))
         if peer is not None:
-            self._select = peer.name
-            self._peers_changed(f"added {peer.name}: s pulls from it")
+            self._added(peer)
+
+    @flow(writes=True)
+    async def action_recommended(self) -> None:
+        """Whom the peer recommends, and add the one that is chosen, if any."""
+        view = self._selected()
+        peer = None if view is None else await add_recommended(self, view.peer)
+        if peer is not None:
+            self._added(peer)
+
+    def _added(self, peer: Peer) -> None:
+        self._select = peer.name
+        pull, ask = key_of("sync.pull"), key_of("sync.recommended")
+        self._peers_changed(f"added {peer.name}: {pull} pulls from it, {ask} asks whom it recommends")
+
+    @on(PullFrom)
+    def _pull_wanted(self, message: PullFrom) -> None:
+        message.stop()
+        self._pull_new(message.peer)
+
+    @flow(background=True, group="peers")
+    async def _pull_new(self, name: str) -> None:
+        self.peers = await self.read(self.datastore.peers.all)
+        self._select = name
+        self._show()
+        self._begin([name])
 
     @flow(writes=True)
     async def action_remove_peer(self) -> None:
@@ -474,11 +473,6 @@ class SignedElsewhere(Part):
             case elsewhere.STOLEN.key:
                 title = "Somebody else has your key"
                 await self.ask(kit.page_of_package(title, "trust.md", f"### {title}"))
-
-
-def _says_its_key(node: LanNode, names: Mapping[str, str]) -> str:
-    """Which key a node says is its own: a claim."""
-    return f"says it is {owner_cell(node.node, mine=False, names=names)}" if node.node else ""
 
 
 def _read(datastore: Datastore) -> _Found:
