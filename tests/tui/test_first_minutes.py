@@ -213,7 +213,7 @@ def test_the_tour_is_walked_to_its_end_in_a_terminal_and_back_to_ones_own_replic
         terminal.wait_for(b"Nothing is registered here yet")
         after(b"l", b"SAMPLE DATA")
         terminal.wait_for(b"begins a tour")
-        after(b"\x1bOQ", b"1 of 5: Search")
+        after(b"\x1b[19~", b"1 of 5: Search")
         after(b"/llama", b"llama")
         after(b"\r", b"2 of 5: Filters")
         after(b"f", b"FRAMEWORK")

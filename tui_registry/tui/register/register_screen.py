@@ -290,7 +290,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
         await self._check()  # what was typed last counts
         found = self.form.suggesting()
         if found is None:
-            self.say("no problem says what to write in its place: ctrl+n goes through them")
+            self.say(f"no problem says what to write in its place: {key_of('register.next_problem')} goes through them")
             return
         row, problem = found
         self.form.go_to(problem)
