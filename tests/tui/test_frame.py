@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.command import CommandPalette
 
 from tests.seeds import make_record
@@ -180,6 +181,10 @@ async def test_a_key_that_does_nothing_says_once_what_it_may_have_been(tmp_path:
             assert status(app) == ""
             await press(pilot, "f12")
             assert status(app) == "F12 does nothing here: ? shows all keys"
+            # As terminals send it, with a character that cannot be shown
+            app.screen.post_message(events.Key("ctrl+k", "\x0b"))
+            await settle(pilot)
+            assert status(app).startswith("ctrl+k does nothing here: ")
             app.say("")
             await press(pilot, "slash", *"zz", "f7")
             assert status(app) == ""

@@ -96,7 +96,9 @@ class FrameScreen(FlowScreen[Result], Generic[Result]):
         meant = meant_by(event.key, {bound.binding.id or "" for bound in at_hand.values()})
         helps = action("app.help")
         words = f"{helps.footer_key} shows all keys" if meant is None else f"{meant.footer_key} is {meant.label}"
-        self.say(f"{safe_text(event.character or '').strip() or key_name(event.key)} does nothing here: {words}")
+        # With ctrl a key has a character too, one that cannot be shown
+        typed = safe_text(event.character or "").strip() if event.is_printable else ""
+        self.say(f"{typed or key_name(event.key)} does nothing here: {words}")
 
     def refresh_footer(self) -> None:
         self.query_one(KeyFooter).show([action(name) for name in self.footer_actions()])

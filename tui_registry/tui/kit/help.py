@@ -26,6 +26,7 @@ from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.text_flow import TextBody, field, heading, paragraph, stack
 
 _KEYS_WIDTH = 22
+_EXAMPLE_WIDTH = 24
 
 
 # What stands in a page, for a width: of it only what holds these words, where there are any.
@@ -178,7 +179,14 @@ def help_text(places: Iterable[Where], width: int, words: Sequence[str] = ()) ->
     )
     grammar = [line for line in safe_text(query.GRAMMAR, newlines=True).rstrip().split("\n") if _holds(line, words)]
     if grammar:
-        lines += [*heading("Searching"), *(Content(f"  {line}") for line in grammar)]
+        lines += heading("Searching")
+        for line in grammar:
+            # What it means stands in a column of its own there, and stays in it
+            example, means = line[:_EXAMPLE_WIDTH], line[_EXAMPLE_WIDTH:]
+            beside = bool(means) and example.endswith("  ")
+            lines += (
+                field(f"  {example}", means, width, 2 + _EXAMPLE_WIDTH) if beside else paragraph(line, width, "", 2)
+            )
     chapter("Each key in all modes", ((key, means, "") for key, means in key_table()))
     return stack(lines[1:] or [_nothing(words)])
 
