@@ -52,6 +52,7 @@ def refused(deed: Callable[[], object]) -> str:
 def test_a_hub_put_back_to_an_older_copy_is_noticed_and_not_followed(
     view: View, other: View, shared: MemoryLog
 ) -> None:
+    view.store.news.seen()
     shared.put_back(3)
     for deed in (view.store.hub.follow, lambda: view.store.add("model", make_record("model", "more"))):
         assert refused(deed) == "hub_other"
@@ -68,6 +69,8 @@ def test_a_hub_put_back_to_an_older_copy_is_noticed_and_not_followed(
     # Who asks for it has the view made anew, and is told what it cost.
     remade = view.store.hub.remake()
     assert remade == (7, 2)
+    # What was looked at is nothing new for that.
+    assert {row.name for row in view.store.search("is:new").rows} == {f"since {number}" for number in range(4)}
     same_everywhere([view], shared)
     assert view.store.verify().sound
 

@@ -174,12 +174,13 @@ class Form(Horizontal):
         here = self.body.focused_row()
         paths = list(self.body.rows)
         start = 0 if here is None else paths.index(here.field.path)
-        for path in (*paths[start:], *paths[:start]):
-            row = self.body.rows[path]
-            for problem in self.state.to_go_through(path):
-                if problem.instead:
-                    return row, problem
-        return None
+        found: dict[str, Problem] = {}
+        for problem in self.state.to_go_through():
+            field = field_at(self.state.kind, problem.path) if problem.instead else None
+            if field is not None:
+                found.setdefault(field.path, problem)
+        path = next((path for path in (*paths[start:], *paths[:start]) if path in found), None)
+        return None if path is None else (self.body.rows[path], found[path])
 
     def row_at(self, path: str) -> FieldRow:
         """The row of a field."""

@@ -97,7 +97,7 @@ class Care(Part):
         if self.datastore.key.known:
             choices = [
                 kit.Choice("k", "with", "with the key", "locked with a passphrase"),
-                kit.Choice("o", "without", "without the key", "its records could not be changed from it"),
+                kit.Choice("o", "without", "without the key", "what is made of it cannot sign"),
             ]
             about = "Everything in one file, made while others write: the log, the settings and the key."
             chosen = await self.ask(kit.ChooseScreen("A backup of this replica", choices, about))
