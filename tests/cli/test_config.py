@@ -196,6 +196,12 @@ def test_the_columns_of_the_list_are_set_as_people_write_them(cli: Cli, written:
     assert cli("config", "show", "--json").json["columns"] == {"browse": "licence size context"}
     assert "columns.browse = licence size context" in cli("config", "show").out
     assert written.read_text().startswith(WRITTEN.rstrip())
+    written.write_text(written.read_text().replace("licence size", "licnce size"))
+    said = cli("config", "check")
+    assert said.code == 1
+    assert "[columns] browse: there is no column 'licnce': did you mean licence?" in said.out
+    assert said.out.startswith("line ")
+    assert cli("config", "show").code == 0
     assert cli("config", "set", "columns.browse", "").code == 0
     assert cli("config", "show", "--json").json["columns"] == {}
 

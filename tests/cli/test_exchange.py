@@ -161,6 +161,10 @@ def test_sync_ends_with_the_time_that_it_is_given(cli: Cli, own: str) -> None:
 def test_sync_push_offers_what_is_here_to_a_node_that_takes_it(cli: Cli, own: str, tmp_path: Path) -> None:
     with Datastore.open(tmp_path / "open") as there, running(there, accept_ops=True) as node:
         cli("peer", "add", "open", node.url)
+        plan = cli("sync", "open", "--push", "--dry-run", "--json").lines
+        assert plan == [{"pushes_to": "open", "offers": 1, "told": True, "error": None}]
+        assert "lacks 1 operation of this log" in cli("sync", "open", "--push", "--dry-run").out
+        assert cli("sync", "open", "--dry-run").code == 2
         pushed = cli("sync", "open", "--push", "--json").lines[1]
         assert (pushed["offered"], pushed["applied"], pushed["rejected"]) == (1, 1, 0)
         assert cli("sync", "open", "--push", "--json").lines[1]["offered"] == 0

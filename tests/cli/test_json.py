@@ -197,7 +197,8 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
         --data-dir there peer list | --data-dir there sync | --data-dir there peer show here
         --data-dir there peer trust here | --data-dir there peer faces | verify --faces faces | --data-dir there quarantine
         --data-dir third peer add here log | --data-dir third sync here --from BUNDLE
-        --data-dir fourth sync --from BUNDLE | --data-dir there sync --push | --data-dir there peer remove here
+        --data-dir fourth sync --from BUNDLE | --data-dir there sync --push
+        --data-dir there sync --push --dry-run | --data-dir there peer remove here
         apply --kind model card.json | backup --without-key all.backup
         --data-dir fifth backup --restore --without-key all.backup
         --data-dir sixth peer add hub http://127.0.0.1:1 | --data-dir sixth publish --kind model card.json
@@ -212,6 +213,7 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
     """.replace("\n", "|")
     met = set()
     fails = {"formfile render crew.formfile", "formfile lint crew.formfile", "--data-dir there sync --push"}
+    fails |= {"--data-dir there sync --push --dry-run"}  # a folder takes none
     fails |= {"--data-dir sixth publish --kind model card.json", f"use {ours}", "verify-file card.json"}
     for line in filter(None, (line.strip() for line in lines.split("|"))):
         bundle = next((str(path) for path in tmp_path.glob("bundles/*.tar")), "")

@@ -114,6 +114,8 @@ def test_where_nothing_is_the_sentence_says_the_nearest_thing_to_do(there: Datas
     assert "export --log" in refusal(tmp_path / "own" / "x")
     assert "no way to a peer" in refusal("ftp://hub.example")
     assert "connection refused" in refusal("http://127.0.0.1:1").lower()
+    assert "cannot be read" in refusal(tmp_path / ("x" * 300))
+    assert "there is nothing at" in refusal("/no\0such")
     assert "\x1b" not in refusal("/no/\x1b[31m/such")
 
 

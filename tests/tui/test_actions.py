@@ -177,11 +177,13 @@ def test_the_modes_are_on_the_number_keys() -> None:
 
 
 # Pairs of actions that share a key on one screen. Of each the part that has the focus comes first, and both are the
-# same wish: to open what is under the cursor, to go on to the right, to take back what was typed.
+# same wish: to open what is under the cursor, to go on to the right, to take back what was typed. While there is nothing
+# to mark, `a` adds a peer.
 SHARED = {
     "app.conflicts record.conflict",
     "app.suspend entries.undo",
     "app.suspend items.undo",
+    "browse.mark_all empty.add",
     "compare.open list.open",
     "conflict.change list.open",
     "conflict.take text.page_down",

@@ -218,7 +218,7 @@ def test_the_tour_is_walked_to_its_end_in_a_terminal_and_back_to_ones_own_replic
         after(b"\r", b"2 of 5: Filters")
         after(b"f", b"FRAMEWORK")
         after(b" ", b"3 of 5: Form")
-        after(b"\x1b", b"find")
+        after(b"\x1b", b"copy")  # the footer of the list: until then a letter would be one of Alt
         after(b"n", b"weights that answer")
         after(b"m", b"Quantisation")
         after(b"mine", b"mine")

@@ -116,6 +116,10 @@ def test_what_a_record_needs_stands_as_bars_beside_what_a_machine_has(tmp_path: 
     assert "█" not in narrow
 
 
+def test_all_tabs_have_room_on_eighty_columns_and_beside_a_list_on_160() -> None:
+    assert len("  ".join(detail.TABS.values())) <= 64
+
+
 def test_kinds_are_told_apart_by_a_sign_and_a_word() -> None:
     from tui_registry.present.columns import KIND_SIGNS
 

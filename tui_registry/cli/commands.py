@@ -821,6 +821,8 @@ def _sync(parser: ArgumentParser) -> None:
     parser.add_argument("--every", type=_interval, metavar="TIME", help=every)
     differs = "take nothing, and tell what each peer's log has that is not here, and why: it reads all of the log"
     parser.add_argument("--audit", action="store_true", help=differs)
+    dry = "with --push: only say how many operations each peer would be offered; nothing is pulled or pushed"
+    parser.add_argument("--dry-run", action="store_true", help=dry)
     ends = "end after so many seconds, with what was stored until then (for cron and scripts)"
     parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help=ends)
     _json(parser, "one JSON object for each peer")

@@ -22,7 +22,7 @@ from tui_registry.cli.output import (
 )
 from tui_registry.editor import EditorError, editor_words, run_editor
 from tui_registry.errors import Json
-from tui_registry.present.columns import BROWSE, chosen_columns, read_columns
+from tui_registry.present.columns import BROWSE, TABLE as _COLUMNS, chosen_columns, read_columns
 from tui_registry.settings import (
     MACHINES,
     SETTING_NAMES,
@@ -33,7 +33,6 @@ from tui_registry.settings import (
     SettingsError,
     TableName,
     Tables,
-    TextTableName,
     in_words,
     load_settings,
     save_bound,
@@ -107,10 +106,6 @@ def names() -> Iterator[str]:
 
 def _check(settings: Settings, path: Path | None) -> None:
     _bounds(settings, path)
-    try:
-        chosen_columns(settings.columns)
-    except ValueError as error:
-        raise SettingsError(settings_path() if path is None else path, str(error)) from None
     if settings.machines:
         from tui_registry.machine import MachineError, find_machine  # most people save none
 
@@ -220,9 +215,10 @@ def _set_keys(path: Path, name: str, typed: str, own: OwnSettings | None) -> Set
 
 def _faults(settings: Settings, path: Path, own: OwnSettings | None) -> list[str]:
     """What the app would do without, in words; the screens are asked only where there is something."""
-    if own is None or not (settings.keys or settings.commands or settings.themes):
-        return []
-    return in_words(own.faults(settings), path)
+    _, faults = chosen_columns(settings.columns)
+    if own is not None and (settings.keys or settings.commands or settings.themes):
+        faults += own.faults(settings)
+    return in_words(faults, path)
 
 
 def _tell_check(path: Path, own: OwnSettings | None, *, as_json: bool) -> int:
@@ -344,7 +340,6 @@ def _take_back(path: Path, *, is_new: bool) -> bool:
 
 _KEYS: Final = "keys"
 _WIDEST_ID, _WIDEST_KEYS = 26, 18
-_COLUMNS: TextTableName = "columns"
 # A longer word is refused as any text of the settings that is too long.
 _LONGEST_THEME = 40
 _NEW = """\

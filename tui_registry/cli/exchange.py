@@ -98,6 +98,8 @@ def sync(args: Namespace) -> int:
 
     names: list[str] = list(dict.fromkeys(args.peers))
     alone = not args.push and args.every is None and args.timeout is None
+    if args.dry_run and (not args.push or args.every is not None or args.audit or args.source):
+        raise UsageError("--dry-run says what --push would offer: it goes with that, peers and --timeout alone")
     if args.audit and (args.push or args.every is not None or args.source):
         raise UsageError("--audit takes and gives nothing: it goes with peers and --timeout alone")
     if args.source and (len(names) > 1 or not alone):
@@ -111,7 +113,7 @@ def sync(args: Namespace) -> int:
             raise UsageError("--token-file goes with --push and one peer, which alone is shown the token")
         token = token_in(args.token_file)
     with open_registry(args) as datastore:
-        if not args.audit:
+        if not args.audit and not args.dry_run:
             datastore.expect_writable()  # before anything is fetched
         if args.source:
             return asyncio.run(_sync_from(datastore, names[0] if names else None, args.source, as_json=args.json))
@@ -125,6 +127,8 @@ def sync(args: Namespace) -> int:
         bounds = bounds_of(load_settings())
         if args.timeout is not None:
             bounds = replace(bounds, pull_seconds=args.timeout)
+        if args.dry_run:
+            return asyncio.run(_plan_pushes(datastore, names, bounds, as_json=args.json))
         if args.audit:
             return asyncio.run(_audit(datastore, names, bounds, as_json=args.json))
         if args.every is not None:
@@ -499,6 +503,28 @@ async def _audit(datastore: Datastore, names: Sequence[str], bounds: Bounds, *, 
         out(f"{name}: {exact(found.here)} of {plural(found.size, 'operation')} are here")
         for why, count in found.not_here.most_common():
             out(f"  {exact(count)} are not: {NOT_HERE.get(why, why)}")
+    return int(failed)
+
+
+async def _plan_pushes(datastore: Datastore, names: Sequence[str], bounds: Bounds, *, as_json: bool) -> int:
+    """Tell what peers would be offered by a push."""
+    from tui_registry.present.pulls import SyncError
+    from tui_registry.sync import plan_push
+
+    failed = False
+    for name in names:
+        try:
+            plan = await plan_push(datastore, name, bounds=bounds)
+        except SyncError as error:
+            failed = True
+            note(safe_text(error.sentence))
+            if as_json:
+                out_json({"pushes_to": name, "offers": 0, "told": False, **error_json(error)})
+            continue
+        if as_json:
+            out_json({"pushes_to": name, "offers": plan.offers, "told": plan.told, "error": None})
+        else:
+            out(safe_text(plan.sentence))
     return int(failed)
 
 

@@ -3,14 +3,16 @@ some of them, in the settings and in the app."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from tui_registry.errors import Kind
 from tui_registry.frozen import NamedTuple
+from tui_registry.settings import SettingFault, Texts, TextTableName
 from tui_registry.text import nearest, safe_text
 
-# What the list of Browse is called among the settings: [columns] browse = "kind type size".
+# Where the settings have them, and what the list of Browse is called there: [columns] browse = "kind type size".
+TABLE: Final[TextTableName] = "columns"
 BROWSE: Final = "browse"
 
 
@@ -92,22 +94,21 @@ def read_columns(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def chosen_columns(settings: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """The columns of Browse that the settings name; none where they name none.
+def chosen_columns(settings: Texts) -> tuple[tuple[str, ...], list[SettingFault]]:
+    """The columns of Browse that the settings name, none where they name none or name them wrongly; and what is wrong.
 
     Args:
         settings: `Settings.columns`.
-
-    Raises:
-        ValueError: there is no such list, or as `read_columns`; the sentence says where it stands.
     """
     chosen: tuple[str, ...] = ()
+    faults: list[SettingFault] = []
     for name, text in settings:
         if name != BROWSE:
-            near = f"did you mean {BROWSE}?" if nearest(name, (BROWSE,)) else f"there is {BROWSE}"
-            raise ValueError(f"[columns] there is no list '{safe_text(name, 40)}' whose columns are chosen: {near}")
+            meant = f"did you mean {BROWSE}?" if nearest(name, (BROWSE,)) else f"there is {BROWSE}"
+            faults.append(SettingFault(TABLE, name, f"there is no list of this name whose columns are chosen: {meant}"))
+            continue
         try:
             chosen = read_columns(text)
         except ValueError as error:
-            raise ValueError(f"[columns] {name}: {error}") from None
-    return chosen
+            faults.append(SettingFault(TABLE, name, str(error)))
+    return chosen, faults

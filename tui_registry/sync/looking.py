@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from tui_registry.datastore import DATABASE
-from tui_registry.errors import RegistryError
+from tui_registry.errors import RegistryError, system_reason
 from tui_registry.present.found import Found, FoundKind, Recommended
 from tui_registry.present.pulls import SyncError
 from tui_registry.sync.bounds import Bounds
@@ -82,6 +82,9 @@ async def _look_at_path(typed: str, bounds: Bounds) -> Found:
         except TimeoutError:
             sentence = f"{safe_text(typed, 120)} did not answer within {bounds.head_seconds:g} s. Is the drive there?"
             raise LookError("timeout", sentence) from None
+        except OSError as error:  # such as a folder that is not for us, or a name that no file can have
+            sentence = f"{safe_text(typed, 120)} cannot be read: {system_reason(error)}"
+            raise LookError("unreachable", sentence) from None
 
     kind = await in_time(lambda: _kind_of(path, typed))
     if kind == "bundles":

@@ -42,7 +42,7 @@ async def plan_push(datastore: Datastore, peer_name: str, *, bounds: Bounds | No
         async with asyncio.timeout(bounds.pull_seconds) as given:
             peer = await _taking(datastore, peer_name)
             async with HttpTransport(peer.name, peer.address, bounds) as transport:
-                asked = await _asked(datastore, peer.name, transport, bounds)
+                asked = await _asked(datastore, peer.name, transport, bounds, notes=False)
                 return PushPlan(peer.name, asked.total, asked.lacking is not None or not asked.total)
     except TimeoutError:
         if not given.expired():
@@ -207,13 +207,20 @@ class _Asked(NamedTuple):
     is_packed: bool
 
 
-async def _asked(datastore: Datastore, name: str, transport: HttpTransport, bounds: Bounds) -> _Asked:
+async def _asked(
+    datastore: Datastore, name: str, transport: HttpTransport, bounds: Bounds, *, notes: bool = True
+) -> _Asked:
+    """
+    Args:
+        notes: the peer's cursor may pass what was seen to be here; else nothing is written.
+    """
     ours = await in_thread(datastore.log.head)
     found = await compare(datastore, name, transport, bounds, pushing=True)
     # Who compares logs so takes pushes that are packed.
     is_packed = found is not None
     if isinstance(found, Compared):
-        await in_thread(_note_passed, datastore, name, found)
+        if notes:
+            await in_thread(_note_passed, datastore, name, found)
         lacking = await in_thread(datastore.log.in_order, found.ours_only)
         return _Asked(len(lacking), lacking, is_packed)
     theirs = found or await transport.head()

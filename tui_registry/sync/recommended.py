@@ -12,7 +12,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from tui_registry.errors import Json
-from tui_registry.origin import is_public
 from tui_registry.present.found import Recommended
 
 PEERS: Final = "sync/peers"
@@ -82,6 +81,8 @@ def place_of(url: str) -> str:
     if host == "localhost" or host.endswith(".localhost") or host == "::1" or host.startswith("127."):
         return "on this machine itself"
     is_number = ":" in host or re.fullmatch(r"[0-9.]+|0x[0-9a-f]+", host) is not None
+    from tui_registry.origin import is_public  # which brings httpx: a pull of a folder does without
+
     if is_number and not is_public(host):
         return "on a private network"
     if "." not in host or host.endswith(_LOCAL_NAMES):

@@ -407,11 +407,12 @@ class BrowseScreen(FrameScreen[None]):
             self.records.choose_columns(())
             return
         from tui_registry.present.columns import chosen_columns
+        from tui_registry.settings import in_words
 
-        try:
-            self.records.choose_columns(chosen_columns(self.host.settings.columns))
-        except ValueError as error:
-            self.say(f"settings.toml: {error}", "problem")
+        chosen, faults = chosen_columns(self.host.settings.columns)
+        self.records.choose_columns(chosen)
+        for sentence in in_words(faults, self.host.settings_file):
+            self.say(f"settings: {sentence}", "problem")
 
     @on(RecordList.Ordered)
     def _title_chosen(self, message: RecordList.Ordered) -> None:

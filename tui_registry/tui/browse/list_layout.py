@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from textual import on
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui_registry.present.columns import BROWSE, COLUMNS, chosen_columns
+from tui_registry.present.columns import BROWSE, COLUMNS, TABLE, chosen_columns
 from tui_registry.query import QueryError
 from tui_registry.settings import SettingsError, save_text
 from tui_registry.tui.browse.reading import Order, in_order, order_after, order_of, usual_order
@@ -20,9 +20,6 @@ from tui_registry.tui.kit.actions import bindings_for, key_of
 from tui_registry.tui.kit.dialogs import Dialog
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow
 from tui_registry.tui.kit.lists import Column, ItemList
-
-if TYPE_CHECKING:
-    from tui_registry.settings import Texts
 
 
 class ListLayout(Part):
@@ -84,12 +81,12 @@ class ListLayout(Part):
         host = self.screen.host
         width = self._records.scrollable_content_region.width
         shown = [_NAME_OF[column.title] for column in self._records.titles(width) if column.title in _NAME_OF]
-        chosen = _readable(host.settings.columns)
+        chosen, _ = chosen_columns(host.settings.columns)
         answer = await self.ask(ColumnsScreen(chosen or shown, width))
         if answer is None or (not chosen and [*answer] == shown):
             return  # as they are is as the width chose them, and it may go on to
         try:
-            kept = await self.write(save_text, "columns", BROWSE, " ".join(answer), host.settings_file)
+            kept = await self.write(save_text, TABLE, BROWSE, " ".join(answer), host.settings_file)
         except SettingsError as error:
             self._records.choose_columns(answer)
             self.say(f"for now only, as they cannot be kept: {error.sentence}", "problem")
@@ -103,14 +100,6 @@ class ListLayout(Part):
 
 
 _NAME_OF: Final = {column.title: column.name for column in COLUMNS}
-
-
-def _readable(settings: Texts) -> tuple[str, ...]:
-    """The columns that the settings name; none where they cannot be read, which was said."""
-    try:
-        return chosen_columns(settings)
-    except ValueError:
-        return ()
 
 
 class ColumnList(ItemList[str]):

@@ -150,6 +150,9 @@ _TYPED_IN: Final[frozenset[Where]] = frozenset(
         "line",
         "locked_file",
         "locked_file_path",
+        "area",
+        "licence",
+        "take",
     }
 )
 # What everybody must be able to do, also while typing.
@@ -174,6 +177,10 @@ _AROUND: Final[Mapping[Where, tuple[Where, ...]]] = {
     "template": ("register",),
     "searches": ("dialog",),
     "columns": ("dialog",),
+    "empty": ("browse", "record"),
+    "area": ("register", "template", "writing"),
+    "licence": ("register",),
+    "take": ("dialog",),
     "locked_file": ("dialog",),
     "locked_file_path": ("locked_file", "dialog"),
     "writing": ("dialog",),

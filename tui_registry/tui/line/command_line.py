@@ -20,7 +20,7 @@ from textual.widgets import Input, Static
 
 from tui_registry.errors import RegistryError
 from tui_registry.text import safe_text
-from tui_registry.tui.kit.actions import bindings_for
+from tui_registry.tui.kit.actions import bindings_for, key_of
 from tui_registry.tui.kit.dialogs import Dialog, LineInput
 from tui_registry.tui.kit.flows import FlowScreen, flow
 from tui_registry.tui.kit.host import RegistryHost
@@ -89,7 +89,8 @@ class LineScreen(Dialog[str]):
     BINDINGS: ClassVar[list[BindingType]] = bindings_for("line")
 
     def __init__(self, lines: CommandLine, past: Sequence[str]) -> None:
-        super().__init__("Command", "As in a shell, without the program's name: verify, show NAME, peer list.")
+        how = f"{key_of('line.complete')} completes, {key_of('line.earlier')} takes up the lines before."
+        super().__init__("Command", f"As in a shell, without the program's name: verify, show NAME, peer list. {how}")
         self._lines = lines
         self._past = [*past, ""]
         self._place = len(past)

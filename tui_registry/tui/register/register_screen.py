@@ -290,7 +290,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
         await self._check()  # what was typed last counts
         found = self.form.suggesting()
         if found is None:
-            self.say("no problem says what to write in its place: ctrl+n goes through them")
+            self.say(f"no problem says what to write in its place: {key_of('register.next_problem')} goes through them")
             return
         row, problem = found
         self.form.go_to(problem)
@@ -318,7 +318,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
         chosen = await self.ask(ChooseScreen("Licence", choices, "Any other SPDX expression can be typed."))
         if chosen is not None:
             row.focus_control()
-            row.take_suggestion(Problem("license", "error", "", ""), chosen)
+            row.take_suggestion(Problem("license", "error", "not_stated", ""), chosen)
 
     def action_next_section(self) -> None:
         self.form.go_by(1)
