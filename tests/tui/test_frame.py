@@ -25,7 +25,7 @@ from tests.tui.driving import (
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings
 from tui_registry.tui import RegistryApp
-from tui_registry.tui.kit.frame import KeyFooter, TitleLine
+from tui_registry.tui.kit.frame import KeyFooter, StatusLine, TitleLine
 from tui_registry.tui.kit.help import HelpScreen
 from tui_registry.tui.kit.palette import ActionsProvider
 
@@ -166,6 +166,11 @@ async def test_what_was_done_fades_from_the_status_line_and_a_problem_stays(tmp_
             app.say("cannot be read", "problem")
             await settle(pilot)
             assert status(app) == "cannot be read"
+            assert app.screen.query_one(StatusLine).size.height == 1
+            # What helps stands at the end, and is read nowhere else
+            app.say("it cannot be read, for a reason that takes many words to say: " + "ask its owner " * 5, "problem")
+            await settle(pilot)
+            assert screen_text(app).count("ask its owner") == 5
             app.say("copied", "done")
             await settle(pilot)
             assert status(app) == ""

@@ -20,6 +20,7 @@ from tui_registry.tui.kit.actions import Action, Where, action, key_name, meant_
 from tui_registry.tui.kit.facts import Facts, Outcome, Tone
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.host import host_of
+from tui_registry.tui.kit.text_flow import stack, wrapped
 
 Result = TypeVar("Result")
 APP_NAME: Final = "tui_registry"
@@ -285,7 +286,15 @@ class StatusLine(Line):
         self.watch(host_of(self), "outcome", self._changed, init=False)
 
     def _changed(self) -> None:
+        self.styles.height = len(self._lines())
         self.refresh()
+
+    def watch_hint(self) -> None:
+        if self.is_mounted:
+            self._changed()
+
+    def on_resize(self) -> None:
+        self._changed()
 
     @property
     def shown(self) -> Outcome:
@@ -294,10 +303,19 @@ class StatusLine(Line):
         return outcome if outcome.text else self.hint
 
     def render(self) -> Content:
+        return stack(self._lines())
+
+    def _lines(self) -> list[Content]:
+        """One line, cut at its end. What went wrong stands nowhere else, and what helps comes last in it: that gets a
+        second one."""
         sign, style = _TONES[self.shown.tone]
-        text = safe_text(self.shown.text)
-        width = self.content_size.width
-        return Content.styled(f"{sign if text else ''}{text}", style).truncate(width, ellipsis=True)
+        text, width = safe_text(self.shown.text), self.content_size.width
+        whole = Content.styled(f"{sign if text else ''}{text}", style)
+        first = wrapped(whole, width)[0] if text and width and self.shown.tone == "problem" else whole
+        rest = whole[len(first.plain) :]
+        gap = len(rest.plain) - len(rest.plain.lstrip())
+        lines = [first, rest[gap:]] if rest.plain.strip() else [whole]
+        return [line.truncate(width, ellipsis=True) for line in lines]
 
 
 class KeyFooter(Line):
