@@ -220,8 +220,8 @@ class RecordActions(Part):
         if len(entries) < LEAST:
             self.say("too few are left to compare: the others were deleted meanwhile", "problem")
         else:
-            behind = await self.read(self.datastore.manifests.of, [entry.id for entry in entries])
-            await self.ask(compare.CompareScreen(entries, lambda entry: browse.DetailScreen(refs[entry.id]), behind))
+            beside = await self.read(compare.read_beside, self.datastore, entries)
+            await self.ask(compare.CompareScreen(entries, lambda entry: browse.DetailScreen(refs[entry.id]), *beside))
 
     @flow(writes=True)
     async def action_name_owner(self) -> None:
