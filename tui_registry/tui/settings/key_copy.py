@@ -42,6 +42,8 @@ async def copy_key(screen: FlowScreen[Result]) -> bool:
     whose = f"the key of {address_short(address)}" if address else "your key"
     about = "Without the passphrase nobody can use the copy, you included. Keep both, and not on this machine alone."
     if is_sample(screen.datastore.data_dir):
+        # In the question too: where there is little room, nothing else is shown
+        whose = "the sample data's key, not your own"
         about = "This is the key of the sample data, and goes when that goes: it is not the key of your own replica."
     question = LockedFileScreen(
         f"Save a copy of {whose}",
