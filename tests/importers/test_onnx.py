@@ -9,6 +9,7 @@ import pytest
 
 from tests.importers.made import at, onnx, onnx_tensor, wire
 from tui_registry.importers import Finding, read_source
+from tui_registry.importers.onnx import read_model
 
 
 def read(path: Path) -> Finding:
@@ -111,3 +112,18 @@ def test_what_the_official_package_writes_is_read_as_it_reads_it(tmp_path: Path)
         assert (at(found, "parameters"), at(found, "quantization")) == (expected, "FP32")
         assert at(found, "description") == "What it does"
         assert any("author me" in note and "written by tests" in note for note in found.notes)
+
+
+def test_what_is_said_over_and_over_is_read_to_a_bound(tmp_path: Path) -> None:
+    tensors = [onnx_tensor(f"t{n}", 1, (1,), lies_in=f"sub/d{n}") for n in range(3_000)]
+    path = tmp_path / "many.onnx"
+    path.write_bytes(onnx(tensors) + wire(2, "y" * 99) * 20_000)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "d0").write_bytes(bytes(4))
+    found = read(path)
+    assert len(found.notes) < 10
+    assert any("and 1,998 more is not here" in note for note in found.notes)
+    assert isinstance(found.manifest, dict)
+    assert [one["uri"] for one in found.manifest["artifacts"]] == ["many.onnx", "sub/d0"]
+    with path.open("rb") as file:
+        assert len(read_model(file).producer) < 1_000

@@ -55,7 +55,7 @@ def read_onnx(path: Path) -> Draft:
     sizes = sum(one.stat().st_size for one in files)
     put_requirements(draft, sizes, "the file" if len(files) == 1 else f"{len(files)} files")
     for one in files:
-        put_file(draft, one, one.name, draft.get("quantization"))
+        put_file(draft, one, one.relative_to(path.parent).as_posix(), draft.get("quantization"))
     draft.note("ONNX alone tells no type, licence or context length: import the model's folder if you can")
     return draft
 
@@ -77,16 +77,28 @@ def put_tensors(draft: Draft, model: Model) -> None:
 
 def _data_beside(draft: Draft, path: Path, model: Model) -> list[Path]:
     """The files that hold tensors of the model, as far as they lie in its folder."""
-    found = []
-    for name in sorted(model.data_in):
+    found, missing = list[Path](), list[str]()
+    for name in sorted(model.data_in)[:_MOST_DATA]:
         beside = path.parent / name
         if "\0" in name or not lies_within(beside, path.parent):
             draft.note("some of its data lies outside of its folder, which was left alone")
-        elif not beside.is_file():
-            draft.note(f"its data in {shown(name)} is not here")
+        elif not _is_file(beside):
+            missing.append(name)
         else:
             found.append(beside)
+    if missing:
+        more = f" and {exact(len(missing) - 1)} more" if len(missing) > 1 else ""
+        draft.note(f"its data in {shown(missing[0])}{more} is not here")
+    if len(model.data_in) > _MOST_DATA:
+        draft.note(f"its data lies in more than the {exact(_MOST_DATA)} files that are looked for")
     return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 # ---- the messages ----------------------------------------------------------------------------------------------------
@@ -158,6 +170,9 @@ _MOST_READ = 64 * 1024 * 1024
 _MOST_FIELDS = 4_000_000
 _MOST_TENSORS = 200_000
 _LONGEST_TEXT = 64 * 1024
+_LONGEST_PRODUCER = 256
+# Files beside it with its data, of which real models have one or as many as tensors.
+_MOST_DATA = 2_000
 _MOST_DIMENSIONS = 16
 _MOST_ELEMENTS = 2**63
 _MOST_METADATA = 256
@@ -174,7 +189,7 @@ def read_model(file: IO[bytes]) -> Model:
     try:
         for number, end in wire.fields(wire.size):
             match number:
-                case 2 | 3 if end is not None:
+                case 2 | 3 if end is not None and len(model.producer) < _LONGEST_PRODUCER:
                     model.producer = f"{model.producer} {wire.text(end)}".strip()
                 case 6 if end is not None:
                     model.description = wire.text(end)
@@ -195,8 +210,6 @@ def _read_graph(wire: _Wire, end: int, model: Model) -> None:
         if number == 1 and within is not None:
             _read_node(wire, within, model)
         elif number == 5 and within is not None:
-            if len(model.tensors) >= _MOST_TENSORS:
-                raise SourceError(f"the ONNX file has more than {exact(_MOST_TENSORS)} tensors: no model has that many")
             _read_tensor(wire, within, model)
 
 
@@ -239,6 +252,8 @@ def _read_attribute(wire: _Wire, end: int, model: Model | None, numbers: dict[st
 
 
 def _read_tensor(wire: _Wire, end: int, model: Model) -> None:
+    if len(model.tensors) >= _MOST_TENSORS:
+        raise SourceError(f"the ONNX file has more than {exact(_MOST_TENSORS)} tensors: no model has that many")
     kind, elements, name, dimensions = 0, 1, "", 0
     for number, within in wire.fields(end):
         sizes: list[int] = []
