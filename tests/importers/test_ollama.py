@@ -242,3 +242,31 @@ def test_a_broken_manifest_of_a_store_is_told_in_a_sentence_and_the_others_are_r
     assert isinstance(whole, Finding)
     assert at(whole, "name") == "b"
     assert any("GGUF header" in note for note in whole.notes)
+
+
+def test_models_that_run_elsewhere_or_lie_in_tensors_are_drafts_too(tmp_path: Path) -> None:
+    """As `ollama pull` leaves `gpt-oss:120b-cloud` and models of safetensors (types/model/config.go)."""
+    cloud = {
+        "model_family": "gptoss", "model_type": "116.8B", "file_type": "MXFP4", "remote_host": "https://ollama.com:443",
+        "remote_model": "gpt-oss:120b", "capabilities": ["completion", "tools"], "context_length": 131072,
+    }  # fmt: skip
+    stored(tmp_path, "gpt-oss/120b-cloud", {"config": json.dumps(cloud).encode()})
+    painter = {"model_format": "safetensors", "capabilities": ["image"]}
+    stored(tmp_path, "painter/latest", {"config": json.dumps(painter).encode(), "tensor": bytes(2 * 1024**2)})
+    far, near = found_in(tmp_path)
+    expected = {"name": "gpt-oss:120b-cloud", "parameters": 116_800_000_000, "context_length": 131_072,
+                "model_type": "LLM", "capabilities": ["chat", "tool-use"]}  # fmt: skip
+    assert {path: at(far, path) for path in expected} == expected
+    assert any("runs elsewhere, at https://ollama.com:443" in note for note in far.notes)
+    assert (at(near, "model_type"), at(near, "framework")) == ("ImageGeneration", {"Other": "safetensors"})
+    assert any("one tensor in a blob (1 of them)" in note for note in near.notes)
+
+
+def test_a_size_that_no_disk_holds_is_none(tmp_path: Path) -> None:
+    path = stored(tmp_path, "big/latest", {**WHOLE})
+    value = json.loads(path.read_text())
+    path.write_text(json.dumps({**value, "layers": [{**layer, "size": 10**400} for layer in value["layers"]]}))
+    (found,) = found_in(tmp_path)
+    assert at(found, "resource_requirements.min_memory_mb") == 1024
+    draft, _ = read_tags({"models": [{**TAGS["models"][0], "size": 10**400}, TAGS["models"][1]]}, "x")
+    assert draft.finding().record is not None

@@ -164,7 +164,7 @@ def _put_behind(draft: Draft, show: Mapping[str, Json], info: Mapping[str, Json]
 _BLOB = re.compile(
     r"^(?:FROM|ADAPTER)[ \t]+\S{0,4096}?blobs[/\\]sha256[-:]([0-9a-f]{64})[ \t]*$", re.ASCII | re.MULTILINE
 )
-_MOST_MODELFILE, _MOST_BLOBS = 64 * 1024, 16
+_MOST_MODELFILE, _MOST_BLOBS, _MOST_TEXTS = 64 * 1024, 16, 16
 
 
 _CAPABILITIES = {
@@ -172,12 +172,19 @@ _CAPABILITIES = {
     "tools": "tool-use",
     "thinking": "reasoning",
     "insert": "fill-in-the-middle",
+    "image": "image-generation",
 }
 
 
+# What it can beside the rest says more.
+_KINDS = {
+    "embedding": "Embedding", "image": "ImageGeneration", "vision": "Multimodal", "audio": "Multimodal",
+    "completion": "LLM", "insert": "LLM", "tools": "LLM", "thinking": "LLM",
+}  # fmt: skip
+
+
 def _put_type(draft: Draft, capabilities: list[str], family: str, told: _Told) -> None:
-    kinds = {"embedding": "Embedding", "vision": "Multimodal", "audio": "Multimodal"}
-    kind = next((kind for word, kind in kinds.items() if word in capabilities), "LLM" if capabilities else None)
+    kind = next((kind for word, kind in _KINDS.items() if word in capabilities), None)
     draft.put("model_type", kind, f"capabilities in {told.show}")
     draft.put("model_type", type_of_architecture(family), f"family in {told.tags}")
 
@@ -296,13 +303,16 @@ def _read_stored(folder: Path, path: Path) -> Draft:
     blobs = [blob for layer in objects_at(manifest, "layers")[:_MOST_LAYERS] if (blob := _blob(layer)) is not None]
     config = _blob(object_at(manifest, "config"))
     weights = next((blob for blob in blobs if blob.use == "model"), None)
-    if weights is None:
+    notes: list[str] = []
+    said = _config(folder, config, notes)
+    away, tensors = text_at(said, "remote_host", "remote_model"), sum(blob.use == "tensor" for blob in blobs)
+    if weights is None and not (away or tensors):
         raise SourceError("names no weights, as the manifest of a model in Ollama's store does")
     host, namespace, model, tag = path.relative_to(folder / "manifests").parts
-    notes: list[str] = []
     texts = {use: _texts(folder, blobs, use, notes) for use in ("license", "system", "template", "params")}
-    said = _config(folder, config, notes)
-    header = _header(folder, weights, notes)
+    header = None if weights is None else _header(folder, weights, notes)
+    if tensors:
+        notes.append(f"its weights lie one tensor in a blob ({exact(tensors)} of them), and those were not read")
     info: Mapping[str, Json] = {} if header is None else header.values
     if header is not None and header.parameters:
         info = {**info, "general.parameter_count": header.parameters}
@@ -312,24 +322,27 @@ def _read_stored(folder: Path, path: Path) -> Draft:
         "parameter_size": text_at(said, "model_type"),
         "quantization_level": text_at(said, "file_type"),
     }
-    capabilities = list[Json](_capabilities(info, blobs, texts["template"]) if header is not None else [])
+    # Of weights that Ollama does not run itself, its configuration says so
+    stated = texts_at(said, "capabilities")
+    capabilities = list[Json](_capabilities(info, blobs, texts["template"]) if header is not None else stated)
     name = f"{model}:{tag}" if (host, namespace) == _USUAL else f"{namespace}/{model}:{tag}"
     name = name if host == _USUAL[0] else f"{host}/{name}"
     sizes = [blob.size for blob in blobs if blob.use in _WEIGHTS_OF_ALL and blob.size is not None]
     draft = _draft(
-        {"name": name, "details": details, "size": sum(sizes)},
+        {"name": name, "details": details, "size": sum(sizes), "remote_host": away},
         {"model_info": {**info}, "license": "\n".join(texts["license"]), "capabilities": capabilities},
         str(path),
         _Told("the store", "the store"),
     )
     draft.source = str(path)
+    draft.put("context_length", said.get("context_length") or None, "context_length in the store")
     draft.put("description", "\n".join(texts["system"]), "the system prompt in the store")
     if texts["params"]:
         draft.note(f"it is run with {shown(' '.join(' '.join(texts['params']).split()), 120)}")
     for remark in notes:
         draft.note(remark)
     for blob in blobs:
-        if blob.use in _WEIGHTS_OF_ALL:
+        if blob.use in _WEIGHTS_OF_ALL and blob.use != "tensor":
             _put_blob(draft, folder, blob)
     return draft
 
@@ -339,7 +352,7 @@ def _blob(layer: Mapping[str, Json]) -> _Blob | None:
     digest = _DIGEST.fullmatch(text_at(layer, "digest"))
     size = layer.get("size")
     use = text_at(layer, "mediaType").rpartition(".")[2]
-    return None if digest is None else _Blob(use, digest[1], size if is_whole(size) and size >= 0 else None)
+    return None if digest is None else _Blob(use, digest[1], size if is_whole(size) and 0 <= size < 2**63 else None)
 
 
 def _place(folder: Path, blob: _Blob) -> Path | None:
@@ -350,8 +363,8 @@ def _place(folder: Path, blob: _Blob) -> Path | None:
 
 def _texts(folder: Path, blobs: Iterable[_Blob], use: str, notes: list[str]) -> list[str]:
     found = []
-    for blob in blobs:
-        path = _place(folder, blob) if blob.use == use else None
+    for blob in [blob for blob in blobs if blob.use == use][:_MOST_TEXTS]:
+        path = _place(folder, blob)
         if path is None:
             continue
         with opened(path) as file:
@@ -409,10 +422,11 @@ _USUAL = ("registry.ollama.ai", "library")
 # Below `manifests`: host, namespace, name.
 _TAG_DEPTH = 3
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})", re.ASCII)
-_WEIGHTS_OF_ALL = ("model", "projector", "adapter")
+_WEIGHTS_OF_ALL = ("model", "projector", "adapter", "tensor")
 _WORD = re.compile(r"\.([A-Z][A-Za-z]{1,20})\b", re.ASCII)
 _IN_TEMPLATES = {"Tools": "tools", "Suffix": "insert", "Thinking": "thinking"}
-_MOST_STORED, _MOST_LAYERS, _MOST_MANIFEST = 5_000, 64, 1024 * 1024
+# A model that lies in tensors has as many layers as those.
+_MOST_STORED, _MOST_LAYERS, _MOST_MANIFEST = 5_000, 10_000, 1024 * 1024
 
 
 READER = Reader(document=read_document, ask=ask_host, store=StoreReader(is_store, read_store))
