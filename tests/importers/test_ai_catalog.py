@@ -167,3 +167,11 @@ def test_a_host_that_is_away_is_not_asked_for_each_entry_of_a_catalog() -> None:
         assert len([path for _, path, _ in server.asked if path in paths]) < 4
     assert len(found) == 20
     assert all("hung up" in " ".join(one.notes) for one in found)
+
+
+def test_a_later_version_in_the_place_of_the_one_before_is_the_same_agent(tmp_path: Path) -> None:
+    old, new = (entry("a", A2A, data=CARD_1_0, version=version) for version in ("1.0.0", "2.0.0"))
+    assert [one.entry for value in (catalog(old), catalog(new)) for one in in_file(tmp_path, value)] == [
+        "urn:example:a"
+    ] * 2
+    assert [one.entry for one in in_file(tmp_path, catalog(new, old))] == ["urn:example:a 2.0.0", "urn:example:a 1.0.0"]

@@ -212,3 +212,16 @@ def test_the_manifest_of_a_bundle_is_a_draft(tmp_path: Path, version: str) -> No
 def test_odd_manifests_of_bundles_give_a_draft(tmp_path: Path, changed: dict[str, Any]) -> None:
     (found,) = findings(tmp_path, {**BUNDLE, **changed}, "manifest.json")
     assert found.record is not None
+
+
+def test_settings_with_comments_are_read_as_editors_read_them(tmp_path: Path) -> None:
+    path = tmp_path / ".vscode" / "mcp.json"
+    path.parent.mkdir()
+    path.write_text(
+        '{\n  // ours: "x"\n  "inputs": [{"id": "k", "type": "promptString", "password": true},],\n'
+        '  "servers": {"far": {"type": "http", "url": "https://far.example.com/mcp"}, /* last */},\n}\n'
+    )
+    (found,) = read_source(path)
+    assert isinstance(found, Finding)
+    assert isinstance(found.manifest, dict)
+    assert [one["url"] for one in found.manifest["interfaces"]] == ["https://far.example.com/mcp"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -96,11 +97,12 @@ async def read_linked(fetcher: Fetcher, url: httpx.URL, value: Json) -> Sequence
 
 
 class _Entry(NamedTuple):
-    """An entry of a catalog, where it stands, and how deep in other catalogs."""
+    """An entry of a catalog, where it stands, how deep in other catalogs, and whether it is one version of several."""
 
     said: Mapping[str, Json]
     source: str
     depth: int
+    is_version: bool
 
     @property
     def url(self) -> str:
@@ -150,7 +152,9 @@ class _Entry(NamedTuple):
     def _add_to(self, draft: Draft, *, alone: bool) -> None:
         said = self.said
         if alone:
-            draft.entry = " ".join(word for word in (text_at(said, "identifier"), text_at(said, "version")) if word)
+            # A later version in the place of the one before is the same agent
+            named = [text_at(said, "identifier"), text_at(said, "version") if self.is_version else ""]
+            draft.entry = " ".join(word for word in named if word)
         put_version(draft, text_at(said, "version"), f"version {_IN}")
         draft.put("description", text_at(said, "description"), f"description {_IN}")
         draft.add("tags", texts_at(said, "tags"), f"tags {_IN}")
@@ -165,8 +169,14 @@ def _entries_in(catalog: Mapping[str, Json], source: str, depth: int = 0) -> lis
     if depth > _MOST_DEPTH:
         return [_judged(source, FORMAT, f"lies in more than {_MOST_DEPTH} catalogs, one in the other: not read")]
     listed = objects_at(catalog, "entries")
+    versions = Counter(text_at(entry, "identifier") for entry in listed)
     found: list[_Entry | Given] = [
-        _Entry(entry, f"{source} {safe_text(text_at(entry, 'identifier') or f'[{number}]', 120)}", depth)
+        _Entry(
+            entry,
+            f"{source} {safe_text(text_at(entry, 'identifier') or f'[{number}]', 120)}",
+            depth,
+            versions[text_at(entry, "identifier")] > 1,
+        )
         for number, entry in enumerate(listed[:_MOST_ENTRIES])
     ]
     if len(listed) > _MOST_ENTRIES:

@@ -101,8 +101,8 @@ def load_foreign(text: str, name: str, notes: list[str]) -> Json:
 
 
 def tolerant_json(text: str, notes: list[str]) -> Json:
-    """The value in JSON as programs write it: `Infinity` and `NaN` are numbers; what is given twice with different
-    values is left out, and `notes` is told.
+    """The value in JSON as programs write it: `Infinity` and `NaN` are numbers, comments and a comma behind the last
+    item are passed over; what is given twice with different values is left out, and `notes` is told.
 
     Raises:
         NotJsonError: it is none.
@@ -117,13 +117,33 @@ def tolerant_json(text: str, notes: list[str]) -> Json:
                 _tell_twice(notes, key)
         return value
 
+    text = text.removeprefix("\ufeff")
     try:
-        value: Json = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=once)
+        try:
+            value: Json = json.loads(text, object_pairs_hook=once)
+        except ValueError:
+            plain = _without_comments(text)
+            if plain == text:
+                raise
+            value = json.loads(plain, object_pairs_hook=once)
     except RecursionError:
         raise NotJsonError("is nested too deep") from None
     except ValueError as error:
         raise NotJsonError("is not JSON") from error
     return value
+
+
+def _without_comments(text: str) -> str:
+    """JSON without what editors let people write in their settings; every place stays in its line and column."""
+    kept = _COMMENT.sub(lambda match: match["string"] or _BLANKED.sub(" ", match[0]), text)
+    return _LAST_COMMA.sub(lambda match: match["string"] or " ", kept)
+
+
+# As `_JSON_TOKEN`, what does not end is taken whole.
+_STRING = r'(?P<string>"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?)'
+_COMMENT = re.compile(rf"{_STRING}|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/)?")
+_LAST_COMMA = re.compile(rf"{_STRING}|,(?=[ \t\r\n]*+[\]}}])")
+_BLANKED = re.compile(r"[^\n]")
 
 
 def _tell_twice(notes: list[str], key: str) -> None:
