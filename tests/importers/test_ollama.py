@@ -196,6 +196,14 @@ def test_a_store_gives_each_model_with_the_digests_of_its_blobs(tmp_path: Path) 
         "capabilities": ["chat", "tool-use"],
     }
     assert {path: at(llama, path) for path in expected} == expected
+    origins = {
+        "name": "the place of its manifest in the store",
+        "parameters": "the shapes of the tensors in the GGUF header in the store",
+        "context_length": "llama.context_length in the GGUF header in the store",
+        "model_type": "the GGUF header in the store, and its template",
+        "quantization": "quantization_level in its configuration in the store (Q4_K_M)",
+    }
+    assert {path: llama.origins[path] for path in origins} == origins
     assert any('"num_ctx": 4096' in note for note in llama.notes)
     assert isinstance(llama.manifest, dict)
     digest = hashlib.sha256(WEIGHTS).hexdigest()

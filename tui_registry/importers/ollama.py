@@ -108,17 +108,27 @@ async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str, _after: str) ->
 
 
 class _Told(NamedTuple):
-    """What origins call the two places that a model is described in: where it is listed, and where more is said."""
+    """What origins call the places that a model is described in.
+
+    Attributes:
+        tags: where it is listed. show: where more is said. text: where its licence is.
+        able: what its capabilities come from. counted: its parameters. named: its name. sized: its size.
+    """
 
     tags: str = TAGS
     show: str = SHOW
+    text: str = SHOW
+    able: str = f"capabilities in {SHOW}"
+    counted: str = f"general.parameter_count in {SHOW}"
+    named: str = f"name in {TAGS}"
+    sized: str = f"size in {TAGS}"
 
 
 def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: str, told: _Told) -> Draft:
     name = text_at(model, "name")
     draft = Draft("model", f"{source} {name}")
     draft.entry = name
-    draft.put("name", name.removesuffix(":latest"), f"name in {told.tags}")
+    draft.put("name", name.removesuffix(":latest"), told.named)
     if show is None:
         draft.note(f"{told.show} was not read for this model, so only what {told.tags} lists is here")
         show = {}
@@ -134,7 +144,7 @@ def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: s
     _put_licence(draft, text_at(show, "license") or "\n".join(texts_at(show, "license")), info, told)
     draft.put("description", text_at(info, "general.description"), f"general.description in {told.show}")
     draft.add("tags", [text_at(details, "family"), *texts_at(info, "general.tags")], f"family and tags in {told.show}")
-    draft.add("capabilities", [_CAPABILITIES.get(word, word) for word in capabilities], f"capabilities in {told.show}")
+    draft.add("capabilities", [_CAPABILITIES.get(word, word) for word in capabilities], told.able)
     if remote := text_at(model, "remote_host"):
         draft.note(f"this model runs elsewhere, at {shown(remote)}: the server only passes it on")
     digest, parent = text_at(model, "digest"), text_at(details, "parent_model")
@@ -146,7 +156,7 @@ def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: s
     )
     _put_behind(draft, show, info, parent)
     size = model.get("size")
-    put_requirements(draft, size if isinstance(size, int) and size > 1024**2 else None, f"size in {told.tags}")
+    put_requirements(draft, size if isinstance(size, int) and size > 1024**2 else None, told.sized)
     return draft
 
 
@@ -185,12 +195,12 @@ _KINDS = {
 
 def _put_type(draft: Draft, capabilities: list[str], family: str, told: _Told) -> None:
     kind = next((kind for word, kind in _KINDS.items() if word in capabilities), None)
-    draft.put("model_type", kind, f"capabilities in {told.show}")
+    draft.put("model_type", kind, told.able)
     draft.put("model_type", type_of_architecture(family), f"family in {told.tags}")
 
 
 def _put_size(draft: Draft, info: Mapping[str, Json], details: Mapping[str, Json], told: _Told) -> None:
-    draft.put("parameters", info.get("general.parameter_count") or None, f"general.parameter_count in {told.show}")
+    draft.put("parameters", info.get("general.parameter_count") or None, told.counted)
     size = text_at(details, "parameter_size")
     if size and not draft.has("parameters"):
         try:
@@ -219,9 +229,9 @@ def _put_licence(draft: Draft, text: str, info: Mapping[str, Json], told: _Told)
         return
     known = licence_by_title(text)
     if known is not None:
-        put_licence(draft, known, f"the licence's text in {told.show}")
+        put_licence(draft, known, f"the licence's text in {told.text}")
     else:
-        draft.put("license", UNSTATED, f"the licence's text in {told.show}, which has no title that is known here")
+        draft.put("license", UNSTATED, f"the licence's text in {told.text}, which has no title that is known here")
         draft.note(f"the licence's text begins {shown(text)!r}: name it")
 
 
@@ -332,10 +342,10 @@ def _read_stored(folder: Path, path: Path) -> Draft:
         {"name": name, "details": details, "size": sum(sizes), "remote_host": away},
         {"model_info": {**info}, "license": "\n".join(texts["license"]), "capabilities": capabilities},
         str(path),
-        _Told("the store", "the store"),
+        _told_of(header),
     )
     draft.source = str(path)
-    draft.put("context_length", said.get("context_length") or None, "context_length in the store")
+    draft.put("context_length", said.get("context_length") or None, f"context_length in {_CONFIG}")
     draft.put("description", "\n".join(texts["system"]), "the system prompt in the store")
     if texts["params"]:
         draft.note(f"it is run with {shown(' '.join(' '.join(texts['params']).split()), 120)}")
@@ -345,6 +355,20 @@ def _read_stored(folder: Path, path: Path) -> Draft:
         if blob.use in _WEIGHTS_OF_ALL and blob.use != "tensor":
             _put_blob(draft, folder, blob)
     return draft
+
+
+def _told_of(header: GgufHeader | None) -> _Told:
+    """Of a store: its configuration says what a list does, and the header of the weights the rest."""
+    if header is None:
+        return _Told(_CONFIG, _CONFIG, "the store", f"capabilities in {_CONFIG}", named=_NAMED, sized=_SIZED)
+    of = "the GGUF header in the store"
+    count = f"the shapes of the tensors in {of}" if header.parameters else f"general.parameter_count in {of}"
+    return _Told(_CONFIG, of, "the store", f"{of}, and its template", count, _NAMED, _SIZED)
+
+
+_CONFIG = "its configuration in the store"
+_SIZED = "the sizes in its manifest"
+_NAMED = "the place of its manifest in the store"
 
 
 def _blob(layer: Mapping[str, Json]) -> _Blob | None:
