@@ -52,11 +52,13 @@ def test_the_documents_that_a_catalog_holds_are_read_in_their_own_format(tmp_pat
 
 def test_an_entry_by_its_address_is_told_by_the_catalog_and_never_fetched_for_a_file(tmp_path: Path) -> None:
     with serving({"/card.json": CARD_1_0}) as server:
-        card = entry("far", A2A, url=f"{server.address}/card.json", description="Looks far", version="1.2.0")
+        url = f"{server.address}/card.json?key=s3cr3t".replace("://", "://bob:s3cr3t@")
+        card = entry("far", A2A, url=url, description="Looks far", version="1.2.0")
         (found,) = in_file(tmp_path, catalog(card))
         assert server.asked == []
     assert (at(found, "name"), at(found, "description"), at(found, "version")) == ("far", "Looks far", "1.2.0")
-    assert any("its own document was not read" in note for note in found.notes)
+    assert f"its own document was not read: import {server.address}/card.json for what it says" in found.notes
+    assert "s3cr3t" not in str(found)
 
 
 def test_what_describes_no_agent_or_model_is_told_by_its_type(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ number of times.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -47,6 +48,9 @@ _AGENTS = {
 }
 # Of models, whose documents say all that is to be known.
 _MODELS = ("application/vnd.cncf.model.config.v1+json", "application/vnd.cnai.model.config.v1+json")
+
+
+_USER = re.compile(r"//[^/]*@")
 
 
 def is_catalog(value: Json) -> TypeGuard[dict[str, Json]]:
@@ -146,7 +150,9 @@ class _Entry(NamedTuple):
         self._add_to(draft, alone=True)
         draft.in_part = True
         if self.url:
-            draft.note(f"its own document was not read: import {shown(self.url, 200)} for what it says")
+            # A user or a query may be a secret
+            plain = _USER.sub("//", self.url.partition("?")[0])
+            draft.note(f"its own document was not read: import {shown(plain, 200)} for what it says")
         return [draft]
 
     def _add_to(self, draft: Draft, *, alone: bool) -> None:

@@ -360,6 +360,9 @@ def put_licence(draft: Draft, identifier: str, origin: str, *, name: str = "") -
     if states_none(identifier) and names_none(name):
         draft.note(f"the licence is given as {shown(identifier)} ({origin})")
         return  # another source may know it
+    if is_disk_path(identifier):
+        draft.note(f"license: a path on somebody's disk was left out ({origin})")
+        return
     licence = spdx(identifier, name)
     written = "" if licence.expression == identifier.strip() else f", where it is {shown(name or identifier)}"
     draft.put("license", licence.expression, origin + written)
