@@ -68,6 +68,28 @@ def test_a_folder_of_the_hub_with_onnx_alone_is_counted_by_it(tmp_path: Path) ->
     assert (at(found, "parameters"), at(found, "quantization"), at(found, "framework")) == (64, "FP32", "ONNX")
 
 
+def test_the_data_beside_an_exported_file_counts_for_what_a_folder_needs(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"architectures": ["BertModel"], "model_type": "bert"}')
+    tensor = onnx_tensor("w", 1, (2**20, 2**10), lies_in="model.onnx_data")
+    (tmp_path / "model.onnx").write_bytes(onnx([tensor]))
+    with (tmp_path / "model.onnx_data").open("wb") as file:
+        file.truncate(4 * 1024**3)  # a file of holes
+    found = read(tmp_path)
+    assert at(found, "parameters") == 2**30
+    assert at(found, "resource_requirements.min_memory_mb") == 5 * 1024
+    assert "model.onnx and 1 beside it" in found.origins["resource_requirements.min_memory_mb"]
+
+
+def test_of_a_model_in_several_parts_no_part_is_counted_for_all(tmp_path: Path) -> None:
+    (tmp_path / "onnx").mkdir()
+    (tmp_path / "config.json").write_text('{"architectures": ["T5ForConditionalGeneration"], "model_type": "t5"}')
+    for name in ("encoder_model", "encoder_model_quantized", "decoder_model", "decoder_model_merged_q4f16"):
+        (tmp_path / "onnx" / f"{name}.onnx").write_bytes(onnx([onnx_tensor("w", 1, (8, 8), bytes(256))]))
+    found = read(tmp_path)
+    assert "parameters" not in found.origins
+    assert any("files of its parts (decoder_model, encoder_model)" in note for note in found.notes)
+
+
 HEAD = wire(1, 8) + wire(2, "x")
 BROKEN = {
     "cut": (onnx([onnx_tensor("w", 1, (8,), bytes(32))])[:30], "cut off"),

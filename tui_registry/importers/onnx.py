@@ -50,11 +50,7 @@ def read_onnx(path: Path) -> Draft:
             f"written by {shown(model.producer)}" if model.producer else "",
         ]
     )
-    files = [path, *_data_beside(draft, path, model)]
-    put_tensors(draft, model)
-    sizes = sum(one.stat().st_size for one in files)
-    put_requirements(draft, sizes, "the file" if len(files) == 1 else f"{len(files)} files")
-    for one in files:
+    for one in _put_weights(draft, path, model, "the file"):
         put_file(draft, one, one.relative_to(path.parent).as_posix(), draft.get("quantization"))
     draft.note("ONNX alone tells no type, licence or context length: import the model's folder if you can")
     return draft
@@ -64,8 +60,27 @@ _GENERIC = ("model", "model_quantized", "model_fp16", "model_q4", "model_q4f16",
             "decoder_model_merged", "encoder_model", "decoder_model")  # fmt: skip
 
 
-def put_tensors(draft: Draft, model: Model) -> None:
-    """Give a model's draft what its tensors tell. What the draft has already stays."""
+def put_model(draft: Draft, path: Path, named: str) -> None:
+    """Give a model's draft what the tensors of a file tell, and the files beside it that hold its data. What the draft
+    has already stays.
+
+    Raises:
+        SourceError: the file cannot be read, or is broken.
+    """
+    with opened(path) as file:
+        model = read_model(file)
+    _put_weights(draft, path, model, named)
+
+
+def _put_weights(draft: Draft, path: Path, model: Model, named: str) -> list[Path]:
+    files = [path, *_data_beside(draft, path, model)]
+    _put_tensors(draft, model)
+    sizes = sum(one.stat().st_size for one in files)
+    put_requirements(draft, sizes, named if len(files) == 1 else f"{named} and {exact(len(files) - 1)} beside it")
+    return files
+
+
+def _put_tensors(draft: Draft, model: Model) -> None:
     if model.cut is not None:
         draft.note(f"the file is cut off: {lacking(*model.cut)}")
         draft.problem("", CUT_OFF, "it is not whole: get it again")
