@@ -110,8 +110,9 @@ def test_the_package_is_the_one_that_is_installed(
     assert at(found, "tags") == [kind, "mcp"][not kind :]
 
 
-def test_one_odd_server_takes_nothing_from_the_others(tmp_path: Path) -> None:
-    good, odd = findings(tmp_path, {"mcpServers": {"good": {"command": "npx"}, "odd": {"args": []}}})
+@pytest.mark.parametrize("around", ["mcpServers", "context_servers"])
+def test_one_odd_server_takes_nothing_from_the_others(tmp_path: Path, around: str) -> None:
+    good, odd = findings(tmp_path, {around: {"good": {"command": "npx"}, "odd": {"source": "extension"}}})
     assert at(good, "name") == "good"
     assert [problem.sentence for problem in odd.problems] == [
         "is a server with neither a command nor an address: nothing is known of it"

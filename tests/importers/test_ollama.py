@@ -185,6 +185,7 @@ def test_a_store_gives_each_model_with_the_digests_of_its_blobs(tmp_path: Path) 
     stored(tmp_path / "models", "far/8b", {"model": WEIGHTS}, place="hub.example/lab")
     far, llama, mine = found_in(tmp_path)
     assert [at(one, "name") for one in (far, llama, mine)] == ["hub.example/lab/far:8b", "llama3.2", "me/mine:q4"]
+    assert at(mine, "framework") == {"Other": "GGML"}  # by its header: its configuration is empty
     expected = {
         "parameters": 32,
         "quantization": "GGUF",
@@ -265,6 +266,7 @@ def test_models_that_run_elsewhere_or_lie_in_tensors_are_drafts_too(tmp_path: Pa
     expected = {"name": "gpt-oss:120b-cloud", "parameters": 116_800_000_000, "context_length": 131_072,
                 "model_type": "LLM", "capabilities": ["chat", "tool-use"]}  # fmt: skip
     assert {path: at(far, path) for path in expected} == expected
+    assert at(far, "framework") == {"Other": "Ollama"}
     assert any("runs elsewhere, at https://ollama.com:443" in note for note in far.notes)
     assert (at(near, "model_type"), at(near, "framework")) == ("ImageGeneration", {"Other": "safetensors"})
     assert any("one tensor in a blob (1 of them)" in note for note in near.notes)

@@ -41,12 +41,13 @@ def read_document(value: Json, source: str, _name: str) -> list[Given] | None:
 def _servers_in(value: Json) -> dict[str, Json] | None:
     if not isinstance(value, dict):
         return None
-    # This name is theirs alone: what is odd in it is told, and takes nothing from the rest
-    if isinstance(listed := value.get("mcpServers"), dict):
-        return listed
+    # These names are theirs alone: what is odd in them is told, and takes nothing from the rest
+    for member in ("mcpServers", "context_servers"):
+        if isinstance(listed := value.get(member), dict):
+            return listed
     inner = object_at(value, "mcp")  # VS Code keeps them below it in its own settings
     own = value if value.keys() <= _BESIDE else {}
-    for place, member in ((value, "context_servers"), (own, "servers"), (inner, "servers")):
+    for place, member in ((own, "servers"), (inner, "servers")):
         listed = place.get(member)
         if isinstance(listed, dict) and listed and all(_is_server(one) for one in listed.values()):
             return listed
@@ -110,7 +111,7 @@ def _draft(name: str, said: Mapping[str, Json], source: str) -> Draft:
     if needed:
         named = ", ".join(shown(one, 40) for one in needed[:8])
         draft.note(f"it is given {named}{', ...' if len(needed) > 8 else ''}: the values were not read")
-    if said.get("disabled") is True:
+    if said.get("disabled") is True or said.get("enabled") is False:
         draft.note(f"it is disabled {_IN}")
     return draft
 

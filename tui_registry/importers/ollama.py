@@ -216,6 +216,8 @@ def _put_size(draft: Draft, info: Mapping[str, Json], details: Mapping[str, Json
     draft.put(
         "framework", {"Other": "GGML" if form.lower() == "gguf" else form}, f"format {shown(form)} in {told.tags}"
     )
+    # The default would be another one
+    draft.put("framework", {"Other": "Ollama"}, "not stated; Ollama runs it")
 
 
 def _put_licence(draft: Draft, text: str, info: Mapping[str, Json], told: _Told) -> None:
@@ -328,7 +330,7 @@ def _read_stored(folder: Path, path: Path) -> Draft:
         info = {**info, "general.parameter_count": header.parameters}
     details: dict[str, Json] = {
         "family": text_at(said, "model_family") or text_at(info, "general.architecture"),
-        "format": text_at(said, "model_format"),
+        "format": text_at(said, "model_format") or ("" if header is None else "gguf"),
         "parameter_size": text_at(said, "model_type"),
         "quantization_level": text_at(said, "file_type"),
     }
