@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 from textual.events import Key
@@ -21,7 +24,7 @@ from tui_registry.tui.kit.actions import HEADINGS, action, use_keys
 from tui_registry.tui.kit.dialogs import ChooseScreen
 from tui_registry.tui.kit.help import HelpScreen
 from tui_registry.tui.kit.keys import is_placed, read_key, read_keys
-from tui_registry.tui.kit.program import ProgramScreen
+from tui_registry.tui.kit.program import Output, ProgramScreen, run_program
 from tui_registry.tui.own.commands import NotRunError, OwnCommand, Record, filled
 from tui_registry.tui.own.reading import read_own
 
@@ -300,6 +303,40 @@ async def test_esc_ends_a_command_and_a_program_that_is_not_there_is_told(shared
         await press(pilot, "ctrl+e", "r")
         await press(pilot, "escape")
         assert "there is no program 'no-such-one' here" in status(app)
+
+
+def test_of_an_output_without_an_end_so_little_is_laid_out_that_keys_are_answered() -> None:
+    output = Output()
+    for _ in range(40):
+        output.add(b"y\n" * 30_000)
+    while_it_runs, before = output.end(32 * 1024, 500)
+    assert while_it_runs.count("\n") == 500
+    assert before == 40 * 60_000 - 1_000
+    kept, before = output.end()
+    assert kept.count("\n") == 10_000
+    assert before == 40 * 60_000 - 20_000
+    short = Output()
+    short.add(b"one\ntwo")
+    assert short.end(32 * 1024, 500) == ("one\ntwo", 0)
+
+
+@pytest.mark.parametrize("ending", ["wait", "exec >&- 2>&-; wait"])
+def test_what_a_stopped_program_left_running_is_stopped_with_it(tmp_path: Path, ending: str) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    output, stop = Output(), Event()
+    # What a shell begins with & ignores Ctrl+C.
+    argv = ["sh", "-c", f'(sleep 3; echo late) >"$1" 2>&1 & echo up; {ending}', "sh", str(pipe)]
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run_program, argv, {}, output, stop)
+        while not output.changes:
+            assert not running.done()
+        stop.set()
+        assert running.result().stopped
+    os.set_blocking(reader, True)
+    assert os.read(reader, 10) == b""
+    os.close(reader)
 
 
 # Themes

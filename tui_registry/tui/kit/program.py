@@ -35,6 +35,10 @@ from tui_registry.tui.kit.text_flow import TextBody, paragraph, stack
 
 # What is kept of an output; the rest, which came first, is counted.
 MOST_BYTES: Final = 512 * 1024
+# So many lines of that are laid out in the end; and this is shown of its end while the program still writes, as that is
+# done anew at each look and must not keep keys waiting.
+_MOST_LINES: Final = 10_000
+_TAIL_BYTES, _TAIL_LINES = 32 * 1024, 500
 _LOOK_SECONDS: Final = 0.1
 _FOLLOW_SECONDS: Final = 2.0
 _SCROLLBAR: Final = 2
@@ -62,28 +66,30 @@ class Output:
     """What a program has written so far; written by a thread, read by the screen.
 
     Attributes:
-        left_out: bytes at its beginning that are not kept any more.
         changes: grows with every piece.
     """
 
     def __init__(self) -> None:
-        self.left_out = 0
         self.changes = 0
+        self._written = 0
         self._pieces: list[bytes] = []
         self._kept = 0
 
     def add(self, piece: bytes) -> None:
         self._pieces.append(piece)
         self._kept += len(piece)
+        self._written += len(piece)
         while self._kept > MOST_BYTES:
-            first = self._pieces.pop(0)
-            self._kept -= len(first)
-            self.left_out += len(first)
+            self._kept -= len(self._pieces.pop(0))
         self.changes += 1
 
-    def text(self) -> str:
-        """All that is kept, safe to show."""
-        return _readable(b"".join(list(self._pieces)))
+    def end(self, most_bytes: int = MOST_BYTES, most_lines: int = _MOST_LINES) -> tuple[str, int]:
+        """The last of it, safe to show, and how many bytes came before that."""
+        written, raw = self._written, b"".join(list(self._pieces))[-most_bytes:]
+        lines = raw.split(b"\n")
+        # Behind the last end of a line there is no other line.
+        kept = b"\n".join(lines[-most_lines - (not lines[-1]) :])
+        return _readable(kept), max(0, written - len(kept))
 
 
 def run_program(argv: Sequence[str], environment: Mapping[str, str], output: Output, stop: Event) -> Ended:
@@ -189,13 +195,13 @@ class ProgramScreen(FlowScreen[Ended], ModalScreen[Ended]):
         if state == self._shown:
             return
         self._shown = state
-        text = self._output.text()
+        text, before = self._output.end() if done else self._output.end(_TAIL_BYTES, _TAIL_LINES)
         if self._ended is not None and not text.strip():
             text = self._ended.complaint or "It wrote nothing."
         body = self.query_one(TextBody)
         # What ends at once is read from its beginning, and of what goes on the end is what is new.
         follows = body.scroll_offset.y >= body.max_scroll_y and time.monotonic() - self._began > _FOLLOW_SECONDS
-        body.text.flow(partial(_page, text, self._output.left_out))
+        body.text.flow(partial(_page, text, before, goes_on=not done))
         if follows and not done:
             body.scroll_end(animate=False)
 
@@ -263,23 +269,29 @@ def _follow(process: subprocess.Popen[bytes], output: Output, stop: Event) -> by
                 output.add(piece)
                 if picked.fileobj is process.stderr and len(complaint) < 1024:
                     complaint += piece
-            now = time.monotonic()
-            if stop.is_set() and not asked:
-                asked = now
-                _kill(process, signal.SIGINT)
-            elif asked and now - asked > _PATIENCE_SECONDS:
-                _kill(process, signal.SIGKILL)
+            asked = _ask_to_end(process, asked) if stop.is_set() else asked
             if process.poll() is not None and not ready:
-                quiet = quiet or now
-                if now - quiet > _LINGER_SECONDS:
+                quiet = quiet or time.monotonic()
+                if time.monotonic() - quiet > _LINGER_SECONDS:
                     break  # what it left running holds its output open
     while process.poll() is None:  # it closed its output and goes on
         with suppress(subprocess.TimeoutExpired):
             process.wait(_LOOK_SECONDS)
-        if stop.is_set():
-            _kill(process, signal.SIGKILL if asked else signal.SIGINT)
-            asked = asked or time.monotonic()
+        asked = _ask_to_end(process, asked) if stop.is_set() else asked
+    if asked:
+        # What a shell began with & takes no Ctrl+C, and would go on without anybody who sees it.
+        _kill(process, signal.SIGTERM)
     return complaint
+
+
+def _ask_to_end(process: subprocess.Popen[bytes], asked: float) -> float:
+    """Ask it to end, and end it where it was asked long ago; gives when it was asked."""
+    now = time.monotonic()
+    if not asked:
+        _kill(process, signal.SIGINT)
+    elif now - asked > _PATIENCE_SECONDS:
+        _kill(process, signal.SIGKILL)
+    return asked or now
 
 
 def _kill(process: subprocess.Popen[bytes], number: int) -> None:
@@ -323,10 +335,11 @@ def _readable(raw: bytes) -> str:
     return safe_text("\n".join(lines), newlines=True)
 
 
-def _page(text: str, left_out: int, width: int) -> Content:
+def _page(text: str, before: int, width: int, *, goes_on: bool = False) -> Content:
     lines: list[Content] = []
-    if left_out:
-        lines += paragraph(f"({exact(left_out)} bytes before this are not kept)", width, "$foreground-muted")
+    if before:
+        shown = "shown while it runs" if goes_on else "kept"
+        lines += paragraph(f"({exact(before)} bytes before this are not {shown})", width, "$foreground-muted")
     for line in text.rstrip("\n").split("\n"):
         lines += paragraph(line, width)
     return stack(lines)
