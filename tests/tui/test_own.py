@@ -195,6 +195,7 @@ def test_braces_that_are_no_placeholder_stay() -> None:
         ("{name}", {"name": "a\x1b[31m"}, "hide or act on a terminal"),
         ("{name}", {"name": "a\nb"}, "hide or act on a terminal"),
         ("{name}", {"name": "a\u202eb"}, "hide or act on a terminal"),
+        ("/models/{name}", {"name": "../../home"}, "leads out of a folder"),
         ("{uri}", {}, "no file of it has an address"),
     ],
 )
@@ -246,6 +247,14 @@ def test_commands_that_cannot_hold_are_told_with_their_place() -> None:
         (("env", "-S", "sh -c {name}"), False),
         (("bash", "-lc", "{name}"), False),
         (("watch", "-n1", "{name}"), False),
+        (("make", "MODEL={name}"), False),
+        (("lua5.4", "-e", "{name}"), False),
+        (("env", "A=1", "{name}"), False),
+        (("env", "A={name}", "prog"), True),
+        (("timeout", "5", "{name}"), False),
+        (("timeout", "5", "prog", "{name}"), True),
+        (("prog", "--{name}"), False),
+        (("prog", "--model={name}"), True),
     ],
 )
 def test_no_record_says_what_a_program_runs(argv: tuple[str, ...], right: bool) -> None:
@@ -286,6 +295,24 @@ async def test_a_command_is_shown_before_it_runs_and_asked_for_no_more_where_one
         assert action("commands.try").label == "try it"
         await press(pilot, "escape", "3", "ctrl+g")
         assert "is about a record" in status(app)
+
+
+async def test_a_command_too_long_to_be_read_in_its_question_runs_only_when_all_of_it_was_shown(
+    shared: Datastore,
+) -> None:
+    argv = (sys.executable, "-c", f"print('ran') # {'fine ' * 500}", "the-end")
+    settings = Settings(commands=(("try", (("key", "ctrl+g"), ("argv", argv))),))
+    async with running(shared, (60, 20), settings=settings) as (app, pilot):
+        await press(pilot, "ctrl+g")
+        assert "the-end" not in screen_text(app)
+        await press(pilot, "r", "R")
+        assert isinstance(app.screen, ChooseScreen)
+        await press(pilot, "w", "G")
+        assert "the-end" in screen_text(app)
+        await press(pilot, "escape")
+        assert "Run it" in screen_text(app)
+        await press(pilot, "r")
+        assert "ran" in screen_text(app)
 
 
 async def test_esc_ends_a_command_and_a_program_that_is_not_there_is_told(shared: Datastore) -> None:
