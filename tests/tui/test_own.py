@@ -262,6 +262,13 @@ def test_no_record_says_what_a_program_runs(argv: tuple[str, ...], right: bool) 
     assert bool(own.commands) is right, own.faults
 
 
+def test_numbers_that_python_would_not_write_are_faults_like_others(config: Path) -> None:
+    long = "0x" + "f" * 5000
+    keys = f'[keys]\n"browse.search" = {long}\n"browse.new" = [{long}]\nx.y.z.a = {long}\n'
+    settings = written(config, f'{keys}[commands.a]\nargv = ["p"]\nlabel = {long}\n[themes.a]\nprimary = {long}\n')
+    assert len(read_own(settings).faults) == 5
+
+
 def test_a_command_whose_key_is_taken_is_there_without_it() -> None:
     own = read_own(Settings(commands=tuple((name, (("key", key), ("argv", ("p",)))) for name, key in
                                            (("a", "e"), ("b", "ctrl+g"), ("c", "ctrl+g")))))  # fmt: skip
