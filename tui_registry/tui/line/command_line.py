@@ -180,7 +180,7 @@ class LineScreen(Dialog[str]):
 # How
 
 _MOST_KEPT: Final = 200
-_MOST_OFFERED: Final = 6
+_MOST_OFFERED: Final = 5
 # No command takes a secret as a word; but somebody may try, or write one into an address.
 _SECRET: Final = re.compile(
     r"(?i)pass(word|phrase)\b(?!-file)|secret|\btoken[= ]\S{16}|bearer|://[^/\s]*:[^/\s]*@|--token\b(?!-)"
