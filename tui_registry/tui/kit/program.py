@@ -12,9 +12,10 @@ import selectors
 import shlex
 import signal
 import subprocess
+import termios
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -45,6 +46,7 @@ _SCROLLBAR: Final = 2
 # After it was asked to end, and after it ended while somebody else holds its output open.
 _PATIENCE_SECONDS: Final = 2.0
 _LINGER_SECONDS: Final = 0.3
+_STDIN: Final = 0
 _SEQUENCE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
@@ -216,20 +218,28 @@ class ProgramScreen(FlowScreen[Ended], ModalScreen[Ended]):
         self._stop.set()
 
 
-def hand_over(argv: Sequence[str]) -> Ended:
+def hand_over(argv: Sequence[str], afterwards: Callable[[Ended], None]) -> Ended:
     """Run a program in the foreground of the terminal, which the caller has given back; returns when it has ended.
 
     What the person types there, Ctrl+C and Ctrl+Z too, is for the program: Ctrl+Z stops both, and fg brings both back.
-    A signal that asks the app to end asks the program first.
+    A signal that asks the app to end asks the program first. However the program ended, lines can be read then as
+    before.
+
+    Args:
+        afterwards: is called when it has ended; Ctrl+C, or a signal that asks the app to end, is a KeyboardInterrupt
+            there.
     """
     try:
         process = subprocess.Popen(list(argv))  # noqa: S603 - the person's own list of words, after a question
     except (OSError, ValueError) as error:
-        return Ended(None, _why_not(argv[0], error))
+        process = None
+        ended = Ended(None, _why_not(argv[0], error))
     asked: list[int] = []
 
     def end(number: int, _: object) -> None:
         asked.append(number)
+        if process is None or process.returncode is not None:
+            raise KeyboardInterrupt
         with suppress(ProcessLookupError):
             process.send_signal(number)
 
@@ -238,14 +248,19 @@ def hand_over(argv: Sequence[str]) -> Ended:
     handlers = {signal.SIGINT: _leave_be, signal.SIGQUIT: _leave_be, signal.SIGTERM: end, signal.SIGHUP: end}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        code = _wait(process)
+        with _terminal_kept():
+            if process is not None:
+                ended = Ended(_wait(process), "")
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with suppress(KeyboardInterrupt):
+            afterwards(ended)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(wakeup)
     for late in asked[:1]:
         signal.raise_signal(late)
-    return Ended(code, "")
+    return ended
 
 
 # How
@@ -297,6 +312,26 @@ def _ask_to_end(process: subprocess.Popen[bytes], asked: float) -> float:
 def _kill(process: subprocess.Popen[bytes], number: int) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
+
+
+@contextmanager
+def _terminal_kept() -> Iterator[None]:
+    """Let a terminal read lines as before, whatever was done to it: a program that was killed leaves it as it was for
+    that, with another group of processes in front."""
+    try:
+        settings = termios.tcgetattr(_STDIN)
+    except termios.error:
+        settings = None  # it is none
+    try:
+        yield
+    finally:
+        if settings is not None:
+            # Whoever is not in front is stopped where it changes something.
+            before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+            with suppress(OSError, termios.error):
+                os.tcsetpgrp(_STDIN, os.getpgrp())
+                termios.tcsetattr(_STDIN, termios.TCSADRAIN, settings)
+            signal.signal(signal.SIGTTOU, before)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Final, Literal
 
@@ -204,15 +205,18 @@ class OwnCommands:
 
     def _lend(self, argv: Sequence[str]) -> Ended:
         """Give the terminal to a program, and take it back when the person has seen how it ended."""
+
+        def wait(ended: Ended) -> None:
+            sys.stdout.write(f"\n{safe_text(argv[0], 60)}: {outcome_words(ended)}. Enter goes back. ")
+            sys.stdout.flush()
+            with suppress(EOFError, OSError):
+                input()
+
         try:
             with self._host.suspend():
-                ended = hand_over(argv)
-                sys.stdout.write(f"\n{safe_text(argv[0], 60)}: {outcome_words(ended)}. Enter goes back. ")
-                sys.stdout.flush()
-                _until_enter()
+                return hand_over(argv, wait)
         except SuspendNotSupported as error:
             raise NotRunError('this terminal cannot be lent to a program: write run = "background"') from error
-        return ended
 
 
 # How
@@ -377,10 +381,3 @@ def _whole(command: OwnCommand, argv: Sequence[str]) -> kit.PageScreen:
         return stack(line for one in found for line in paragraph(one, width))
 
     return kit.PageScreen(f"{safe_text(command.label, 40)}: a word a line", layout)
-
-
-def _until_enter() -> None:
-    try:
-        input()
-    except (EOFError, OSError, KeyboardInterrupt):
-        return
