@@ -114,7 +114,7 @@ def test_fg_brings_the_screen_back_with_what_was_typed(tmp_path: Path) -> None:
 def test_the_terminal_is_the_editors_until_it_ends_and_what_is_typed_there_ends_nothing_else(tmp_path: Path) -> None:
     editor = tmp_path / "editor"
     # Ctrl+C reaches all that has the terminal: the editor goes on, and so must the app.
-    lines = "trap : INT", "echo edi'ting'", "read line", "kill -INT 0", 'echo "$line OUT"SIDE >> "$1"'
+    lines = "trap : INT", "echo edi'ting'", "read line", "kill -INT 0", 'echo "$line OUT"SIDE >> "$1"', "stty raw -echo"
     editor.write_text("#!/bin/sh\n" + "\n".join(lines) + "\n")
     editor.chmod(0o755)
     script = f'EDITOR={editor} "$@"; echo has e"nded" with $?'

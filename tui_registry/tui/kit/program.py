@@ -12,10 +12,9 @@ import selectors
 import shlex
 import signal
 import subprocess
-import termios
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -32,6 +31,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.text import exact, safe_text
 from tui_registry.tui.kit.actions import bindings_for, key_of
 from tui_registry.tui.kit.flows import FlowScreen, flow
+from tui_registry.tui.kit.terminal import terminal_kept
 from tui_registry.tui.kit.text_flow import TextBody, paragraph, stack
 
 # What is kept of an output; the rest, which came first, is counted.
@@ -46,7 +46,6 @@ _SCROLLBAR: Final = 2
 # After it was asked to end, and after it ended while somebody else holds its output open.
 _PATIENCE_SECONDS: Final = 2.0
 _LINGER_SECONDS: Final = 0.3
-_STDIN: Final = 0
 _SEQUENCE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
@@ -248,7 +247,7 @@ def hand_over(argv: Sequence[str], afterwards: Callable[[Ended], None]) -> Ended
     handlers = {signal.SIGINT: _leave_be, signal.SIGQUIT: _leave_be, signal.SIGTERM: end, signal.SIGHUP: end}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        with _terminal_kept():
+        with terminal_kept():
             if process is not None:
                 ended = Ended(_wait(process), "")
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -312,26 +311,6 @@ def _ask_to_end(process: subprocess.Popen[bytes], asked: float) -> float:
 def _kill(process: subprocess.Popen[bytes], number: int) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
-
-
-@contextmanager
-def _terminal_kept() -> Iterator[None]:
-    """Let a terminal read lines as before, whatever was done to it: a program that was killed leaves it as it was for
-    that, with another group of processes in front."""
-    try:
-        settings = termios.tcgetattr(_STDIN)
-    except termios.error:
-        settings = None  # it is none
-    try:
-        yield
-    finally:
-        if settings is not None:
-            # Whoever is not in front is stopped where it changes something.
-            before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-            with suppress(OSError, termios.error):
-                os.tcsetpgrp(_STDIN, os.getpgrp())
-                termios.tcsetattr(_STDIN, termios.TCSADRAIN, settings)
-            signal.signal(signal.SIGTTOU, before)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
