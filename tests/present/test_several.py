@@ -67,3 +67,13 @@ def test_tags_are_read_as_people_write_them() -> None:
             read_tags(text)
     with pytest.raises(ValueError, match="rag is to be added and taken away"):
         read_tags("rag -rag")
+
+
+def test_what_is_ones_own_comes_first_among_what_is_left_alone_and_tags_have_one_order() -> None:
+    bodies = [body(1, (), owner=OTHER), body(2, (), owner=OTHER), body(3, ("rag",))]
+    asked = [(one.kind, one.id, "?") for one in bodies]
+    said = several.nothing_to_do(plan(Edit(("rag",)), asked, bodies, OWN, lambda *_: []))  # type: ignore[arg-type]
+    assert said.startswith("nothing to change: 1 left alone, as it is so already")
+    assert said.endswith("; 2 left alone, as they are other owners'")
+    records = [{"tags": ["b", "a"]}, {"tags": ["c"]}, {"tags": ["c"]}]
+    assert several.common_tags(records) == [("c", 2), ("a", 1), ("b", 1)]  # type: ignore[arg-type]

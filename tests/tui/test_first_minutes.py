@@ -85,6 +85,13 @@ async def test_a_bundle_is_taken_without_a_peer_and_the_list_shows_it(tmp_path: 
             assert (datastore.stats().records, datastore.peers.all()) == (3, [])
             await settle(pilot)
             assert browse_of(app).records.total == 3
+            # Later as well, when nothing is empty any more
+            await press(pilot, "3")
+            assert "A  look at one first, or take a bundle's file" in screen_text(app)
+            await press(pilot, "A")
+            first(app.screen).value = str(file)
+            await press(pilot, "enter", "enter")
+            assert "0 new" in app.outcome.text
 
 
 async def test_where_nothing_is_the_dialog_says_what_to_do_and_keeps_what_was_typed(tmp_path: Path) -> None:

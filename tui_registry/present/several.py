@@ -157,7 +157,9 @@ def details(planned: Plan, take_back: str) -> list[str]:
 def left_lines(planned: Plan) -> list[str]:
     """How many are left alone, a line for each reason."""
     lines = []
-    for why, count in Counter(one.why for one in planned.left).most_common():
+    # What is one's own first: a status line may have no room for more
+    reasons = Counter(one.why for one in planned.left).most_common()
+    for why, count in sorted(reasons, key=lambda reason: reason[0] == _OTHERS):
         first = next(one for one in planned.left if one.why == why)
         named = f" ({safe_text(first.name, 40)})" if count == 1 else ""
         lines.append(
@@ -200,7 +202,7 @@ def common_tags(records: Iterable[Record]) -> list[tuple[str, int]]:
     for record in records:
         tags = record["tags"]
         found.update(str(tag) for tag in (tags if isinstance(tags, list) else []))
-    return found.most_common()
+    return sorted(found.items(), key=lambda tag: (-tag[1], tag[0]))
 
 
 # How

@@ -539,7 +539,8 @@ _VERSION_STEPS: Final = (
 
 
 def _question_how_much(undo: Undo, batch: WriteBatch) -> kit.ChooseScreen:
-    name, others = undone.batch_name(batch), f"{exact(batch.ops)} records, undone as one"
+    name, count = undone.batch_name(batch), plural(batch.ops, "record")
+    others = "undone as one" if name.endswith(f" {count}") else f"{count}, undone as one"
     choices = (
         kit.Choice("1", "one", f"Only {undo.kind} {undo.name}"),
         kit.Choice("2", "all", f"The whole {name}", others),

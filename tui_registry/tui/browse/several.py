@@ -129,7 +129,7 @@ class Several(Part):
         )
         more = f" and {exact(len(had) - _MOST_TAGS)} more" if len(had) > _MOST_TAGS else ""
         question = browse.ValueScreen(
-            f"Tags of {_named(asked)}",
+            f"Tags of {_named_own(asked, own)}",
             f"They have {told or 'none'}{more}." if len(own) > 1 else f"It has {told or 'none'}{more}.",
             "rag -old adds one and takes one away",
             partial(_offered_tags, self.datastore, tuple(tag for tag, _ in had)),
@@ -149,7 +149,7 @@ class Several(Part):
         had = dict.fromkeys(safe_text(str(record["license"]), 40) for _, record in own)
         told = ", ".join([*had][:_MOST_TAGS]) + (" and others" if len(had) > _MOST_TAGS else "")
         question = browse.ValueScreen(
-            f"Licence of {_named(asked)}",
+            f"Licence of {_named_own(asked, own)}",
             f"Now {told}. It is an SPDX expression.",
             "Apache-2.0",
             partial(_offered_licences, self.datastore),
@@ -262,6 +262,13 @@ class Written(NamedTuple):
 
 def _named(asked: Sequence[Ref]) -> str:
     return f"“{safe_text(asked[0].name, 60)}”" if len(asked) == 1 else f"{exact(len(asked))} records"
+
+
+def _named_own(asked: Sequence[Ref], own: Sequence[_Sample]) -> str:
+    """Those that can be changed: what is told of them holds of no others."""
+    if len(own) == len(asked):
+        return _named(asked)
+    return f"{exact(len(own))} of {exact(len(asked))} records: no more are yours"
 
 
 def _own_records(datastore: Datastore, identifiers: Sequence[str]) -> list[_Sample]:

@@ -487,6 +487,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("sync.push", ("p",), "push", "Offer the peer under the cursor what it lacks, after a question that says how "
            "much", "sync", "push"),
     Action("sync.add", ("a",), "add peer", "Add a node or a folder to pull from", "sync", "add_peer"),
+    Action("sync.take", ("A",), "take", "Look at a node, a folder or a bundle's file first, then take what is there",
+           "sync", "take"),
     Action("sync.find", ("f",), "find nodes", "Ask the local network, once, which nodes are there", "sync",
            "find_peers"),
     Action("sync.recommended", ("R",), "recommended", "Ask the peer whom it recommends; none is added before you say "
