@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
 from tests.cli.conftest import Cli
 from tests.seeds import make_record, seed
+from tui_registry import datastore as datastore_module
 from tui_registry.datastore import Datastore
+from tui_registry.replica.store.connection import Pool
 
 
 @pytest.fixture
@@ -61,6 +65,30 @@ def test_a_named_record_that_cannot_be_changed_is_told_and_the_others_are(cli: C
     assert bad.code == 1
     assert bad.json["changed"] == []
     assert "refused: " in bad.json["left"][0]["why"]
+
+
+def test_where_the_disk_fills_up_in_between_what_was_written_is_told_and_taken_back(
+    cli: Cli, mine: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datastore_module, "_ADDED_AT_ONCE", 1)
+    connect = Pool.connect
+
+    def bounded(pool: Pool) -> sqlite3.Connection:
+        connection = connect(pool)
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+        return connection
+
+    with monkeypatch.context() as full:
+        full.setattr(Pool, "connect", bounded)
+        tags = [word for number in range(20) for word in ("--tag", f"{number}-{'x' * 40}")]
+        said = cli("change", *mine, *tags, "--yes", "--json")
+    assert said.code == 1
+    told, error = said.lines
+    assert told["changed"] == mine[: len(told["changed"])] != mine
+    assert error["error"]["code"] == "disk_full"
+    assert cli("undo", "--batch", str(told["batch"]), "--yes").code == 0
+    assert [said_of(cli, one)[0] for one in mine] == [["old"]] * 3
 
 
 @pytest.mark.parametrize(
