@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.places import no_room_for_many
 from tests.seeds import make_record, seed
-from tui_registry import datastore as datastore_module
 from tui_registry.datastore import Datastore
-from tui_registry.replica.store.connection import Pool
 
 
 @pytest.fixture
@@ -70,17 +67,8 @@ def test_a_named_record_that_cannot_be_changed_is_told_and_the_others_are(cli: C
 def test_where_the_disk_fills_up_in_between_what_was_written_is_told_and_taken_back(
     cli: Cli, mine: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datastore_module, "_ADDED_AT_ONCE", 1)
-    connect = Pool.connect
-
-    def bounded(pool: Pool) -> sqlite3.Connection:
-        connection = connect(pool)
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        connection.execute(f"PRAGMA max_page_count = {pages + 1}")
-        return connection
-
     with monkeypatch.context() as full:
-        full.setattr(Pool, "connect", bounded)
+        no_room_for_many(full)
         tags = [word for number in range(20) for word in ("--tag", f"{number}-{'x' * 40}")]
         said = cli("change", *mine, *tags, "--yes", "--json")
     assert said.code == 1

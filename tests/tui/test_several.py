@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from tests.places import no_room_for_many
 from tests.seeds import make_record, seed
 from tests.tui.driving import NARROW, WIDE, browse_of, list_of, press, replica, running, screen_text, settle, status
 from tui_registry.datastore import Datastore
@@ -112,6 +113,23 @@ async def test_tags_of_the_marked_are_changed_in_one_batch_and_taken_back_by_one
             assert datastore.log.batches(1)[0].label == "change of tags of 3 records"
             await press(pilot, "escape", "g", "u", "2", "y")
             assert [tags_of(datastore, one) for one in mine] == [["old"]] * 3
+
+
+async def test_what_a_full_disk_left_of_a_change_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with replica(tmp_path) as datastore:
+        mine = [
+            datastore.add("model", make_record("model", f"mine-{number}", description="x" * 3000)).key
+            for number in range(12)
+        ]
+    no_room_for_many(monkeypatch)
+    with replica(tmp_path) as datastore:
+        async with running(datastore, (200, 50)) as (app, pilot):
+            await press(pilot, "a", "+", *"rag", "enter", "y")
+            changed = [one for one in mine if tags_of(datastore, one) == ["rag"]]
+            assert 0 < len(changed) < len(mine)
+            assert f"{len(mine) - len(changed)} left alone" in status(app)
+            assert "is full" in status(app)
+            assert "takes it back" in status(app)
 
 
 async def test_the_licence_of_one_record_is_set_from_its_detail_by_what_is_offered(tmp_path: Path) -> None:
