@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tui_registry.errors import Json
-from tui_registry.importers.draft_writer import Draft, put_licence, put_version, seen, shown
+from tui_registry.importers.draft_writer import Draft, draft_of_text, put_licence, put_version, seen, shown
 from tui_registry.importers.formats import Reader, TextReader
-from tui_registry.importers.front_matter import MOST_BYTES, FrontMatter, front_matter
-from tui_registry.importers.untrusted import SourceError, decoded, opened, text_at, texts_at
+from tui_registry.importers.front_matter import FrontMatter, front_matter
+from tui_registry.importers.untrusted import SourceError, text_at, texts_at
 from tui_registry.text import exact
 
 _IN = "in the front matter"
@@ -39,13 +39,7 @@ def is_agent_file(text: str) -> bool:
 
 def read_file(path: Path) -> Draft:
     """The draft of a file. Raises as `read_text`, and where the file cannot be read."""
-    notes: list[str] = []
-    with opened(path) as file:
-        text = decoded(file.read(MOST_BYTES), notes)
-    draft = read_text(text, str(path), path.stem)
-    for note in notes:
-        draft.note(note)
-    return draft
+    return draft_of_text(path, read_text)
 
 
 def read_text(text: str, source: str, name: str) -> Draft:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.importers.manifest_writer import Behind
-from tui_registry.importers.untrusted import SourceError
+from tui_registry.importers.untrusted import SourceError, decoded, opened
 from tui_registry.licences import UNSTATED, meant, names_none, reference, states_none
 from tui_registry.present.imports import NOT_STATED, Finding
 from tui_registry.records.as_written import read_record
 from tui_registry.records.authoring import version_fault
+from tui_registry.records.documents import MAX_FOREIGN_BYTES
 from tui_registry.records.schema import FIELDS, MODEL_TYPES, Flag, Integer, Many, Optional, Text, Variant, leaves
 from tui_registry.text import exact, safe_text
 
@@ -236,6 +238,24 @@ def finding_of(read: Callable[[], Draft], source: str, kind: Kind | None) -> Fin
     except SourceError as error:
         return Finding(source, kind, None, (Problem("", "error", "header", error.sentence),))
     return draft.finding().wanted_as(kind)
+
+
+def draft_of_text(path: Path, read: Callable[[str, str, str], Draft]) -> Draft:
+    """The draft of a file whose text says all of it.
+
+    Args:
+        read: (text, where it stands, name for one that has none) -> its draft.
+
+    Raises:
+        SourceError: the file cannot be read, or `read` raises it.
+    """
+    notes: list[str] = []
+    with opened(path) as file:
+        text = decoded(file.read(MAX_FOREIGN_BYTES), notes)
+    draft = read(text, str(path), path.stem)
+    for note in notes:
+        draft.note(note)
+    return draft
 
 
 def put_version(draft: Draft, version: str, origin: str) -> None:

@@ -480,7 +480,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "marked or mended", "findings", "back"),
     Action("mending.complete", ("tab",), "complete", "Complete the value", "mending", "complete"),
     Action("take.find", ("ctrl+f",), "find nodes", "Ask the local network, once, which nodes are there", "take",
-           "find_nodes"),
+           "find"),
     # Sync
     Action("sync.pull", ("s", "enter"), "pull", "Pull from the peer under the cursor", "sync", "pull"),
     Action("sync.pull_all", ("S",), "pull all", "Pull from every peer", "sync", "pull_all"),
