@@ -161,6 +161,24 @@ async def test_what_is_wrong_is_said_where_it_is_typed_and_what_is_so_already_si
 # ---- export ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("key", "told"), [("j", "JSON lines of 1 record"), ("b", "deleted meanwhile")])
+async def test_what_was_deleted_while_a_name_was_typed_is_not_counted_among_what_is_exported(
+    tmp_path: Path, key: str, told: str
+) -> None:
+    file = tmp_path / "out"
+    with replica(tmp_path / "data") as datastore:
+        mine = fill(datastore)
+        async with running(datastore, WIDE) as (app, pilot):
+            await press(pilot, *(("space", "j", "space") if key == "j" else ()), "E", key)
+            gone = datastore.entry(next(iter(list_of(app).marked), mine[-1]))
+            assert gone is not None
+            datastore.delete(gone.kind, gone.id, gone.heads)
+            app.screen.query_one(Input).value = str(file)
+            await press(pilot, "enter")
+            assert told in (status(app) if key == "j" else screen_text(app))
+        assert file.exists() is (key == "j")
+
+
 @pytest.mark.parametrize(("key", "count"), [("j", 2), ("o", 2), ("b", 1)])
 async def test_records_are_exported_into_a_new_file_that_another_replica_reads(
     tmp_path: Path, key: str, count: int

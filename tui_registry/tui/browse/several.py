@@ -354,6 +354,10 @@ def _write_export(
 ) -> Written:
     """Write records into a new file. Raises RegistryError where it cannot be written, and nothing is there then."""
     path = Path(typed)
+    if form != "ops":  # those of what was deleted meanwhile tell that
+        identifiers = [body.id for body in datastore.bodies(identifiers)]
+        if not identifiers:
+            raise RegistryError("not_found", "what was to be exported was deleted meanwhile: nothing was written")
 
     def parts() -> Iterator[bytes]:
         for line in _exported(datastore, identifiers, form, now):
