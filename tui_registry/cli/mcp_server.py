@@ -114,6 +114,7 @@ _LISTED_AT_ONCE: Final = 100
 _MOST_WALKED: Final = 300
 # So many calls are answered at a time: a replica has as many readers.
 _AT_ONCE: Final = 4
+_GRACE_SECONDS: Final = 2
 # No call is longer, by far.
 _LONGEST_LINE: Final = 4 * 2**20
 
@@ -726,12 +727,14 @@ class _Incoming:
 
 @contextmanager
 def _ended_by_signals(end: Callable[[], None]) -> Iterator[None]:
-    """Call that on Ctrl+C and SIGTERM; a second one ends the program at once: nothing here is half written."""
+    """Call that on Ctrl+C and SIGTERM. A second one ends the program at once, and so does the clock where a client that
+    reads no more keeps it from its end: nothing here is half written."""
     loop = asyncio.get_running_loop()
     ending = (signal.SIGINT, signal.SIGTERM)
 
     def first() -> None:
         end()
+        signal.alarm(_GRACE_SECONDS)
         for number in ending:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
@@ -741,6 +744,7 @@ def _ended_by_signals(end: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
+        signal.alarm(0)
         for number in ending:
             loop.remove_signal_handler(number)
 
