@@ -649,8 +649,8 @@ def _expect_no_cursor(params: PaginatedRequestParams | None) -> None:
 
 
 def _failed(error: RegistryError) -> CallToolResult:
-    told = _told(error_json(error))
-    return CallToolResult(content=[TextContent(text=_spelt(told))], structured_content=told, is_error=True)
+    # Not as structured content: some clients hold that to the tool's schema even where it is an error.
+    return CallToolResult(content=[TextContent(text=_spelt(_told(error_json(error))))], is_error=True)
 
 
 async def _answer(replica: _Replica) -> None:
