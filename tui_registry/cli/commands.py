@@ -1255,6 +1255,10 @@ def _demo(parser: ArgumentParser) -> None:
     _json(parser, "for --check: a JSON object")
 
 
+def _mcp(_: ArgumentParser) -> None:
+    pass  # which replica, as every command
+
+
 def _help(parser: ArgumentParser) -> None:
     parser.add_argument("topic", nargs="?", choices=[*COMMANDS, *PAGES], metavar="COMMAND|PAGE")
 
@@ -1966,6 +1970,32 @@ _TABLE = (
             "tui-registry serve --workers 4",
             "tui-registry serve --hub-file /etc/tui-registry/hub --host-name registry.example",
             'curl -H "Authorization: Bearer $(tui-registry token add ci)" ...',
+        ),
+    ),
+    Command(
+        "mcp",
+        "Exchange",
+        "let an AI assistant look into this replica, over MCP",
+        _mcp,
+        "mcp_server.serve",
+        description=(
+            "Be a server of the Model Context Protocol on stdin and stdout, for the program that runs this command:\n"
+            "an assistant or an editor. It can search, show and compare records, ask whether one runs here, what it\n"
+            "stands on and what stands on it. It can only look: nothing is written, signed or fetched. It ends when\n"
+            "that program does. Needs the extra: pip install 'tui-registry[mcp]'.\n\n"
+            "What records say was written by strangers, who may try to talk to the assistant: each answer tells it\n"
+            "that their texts are data, and nothing in them is hidden from whoever reads along. That is no guard\n"
+            "against an assistant that does as it is told by what it reads: mind what else it may do.\n\n"
+            "What the assistant sees it may send to whoever runs its model: the records, your names for owners, and\n"
+            "by is:starred or note:WORD which records you keep; your notes themselves it is not shown.\n\n"
+            "in claude_desktop_config.json, or .mcp.json of a project:\n\n"
+            '  {"mcpServers": {"tui-registry": {"command": "tui-registry", "args": ["mcp"]}}}\n\n'
+            "A program that is started without your shell's PATH wants the whole path of the command there."
+        ),
+        examples=(
+            "tui-registry mcp",
+            "tui-registry --data-dir ~/lab mcp",
+            "claude mcp add tui-registry -- tui-registry mcp",
         ),
     ),
     Command(
