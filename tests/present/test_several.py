@@ -22,6 +22,14 @@ def body(number: int, tags: tuple[str, ...], *, owner: str = OWN, live: int = 1)
     return Body("model", f"{number:064x}", json.dumps(record).encode(), ("c" * 64,), live)
 
 
+def test_ten_thousand_reasons_are_told_in_a_few_lines() -> None:
+    """A rule's sentence may name what the record says: a question with a line for each would be as long as a book."""
+    left = tuple(several.Left("model", f"{n:064x}", f"m{n}", f"refused: '1.{n}' is not SemVer") for n in range(10_000))
+    lines = several.left_lines(several.Plan(Edit(("rag",)), (), (), left))
+    assert len(lines) == 6
+    assert lines[-1] == "9,995 left alone for other reasons"
+
+
 @given(TAGS, TAGS, TAGS)
 def test_an_edit_done_twice_is_done_once_and_keeps_the_order_of_what_stays(
     had: tuple[str, ...], more: tuple[str, ...], less: tuple[str, ...]

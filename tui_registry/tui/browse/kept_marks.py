@@ -148,4 +148,6 @@ def _beside(address: str, name: str) -> str:
 
 
 def _new(one: Watched) -> str:
+    if one.fault:
+        return one.fault
     return f"{'' if one.exact else 'over '}{exact(one.new)} new" if one.new else "nothing new"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from tui_registry import exports
-from tui_registry.datastore import Datastore, Row
+from tui_registry.datastore import Datastore, Row, StoreError
 from tui_registry.durable import drafted, give_new_name
 from tui_registry.errors import Kind, Record, RegistryError
 from tui_registry.frozen import NamedTuple
@@ -237,8 +237,12 @@ class Several(Part):
         if not await self.ask(kit.ConfirmScreen(several.question(planned), "\n".join(lines), yes="Sign", no="Back")):
             return
         written, failure = await self._sign(planned)
-        done = f"{several.done(planned, written)}: {key_of('record.undo')} on one takes it back"
-        self.say(f"{several.done(planned, written)}: {failure}" if failure else done, "problem" if failure else "done")
+        told = [
+            several.done(planned, written),
+            failure,
+            f"{key_of('record.undo')} on one takes it back" * bool(written),
+        ]
+        self.say(": ".join(filter(None, told)), "problem" if failure else "done")
         self.screen.host.look()
         self._changed(Change())
 
@@ -288,13 +292,18 @@ def _affected(datastore: Datastore, identifiers: Sequence[str]) -> list[str]:
 
 
 def _write(datastore: Datastore, planned: several.Plan, signed: _Signed) -> tuple[int, str]:
-    """How many were written, and why the first of the others was not."""
+    """How many were written, and why the first of the others was not. Raises StoreError where none was."""
     failure = ""
-    for outcome in datastore.change_all(planned.changes, together=planned.together()):
-        if isinstance(outcome, RegistryError):
-            failure = failure or outcome.sentence
-        else:
-            signed.count += 1
+    try:
+        for outcome in datastore.change_all(planned.changes, together=planned.together()):
+            if isinstance(outcome, RegistryError):
+                failure = failure or outcome.sentence
+            else:
+                signed.count += 1
+    except StoreError as error:
+        if not signed.count:
+            raise
+        failure = error.sentence
     return signed.count, failure
 
 
@@ -352,6 +361,10 @@ def _write_export(
 ) -> Written:
     """Write records into a new file. Raises RegistryError where it cannot be written, and nothing is there then."""
     path = Path(typed)
+    if form != "ops":  # those of what was deleted meanwhile tell that
+        identifiers = [body.id for body in datastore.bodies(identifiers)]
+        if not identifiers:
+            raise RegistryError("not_found", "what was to be exported was deleted meanwhile: nothing was written")
 
     def parts() -> Iterator[bytes]:
         for line in _exported(datastore, identifiers, form, now):
