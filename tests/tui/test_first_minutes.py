@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Iterator
@@ -11,9 +12,11 @@ import pytest
 from textual.widgets import Input
 
 from tests.benchmarks.terminal import Terminal
+from tests.listening import listening
 from tests.seeds import NOW, stranger_ops
-from tests.tui.driving import browse_of, press, replica, running, screen_text, settle
+from tests.tui.driving import browse_of, press, replica, running, screen_text, settle, status
 from tests.tui.syncing import static_log, sync_of
+from tests.tui.test_gate import key_event
 from tui_registry.cli.demo import NEIGHBOUR, looked_around
 from tui_registry.datastore import Datastore
 from tui_registry.node import Whereabouts, running as serving
@@ -126,6 +129,30 @@ async def test_a_recommended_peer_is_shown_as_a_claim_and_added_by_hand_alone(tm
                 ("hub", "https://hub.example"),
                 ("lab", node.url),
             ]
+
+
+async def test_a_peer_that_does_not_say_whom_it_recommends_is_let_go_of_by_esc(tmp_path: Path) -> None:
+    asked, left = asyncio.Event(), asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await reader.read()
+        left.set()
+        writer.close()
+
+    async with listening(say_nothing) as url:
+        with replica(tmp_path) as datastore:
+            datastore.peers.add("lab", url)
+            async with running(datastore) as (app, pilot):
+                await press(pilot, "3")
+                app.gate.patience = 0.01
+                app.post_message(key_event("R"))
+                app.post_message(key_event("y"))  # which waits
+                await asked.wait()
+                await app.gate.until(lambda: "esc gives it up" in status(app))
+                app.post_message(key_event("escape"))
+                await asyncio.wait_for(left.wait(), 10)  # the program's own patience is longer
 
 
 async def test_looking_around_ends_the_app_for_one_on_sample_data_and_touches_nothing(tmp_path: Path) -> None:

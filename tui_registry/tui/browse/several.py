@@ -183,7 +183,7 @@ class Several(Part):
                     "A new file: none is written over.",
                     write,
                     placeholder=f"~/{known[one]}",
-                    doing=("writing", "writes it"),
+                    doing=("writing", "writing", "writes it"),
                 )
                 written = await self.ask(where, later=True)
                 if written is not None:

@@ -75,13 +75,14 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
         *,
         placeholder: str = "path, or https://…",
         takes_addresses: bool = False,
-        doing: tuple[str, str] = ("reading", "reads it"),
+        doing: tuple[str, str, str] = ("reading", "comparing", "reads it"),
         find: Find | None = None,
     ) -> None:
         """
         Args:
             find: asks elsewhere for a source, over this screen, where there is somebody to ask.
-            doing: what is done with the path while one waits, and what Enter does.
+            doing: what is done with the path while one waits, before it is known how much that is and since, and what
+                Enter does.
             read_it: reads a source, in a thread; it asks now and then whether it is unwanted by now, and tells how far
                 it is. What it raises as a RegistryError is said.
         """
@@ -89,7 +90,7 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
         self._read_it = read_it
         self._placeholder = placeholder
         self._takes_addresses = takes_addresses
-        self._doing, self._does = doing
+        self._doing, self._counted, self._does = doing
         self._find = find
         self._typed = ""
         self._offers: Sequence[PathOffer] = ()
@@ -197,7 +198,7 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
             progress = Progress()
             drawing = self.set_interval(
                 SECONDS_BETWEEN_WORDS,
-                lambda: self._tell(f"{progress.words(self._doing, 'comparing')}, Esc stops it"),
+                lambda: self._tell(f"{progress.words(self._doing, self._counted)}, Esc stops it"),
             )
             try:
                 self.dismiss(await self.read(self._read_it, source, unwanted(), progress))

@@ -27,7 +27,7 @@ from tui_registry.text import exact, safe_text
 from tui_registry.tui import imports, kit
 from tui_registry.tui.kit.actions import key_of
 from tui_registry.tui.kit.dialogs import Dialog, LineInput
-from tui_registry.tui.kit.flows import FlowScreen, flow
+from tui_registry.tui.kit.flows import FlowScreen, flow, unwanted
 from tui_registry.tui.sync.add_peer import AddPeerScreen
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ async def add_recommended(screen: FlowScreen[Result], peer: Peer) -> Peer | None
         LookError: it cannot be asked.
     """
     screen.say(f"asking {peer.name} whom it recommends …")
-    found = await screen.read(_look, bounds_of(screen.host.settings), peer.address)
+    found = await screen.read(_look, bounds_of(screen.host.settings), peer.address, unwanted())
     if found.why_none:
         raise LookError("protocol", f"{peer.name} {found.why_none}")
     screen.say("")
@@ -140,7 +140,7 @@ def take_screen(look: Callable[[str, Callable[[], bool]], Found]) -> imports.Sou
         "Take what others registered",
         "The URL of a node, a folder (such as on a stick), or a bundle's file. It is looked at first, and nothing "
         f"is pulled before you have seen what is there. {key_of('take.find')} asks the local network for nodes.",
-        lambda source, unwanted, _: look(source, unwanted),
+        lambda source, is_unwanted, _: look(source, is_unwanted),
         placeholder="http://hub.example:8420, or a path",
         takes_addresses=True,
         find=find,
@@ -219,14 +219,14 @@ class _Unwanted(LookError):
         super().__init__("stopped", "nobody waits for it any more")
 
 
-def _look(bounds: Bounds, source: str, unwanted: Callable[[], bool] = lambda: False) -> Found:
+def _look(bounds: Bounds, source: str, is_unwanted: Callable[[], bool]) -> Found:
     """Look at an address in a thread, until nobody wants to know any more."""
 
     async def look() -> Found:
         looking = asyncio.ensure_future(look_at(source, bounds))
         while not looking.done():
             await asyncio.wait([looking], timeout=_LOOKED_SECONDS)
-            if unwanted():
+            if is_unwanted():
                 looking.cancel()
                 with suppress(asyncio.CancelledError):
                     await looking
