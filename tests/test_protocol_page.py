@@ -640,7 +640,20 @@ def test_the_page_has_every_code_of_a_node_with_its_status() -> None:
 # Why a node does not start: said to its operator, never over HTTP.
 AT_START = {"bad_certificate", "cannot_bind", "no_worker", "not_loopback", "port_taken", "token", "workers_died"}
 # Codes of errors that never leave the command line or the screens.
-NEVER_TOLD = {"demo", "file", "keystore", "usage", "settings", "source", "import", "header", "skipped", "unreadable"}
+NEVER_TOLD = {
+    "demo",
+    "unwanted",
+    "file",
+    "keystore",
+    "usage",
+    "settings",
+    "source",
+    "import",
+    "header",
+    "skipped",
+    "unreadable",
+    "no_mcp",
+}
 
 
 def constants(place: Path, makers: dict[str, int]) -> Iterator[str]:

@@ -10,11 +10,12 @@ from tests.seeds import make_record
 from tests.tui.driving import NARROW, WIDE, browse_of, list_of, press, replica, running, screen_text, settle, status
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json
-from tui_registry.fit import GB, Gpu, Machine
+from tui_registry.fit import CONTEXT, GB, Gpu, Machine
 from tui_registry.records.schema import defaults
 from tui_registry.settings import Settings
 from tui_registry.tui.browse.record_detail import RecordDetail
 from tui_registry.tui.browse.search_bar import SearchBar
+from tui_registry.tui.kit.host import USUAL_CONTEXT
 
 HERE = Machine("this machine", (Gpu("a card", 12 * GB),), 16 * GB, notes=("cards of AMD could not be told",))
 ROOMY = (220, 60)
@@ -140,6 +141,24 @@ async def test_a_key_looks_with_the_eyes_of_another_machine(tmp_path: Path) -> N
             await press(pilot, "m", "h")
             assert "seen with the eyes of this machine" in status(app)
             assert list_of(app).total == 1
+
+
+async def test_a_machine_that_was_made_up_is_saved_and_the_context_is_changed(tmp_path: Path) -> None:
+    with replica(tmp_path) as datastore:
+        fill(datastore)
+        datastore.machine = lambda: HERE
+        async with running(datastore, ROOMY, "name:=small") as (app, pilot):
+            app.settings_file = tmp_path / "settings.toml"
+            await press(pilot, "m", "=", *"gpu=4gb", "enter", "m", "s", *"two words", "enter")
+            assert "a machine's name has" in status(app)
+            await press(pilot, "m", "s", *"tiny", "enter")
+            assert dict(app.settings.machines) == {"tiny": "gpu=4gb"}
+            assert "gpu=4gb" in app.settings_file.read_text()
+            await press(pilot, "right", "right", "m", "c", *"none", "enter")
+            assert "How many tokens" in screen_text(app)
+            await press(pilot, *["backspace"] * 4, *"32k", "enter")
+            assert (USUAL_CONTEXT, app.tokens) == (CONTEXT, 32_768)
+            assert "32,768 tokens" in " ".join(screen_text(app).split())
 
 
 async def test_where_nobody_can_tell_the_machine_it_is_said_how_to_choose_one(tmp_path: Path) -> None:

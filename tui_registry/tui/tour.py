@@ -21,6 +21,7 @@ from tui_registry.tui.kit.frame import FrameScreen, StatusLine
 from tui_registry.tui.kit.host import RegistryHost, read_styles
 
 _SECONDS: Final = 0.5
+_SOON_SECONDS: Final = 0.05
 
 
 class Seen(NamedTuple):
@@ -205,7 +206,8 @@ class Tour:
         if line is None:
             below = next(iter(front.query(StatusLine)), None)
             if below is None:
-                return  # the screen is still being put together: it is looked at again in a moment
+                self._host.set_timer(_SOON_SECONDS, self._show)  # it is still being put together
+                return
             read_styles(self._host, "tour.tcss")
             line = TourLine()
             self._lines.append(line)

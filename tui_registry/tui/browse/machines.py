@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from tui_registry.settings import MACHINES, SettingsError, save_text
+from tui_registry.text import exact, parse_tokens, safe_text
 from tui_registry.tui import kit
 from tui_registry.tui.kit.flows import Part, flow
 from tui_registry.tui.kit.host import RegistryHost
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 
 _HERE: Final = ""
 _OTHER: Final = "="
+_SAVE: Final = "save"
+_CONTEXT: Final = "context"
+# Beside those of what is always offered.
+_KEYS: Final = "123456789abdefgijklmnopqrtuvwxyz"
 
 
 class Machines:
@@ -77,11 +83,19 @@ class MachineChoice(Part):
         machines = host.held(Machines)
         saved = dict(host.settings.machines)
         choices = [kit.Choice("h", _HERE, "this machine")]
-        keys = iter("123456789abcdefgijklmnopqrstuvwxyz")
-        choices += [kit.Choice(key, name, name, saved[name]) for key, name in zip(keys, sorted(saved), strict=False)]
+        choices += [kit.Choice(key, name, name, saved[name]) for key, name in zip(_KEYS, sorted(saved), strict=False)]
         choices.append(kit.Choice("=", _OTHER, "another", "write what it is made of"))
-        detail = "" if saved else "Machines are saved by 'tui-registry config set machines.NAME MACHINE'."
-        name = await self.ask(kit.ChooseScreen("Look with the eyes of which machine?", choices, detail))
+        made_up = machines.chosen
+        if made_up is not None and made_up.name not in saved:
+            choices.append(kit.Choice("s", _SAVE, "save", f"keep {safe_text(made_up.name, 60)} under a name"))
+        choices.append(kit.Choice("c", _CONTEXT, "context", f"{exact(host.tokens)} tokens; write another length"))
+        name = await self.ask(kit.ChooseScreen("Look with the eyes of which machine?", choices))
+        if name == _CONTEXT:
+            await self._choose_context()
+            return
+        if name == _SAVE and made_up is not None:
+            await self._save(made_up.name)
+            return
         if name == _OTHER:
             example = "gpu=2x24gb ram=128gb"
             name = await self.ask(kit.AskScreen("What is it made of?", placeholder=example, check=_wrong))
@@ -94,6 +108,40 @@ class MachineChoice(Part):
             return
         seen = host.machine
         self.say("this machine is looked at" if seen is None else f"seen with the eyes of {machine_line(seen)}", "done")
+
+    async def _save(self, made_of: str) -> None:
+        """Keep a machine that was made up in the settings. A step."""
+        host = self.screen.host
+        name = await self.ask(kit.AskScreen("Save it under which name?", placeholder="big", detail=made_of))
+        if not name:
+            return
+        try:
+            kept = await self.write(save_text, MACHINES, name, made_of, host.settings_file)
+        except SettingsError as error:
+            self.say(error.sentence, "problem")
+            return
+        host.settings = kept
+        self.say(f"saved: {made_of} is {name}", "done")
+
+    async def _choose_context(self) -> None:
+        """Judge at another length of context. A step."""
+        host = self.screen.host
+        about = "FIT in the list and fit: in a search stay at the usual one."
+        typed = await self.ask(kit.AskScreen("How many tokens of context?", "", "32k", _wrong_context, about))
+        if typed is not None:
+            host.tokens = parse_tokens(typed)
+            self.say(f"the detail judges at {exact(host.tokens)} tokens of context", "done")
+
+
+def _wrong_context(text: str) -> str | None:
+    try:
+        tokens = parse_tokens(text)
+    except ValueError as error:
+        return str(error)
+    return None if 0 < tokens < _MOST_TOKENS else "a context has at least one token, and fewer than 2^40"
+
+
+_MOST_TOKENS: Final = 2**40
 
 
 def _wrong(text: str) -> str | None:

@@ -439,6 +439,7 @@ class RecordDetail(Vertical):
         self.watch(host, "minute", self._time_went_by, init=False)
         self.watch(host, "facts", self._time_went_by, init=False)
         self.watch(host, "machine", self._time_went_by, init=False)
+        self.watch(host, "tokens", self._time_went_by, init=False)
 
     def _time_went_by(self) -> None:
         if self.entry is not None:
@@ -465,7 +466,7 @@ class RecordDetail(Vertical):
         tabs: dict[str, Layout] = {
             "overview": partial(overview, entry, around, near=self._near),
             "requirements": partial(requirements, entry, host_of(self).machine),
-            "fit": partial(fitting, entry, self.behind, self._models, host_of(self).machine),
+            "fit": partial(fitting, entry, self.behind, self._models, host_of(self).machine, host_of(self).tokens),
             "formfile": partial(formfile, entry),
             "sources": partial(sources, entry, self.behind, near=self._near),
             "links": partial(linked, self._links, self._link),
@@ -650,7 +651,11 @@ def requirements(entry: Entry, machine: Machine | None, width: int) -> Content:
     stated = [row for row in alone if row.stated]
     lines += [Content(""), *_fields(stated, width)] if stated else []
     lines += [] if stated else [Content("")]
-    return stack([*lines, *_open(alone, width)])
+    units = paragraph(_UNITS, width, "$foreground-muted") if amounts and machine is not None else []
+    return stack([*lines, *_open(alone, width), *units])
+
+
+_UNITS: Final = "A GB is 1,024 MB in these, as records state it; Fit counts a GB as 10^9 bytes."
 
 
 def _bars(amount: fitted.Demand, width: int) -> list[Content]:
@@ -683,13 +688,19 @@ _LONGEST_BAR: Final = 40
 
 
 def fitting(
-    entry: Entry, behind: ManifestEntry | None, models: Sequence[Model] | None, machine: Machine | None, width: int
+    entry: Entry,
+    behind: ManifestEntry | None,
+    models: Sequence[Model] | None,
+    machine: Machine | None,
+    tokens: int,
+    width: int,
 ) -> Content:
     """Whether the record runs on a machine: the verdict, the formula with every number in it and bars, the machine.
 
     Args:
         models: of an agent; None before they are read.
         machine: None before it is known.
+        tokens: of context.
     """
     key = action("record.machine").footer_key
     if machine is None:
@@ -697,7 +708,7 @@ def fitting(
         return stack(paragraph(words, width, "$foreground-muted"))
     manifest = None if behind is None else behind.manifest
     if entry.kind == "model":
-        answer = fit.judge_model(entry.record, manifest, machine)
+        answer = fit.judge_model(entry.record, manifest, machine, tokens)
         lines = _verdict(answer.best.word, fitted.sentence(answer.best), width)
         lines += _formula(answer.best, width)
         others = [verdict for verdict in answer.each if verdict is not answer.best]
@@ -707,7 +718,7 @@ def fitting(
     elif models is None:
         return stack(paragraph("Reading its models…", width, "$foreground-muted"))
     else:
-        agent = fit.judge_agent(models, machine)
+        agent = fit.judge_agent(models, machine, tokens)
         lines = _verdict(agent.word, fitted.agent_sentence(agent), width)
         for sentence in fitted.blocks(agent):
             lines += paragraph(f"! {sentence}", width, "$text-warning")

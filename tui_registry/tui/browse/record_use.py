@@ -167,7 +167,8 @@ def browser(environment: Mapping[str, str] = os.environ, platform: str = sys.pla
     else:
         name = "wslview"
     found = shutil.which(name, path=environment.get("PATH"))
-    return ([found], "") if found else ([], f"No browser can be opened from here ({name} is not there).")
+    why = "there is no desktop" if name == "wslview" else f"{name} is not there"
+    return ([found], "") if found else ([], f"No browser can be opened from here: {why}.")
 
 
 def _launch(argv: list[str]) -> str:

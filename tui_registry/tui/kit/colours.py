@@ -12,7 +12,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from rich.color import Color as RichColor, ColorSystem
+from rich.color import Color as RichColor, ColorSystem, ColorType
 from rich.color_triplet import ColorTriplet
 from rich.segment import Segment
 from rich.style import Style
@@ -116,7 +116,7 @@ class ReadableText(LineFilter):
         for segment in segments:
             text, style, control = segment
             if style is not None and not control:
-                if self._has_few:
+                if self._has_few or _is_own(style):
                     style = on_sure_ground(style)
                     segment = Segment(text, style)
                 better = _readable_style(style, background, *self._meant)
@@ -168,9 +168,17 @@ def on_sure_ground(style: Style) -> Style:
     """A style for a terminal of 16 colours. On some of them, such as its grey and its brown, neither white nor black
     can be read on every terminal: what would lie on one lies on black."""
     back = style.color if style.reverse else style.bgcolor
-    if back is None or _is_sure(back.downgrade(ColorSystem.STANDARD)):
+    if back is None or back.is_default or _is_sure(back.downgrade(ColorSystem.STANDARD)):
         return style
-    return style + (Style(color=_BLACK) if style.reverse else Style(bgcolor=_BLACK))
+    # Of the terminal's own colours the one that it writes on.
+    ground = _DEFAULT if back.triplet is None else _BLACK
+    return style + (Style(color=ground) if style.reverse else Style(bgcolor=ground))
+
+
+def _is_own(style: Style) -> bool:
+    """Whether it lies on one of the terminal's own 16 colours."""
+    back = style.color if style.reverse else style.bgcolor
+    return back is not None and back.type is ColorType.STANDARD
 
 
 @lru_cache(16)

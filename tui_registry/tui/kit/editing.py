@@ -63,8 +63,12 @@ def _lent(host: RegistryHost) -> Iterator[None]:
 def _write(name: str, text: str) -> Path:
     """A file of this user alone, in a folder of this user alone."""
     path = Path(tempfile.mkdtemp(prefix="tui-registry-")) / name
-    path.touch(mode=0o600)
-    path.write_bytes(text.encode())
+    try:
+        path.touch(mode=0o600)
+        path.write_bytes(text.encode())
+    except OSError:  # such as a full disk
+        shutil.rmtree(path.parent, ignore_errors=True)
+        raise
     return path
 
 

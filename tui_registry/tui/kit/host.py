@@ -61,6 +61,10 @@ class Decision(NamedTuple):
     seen: tuple[Json, ...]
 
 
+# `fit.CONTEXT`, which the first frame does without.
+USUAL_CONTEXT: Final = 8_192
+
+
 class RegistryHost(App[None]):
     """Holds the Datastore and looks every second whether this or another process changed it.
 
@@ -72,6 +76,7 @@ class RegistryHost(App[None]):
         settings_file: where they are kept; None for where the person's own file is.
         gate: what every key goes through.
         machine: the one that the app looks with the eyes of, None until it is known; watch it to follow changes.
+        tokens: of the context that a record is judged at in its detail; lists know the need at the usual one alone.
         stays: seconds for which the status line shows what was done; problems stay until the next step.
         told_keys: keys that did nothing, and of which that was said.
         decided: what was decided of conflicts that are not settled yet, by the record's id and the field's path.
@@ -84,6 +89,7 @@ class RegistryHost(App[None]):
     outcome: reactive[Outcome] = reactive(Outcome("", "note"), always_update=True)
     settings: reactive[Settings] = reactive(Settings())
     machine: reactive[Machine | None] = reactive(None)
+    tokens: reactive[int] = reactive(USUAL_CONTEXT)
 
     def __init__(
         self,

@@ -318,7 +318,7 @@ class RegisterScreen(FrameScreen[Saved | None]):
         chosen = await self.ask(ChooseScreen("Licence", choices, "Any other SPDX expression can be typed."))
         if chosen is not None:
             row.focus_control()
-            row.take_suggestion(Problem("license", "error", "", ""), chosen)
+            row.take_suggestion(Problem("license", "error", "not_stated", ""), chosen)
 
     def action_next_section(self) -> None:
         self.form.go_by(1)
