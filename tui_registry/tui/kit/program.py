@@ -228,19 +228,17 @@ def hand_over(argv: Sequence[str], afterwards: Callable[[Ended], None]) -> Ended
         afterwards: is called when it has ended; Ctrl+C, or a signal that asks the app to end, is a KeyboardInterrupt
             there.
     """
-    try:
-        process = subprocess.Popen(list(argv))  # noqa: S603 - the person's own list of words, after a question
-    except (OSError, ValueError) as error:
-        process = None
-        ended = Ended(None, _why_not(argv[0], error))
+    process: subprocess.Popen[bytes] | None = None
     asked: list[int] = []
+    is_over = False
 
     def end(number: int, _: object) -> None:
         asked.append(number)
-        if process is None or process.returncode is not None:
+        if is_over:
             raise KeyboardInterrupt
-        with suppress(ProcessLookupError):
-            process.send_signal(number)
+        if process is not None:
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
 
     # The loop would take what was meant for the program for its own. A handler, unlike ignoring, is not inherited.
     wakeup = signal.set_wakeup_fd(-1)
@@ -248,8 +246,15 @@ def hand_over(argv: Sequence[str], afterwards: Callable[[Ended], None]) -> Ended
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         with terminal_kept():
-            if process is not None:
+            try:
+                process = subprocess.Popen(list(argv))  # noqa: S603 - the person's own list of words, after a question
+            except (OSError, ValueError) as error:
+                ended = Ended(None, _why_not(argv[0], error))
+            else:
+                for early in asked:
+                    process.send_signal(early)
                 ended = Ended(_wait(process), "")
+        is_over = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
             afterwards(ended)
