@@ -25,9 +25,9 @@ MODEL_FILE = "Qwen2.5-7B-Instruct-Q4_K_M.gguf"
 
 async def browse(pilot: Pilot[None]) -> None:
     """A search, and the detail of what it found."""
-    await pilot.press("/", *"qwen params:<=8b")
+    await pilot.press("/", *"chat params:<=32b")
     await settle(pilot)
-    await pilot.press("enter", "j")
+    await pilot.press("enter", "j", "j", "j")
 
 
 async def filters(pilot: Pilot[None]) -> None:
