@@ -20,6 +20,7 @@ from tui_registry.present.compare import (
     how_many,
     in_words,
     markdown,
+    models_named,
     row_lines,
     text_lines,
     to_json,
@@ -164,3 +165,14 @@ def test_what_stands_behind_records_is_compared_where_any_of_them_says_it() -> N
     for lines in (text_lines(told, True, 100, cell_len), [markdown(told, True)]):
         assert "a.gguf" in " ".join(lines)
     assert any(field["path"] == "manifest.status" for field in to_json(told, True)["fields"])  # type: ignore[union-attr, index, call-overload]
+
+
+def test_a_model_that_is_here_is_compared_by_its_name() -> None:
+    here, elsewhere = "a" * 64, "b" * 64
+    entries = [entry(agent(preferred_models=[here, elsewhere])), entry(agent(preferred_models=[here]), 1)]
+    assert models_named(entries, {entries[0].id: {"required_models": ["c" * 64]}}) == [here, elsewhere, "c" * 64]
+    row = row_of(compare(entries, NOW, models={here: "tiny\x1b-llama"}), "preferred_models")
+    assert [[item.text for item in value.items] for value in row.values] == [
+        ["tiny\ufffd-llama", "b" * 12],
+        ["tiny\ufffd-llama"],
+    ]

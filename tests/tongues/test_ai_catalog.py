@@ -328,7 +328,7 @@ def test_what_is_served_comes_back_whole(tmp_path: Path) -> None:
     assert found["whole"].manifest == manifest.manifest
     # What it is in the log that it comes from is not what is imported.
     assert (found["whole"].id, found["whole"].heads) == (None, ())
-    assert found["whole"].entry == f"{server.address}/models/{key} 1.0.0"
+    assert found["whole"].entry == f"{server.address}/models/{key}"
     assert "sync" in found["whole"].notes[-1]
     assert found["a"].entry.startswith(f"{server.address}/agents/{card.key}")
     assert isinstance(found["a"].manifest, dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Iterator
@@ -11,17 +12,20 @@ import pytest
 from textual.widgets import Input
 
 from tests.benchmarks.terminal import Terminal
+from tests.listening import listening
 from tests.seeds import NOW, stranger_ops
-from tests.tui.driving import browse_of, press, replica, running, screen_text, settle
+from tests.tui.driving import browse_of, press, replica, running, screen_text, settle, status
 from tests.tui.syncing import static_log, sync_of
+from tests.tui.test_gate import key_event
 from tui_registry.cli.demo import NEIGHBOUR, looked_around
 from tui_registry.datastore import Datastore
 from tui_registry.node import Whereabouts, running as serving
 from tui_registry.present.found import Recommended
 from tui_registry.settings import is_sample
 from tui_registry.sync import write_bundles
+from tui_registry.tui.imports.import_flow import SourceScreen
 from tui_registry.tui.looking_around import LookingAround
-from tui_registry.tui.sync.finding import FoundScreen, TakeScreen
+from tui_registry.tui.sync.finding import FoundScreen
 from tui_registry.tui.tour import STEPS, Tour, TourLine
 
 NARROW = (80, 24)
@@ -34,7 +38,7 @@ def sample() -> Iterator[Datastore]:
 
 
 def first(screen: object) -> Input:
-    assert isinstance(screen, TakeScreen | FoundScreen)
+    assert isinstance(screen, SourceScreen | FoundScreen)
     return screen.query_one(Input)
 
 
@@ -84,6 +88,13 @@ async def test_a_bundle_is_taken_without_a_peer_and_the_list_shows_it(tmp_path: 
             assert (datastore.stats().records, datastore.peers.all()) == (3, [])
             await settle(pilot)
             assert browse_of(app).records.total == 3
+            # Later as well, when nothing is empty any more
+            await press(pilot, "3")
+            assert "A  look at one first, or take a bundle's file" in screen_text(app)
+            await press(pilot, "A")
+            first(app.screen).value = str(file)
+            await press(pilot, "enter", "enter")
+            assert "0 new" in app.outcome.text
 
 
 async def test_where_nothing_is_the_dialog_says_what_to_do_and_keeps_what_was_typed(tmp_path: Path) -> None:
@@ -118,6 +129,30 @@ async def test_a_recommended_peer_is_shown_as_a_claim_and_added_by_hand_alone(tm
                 ("hub", "https://hub.example"),
                 ("lab", node.url),
             ]
+
+
+async def test_a_peer_that_does_not_say_whom_it_recommends_is_let_go_of_by_esc(tmp_path: Path) -> None:
+    asked, left = asyncio.Event(), asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await reader.read()
+        left.set()
+        writer.close()
+
+    async with listening(say_nothing) as url:
+        with replica(tmp_path) as datastore:
+            datastore.peers.add("lab", url)
+            async with running(datastore) as (app, pilot):
+                await press(pilot, "3")
+                app.gate.patience = 0.01
+                app.post_message(key_event("R"))
+                app.post_message(key_event("y"))  # which waits
+                await asked.wait()
+                await app.gate.until(lambda: "esc gives it up" in status(app))
+                app.post_message(key_event("escape"))
+                await asyncio.wait_for(left.wait(), 10)  # the program's own patience is longer
 
 
 async def test_looking_around_ends_the_app_for_one_on_sample_data_and_touches_nothing(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from textual.widgets import Input
 from tests.tui.driving import press, replica, running, screen_text, status
 from tests.tui.test_settings_screen import go_to
 from tui_registry.keystore import _library as keystore_library, read_keystore
+from tui_registry.settings import mark_as_sample
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.settings.key_copy import LockedFileScreen, wrong_in
 
@@ -93,3 +94,11 @@ def test_what_is_no_file_to_write_is_told_beforehand(tmp_path: Path) -> None:
         assert told in wrong[1]
     assert wrong_in(str(tmp_path / "key"), "a passphrase", "a passphrase") is None
     assert wrong_in(str(tmp_path / "key")) is None
+
+
+async def test_a_copy_of_the_key_of_sample_data_is_told_from_that_of_ones_own(tmp_path: Path) -> None:
+    with replica(tmp_path / "data") as datastore:
+        mark_as_sample(datastore.data_dir)
+        async with running(datastore, (60, 20)) as (app, pilot):
+            await ask(app, pilot)
+            assert "the sample data's key, not your own" in " ".join(screen_text(app).split())

@@ -16,7 +16,7 @@ from textual.content import Content
 import tui_registry.tui.register
 from tests.seeds import NOW, make_record
 from tests.trust.strings import STRINGS, dangers
-from tests.tui.driving import notice_changes, press, replica, running, screen_text
+from tests.tui.driving import notice_changes, press, replica, running, screen_text, settle
 from tui_registry.datastore import Datastore, Entry, ManifestEntry
 from tui_registry.errors import Record
 from tui_registry.fit import GIB, Gpu, Machine
@@ -208,8 +208,11 @@ async def test_what_is_read_stays_where_it_is_while_data_changes(tmp_path: Path)
         text = "\n\n".join(f"paragraph {number}" for number in range(60))
         key = datastore.add("model", make_record("model", "long", description=text)).key
         async with running(datastore, (100, 30)) as (app, pilot):
-            await press(pilot, "enter", "pagedown", "pagedown")
+            await press(pilot, "enter")
+            await settle(pilot)
             body = app.screen.query_one(TextBody)
+            assert body.max_scroll_y > 0
+            await press(pilot, "pagedown", "pagedown")
             before, shown = body.scroll_y, screen_text(app)
             assert before > 0
             datastore.add("model", make_record("model", "another"))

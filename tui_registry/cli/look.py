@@ -900,7 +900,7 @@ def _start(found: Quarantined) -> str:
 
 def compare_records(args: Namespace) -> int:
     """Show records in columns."""
-    from tui_registry.present.compare import compare, how_many, in_words, text_lines, to_json
+    from tui_registry.present.compare import compare, how_many, in_words, models_named, names_in, text_lines, to_json
 
     wrong = how_many(len(args.ids))
     if wrong:
@@ -908,9 +908,10 @@ def compare_records(args: Namespace) -> int:
     with open_registry(args) as datastore:
         entries = {entry.id: entry for entry in (find(datastore, prefix) for prefix in args.ids)}
         behind = datastore.manifests.of(entries)
+        models = names_in(datastore.bodies(models_named(entries.values(), behind)))
     if len(entries) < len(args.ids):
         raise UsageError("a record can be compared with others only: two of the ids are of the same one")
-    comparison = compare(list(entries.values()), int(time.time()), behind=behind)
+    comparison = compare(list(entries.values()), int(time.time()), behind=behind, models=models)
     if args.json:
         out_json(to_json(comparison, args.differing))
         return 0

@@ -6,6 +6,7 @@ functions that break lines are told by `measure`. Everything that a comparison h
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -29,7 +30,7 @@ from tui_registry.records.schema import defaults
 from tui_registry.text import ELLIPSIS, exact, moment_utc, plural, safe_text
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import Entry
+    from tui_registry.datastore import Body, Entry
 
 LEAST: Final = 2
 MOST: Final = 4
@@ -115,7 +116,11 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    entries: Sequence[Entry], now: int, gone: Collection[str] = (), behind: Mapping[str, Record] = MappingProxyType({})
+    entries: Sequence[Entry],
+    now: int,
+    gone: Collection[str] = (),
+    behind: Mapping[str, Record] = MappingProxyType({}),
+    models: Mapping[str, str] = MappingProxyType({}),
 ) -> Comparison:
     """Records side by side, in the order they are given.
 
@@ -123,6 +128,7 @@ def compare(
         now: Unix seconds.
         gone: ids of those that were deleted since they were read.
         behind: the manifests of those that have one, by the id of the record.
+        models: names of the models that they name and that are here, by id; not made safe to show.
     """
     manifests = [behind.get(entry.id) or defaults("manifest") for entry in entries]
     cells = [
@@ -141,8 +147,20 @@ def compare(
         paths.remove("kind")
     return Comparison(
         tuple(_head(entry, now, entry.id in gone) for entry in entries),
-        tuple(_row([column.get(path) for column in cells]) for path in paths),
+        tuple(_row([column.get(path) for column in cells], models) for path in paths),
     )
+
+
+def names_in(bodies: Iterable[Body]) -> dict[str, str]:
+    """The names of records, by id; not made safe to show."""
+    return {body.id: str(json.loads(body.record)["name"]) for body in bodies}
+
+
+def models_named(entries: Iterable[Entry], behind: Mapping[str, Record]) -> list[str]:
+    """The ids of the models that records prefer, or need by their manifests."""
+    lists = [entry.record.get("preferred_models") for entry in entries]
+    lists += [manifest.get("required_models") for manifest in behind.values()]
+    return [*dict.fromkeys(str(one) for ids in lists if isinstance(ids, list) for one in ids)]
 
 
 def in_words(comparison: Comparison) -> str:
@@ -305,7 +323,7 @@ def _head(entry: Entry, now: int, gone: bool) -> Head:
     )
 
 
-def _row(cells: Sequence[_Cell | None]) -> CompareRow:
+def _row(cells: Sequence[_Cell | None], models: Mapping[str, str]) -> CompareRow:
     known = [cell for cell in cells if cell is not None]
     keys = [None if cell is None else cell.key for cell in cells]
     differs = len(set(keys)) > 1
@@ -326,7 +344,7 @@ def _row(cells: Sequence[_Cell | None]) -> CompareRow:
             alike = any(other.row.text == text and other.key != key for other in known)
             more = _how_much_more(str(json), alike)
         listed = json if isinstance(json, list) and not any(_has_fields(item) for item in json) else []
-        items = tuple(_items(cell.path, listed, everywhere, differs))
+        items = tuple(_items(cell.path, listed, everywhere, differs, models))
         number = json if cell.path in _BARS and isinstance(json, int) and cell.row.stated else None
         values.append(Value(json, text, lit, items, more, number))
     scale = max((value.number for value in values if value.number is not None), default=0)
@@ -338,12 +356,15 @@ def _has_fields(item: Json) -> bool:
     return isinstance(item, dict) and set(item) != {"Other"}
 
 
-def _items(path: str, values: list[Json], everywhere: set[str], differs: bool) -> Iterator[Part]:
+def _items(
+    path: str, values: list[Json], everywhere: set[str], differs: bool, models: Mapping[str, str]
+) -> Iterator[Part]:
     once = {str(value): value for value in values}
     for name in sorted(once, key=lambda name: name not in everywhere):
         text = variant(once[name])
         if path in ("preferred_models", f"{_BEHIND}required_models") and len(text) == 64:
-            text = text[:12]  # an id, of which this much finds the record
+            # An id; where no such model is here, this much of it finds the record elsewhere
+            text = safe_text(models.get(text, ""), 60).strip() or text[:12]
         yield Part(text, "lit" if differs and name not in everywhere else "plain" if differs else "quiet")
 
 

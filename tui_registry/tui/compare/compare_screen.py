@@ -32,6 +32,8 @@ from tui_registry.present.compare import (
     head_lines,
     in_words,
     markdown,
+    models_named,
+    names_in,
     row_lines,
     text_lines,
 )
@@ -253,17 +255,20 @@ class CompareScreen(FrameScreen[None]):
         entries: Sequence[Entry],
         detail_of: Callable[[Entry], Screen[None]],
         behind: Mapping[str, Record] = MappingProxyType({}),
+        models: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """
         Args:
             entries: two to four of them.
             detail_of: makes the screen that shows one in full.
             behind: the manifests of those that have one, by the id of the record.
+            models: names of the models that they name, by id.
         """
         super().__init__()
         self._entries = list(entries)
         self._gone: frozenset[str] = frozenset()
         self._behind = behind
+        self._models = models
         self._detail_of = detail_of
         self._table = CompareTable()
 
@@ -280,13 +285,13 @@ class CompareScreen(FrameScreen[None]):
 
     @flow(group="entries", exclusive=True, background=True)
     async def _read(self) -> None:
-        now, self._behind = await self.read(_read_again, self.datastore, self._entries)
+        now, self._behind, self._models = await self.read(_read_again, self.datastore, self._entries)
         self._entries = [then if entry is None else entry for then, entry in zip(self._entries, now, strict=True)]
         self._gone = frozenset(then.id for then, entry in zip(self._entries, now, strict=True) if entry is None)
         self._show()
 
     def _show(self) -> None:
-        self._table.show(compare(self._entries, self.host.now(), self._gone, self._behind))
+        self._table.show(compare(self._entries, self.host.now(), self._gone, self._behind, self._models))
         self._say_what_is_there()
 
     def _say_what_is_there(self) -> None:
@@ -376,10 +381,18 @@ class CompareScreen(FrameScreen[None]):
         self.dismiss(None)
 
 
-def _read_again(datastore: Datastore, entries: Sequence[Entry]) -> tuple[list[Entry | None], dict[str, Record]]:
-    """The same records as they are now, None for those that are gone; and the manifests of those that have one."""
+def read_beside(datastore: Datastore, entries: Sequence[Entry]) -> tuple[dict[str, Record], dict[str, str]]:
+    """The manifests of those that have one, by the id of the record, and the names of the models that they name."""
     behind = datastore.manifests.of(entry.id for entry in entries)
-    return [datastore.entry(entry.id, entry.kind) for entry in entries], behind
+    return behind, names_in(datastore.bodies(models_named(entries, behind)))
+
+
+def _read_again(
+    datastore: Datastore, entries: Sequence[Entry]
+) -> tuple[list[Entry | None], dict[str, Record], dict[str, str]]:
+    """The same records as they are now, None for those that are gone; and what stands beside them."""
+    now = [datastore.entry(entry.id, entry.kind) for entry in entries]
+    return now, *read_beside(datastore, [entry for entry in now if entry is not None])
 
 
 _PLAIN: Final[Tone] = "plain"
