@@ -290,6 +290,13 @@ def test_what_is_too_large_for_one_catalog_is_divided_however_few_its_records_ar
     assert met == keys
 
 
+def test_to_ask_or_to_write_files_makes_no_key(tmp_path: Path) -> None:
+    with Datastore.open(tmp_path / "node", clock=lambda: T0) as store:
+        assert write_catalog(store, str(tmp_path / "www"), PUBLIC).records == 0
+        assert check_catalog(json.loads((tmp_path / "www" / WELL_KNOWN).read_bytes())) == []
+        assert not store.key.file.exists()
+
+
 def test_a_muted_owner_is_left_out(tmp_path: Path) -> None:
     with Datastore.open(tmp_path / "node", clock=lambda: T0) as store:
         (op,) = stranger_ops(1)

@@ -65,7 +65,8 @@ def site_at(datastore: Datastore, url: str, *, is_public: bool) -> Site:
     """The site at an address; one that its operator gave is at a domain of theirs, unless it names an address alone."""
     host = urlsplit(url).hostname or ""
     is_domain = is_public and "." in host and not re.fullmatch(r"[0-9.]+", host) and ":" not in host
-    return Site(url, datastore.address if is_domain else "", host if is_domain else "")
+    # To look makes no key.
+    return Site(url, datastore.key.known if is_domain else "", host if is_domain else "")
 
 
 class Part(NamedTuple):

@@ -13,7 +13,7 @@ from tui_registry.durable import drafted, make_folder, sweep
 from tui_registry.errors import RegistryError, system_reason
 from tui_registry.text import safe_text
 from tui_registry.tongues.a2a_card import read_card
-from tui_registry.tongues.ai_catalog import PARTS, card_path, path_of, read_part, site_at
+from tui_registry.tongues.ai_catalog import PARTS, WELL_KNOWN, card_path, path_of, read_part, site_at
 
 
 class CatalogError(RegistryError):
@@ -67,6 +67,7 @@ def write_catalog(
     try:
         make_folder(root, 0o777)
         write("")
+        sweep((root / WELL_KNOWN).parent)
         for folder, name in ((root / PARTS, _PART), (root / "agents", _CARD)):
             if folder.is_dir():
                 sweep(folder)
