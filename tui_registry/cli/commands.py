@@ -2278,8 +2278,8 @@ _TABLE = (
             "trust'\n"
             "how replicas exchange records, what is believed, and what to do when a backup was put back or a key is\n"
             "elsewhere; 'help json' says in which shape --json prints, for scripts; 'help operate' how a node is run\n"
-            "that others rely on, and 'help hubs' several that share one log; 'help protocol' prints what replicas\n"
-            "agree on: enough to write another one."
+            "that others rely on, 'help hubs' several that share one log, and 'help tongues' what a node says in the\n"
+            "formats of others; 'help protocol' prints what replicas agree on: enough to write another one."
         ),
         examples=(
             "tui-registry help register",
