@@ -484,7 +484,8 @@ _HELD: dict[str, Json] = {
 
 def _told(name: str, summary: str, content: dict[str, Json], missing: str = "", *parameters: Json) -> Json:
     answers = {200: _given("it", content, _HELD), 304: _given("you have it", headers=_HELD)}
-    refused = {400: "a parameter that there is not: `parameter`", **({404: missing} if missing else {})}
+    wrong = "a parameter that there is not (`parameter`), or what several ids begin with (`ambiguous`)"
+    refused = {400: wrong, **({404: missing} if missing else {})}
     return {"get": _operation(name, summary, answers, refused, parameters=(*parameters, _IF_NONE_MATCH), tag="about")}
 
 
