@@ -66,7 +66,7 @@ from tui_registry.replica.catalogue.current import (
     revision_with,
 )
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
-from tui_registry.replica.catalogue.manifests import ManifestEntry as ManifestEntry
+from tui_registry.replica.catalogue.manifests import ManifestEntry as ManifestEntry, Signed as Signed
 from tui_registry.replica.catalogue.news import News, NewsCount, Watched
 from tui_registry.replica.catalogue.resembling import Like
 from tui_registry.replica.log.batches import BESIDE, RecordChange, Reverse, Together, WriteBatch

@@ -644,3 +644,30 @@ def test_looking_where_nothing_is_says_what_to_do(cli: Cli) -> None:
     said = cli("peer", "look", "hub.example:8420")
     assert said.code == 1
     assert "write http://hub.example:8420 for a node" in said.err
+
+
+def test_a_catalog_is_written_for_a_web_server_and_brought_up_to_date(cli: Cli, own: str, tmp_path: Path) -> None:
+    words = ("export", "--catalog", "www", "--public-url", "https://registry.example/")
+    said = cli(*words)
+    assert said.out.startswith("www holds a catalog of 1 record: 1 file, ")
+    assert said.err.endswith("found at https://registry.example/.well-known/ai-catalog.json\n")
+    (entry,) = json.loads((tmp_path / "www" / ".well-known" / "ai-catalog.json").read_bytes())["entries"]
+    assert entry["identifier"] == f"urn:tui-registry:registry.example:model:{own}"
+    assert cli(*words, "--json").json["files_written"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("--catalog", "www"), "--catalog and --public-url go together"),
+        (("--public-url", "https://a.example"), "--catalog and --public-url go together"),
+        (("--catalog", "www", "--public-url", "a.example"), "a public URL is one such as https://registry.example"),
+        (("--catalog", "www", "--public-url", "https://a.example", "is:mine"), "a query goes with records only"),
+        (("--catalog", "/dev/null/x", "--public-url", "https://a.example"), "cannot be written"),
+    ],
+)
+def test_a_catalog_that_makes_no_sense_gets_a_sentence(cli: Cli, words: tuple[str, ...], part: str) -> None:
+    said = cli("export", *words)
+    assert said.code == (1 if "/dev/null/x" in words else 2)
+    assert part in said.err
+    assert (said.out, said.err.count("\n")) == ("", 1)

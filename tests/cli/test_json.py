@@ -193,6 +193,7 @@ def test_what_every_command_prints_has_the_shape_that_the_page_tells(
         restore {ours} | formfile fmt crew.formfile | formfile render crew.formfile | formfile generate {ours}
         formfile lint crew.formfile | formfile build -o x.tar {ours} | formfile verify x.tar
         export | export --bom {ours} | export --log log | export --bundle bundles | --data-dir there peer add here log
+        export --catalog www --public-url https://registry.example
         --data-dir there peer look here | --data-dir there peer add --dry-run other bundles
         --data-dir there peer list | --data-dir there sync | --data-dir there peer show here
         --data-dir there peer trust here | --data-dir there peer faces | verify --faces faces | --data-dir there quarantine

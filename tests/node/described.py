@@ -24,9 +24,9 @@ from schemathesis.cli import schemathesis as command
 from tests.crdt import model
 from tests.node.conftest import T0, bearer
 from tests.node.test_conflicts_api import ME, Given, given, revision
-from tests.seeds import stranger_ops
+from tests.seeds import make_record, stranger_ops
 from tui_registry.datastore import Datastore
-from tui_registry.errors import KINDS, Kind
+from tui_registry.errors import KINDS, Kind, Record
 from tui_registry.node import running
 from tui_registry.node.description import EVENTS
 from tui_registry.records.schema import defaults
@@ -105,6 +105,12 @@ def _manifest_in_conflict(store: Datastore, record: str) -> str:
     return revision(*store.manifests.get(record).heads)  # type: ignore[union-attr]
 
 
+def _answering(store: Datastore) -> str:
+    """Add an agent that answers over A2A; its id."""
+    answers: Record = {"interfaces": [{"url": "https://example.org/a2a", "protocol": "A2A", "version": "1.0"}]}
+    return store.add("agent", make_record("agent", "answering"), manifest=defaults("manifest") | answers).key
+
+
 def _config(store: Datastore, records: Mapping[Kind, Sequence[Given]]) -> str:
     """What schemathesis is told beside the description: where to look, so that it comes past the door."""
     head = store.log.head()
@@ -114,11 +120,13 @@ def _config(store: Datastore, records: Mapping[Kind, Sequence[Given]]) -> str:
         "tag": ["chat", "tiny", "a-b"],
         "query": ["tag:chat", "license:mit params:<8b", "is:conflict", ""],
         "epoch": [head.epoch],
+        "part": ["a.json", "00.json"],
         "tile": [f"0.{head.size}.ndjson.gz", "0.1-3.ndjson.gz", "7.ndjson.gz"],
     }
     bound = {
         "path.epoch": "epoch",
         "path.name": "tile",
+        "path.part": "part",
         "query.q": "query",
         "body.query": "query",
         "body.license": "license",
@@ -169,6 +177,11 @@ parameters = {{ "path.record_id" = "{gone.root.key}" }}
 # What was done to a record is told of a deleted one as well.
 include-operation-id = ["get_{kind}_history", "get_{kind}_heads"]
 checks.use_after_free.enabled = false
+"""
+    of_kinds += f"""
+[[operations]]
+include-operation-id = "read_agent_card"
+parameters = {{ "path.record_id" = "{_answering(store)}" }}
 """
     return (
         f"[checks]\npositive_data_acceptance.expected-statuses = {_RIGHT}\n"

@@ -13,7 +13,8 @@ from tests.seeds import make_record, seed, signed
 from tui_registry.datastore import Datastore
 from tui_registry.errors import KINDS, Json, Kind
 from tui_registry.node import NodeBounds, running
-from tui_registry.node.api import _Answered, _Question, _Whole
+from tui_registry.node.api import _Question
+from tui_registry.node.kept import KeptAnswers, Whole
 from tui_registry.records import defaults
 
 
@@ -214,15 +215,15 @@ def test_an_answer_that_is_kept_is_the_one_that_would_be_read(tmp_path: Path) ->
 
 
 def test_no_more_answers_are_kept_than_there_is_room_for() -> None:
-    answered = _Answered(20_000)
+    answered = KeptAnswers(20_000)
     asked = [("model", _Question(f"word {n}", 50, None, None)) for n in range(30)]
     for one in asked:
         assert answered.get(one, 7, T0) is None
-        answered.keep(one, _Whole(b"x" * 3_000, ""), 7, T0, None)
+        answered.keep(one, Whole(b"x" * 3_000, ""), 7, T0, None, characters=7)
     assert [one for one in asked if answered.get(one, 7, T0) is not None] == asked[-4:]
-    answered.keep(asked[0], _Whole(b"x" * 6_000, ""), 7, T0, None)
+    answered.keep(asked[0], Whole(b"x" * 6_000, ""), 7, T0, None)
     assert answered.get(asked[0], 7, T0) is None  # as large as many others
     assert answered.get(asked[-1], 8, T0) is None
     # What was read before somebody wrote is not kept for those who ask after.
-    answered.keep(asked[-1], _Whole(b"", ""), 7, T0, None)
+    answered.keep(asked[-1], Whole(b"", ""), 7, T0, None)
     assert answered.get(asked[-1], 8, T0) is None

@@ -24,7 +24,7 @@ SHELLS = ("bash", "zsh", "fish")
 # What `help` prints beside the help of commands: the topic, and the page of the package.
 PAGES = {
     "hubs": "hub.md", "json": "json.md", "operate": "operate.md", "protocol": "protocol.md", "settings": "settings.md",
-    "trust": "trust.md",
+    "tongues": "tongues.md", "trust": "trust.md",
 }  # fmt: skip
 
 
@@ -163,6 +163,12 @@ def _proxy(typed: str) -> str:
     from tui_registry.node.doors import UNIX, proxy
 
     return typed if typed == UNIX else _read_by(proxy, typed)
+
+
+def _public_url(typed: str) -> str:
+    from tui_registry.node.doors import public_url
+
+    return _read_by(public_url, typed)
 
 
 def _root_path(typed: str) -> str:
@@ -853,6 +859,8 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--read-only", action="store_true", help=reads)
     path = "what stands before the node's paths where a proxy offers it, such as /registry"
     parser.add_argument("--root-path", type=_root_path, metavar="PATH", help=path)
+    everybody = "the address by which everybody reaches the node, for what leads back to it ('help tongues')"
+    parser.add_argument("--public-url", type=_public_url, metavar="URL", help=everybody)
     socket = "listen on this Unix socket instead, open as the umask says; '--trust-proxy unix' where a proxy does ask"
     parser.add_argument("--uds", type=words, metavar="PATH", help=socket)
     tells = "tell the local network of this node, for 'peer find' there; needs the extra [lan]"
@@ -1095,11 +1103,15 @@ def _export(parser: ArgumentParser) -> None:
         metavar="URL[=NAME]",
         help="with --log: a peer to name beside the log to whoever reads it; can be given several times",
     )
+    catalog = "write an AI Catalog and agent cards into this directory, as a node serves them; needs --public-url"
+    what.add_argument("--catalog", type=directory, metavar="DIR", help=catalog)
+    where = "for --catalog: the address at which a web server offers the directory"
+    parser.add_argument("--public-url", type=_public_url, metavar="URL", help=where)
     bom = "a record with all that it needs as a bill of materials: CycloneDX 1.7 (ML-BOM)"
     what.add_argument("--bom", type=words, metavar="ID", help=bom)
     parser.add_argument("--new-epoch", action="store_true", help=f"for --log: {_NEW_EPOCH}")
     parser.add_argument("--alone", action="store_true", help=f"for --log URL: {ALONE}")
-    _json(parser, "for --log and --bundle: say what was written as a JSON object")
+    _json(parser, "for --log, --bundle and --catalog: say what was written as a JSON object")
 
 
 # Care
@@ -2076,6 +2088,8 @@ _TABLE = (
             "s3://BUCKET/PREFIX it writes into an object store, from which a CDN gives it away; who you are to the\n"
             "store is said by its own environment, such as AWS_ACCESS_KEY_ID.\n"
             "With --bundle it writes the log as few files, for a first clone: 'sync PEER --from FILE' reads them.\n"
+            "With --catalog it writes an AI Catalog, and the agent cards of agents that answer over A2A, as files\n"
+            "that a web server offers at --public-url; run it again to bring them up to date ('help tongues').\n"
             "With --bom it writes a record with all that it needs as a bill of materials, CycloneDX 1.7."
         ),
         examples=(
@@ -2086,6 +2100,7 @@ _TABLE = (
             "tui-registry export --log /media/stick/registry",
             "tui-registry export --log s3://bucket/registry",
             "tui-registry export --bundle /media/stick",
+            "tui-registry export --catalog /srv/www --public-url https://registry.example",
             "tui-registry export --bom 3fa9c1 > bom.cdx.json",
         ),
     ),
@@ -2263,8 +2278,8 @@ _TABLE = (
             "trust'\n"
             "how replicas exchange records, what is believed, and what to do when a backup was put back or a key is\n"
             "elsewhere; 'help json' says in which shape --json prints, for scripts; 'help operate' how a node is run\n"
-            "that others rely on, and 'help hubs' several that share one log; 'help protocol' prints what replicas\n"
-            "agree on: enough to write another one."
+            "that others rely on, 'help hubs' several that share one log, and 'help tongues' what a node says in the\n"
+            "formats of others; 'help protocol' prints what replicas agree on: enough to write another one."
         ),
         examples=(
             "tui-registry help register",

@@ -219,6 +219,7 @@ def serve(args: Namespace) -> int:
             proxies=tuple(args.trust_proxy),
             root_path=args.root_path or "",
             recommended=_recommended(args.recommend),
+            public_url=args.public_url or "",
         )
         if args.announce:
             from tui_registry.sync.lan import check_lan
@@ -442,6 +443,13 @@ def export(args: Namespace) -> int:
         raise UsageError("--bom is of one record, with all that it needs: a query goes with records only")
     if args.query and (args.log is not None or args.bundle is not None):
         raise UsageError("--log and --bundle write everything: a query goes with records only")
+    if args.query and args.catalog is not None:
+        raise UsageError("--catalog is of everything: a query goes with records only")
+    if (args.catalog is None) != (args.public_url is None):
+        raise UsageError(
+            "--catalog and --public-url go together: a catalog is a directory of files that lead to one another by the "
+            "address at which a web server offers it, such as https://registry.example"
+        )
     if args.new_epoch and args.log is None:
         raise UsageError("--new-epoch is of a log that others read: it goes with --log")
     if args.alone and "://" not in (args.log or ""):
@@ -462,6 +470,8 @@ def export(args: Namespace) -> int:
             from tui_registry.cli.linked import write_bom
 
             write_bom(datastore, args.bom)
+        elif args.catalog is not None:
+            _write_catalog(datastore, args.catalog, args.public_url, as_json=args.json)
         elif args.bundle is not None:
             _write_bundles(datastore, args.bundle, as_json=args.json)
         elif args.log is not None:
@@ -1205,3 +1215,27 @@ def _write_bundles(datastore: Datastore, directory: str, *, as_json: bool) -> No
     else:
         now = f"{exact(done.written)} of {exact(len(done.files))} files, {size_bytes(done.bytes)} written now"
         out(f"{safe_text(directory)} holds {plural(done.head.size, 'operation')}: {now}")
+
+
+def _write_catalog(datastore: Datastore, directory: str, url: str, *, as_json: bool) -> None:
+    from tui_registry.tongues.files import write_catalog
+
+    with progress_bar("written") as show:
+        done = write_catalog(datastore, directory, url, show)
+    if as_json:
+        out_json(
+            {
+                "directory": directory,
+                "url": f"{url}/.well-known/ai-catalog.json",
+                "records": done.records,
+                "catalogs": done.catalogs,
+                "cards": done.cards,
+                "files_written": done.written,
+                "files_removed": done.removed,
+                "bytes_written": done.bytes,
+            }
+        )
+    else:
+        now = f"{plural(done.written, 'file')}, {size_bytes(done.bytes)} written now, {exact(done.removed)} removed"
+        out(f"{safe_text(directory)} holds a catalog of {plural(done.records, 'record')}: {now}")
+        note(f"offered at {url}, it is found at {url}/.well-known/ai-catalog.json")

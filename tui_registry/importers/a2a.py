@@ -67,8 +67,10 @@ def read_agent_card(card: Mapping[str, Json], source: str) -> Draft:
     draft = Draft("agent", source)
     draft.put("name", text_at(card, "name"), f"name {_IN}")
     put_version(draft, text_at(card, "version"), f"version {_IN}")
-    reached = _reached(card)
-    about = [text_at(card, "description"), *reached]
+    described = text_at(card, "description")
+    # A card that was made from what was imported says it already.
+    reached = [part for part in _reached(card) if part not in described]
+    about = [described, *reached]
     more = " and the interfaces" if reached else ""
     draft.put("description", "\n\n".join(part for part in about if part), f"description{more} {_IN}")
     # The card says how an agent is reached, not what it is built with.

@@ -13,14 +13,16 @@ import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeGuard
 
-from tui_registry.errors import Json, Problem
+from tui_registry.errors import Json, Kind, Problem
 from tui_registry.frozen import NamedTuple
-from tui_registry.importers.draft_writer import Draft, Given, Judged, put_version, seen, shown
+from tui_registry.importers.draft_writer import Draft, Given, Judged, put_licence, put_version, seen, shown
 from tui_registry.importers.formats import Reader
 from tui_registry.importers.manifest_writer import public_address
 from tui_registry.importers.others import FORMAT, refusal
+from tui_registry.importers.own_documents import is_export, read_draft
 from tui_registry.importers.recognising import read_foreign
 from tui_registry.importers.untrusted import Page, SourceError, object_at, objects_at, text_at, texts_at
 from tui_registry.present.imports import Finding
@@ -40,6 +42,11 @@ _MOST_FETCHED, _MOST_HOSTS, _MOST_REDIRECTS = 500, 32, 3
 _MOST_SECONDS = 40.0
 _MOST_BYTES = 32 * 1024 * 1024
 _CATALOG, _JSON = "application/ai-catalog+json", "application/json"
+# Entries that hold our own description of a record, as `tongues` writes them.
+_OURS: dict[str, Kind] = {
+    "application/vnd.tui-registry.model+json": "model",
+    "application/vnd.tui-registry.agent+json": "agent",
+}
 # Types of entries that describe agents -> what those are reached by.
 _AGENTS = {
     "application/a2a-agent-card+json": "A2A",
@@ -121,7 +128,14 @@ class _Entry(NamedTuple):
     @property
     def is_readable(self) -> bool:
         """Whether a document of its type can be read here."""
-        return self.media_type in (*_AGENTS, *_MODELS, _CATALOG, _JSON)
+        return self.media_type in (*_AGENTS, *_MODELS, *_OURS, _CATALOG, _JSON)
+
+    @property
+    def name(self) -> str:
+        """What names it where it stands with others."""
+        # A later version in the place of the one before is the same agent
+        named = [text_at(self.said, "identifier"), text_at(self.said, "version") if self.is_version else ""]
+        return " ".join(word for word in named if word)
 
     def read(self, document: Json = None) -> list[Given]:
         """What it describes, by the document that was fetched for it or that it holds; without one by what the catalog
@@ -132,6 +146,9 @@ class _Entry(NamedTuple):
             for entry in _entries_in(document, self.source, self.depth + 1):
                 given += entry.read() if isinstance(entry, _Entry) else [entry]
             return given
+        ours = _OURS.get(self.media_type)
+        if ours is not None and isinstance(document, dict) and is_export(document):
+            return [self._read_ours(document, ours)]
         found = read_foreign(document, self.source, text_at(self.said, "displayName")) if document is not None else None
         if found is not None:
             for one in found:
@@ -155,20 +172,36 @@ class _Entry(NamedTuple):
             draft.note(f"its own document was not read: import {shown(plain, 200)} for what it says")
         return [draft]
 
+    def _read_ours(self, document: Mapping[str, Json], kind: Kind) -> Given:
+        """A record of a registry such as this one. Its id and heads are of the log that it comes from: whoever imports
+        it makes a record of their own."""
+        inner = {name: document[name] for name in _PARTS if name in document}
+        found = read_draft(inner, self.source, kind)
+        owner = text_at(object_at(object_at(self.said, "metadata"), "tui-registry"), "owner")
+        signed = (
+            f"it is a record that {shown(owner, 50)} signed: 'peer add' and 'sync' bring it as it is, and imported "
+        )
+        notes = (*found.notes, f"{signed}it is one of yours") if owner and found.record is not None else found.notes
+        return Judged(replace(found, entry=self.name, notes=notes))
+
     def _add_to(self, draft: Draft, *, alone: bool) -> None:
         said = self.said
         if alone:
-            # A later version in the place of the one before is the same agent
-            named = [text_at(said, "identifier"), text_at(said, "version") if self.is_version else ""]
-            draft.entry = " ".join(word for word in named if word)
+            draft.entry = self.name
         put_version(draft, text_at(said, "version"), f"version {_IN}")
         draft.put("description", text_at(said, "description"), f"description {_IN}")
         draft.add("tags", texts_at(said, "tags"), f"tags {_IN}")
-        draft.behind.put("documentation_url", public_address(text_at(object_at(said, "metadata"), "documentationUrl")))
+        beside = object_at(said, "metadata")
+        put_licence(draft, text_at(beside, "license"), f"license in the metadata {_IN}")
+        draft.behind.put("documentation_url", public_address(text_at(beside, "documentationUrl")))
+        draft.behind.put("repository_url", public_address(text_at(beside, "repository")))
         publisher = text_at(object_at(said, "publisher"), "displayName", "identifier")
         draft.note_unplaced([seen("publisher", publisher)] if publisher else [])
         if object_at(said, "trustManifest"):
             draft.note("the catalog vouches for it (trustManifest), and nothing of that was checked")
+
+
+_PARTS = ("kind", "record", "manifest")
 
 
 def _entries_in(catalog: Mapping[str, Json], source: str, depth: int = 0) -> list[_Entry | Given]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -60,6 +59,7 @@ from tui_registry.node.description import (
 from tui_registry.node.doors import Doors, Whereabouts
 from tui_registry.node.events import Events
 from tui_registry.node.following import Following
+from tui_registry.node.kept import KeptAnswers, Whole
 from tui_registry.node.limits import (
     MAX_LINKED,
     MAX_NAMES,
@@ -87,6 +87,7 @@ from tui_registry.node.requests import (
 )
 from tui_registry.node.responses import AtHand, NodeError, PacedAnswers, answer_with_problems
 from tui_registry.node.tokens import AcceptOps, Tokens
+from tui_registry.node.tongue_routes import tongue_routes
 from tui_registry.node.watch import Watch, Watched
 from tui_registry.present.links import affected_json, walk_json
 from tui_registry.present.manifests import changed_manifest_rows
@@ -162,11 +163,12 @@ def create_app(
         redirect_slashes=False,
     )
     answer_with_problems(app)
-    answered = _Answered(bounds.list_cache_bytes)
+    answered = KeptAnswers(bounds.list_cache_bytes)
     for kind in KINDS:
         app.include_router(_record_routes(_Records(datastore, kind, tokens, queues, bounds, hub, answered), kind))
     app.include_router(_about(app, queues, Events(datastore, queues, bounds, hub)))
     app.include_router(browse_routes(datastore, queues, bounds))
+    app.include_router(tongue_routes(datastore, queues, bounds, answered, whereabouts.public_url))
     log = LogRoutes(
         app,
         datastore,
@@ -237,74 +239,6 @@ class _Question(NamedTuple):
     total: bool = False
 
 
-class _Whole(NamedTuple):
-    """A record as it is answered by itself, and its tag."""
-
-    body: bytes
-    etag: str
-
-
-class _Kept(NamedTuple):
-    """A list as it was answered: from which time it is the answer, and until when (None: for ever)."""
-
-    page: _Whole
-    since: int
-    until: int | None
-
-
-class _Answered:
-    """Lists and searches as they were answered, for who asks the same again before anything is written: by anybody, as
-    all are told the same. Those that were not asked for the longest go first. Any thread may ask."""
-
-    def __init__(self, most: int) -> None:
-        """
-        Args:
-            most: so many bytes are kept.
-        """
-        self._most = most
-        self._guard = threading.Lock()
-        self._changes = 0
-        self._kept: dict[tuple[Kind, _Question], _Kept] = {}
-        self._size = 0
-
-    def get(self, asked: tuple[Kind, _Question], changes: int, now: int) -> _Whole | None:
-        """What was answered, if that is the answer still.
-
-        Args:
-            changes: `Datastore.changes`, now.
-        """
-        with self._guard:
-            if changes != self._changes:
-                self._kept.clear()
-                self._changes, self._size = changes, 0
-            kept = self._kept.pop(asked, None)
-            if kept is None:
-                return None
-            if now < kept.since or (kept.until is not None and now >= kept.until):
-                self._size -= _size_of(asked, kept.page)
-                return None
-            self._kept[asked] = kept  # the last one to go
-            return kept.page
-
-    def keep(self, asked: tuple[Kind, _Question], page: _Whole, changes: int, now: int, until: int | None) -> None:
-        """Keep an answer that was read after `changes` and `now` were."""
-        size = _size_of(asked, page)
-        with self._guard:
-            if changes != self._changes or asked in self._kept or size > self._most // 4:
-                return
-            self._kept[asked] = _Kept(page, now, until)
-            self._size += size
-            while self._size > self._most:
-                oldest = next(iter(self._kept))
-                self._size -= _size_of(oldest, self._kept.pop(oldest).page)
-
-
-def _size_of(asked: tuple[Kind, _Question], page: _Whole) -> int:
-    """Bytes in memory, about: texts take up to four for a character."""
-    _, question = asked
-    return len(page.body) + 4 * (len(question.query) + len(question.cursor or "")) + 1_000
-
-
 class _Asked(NamedTuple):
     """A write as it is asked for.
 
@@ -334,7 +268,7 @@ class _Records:
         queues: Queues,
         bounds: NodeBounds,
         hub: Following | None,
-        answered: _Answered,
+        answered: KeptAnswers,
     ) -> None:
         self._answered = answered
         self._hub = hub
@@ -444,7 +378,7 @@ class _Records:
         op = await self._written(request, asked, data, partial(write, data))
         return _answer_with(op, 200 if op.children else 201)
 
-    async def _told_whole(self, request: Request, read: Callable[[str], _Whole]) -> Response:
+    async def _told_whole(self, request: Request, read: Callable[[str], Whole]) -> Response:
         """What is told of one record, unless the caller has it."""
         whole = await self._queues.read(request.scope["client"], read, _id_in(request))
         # It may be kept by whoever read it, and has to be asked for again: any write may be the next.
@@ -614,16 +548,17 @@ class _Records:
         listed: list[Json] = [problem.to_json() for problem in problems]
         return {"valid": is_valid, "problems": listed, "record": would_be if is_valid else None}
 
-    def _page(self, asked: _Question) -> _Whole:
+    def _page(self, asked: _Question) -> Whole:
         # What is written from here on may be in the answer, and is not in what it is kept by.
         changes, now = self._datastore.changes(), self._datastore.now()
         kept = self._answered.get((self._kind, asked), changes, now)
         if kept is not None:
             return kept
         body, until = self._read_page(asked)
-        page = _Whole(body, etag_of(body))
+        page = Whole(body, etag_of(body))
         if until is None or until > now:
-            self._answered.keep((self._kind, asked), page, changes, now, until)
+            characters = len(asked.query) + len(asked.cursor or "")
+            self._answered.keep((self._kind, asked), page, changes, now, until, characters=characters)
         return page
 
     def _read_page(self, asked: _Question) -> tuple[bytes, int | None]:
@@ -734,7 +669,7 @@ class _Records:
         own = [problem for problem in found if problem not in behind]
         return [*without_consequences(self._kind, faults, own), *unread, *behind]
 
-    def _manifest(self, record_id: str) -> _Whole:
+    def _manifest(self, record_id: str) -> Whole:
         return _whole(self._manifest_told(self._manifest_entry(self._find(record_id))))
 
     def _manifest_entry(self, record_id: str) -> ManifestEntry:
@@ -902,21 +837,21 @@ class _Records:
         if taken is not None and taken.kind != self._kind:
             raise NodeError("already_registered", f"that is the id of {taken.kind} here: leave it out for a new one")
 
-    def _shown(self, record_id: str) -> _Whole:
+    def _shown(self, record_id: str) -> Whole:
         whole_id = record_id if _HASH.fullmatch(record_id) else self._find(record_id)
         body = next(iter(self._datastore.bodies([whole_id])), None)
         if body is None or body.kind != self._kind or body.live > 1:
             return _whole(self._told(record_id))
         return _tagged(_with_standing(body.record, body), body.revision)
 
-    def _shown_in_part(self, fields: tuple[str, ...], record_id: str) -> _Whole:
+    def _shown_in_part(self, fields: tuple[str, ...], record_id: str) -> Whole:
         found = self._datastore.bodies([self._find(record_id)])
         if not found:
             raise self._no_record()
         body = found[0]
         return _tagged(_with_standing(_in_part(body.record, fields), body), body.revision)
 
-    def _shown_with_manifest(self, fields: tuple[str, ...] | None, record_id: str) -> _Whole:
+    def _shown_with_manifest(self, fields: tuple[str, ...] | None, record_id: str) -> Whole:
         """A record and what stands behind it: the revision stands for both."""
         whole_id = self._find(record_id)
         told = self._told(whole_id)
@@ -928,7 +863,7 @@ class _Records:
         heads = [str(head) for head in entry_heads] if isinstance(entry_heads, list) else []
         return _whole({**told, "revision": revision_with(heads, found.heads), "manifest": found.manifest})
 
-    def _heads(self, record_id: str) -> _Whole:
+    def _heads(self, record_id: str) -> Whole:
         whole_id = self._find(record_id, deleted=True)
         entry = self._datastore.entry(whole_id, self._kind)
         heads = self._datastore.heads(whole_id) if entry is None else entry.heads
@@ -936,7 +871,7 @@ class _Records:
         told: Record = {"revision": revision_of(heads), "conflict": len(live) > 1, "heads": [*heads], "live": [*live]}
         return _whole(told)
 
-    def _versions(self, record_id: str) -> _Whole:
+    def _versions(self, record_id: str) -> Whole:
         found = self._datastore.versions(self._find(record_id))
         if found is None:
             raise self._no_record()
@@ -1238,18 +1173,18 @@ def _unless_held(request: Request, body: bytes, etag: str) -> Response:
     return Response(body, 200, headers, _JSON)
 
 
-def _one_version(record: bytes, heads: tuple[str, ...]) -> _Whole:
+def _one_version(record: bytes, heads: tuple[str, ...]) -> Whole:
     """A record that is not in conflict, whose fields are these."""
     revision = revision_of(heads)
     return _tagged(_with(record, {"revision": revision, "conflict": False, "heads": [*heads]}), revision)
 
 
-def _whole(told: Record) -> _Whole:
+def _whole(told: Record) -> Whole:
     return _tagged(_spelt(told), str(told["revision"]))
 
 
-def _tagged(body: bytes, revision: str) -> _Whole:
-    return _Whole(body, f'"{revision}.{sha3_256(body).hexdigest()[:16]}"')
+def _tagged(body: bytes, revision: str) -> Whole:
+    return Whole(body, f'"{revision}.{sha3_256(body).hexdigest()[:16]}"')
 
 
 def _with(spelt: bytes, members: Record) -> bytes:

@@ -36,7 +36,7 @@ from tui_registry.node.limits import (
     MAX_VERSIONS,
     PAGE,
 )
-from tui_registry.node.log_description import SYNC_PATHS, SYNC_SCHEMAS
+from tui_registry.node.log_description import SYNC_PATHS, SYNC_SCHEMAS, TONGUE_PATHS
 from tui_registry.node.pages import page
 from tui_registry.node.responses import MEDIA_TYPE, status_of
 from tui_registry.query import GRAMMAR, spellings
@@ -1214,6 +1214,7 @@ def completed(openapi: dict[str, Json]) -> dict[str, Json]:
     if isinstance(paths, dict):
         paths[EVENTS] = _events()
         paths.update(SYNC_PATHS)
+        paths.update(TONGUE_PATHS)
     return openapi
 
 

@@ -29,7 +29,21 @@ _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 # What stands for whoever comes over a Unix socket, where an address would name a proxy.
 UNIX = "unix"
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))
-_OWN_PATHS = frozenset(("models", "agents", "events", "sync", "docs", "browse", "health", "metrics", "openapi.json"))
+_OWN_PATHS = frozenset(
+    (
+        "models",
+        "agents",
+        "events",
+        "sync",
+        "docs",
+        "browse",
+        "health",
+        "metrics",
+        "openapi.json",
+        "catalog",
+        ".well-known",
+    )
+)
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _ROOT_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+", re.ASCII)
@@ -38,6 +52,9 @@ _HOST = re.compile(
     rb"(?:\[([0-9A-Fa-f:.]{2,45})(?:%[0-9A-Za-z._~-]{1,32})?\]|([0-9A-Za-z._-]{1,255}))(?::([0-9]{0,5}))?"
 )
 _ORIGIN = re.compile(rb"(https?)://([^/?#@]+)")
+# A scheme, a host, a port and a path.
+_PUBLIC = re.compile(r"((?i:https?))://([^/?#@:\[\]\s]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[^?#\s]*)?")
+_LAST_PORT = 65_535
 _PORTS = {b"http": 80, b"https": 443}
 # RFC 7239, section 4: pairs with a token or a quoted string; an element is what stands between commas.
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -57,6 +74,8 @@ class Whereabouts:
             socket.
         root_path: what stands before its paths where a proxy offers it (`root_path`); empty for nothing.
         recommended: where others may look as well: the peers that it names to whoever asks.
+        public_url: how everybody reaches it (`public_url`): what is written down elsewhere leads there. Empty where it
+            is not said; then by the address that each one asks by.
     """
 
     host: str = "127.0.0.1"
@@ -64,14 +83,15 @@ class Whereabouts:
     proxies: tuple[str, ...] = ()
     root_path: str = ""
     recommended: tuple[Recommended, ...] = ()
+    public_url: str = ""
 
     @property
     def is_private(self) -> bool:
         """Whether nobody but this machine asks, as far as is known: what is listened on is loopback, and neither a name
-        nor a proxy nor a path says that it is offered elsewhere."""
+        nor a proxy nor a path nor an address says that it is offered elsewhere."""
         address = _address(self.host)
         is_here = self.host == "localhost" or (address is not None and address.is_loopback)
-        return is_here and not (self.names or self.proxies or self.root_path)
+        return is_here and not (self.names or self.proxies or self.root_path or self.public_url)
 
 
 def host_name(text: str) -> str:
@@ -111,6 +131,26 @@ def root_path(text: str) -> str:
     if path.split("/")[1:2] and path.split("/")[1] in _OWN_PATHS:
         raise ValueError(f"{path} is a path of the node's own: choose another one, such as /registry")
     return path
+
+
+def public_url(text: str) -> str:
+    """The address by which everybody reaches a node, or files, without a slash at its end.
+
+    Raises:
+        ValueError: it is none.
+    """
+    said = "a public URL is one such as https://registry.example or https://example.org/registry, without ? and #"
+    found = _PUBLIC.fullmatch(text.rstrip("/"))
+    if found is None or not _ROOT_PATH.fullmatch(found[4] or "/x"):
+        raise ValueError(said)
+    scheme, host, port, path = found.groups()
+    try:
+        name = host_name(host)
+    except ValueError:
+        raise ValueError(said) from None
+    if port and int(port[1:]) > _LAST_PORT:
+        raise ValueError(f"{port[1:]} is no port: {said}")
+    return f"{scheme.lower()}://{f'[{name}]' if ':' in name else name}{port or ''}{path or ''}"
 
 
 class Proxies:

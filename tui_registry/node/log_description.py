@@ -1,5 +1,6 @@
-"""What the node says about the sync endpoints and its health (see `log_routes`): by hand, as they are no routes of
-FastAPI. A path's entry names each status that it can answer with, and no others."""
+"""What the node says about the sync endpoints and its health (see `log_routes`), and about what it says in the formats
+of others (`tongue_routes`): by hand, as the first are no routes of FastAPI and the shapes of the second are others'
+own. A path's entry names each status that it can answer with, and no others."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from tui_registry.sync.comparing import MAX_RANGES
 from tui_registry.sync.difference import MAX_BITS
 from tui_registry.sync.recommended import LONGEST_URL, MOST_RECOMMENDED
 from tui_registry.sync.tiles import MAX_SIZE
+from tui_registry.tongues import a2a_card, ai_catalog
 
 _USUAL = NodeBounds()
 _EPOCH = "486ccbd94061b7803d4c8869a6f2e3c6"
@@ -453,4 +455,57 @@ SYNC_PATHS: dict[str, Json] = {
             security=[{}, {"token": []}],
         )
     },
+}
+
+_OBJECT: Json = {"type": "object"}
+_CATALOG: dict[str, Json] = {
+    ai_catalog.MEDIA_TYPE: {
+        "schema": {
+            "type": "object",
+            "properties": {"specVersion": {"const": ai_catalog.VERSION}, "host": _OBJECT, "entries": _list(_OBJECT)},
+            "required": ["specVersion", "entries"],
+        }
+    }
+}
+_CARD: dict[str, Json] = {
+    a2a_card.MEDIA_TYPE: {
+        "schema": {
+            "type": "object",
+            "properties": {"name": _TEXT, "supportedInterfaces": _list(_OBJECT), "skills": _list(_OBJECT)},
+            "required": ["name", "supportedInterfaces", "skills"],
+        }
+    }
+}
+_HELD: dict[str, Json] = {
+    "ETag": _header('"0f343b0931126a20f133d67c2b018a3b"', "for If-None-Match"),
+    "Cache-Control": _header("no-cache", "ask again, with If-None-Match"),
+}
+
+
+def _told(name: str, summary: str, content: dict[str, Json], missing: str = "", *parameters: Json) -> Json:
+    answers = {200: _given("it", content, _HELD), 304: _given("you have it", headers=_HELD)}
+    wrong = "a parameter that there is not (`parameter`), or what several ids begin with (`ambiguous`)"
+    refused = {400: wrong, **({404: missing} if missing else {})}
+    return {"get": _operation(name, summary, answers, refused, parameters=(*parameters, _IF_NONE_MATCH), tag="about")}
+
+
+# What is answered in the formats of others.
+TONGUE_PATHS: dict[str, Json] = {
+    f"/{ai_catalog.WELL_KNOWN}": _told(
+        "read_catalog", "All records as an AI Catalog, divided into others where they are many", _CATALOG
+    ),
+    f"/{ai_catalog.PARTS}/{{part}}": _told(
+        "read_catalog_part",
+        "The records whose ids begin with some digits, as an AI Catalog",
+        _CATALOG,
+        "it is no part of the catalog: `not_found`",
+        _parameter("part", "path", {"type": "string", "pattern": "^[0-9a-f]{1,64}\\.json$"}, "the digits", "3f.json"),
+    ),
+    "/agents/{record_id}/agent-card.json": _told(
+        "read_agent_card",
+        "The A2A agent card of an agent that answers over A2A",
+        _CARD,
+        "there is no such agent, or nothing says that it answers over A2A: `not_found`",
+        _parameter("record_id", "path", {"type": "string", "minLength": 1}, "its id, or the beginning of it", _OP_HASH),
+    ),
 }

@@ -36,7 +36,16 @@ from tui_registry.replica.catalogue.derived import (
 )
 from tui_registry.replica.catalogue.links import DERIVED, NEEDS, Link, count_links, state_links
 from tui_registry.replica.catalogue.resembling import known_keys
-from tui_registry.replica.store.stored import chunks, marks, read_heads, read_record, record_of, stored_id
+from tui_registry.replica.store.stored import (
+    chunks,
+    marks,
+    read_heads,
+    read_record,
+    record_in,
+    record_of,
+    stored_id,
+    unpacked,
+)
 
 
 class ManifestColumns(NamedTuple):
@@ -374,6 +383,42 @@ class ManifestEntry(NamedTuple):
     def revision(self) -> str:
         """What stands for exactly these heads."""
         return revision_of(self.heads)
+
+
+class Signed(NamedTuple):
+    """What is shown of a record and of what stands behind it, as it was signed; nothing of it is decoded or judged.
+
+    Attributes:
+        op: the operation of the record.
+        manifest: the manifest as JSON, as `Body.record`; manifest_op: its operation. None without one.
+        manifest_heads: all heads of the manifest, ascending.
+    """
+
+    op: bytes
+    manifest: bytes | None
+    manifest_op: bytes | None
+    manifest_heads: tuple[str, ...]
+
+
+def read_signed(db: sqlite3.Connection, record_ids: Sequence[str]) -> dict[str, Signed]:
+    """What is shown of records, by id, without those that are not here."""
+    found: dict[str, Signed] = {}
+    for chunk in chunks([stored_id(identifier) for identifier in record_ids]):
+        rows = db.execute(
+            "SELECT c.id, o.body, m.rid, b.body FROM keys k JOIN catalogue c USING (rid) JOIN ops o ON o.idx = c.idx "
+            "LEFT JOIN manifests m ON m.subject = c.id LEFT JOIN ops b ON b.idx = m.idx "
+            f"WHERE k.id IN ({marks(chunk)})",
+            chunk,
+        ).fetchall()
+        heads: dict[int, list[str]] = {}
+        for rid, head in read_heads(db, [rid for _, _, rid, _ in rows if rid is not None]):
+            heads.setdefault(rid, []).append(head.hash)
+        for identifier, op, rid, behind in rows:
+            manifest = None if behind is None else record_in(behind)
+            manifest_op = None if behind is None else unpacked(behind)
+            standing = tuple(sorted(heads.get(rid, ())))
+            found[identifier.hex()] = Signed(unpacked(op), manifest, manifest_op, standing)
+    return found
 
 
 def read_manifest(db: sqlite3.Connection, record_id: str) -> ManifestEntry | None:

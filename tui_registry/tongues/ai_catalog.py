@@ -1,0 +1,224 @@
+"""What a replica holds -> an AI Catalog.
+
+Version 1.0 of the specification: https://github.com/Agent-Card/ai-card/blob/main/specification/ai-catalog.md, of which
+it keeps level 2: the host, and of each entry who publishes it.
+
+A catalog has no pages: a large one is divided into catalogs that its entries lead to ("Organizing Catalogs"). Records
+are divided by the first digits of their ids, which are spread evenly, so that one new record changes one part and what
+leads to it; a part that has more than `MOST_ENTRIES` is divided further. A million records lie two catalogs deep, and
+readers go four deep.
+
+A record is an entry that holds our own description of it. An agent that answers over A2A is one that leads to its
+agent card. Either way `metadata` has a member `tui-registry`: the id, the owner, the heads, and the signed operations
+that say all of it, so that nobody needs to trust who serves the catalog.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from tui_registry.errors import Json, Record
+from tui_registry.frozen import NamedTuple
+from tui_registry.records.schema import MAX_TIME
+from tui_registry.tongues.a2a_card import MEDIA_TYPE as CARD_TYPE, a2a_interfaces
+
+if TYPE_CHECKING:
+    from tui_registry.datastore import Body, Datastore, Signed
+
+VERSION: Final = "1.0"
+MEDIA_TYPE: Final = "application/ai-catalog+json"
+# The media types of entries that hold a description of ours: `kind`, `record` and `manifest`, as `export` writes them.
+RECORD_TYPES: Final = {kind: f"application/vnd.tui-registry.{kind}+json" for kind in ("model", "agent")}
+# The member of `metadata` that is ours.
+EXTENSION: Final = "tui-registry"
+# Where the catalog lies, and its parts, below the address that it is served from.
+WELL_KNOWN: Final = ".well-known/ai-catalog.json"
+PARTS: Final = "catalog"
+MOST_ENTRIES: Final = 32
+# Bytes of one catalog, about: what is larger is divided, however few its entries are.
+MOST_BYTES: Final = 2 * 1024 * 1024
+# Characters of a description that are told beside the record.
+_MOST_SAID = 300
+
+
+class Site(NamedTuple):
+    """Where a catalog is served from.
+
+    Attributes:
+        url: without a slash at its end.
+        own: the address of the operator's key, empty before there is one.
+        domain: what is theirs on the web; empty where that is not known. Only what their own key signed is named by it:
+            of all others it would claim what nobody said.
+    """
+
+    url: str
+    own: str
+    domain: str
+
+
+def site_at(datastore: Datastore, url: str, *, is_public: bool) -> Site:
+    """The site at an address; one that its operator gave is at a domain of theirs, unless it names an address alone."""
+    host = urlsplit(url).hostname or ""
+    is_domain = is_public and "." in host and not re.fullmatch(r"[0-9.]+", host) and ":" not in host
+    # To look makes no key.
+    return Site(url, datastore.key.known if is_domain else "", host if is_domain else "")
+
+
+class Part(NamedTuple):
+    """A catalog, and which others it leads to, by the digits that all ids in them begin with.
+
+    Attributes:
+        until: the Unix time up to which it is the answer while nothing is written; None for ever.
+        records: how many its entries are of. agents: those whose cards they lead to, by id.
+    """
+
+    body: bytes
+    divided: tuple[str, ...]
+    records: int
+    agents: tuple[str, ...]
+    until: int | None
+
+
+def path_of(prefix: str) -> str:
+    """Where the part of those digits lies, below the address of the site."""
+    return f"{PARTS}/{prefix}.json" if prefix else WELL_KNOWN
+
+
+def card_path(agent_id: str) -> str:
+    """Where the card of an agent lies, below the address of the site."""
+    return f"agents/{agent_id}/agent-card.json"
+
+
+def read_part(datastore: Datastore, site: Site, prefix: str, *, work: int) -> Part:
+    """The catalog of the records whose ids begin with some digits; of no digits the whole one.
+
+    Args:
+        prefix: at most 64 lower-case hex digits.
+        work: as in `Datastore.search`.
+
+    Raises:
+        StoreError: `interrupted`.
+    """
+    page = datastore.search(
+        f"id:{prefix}" if prefix else "",
+        limit=MOST_ENTRIES + 1,
+        whole=True,
+        strict=True,
+        own_names=False,
+        work=work,
+        stored=True,
+    )
+    bodies = sorted(page.bodies, key=lambda body: body.id)
+    # Each is there as it is and in its operation, and what stands behind it is as large at most.
+    if len(bodies) <= MOST_ENTRIES and sum(len(body.record) for body in bodies) <= MOST_BYTES // 2:
+        listed = list(_entries(datastore, site, bodies))
+        if len(listed) <= 1 or sum(len(entry) for entry, _ in listed) <= MOST_BYTES:
+            agents = tuple(agent for _, agent in listed if agent)
+            return Part(_catalog(site, [entry for entry, _ in listed]), (), len(listed), agents, page.until)
+    # At least four records to a part, so that few are empty.
+    digits = 2 if page.total > 16 * MOST_ENTRIES else 1
+    divided = tuple(f"{prefix}{number:0{digits}x}"[:64] for number in range(16**digits))
+    return Part(_catalog(site, [_spelt(_nested(site, each)) for each in divided]), divided, 0, (), page.until)
+
+
+# How: a catalog
+
+
+def _catalog(site: Site, entries: Sequence[bytes]) -> bytes:
+    name = site.domain or site.url.partition("://")[2]
+    host: dict[str, Json] = {"displayName": name, "documentationUrl": f"{site.url}/docs"}
+    if site.domain:
+        host["identifier"] = site.domain
+    return b'{"specVersion":"%b","host":%b,"entries":[%b]}' % (VERSION.encode(), _spelt(host), b",".join(entries))
+
+
+def _nested(site: Site, prefix: str) -> dict[str, Json]:
+    url = f"{site.url}/{path_of(prefix)}"
+    return {
+        "identifier": url,
+        "displayName": f"Records whose ids begin with {prefix}",
+        "mediaType": MEDIA_TYPE,
+        "url": url,
+    }
+
+
+# How: an entry
+
+
+def _entries(datastore: Datastore, site: Site, bodies: Sequence[Body]) -> Iterator[tuple[bytes, str]]:
+    """Each entry, and whose card it leads to, empty where it leads to none; without what is muted here."""
+    muted = {each.owner for each in datastore.rations.all() if each.muted_at is not None}
+    signed = datastore.manifests.signed([body.id for body in bodies])
+    for body in bodies:
+        record: Record = json.loads(body.record)
+        if record["owner_id"] not in muted and body.id in signed:
+            yield _entry(site, body, record, signed[body.id])
+
+
+def _entry(site: Site, body: Body, record: Record, signed: Signed) -> tuple[bytes, str]:
+    manifest: Record | None = None if signed.manifest is None else json.loads(signed.manifest)
+    owner = str(record["owner_id"])
+    address = f"{site.url}/{body.kind}s/{body.id}"
+    is_own = bool(site.domain) and owner == site.own
+    said: dict[str, Json] = {
+        "identifier": f"urn:tui-registry:{site.domain}:{body.kind}:{body.id}" if is_own else address,
+        "displayName": record["name"],
+    }
+    if record["version"]:
+        said["version"] = record["version"]
+    about = " ".join(str(record["description"]).split())
+    if about:
+        said["description"] = about if len(about) <= _MOST_SAID else f"{about[:_MOST_SAID]}..."
+    if record["tags"]:
+        said["tags"] = record["tags"]
+    updated = record["updated_at"]
+    if isinstance(updated, int) and 0 <= updated <= MAX_TIME:
+        said["updatedAt"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(updated))
+    said["publisher"] = {
+        "identifier": site.domain if is_own else f"urn:tui-registry:key:0x{owner}",
+        "displayName": site.domain if is_own else f"0x{owner}",
+        "identityType": "dns" if is_own else "tui-registry-key",
+    }
+    is_card = body.kind == "agent" and bool(a2a_interfaces(manifest))
+    said["mediaType"] = CARD_TYPE if is_card else RECORD_TYPES[body.kind]
+    if is_card:
+        said["url"] = f"{site.url}/{card_path(body.id)}"
+    ours: dict[str, Json] = {
+        "kind": body.kind,
+        "id": body.id,
+        "owner": f"0x{owner}",
+        "heads": [*body.heads],
+        "manifest_heads": [*signed.manifest_heads],
+        "status": body.status,
+    }
+    said["metadata"] = {**_beside(record, manifest), EXTENSION: ours}
+    # What was signed goes in as it was signed, where these three objects end: to spell it anew takes its time.
+    ops = b",".join(filter(None, (signed.op, signed.manifest_op)))
+    entry = b'%b,"ops":[%b]}}' % (_spelt(said)[:-3], ops)
+    if is_card:
+        return entry + b"}", body.id
+    # Said to be null it would take away what a reader has behind its own record.
+    behind = b"" if signed.manifest is None else b',"manifest":' + signed.manifest
+    return b'%b,"data":{"kind":"%b","record":%b%b}}' % (entry, body.kind.encode(), body.record, behind), ""
+
+
+def _beside(record: Record, manifest: Record | None) -> dict[str, Json]:
+    """What is told under the short names that the specification and many catalogs use."""
+    told = {
+        "license": record["license"],
+        "repository": "" if manifest is None else manifest["repository_url"],
+        "documentationUrl": "" if manifest is None else manifest["documentation_url"],
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+_SPELLER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def _spelt(tree: Json) -> bytes:
+    return _SPELLER.encode(tree).encode()

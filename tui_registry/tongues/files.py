@@ -1,0 +1,110 @@
+"""A catalog, and the cards that it leads to, as files that a web server offers: byte for byte what a node says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tui_registry.datastore import SEARCH_WORK, Datastore
+from tui_registry.durable import drafted, make_folder, sweep
+from tui_registry.errors import RegistryError, system_reason
+from tui_registry.text import safe_text
+from tui_registry.tongues.a2a_card import read_card
+from tui_registry.tongues.ai_catalog import PARTS, WELL_KNOWN, card_path, path_of, read_part, site_at
+
+
+class CatalogError(RegistryError):
+    """A catalog that could not be written: code `unwritable`."""
+
+
+@dataclass(slots=True)
+class WrittenCatalog:
+    """A catalog that is up to date.
+
+    Attributes:
+        records, catalogs, cards: that there are. written, bytes: files that are new or changed, and their bytes.
+        removed: files of records that are not in it any more.
+    """
+
+    records: int = 0
+    catalogs: int = 0
+    cards: int = 0
+    written: int = 0
+    bytes: int = 0
+    removed: int = 0
+    paths: set[str] = field(default_factory=set)
+
+
+def write_catalog(
+    datastore: Datastore, directory: str, url: str, progress: Callable[[int, int], None] = lambda _done, _of: None
+) -> WrittenCatalog:
+    """Write what a node says at `/.well-known/ai-catalog.json` and behind it, byte for byte, below a directory that a
+    web server offers at that address. What is there already stays as it is; what a file leads to is there before it.
+
+    Raises:
+        CatalogError: the directory cannot be written. StoreError: `interrupted`.
+    """
+    root, site, done = Path(directory), site_at(datastore, url, is_public=True), WrittenCatalog()
+    of = datastore.stats().records
+
+    def write(prefix: str) -> None:
+        part = read_part(datastore, site, prefix, work=SEARCH_WORK)
+        for below in part.divided:
+            write(below)
+        for agent in part.agents:
+            card = read_card(datastore, agent)
+            if card is not None:  # deleted meanwhile: the next time it is not led to
+                _write_anew(root, card_path(agent), card, done)
+                done.cards += 1
+        _write_anew(root, path_of(prefix), part.body, done)
+        done.catalogs += 1
+        done.records += part.records
+        progress(done.records, of)
+
+    try:
+        make_folder(root, 0o777)
+        write("")
+        sweep((root / WELL_KNOWN).parent)
+        for folder, name in ((root / PARTS, _PART), (root / "agents", _CARD)):
+            if folder.is_dir():
+                sweep(folder)
+                _remove_others(root, folder, name, done)
+    except OSError as error:
+        shown = safe_text(str(root))
+        raise CatalogError("unwritable", f"{shown} cannot be written: {system_reason(error)}") from None
+    return done
+
+
+# What `write_catalog` names its files: others beside them are not its own.
+_PART = re.compile(r"[0-9a-f]{1,64}\.json", re.ASCII)
+_CARD = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+def _write_anew(root: Path, path: str, data: bytes, done: WrittenCatalog) -> None:
+    done.paths.add(path)
+    file = root / path
+    with suppress(FileNotFoundError, NotADirectoryError):
+        if file.stat().st_size == len(data) and file.read_bytes() == data:
+            return
+    make_folder(file.parent, 0o777)
+    # Made anew by the next run, if a power cut should spoil it.
+    with drafted(file, data, 0o666, on_disk=False) as draft:
+        draft.replace(file)
+    done.written += 1
+    done.bytes += len(data)
+
+
+def _remove_others(root: Path, folder: Path, name: re.Pattern[str], done: WrittenCatalog) -> None:
+    for found in sorted(folder.iterdir()):
+        file = found if name is _PART else found / "agent-card.json"
+        if name.fullmatch(found.name) is None or file.relative_to(root).as_posix() in done.paths:
+            continue
+        if file.is_file():
+            file.unlink()
+            done.removed += 1
+        if file != found:
+            with suppress(OSError):  # something else is in it
+                found.rmdir()
