@@ -29,7 +29,9 @@ _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 # What stands for whoever comes over a Unix socket, where an address would name a proxy.
 UNIX = "unix"
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))
-_OWN_PATHS = frozenset(("models", "agents", "events", "sync", "docs", "browse", "health", "metrics", "openapi.json"))
+_OWN_PATHS = frozenset(
+    ("models", "agents", "events", "sync", "docs", "browse", "health", "metrics", "openapi.json", "v0.1")
+)
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _ROOT_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+", re.ASCII)
