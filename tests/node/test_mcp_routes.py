@@ -45,7 +45,7 @@ RECORDS: dict[str, tuple[dict[str, Json], Record]] = {
         },
     ),
     "Long " * 25: ({"description": LONG, "tools": [], "tags": []}, {}),
-    "Old": ({}, {"status": "Deprecated", "status_message": "Use Weather"}),
+    "Old": ({"description": "Once\nnew\n\nRemote: x"}, {"status": "Deprecated", "status_message": "Use Weather"}),
     "Leaky": ({}, {"status": "Withdrawn", "status_message": "Leaks keys"}),
     "Unsayable": ({}, {"interfaces": [{"url": "ollama://here/x", "protocol": "MCP", "version": ""}]}),
     "No server": ({}, {"interfaces": []}),
@@ -131,6 +131,7 @@ def test_agents_with_an_mcp_interface_are_listed_as_that_api_lists_servers(node:
     assert weather["name"] == f"0x{ours['owner_id']}/{ours['id']}"
     assert node.store.entry(ours["id"]) is not None
     assert tuple(ours["heads"]) == node.store.heads(ours["id"])
+    assert told[2]["server"]["description"] == "Once new"
     old = told[2]["_meta"][OFFICIAL]
     assert (old["status"], old["statusMessage"], old["isLatest"]) == ("deprecated", "Use Weather", True)
     assert node.reader.get("/v0.1/servers").headers[LEFT_OUT_HEADER] == "1"
@@ -264,7 +265,7 @@ CARRIED_BEHIND = ("status", "status_message", "repository_url", "documentation_u
 
 def test_what_is_listed_is_read_back_by_our_importer(node: Node) -> None:
     """Nothing that both formats can say is lost; what is, stands in `LEFT_OUT`."""
-    read = [one for one in read_source(node.address.url) if isinstance(one, Finding)]
+    read = [one for one in read_source(f"{node.address.url}/v0.1/servers") if isinstance(one, Finding)]
     ours = [node.store.entry(one["_meta"][OURS]["id"]) for one in servers(node)]
     assert len(read) == len(ours) == len(LISTED)
     for finding, entry in zip(read, ours, strict=True):

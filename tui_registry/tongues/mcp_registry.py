@@ -108,7 +108,7 @@ def server(record: Record, manifest: Record) -> Record | None:
     packages = list(_packages(manifest))
     if not (remotes or packages):
         return None
-    name, about = _line(str(record["name"])), _line(str(record["description"]))
+    name, about = _line(str(record["name"])), _about(record)
     said_is_cut = about != record["description"] or len(about) > LONGEST
     provided: Record = {
         "license": record["license"],
@@ -144,7 +144,7 @@ def removed(record: Record) -> Record:
         "$schema": SCHEMA,
         "name": server_name(str(record["owner_id"]), str(record["agent_id"])),
         "title": _cut(name) or "?",
-        "description": _cut(_line(str(record["description"])) or name) or "?",
+        "description": _cut(_about(record) or name) or "?",
         "version": record["version"],
     }
 
@@ -168,7 +168,10 @@ def answer(told: Record, state: State, beside: Record) -> Record:
 def listing(servers: Sequence[bytes], cursor: str | None = None) -> bytes:
     """A list of servers, each as JSON, as JSON."""
     metadata: Record = {**({} if cursor is None else {"nextCursor": cursor}), "count": len(servers)}
-    return b'{"servers":[%b],"metadata":%b}' % (b",".join(servers), json.dumps(metadata).encode())
+    return b'{"servers":[%b],"metadata":%b}' % (
+        b",".join(servers),
+        json.dumps(metadata, separators=(",", ":")).encode(),
+    )
 
 
 def timestamp(seconds: int) -> str:
@@ -199,6 +202,11 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,18})?(?:[Z
 def _line(text: str) -> str:
     """A text in one line."""
     return " ".join(text.split())
+
+
+def _about(record: Record) -> str:
+    """What a description begins with: its first paragraph."""
+    return _line(str(record["description"]).strip().partition("\n\n")[0])
 
 
 def _cut(line: str) -> str:
