@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tui_registry import datastore
+from tui_registry.replica.store.connection import Pool
 
 # Two users that have no files here.
 ONE, OTHER = 65_533, 65_534
@@ -115,3 +119,18 @@ def owned_by(user: int, folder: Path, mode: int = 0o755) -> Path:
 def _mount(*arguments: str | Path) -> bool:
     command = shutil.which("mount")
     return command is not None and subprocess.run([command, *arguments], capture_output=True).returncode == 0
+
+
+def no_room_for_many(patch: pytest.MonkeyPatch) -> None:
+    """Replicas that are opened from now on have room for hardly more than they hold, and write one record to a
+    transaction."""
+    connect = Pool.connect
+
+    def bounded(pool: Pool) -> sqlite3.Connection:
+        connection = connect(pool)
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+        return connection
+
+    patch.setattr(datastore, "_ADDED_AT_ONCE", 1)
+    patch.setattr(Pool, "connect", bounded)

@@ -652,6 +652,7 @@ NEVER_TOLD = {
     "header",
     "skipped",
     "unreadable",
+    "no_mcp",
 }
 
 

@@ -83,7 +83,10 @@ class Everywhere:
         if answer.status_code == 201:
             answer = self._writer.post(f"/{kind}s", json={**record, "version": "1"})
         assert answer.status_code == 422
-        return [Problem(**problem) for problem in answer.json()["problems"]]
+        return [
+            Problem(**{**problem, "instead": tuple(problem.get("instead", ()))})
+            for problem in answer.json()["problems"]
+        ]
 
     def passes(self, kind: Kind, record: Record) -> bool:
         """Whether a POST is answered with the record."""

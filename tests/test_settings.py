@@ -80,6 +80,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         ),
         (b"theme = 3", "theme must be text in quotes"),
         (b"theme = [", "is not TOML"),
+        (b"theme = " + b"1" * 5000, "a number in it that is too long"),
+        (b"[node]\nthreads = 0x" + b"f" * 5000, "must be a number"),
         (b"\xff", "is not UTF-8"),
         (b'name = "' + b"x" * 65 + b'"', "at most 64"),
         (b"#" * 70_000, "more than 65,536 bytes"),

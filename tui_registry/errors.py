@@ -52,8 +52,11 @@ class Problem(NamedTuple):
     instead: tuple[str | int | None, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
-        """The problem as programs read it."""
-        return {"path": self.path, "severity": self.severity, "code": self.code, "sentence": self.sentence}
+        """The problem as programs read it; `instead` only where there is something to write."""
+        told: dict[str, Json] = {
+            "path": self.path, "severity": self.severity, "code": self.code, "sentence": self.sentence
+        }  # fmt: skip
+        return {**told, "instead": [*self.instead]} if self.instead else told
 
 
 class Choice(NamedTuple):

@@ -446,6 +446,8 @@ def _parsed(path: Path, raw: bytes) -> Settings:
         raise SettingsError(path, "is not UTF-8: save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(path, f"is not TOML: {safe_text(str(error), 160)}") from None
+    except ValueError:  # Python reads no number of thousands of digits
+        raise SettingsError(path, f"has a number in it that is too long: {_MOST:,} is the largest") from None
     except RecursionError:
         raise SettingsError(path, "is nested too deeply: a setting is text in quotes") from None
     sync, node = (_numbers(path, key, table.pop(key, {})) for key in TABLE_NAMES)
@@ -464,7 +466,8 @@ def _numbers(path: Path, key: str, value: object) -> Numbers:
         raise SettingsError(path, f"{key} is a table of bounds: write [{key}] and below it a line for each")
     for name, number in value.items():
         # A truth value is a number to Python; nan is less than nothing, and more.
-        if isinstance(number, bool) or not isinstance(number, int | float) or number != number:
+        is_number = isinstance(number, int | float) and not isinstance(number, bool) and number == number
+        if not is_number or (isinstance(number, int) and abs(number) > _MOST):
             raise SettingsError(path, f"[{key}] {safe_text(str(name), 40)} must be a number, such as 30")
     return tuple(value.items())
 
@@ -484,8 +487,8 @@ def _texts(path: Path, table: TextTableName, value: object) -> Texts:
 def _keys_text(value: object) -> str:
     """Keys as one text, whatever stands there: several may be a list, too."""
     if isinstance(value, list):
-        return ", ".join("comma" if key == "," else str(key) for key in value)
-    return str(value)
+        return ", ".join("comma" if key == "," else _keys_text(key) for key in value)
+    return "" if isinstance(value, dict) else str(_short(value))
 
 
 def _nested(path: Path, table: str, value: object) -> Tables:
@@ -503,7 +506,12 @@ def _plain(value: object) -> Value:
     if isinstance(value, list):
         texts = tuple(text for text in value if isinstance(text, str))
         return texts if len(texts) == len(value) else None
-    return value if isinstance(value, str | int | float | bool) else None
+    return _short(value) if isinstance(value, str | int | float | bool) else None
+
+
+def _short(value: Bounded) -> Bounded | None:
+    """None for a number that Python would not write."""
+    return None if isinstance(value, int) and abs(value) > _MOST else value
 
 
 def _flat(table: Mapping[str, object], deeper: int = 2) -> Iterable[tuple[str, object]]:

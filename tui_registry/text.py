@@ -261,7 +261,7 @@ def parse_mb(text: str) -> int:
 
 # Of a plain number where people type: nobody has so many GB of memory that he would not name the unit, and nothing that
 # is registered needs less than so many MB.
-_LEAST_PLAIN_MB: Final = 512
+LEAST_PLAIN_MB: Final = 512
 
 
 def parse_memory(text: str) -> int:
@@ -273,7 +273,7 @@ def parse_memory(text: str) -> int:
         ValueError: with a sentence, when the text is no size or no whole number of MB.
     """
     plain = _compiled(_NUMBER).fullmatch(text.strip().lower()) if len(text) <= _LONGEST_NUMBER else None
-    if plain is not None and not plain[3] and float(f"{plain[1]}{plain[2] or ''}".replace(",", "")) < _LEAST_PLAIN_MB:
+    if plain is not None and not plain[3] and float(f"{plain[1]}{plain[2] or ''}".replace(",", "")) < LEAST_PLAIN_MB:
         text = f"{text.strip()}gb"
     return _parsed(text, _SIZE_UNITS | {"": _MB}, _MB, "a size of memory", "16GB, 512MB or 1.5TB")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.places import no_room_for_many
 from tests.seeds import make_record, seed
 from tui_registry.datastore import Datastore
 
@@ -61,6 +62,21 @@ def test_a_named_record_that_cannot_be_changed_is_told_and_the_others_are(cli: C
     assert bad.code == 1
     assert bad.json["changed"] == []
     assert "refused: " in bad.json["left"][0]["why"]
+
+
+def test_where_the_disk_fills_up_in_between_what_was_written_is_told_and_taken_back(
+    cli: Cli, mine: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as full:
+        no_room_for_many(full)
+        tags = [word for number in range(20) for word in ("--tag", f"{number}-{'x' * 40}")]
+        said = cli("change", *mine, *tags, "--yes", "--json")
+    assert said.code == 1
+    told, error = said.lines
+    assert told["changed"] == mine[: len(told["changed"])] != mine
+    assert error["error"]["code"] == "disk_full"
+    assert cli("undo", "--batch", str(told["batch"]), "--yes").code == 0
+    assert [said_of(cli, one)[0] for one in mine] == [["old"]] * 3
 
 
 @pytest.mark.parametrize(

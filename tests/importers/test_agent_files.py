@@ -89,3 +89,40 @@ def test_odd_front_matter_gives_a_draft_or_a_sentence(tmp_path: Path, matter: st
     (tmp_path / "odd.md").write_text(f"---\n{matter}---\nWords.\n")
     found = read(tmp_path / "odd.md")
     assert found.record is not None or "\n" not in found.problems[0].sentence
+
+
+# As the tool that writes these files for people writes them: no YAML, and no tools where it may use all of them.
+WRITTEN = """---
+name: {}
+description: Use this agent to review code. Examples: <example>Context: Written. user: 'Look' # now</example>{}
+---
+
+You review.
+"""
+
+
+def test_a_description_that_is_no_yaml_is_taken_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "written.md").write_text(WRITTEN.format("written", "\nmodel: opus\ncolor: red"))
+    found = read(tmp_path / "written.md")
+    assert str(at(found, "description")).endswith("Written. user: 'Look' # now</example>")
+    assert "description is no YAML, so its line was taken as it stands (line 3)" in found.notes
+
+
+@pytest.mark.parametrize("way", [".", "agents"])
+def test_in_a_folder_of_agents_a_name_and_a_description_are_enough(tmp_path: Path, way: str) -> None:
+    folder = tmp_path / "agents"
+    folder.mkdir()
+    (folder / "plain.md").write_text(WRITTEN.format("plain", ""))
+    (folder / "coloured.md").write_text("---\nname: coloured\ndescription: x\ncolor: red\n---\nx")
+    (folder / "SKILL.md").write_text("---\nname: skill\ndescription: x\n---\nx")
+    (folder / "README.md").write_text("# Our agents\n")
+    found = [one for one in read_source(tmp_path / way) if isinstance(one, Finding)]
+    assert [at(one, "name") for one in found if one.record is not None] == ["coloured", "plain"]
+    assert at(read(folder / "plain.md"), "name") == "plain"
+
+
+def test_elsewhere_a_name_and_a_description_alone_are_no_agent(tmp_path: Path) -> None:
+    (tmp_path / "x.md").write_text("---\nname: x\ndescription: y\n---\nx")
+    assert "is an agent skill" in read(tmp_path / "x.md").problems[0].sentence
+    (tmp_path / "x.agent.md").write_text("---\nname: x\ndescription: y\nargument-hint: z\n---\nx")
+    assert read(tmp_path / "x.agent.md").record is not None

@@ -52,11 +52,13 @@ def test_the_documents_that_a_catalog_holds_are_read_in_their_own_format(tmp_pat
 
 def test_an_entry_by_its_address_is_told_by_the_catalog_and_never_fetched_for_a_file(tmp_path: Path) -> None:
     with serving({"/card.json": CARD_1_0}) as server:
-        card = entry("far", A2A, url=f"{server.address}/card.json", description="Looks far", version="1.2.0")
+        url = f"{server.address}/card.json?key=s3cr3t".replace("://", "://bob:s3cr3t@")
+        card = entry("far", A2A, url=url, description="Looks far", version="1.2.0")
         (found,) = in_file(tmp_path, catalog(card))
         assert server.asked == []
     assert (at(found, "name"), at(found, "description"), at(found, "version")) == ("far", "Looks far", "1.2.0")
-    assert any("its own document was not read" in note for note in found.notes)
+    assert f"its own document was not read: import {server.address}/card.json for what it says" in found.notes
+    assert "s3cr3t" not in str(found)
 
 
 def test_what_describes_no_agent_or_model_is_told_by_its_type(tmp_path: Path) -> None:
@@ -129,3 +131,49 @@ def test_a_catalog_that_names_itself_comes_to_an_end() -> None:
         found = [one for one in read_source(server.address) if isinstance(one, Finding)]
         assert len(server.asked) < 10
     assert any(one.record is not None for one in found)
+
+
+def test_catalogs_that_name_each_other_over_and_over_are_read_once_each() -> None:
+    value = catalog(*(entry(f"again{n}", NESTED, url=f"{WELL_KNOWN}#{n}") for n in range(50)), entry("a", A2A, data={}))
+    with serving({WELL_KNOWN: value}) as server:
+        found = [one for one in read_source(server.address) if isinstance(one, Finding)]
+    assert len(found) == 1
+
+
+def test_all_catalogs_together_have_no_more_entries_than_one_may_have() -> None:
+    parts = {f"/{n}.json": catalog(*[entry("card", A2A, data=CARD_1_0)] * 900) for n in range(4)}
+    value = catalog(*(entry(path, NESTED, url=path) for path in parts))
+    with serving({WELL_KNOWN: value, **parts}) as server:
+        found = [one for one in read_source(server.address) if isinstance(one, Finding)]
+    assert len(found) == 2_001
+    assert "more than the 2,000 entries" in found[-1].problems[0].sentence
+
+
+def test_an_address_in_a_catalog_is_read_from_where_that_catalog_lies() -> None:
+    inner = catalog(entry("second", "application/json", url="second.json"))
+    value = catalog(entry("more", NESTED, url="/lists/inner.json"))
+    with serving({WELL_KNOWN: value, "/lists/inner.json": inner, "/lists/second.json": CARD_1_0}) as server:
+        (found,) = read_source(server.address)
+    assert isinstance(found, Finding)
+    assert at(found, "name") == CARD_1_0["name"]
+
+
+def test_a_host_that_is_away_is_not_asked_for_each_entry_of_a_catalog() -> None:
+    def hang_up(handler: BaseHTTPRequestHandler, _body: bytes) -> None:
+        handler.close_connection = True
+
+    paths = [f"/{n}.json" for n in range(20)]
+    value = catalog(*(entry(path, A2A, url=path) for path in paths))
+    with serving({WELL_KNOWN: value, **dict.fromkeys(paths, hang_up)}) as server:
+        found = [one for one in read_source(server.address) if isinstance(one, Finding)]
+        assert len([path for _, path, _ in server.asked if path in paths]) < 4
+    assert len(found) == 20
+    assert all("hung up" in " ".join(one.notes) for one in found)
+
+
+def test_a_later_version_in_the_place_of_the_one_before_is_the_same_agent(tmp_path: Path) -> None:
+    old, new = (entry("a", A2A, data=CARD_1_0, version=version) for version in ("1.0.0", "2.0.0"))
+    assert [one.entry for value in (catalog(old), catalog(new)) for one in in_file(tmp_path, value)] == [
+        "urn:example:a"
+    ] * 2
+    assert [one.entry for one in in_file(tmp_path, catalog(new, old))] == ["urn:example:a 2.0.0", "urn:example:a 1.0.0"]

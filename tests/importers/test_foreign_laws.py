@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, strategies as st
 
 from tests.importers.test_a2a import CARD_0_3, CARD_1_0
+from tests.importers.test_ai_catalog import A2A, MCP, NESTED, catalog, entry
 from tests.importers.test_huggingface import CONFIG
 from tests.importers.test_mcp import SERVER, SNAKE
+from tests.importers.test_mcp_clients import BUNDLE, CLIENT
+from tests.importers.test_modelpack import config
+from tests.importers.test_oasf import NEW, OLD
 from tests.importers.test_ollama import SHOW, TAGS
 from tui_registry.importers.draft_writer import NO_TYPE, Draft
 from tui_registry.importers.huggingface import card_draft, parse_card
@@ -17,7 +22,8 @@ from tui_registry.importers.recognising import read_foreign
 from tui_registry.records.schema import FIELDS
 from tui_registry.records.wire import check_shape, wire_problems
 
-EXAMPLES = [CARD_0_3, CARD_1_0, SERVER, SNAKE, TAGS, CONFIG]
+LISTED = catalog(entry("a", A2A, data=CARD_1_0), entry("m", MCP, url="https://x.example"), entry("c", NESTED, data={}))
+EXAMPLES = [CARD_0_3, CARD_1_0, SERVER, SNAKE, TAGS, CONFIG, CLIENT, BUNDLE, config(), OLD, NEW, LISTED]
 odd = st.one_of(
     st.none(),
     st.booleans(),
@@ -65,8 +71,25 @@ def is_sound(draft: Draft) -> None:
 
 @given(spoilt(EXAMPLES))
 def test_a_spoilt_description_gives_sound_drafts_or_is_not_recognised(value: Any) -> None:
-    for draft in read_foreign(value, "x", "named") or []:
-        is_sound(draft)
+    for one in read_foreign(value, "x", "named") or []:
+        if isinstance(one, Draft):
+            is_sound(one)
+        else:
+            assert all("\n" not in problem.sentence for problem in one.found.problems)
+
+
+@pytest.mark.parametrize(
+    "wide",
+    [
+        {**NEW, "locators": [{"type": "x", "urls": [f"u{n}" for n in range(60_000)]}]},
+        catalog(entry("a", A2A, url="https://x.example", tags=[f"t{n}" for n in range(60_000)])),
+    ],
+    ids=range(2),
+)
+def test_what_is_told_and_listed_takes_no_longer_than_the_file_is(wide: Any) -> None:
+    """Each of these took minutes when what is there already was looked through for each that came."""
+    (draft,) = read_foreign(wide, "x", "named") or []
+    assert len(draft.finding().notes) < 10
 
 
 @given(spoilt([SHOW]))

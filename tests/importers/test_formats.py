@@ -17,9 +17,12 @@ FOREIGN = [each for each in FORMATS if each.module != "own_documents"]
 @pytest.mark.parametrize("row", FOREIGN, ids=lambda row: row.module)
 def test_a_format_has_a_reader_for_each_way_in_which_it_comes(row: Format) -> None:
     reader = reader_of(row)
-    assert [bool(row.weights), row.documents, row.text is not None, row.folder is not None, row.server is not None] == [
-        part is not None for part in (reader.weights, reader.document, reader.text, reader.folder, reader.ask)
+    ways = (row.text, row.folder, row.store, row.server)
+    assert [bool(row.weights), row.documents, *(way is not None for way in ways)] == [
+        part is not None
+        for part in (reader.weights, reader.document, reader.text, reader.folder, reader.store, reader.ask)
     ]
+    assert reader.linked is None or row.documents
 
 
 def test_forms_of_weights_have_one_name_each() -> None:

@@ -52,7 +52,8 @@ def test_an_anchor_inside_itself_costs_its_field(tmp_path: Path) -> None:
     ("front", "told"),
     [
         ("license: mit\nwidget:\n\t- text: x\ntags: [chat]", "widget could not be read and was left out (line 4"),
-        ("license: mit\ntags: [chat]\nnote: a: b", "note could not be read and was left out"),
+        ("license: mit\ntags: [chat]\nnote: 'a' b", "note could not be read and was left out"),
+        ("license: mit\ntags: [chat]\nnote: a: b", "note is no YAML, so its line was taken as it stands (line 4)"),
         ("license: mit\ntags: [chat]\nx: {{ .Values.y }}", "x could not be read and was left out"),
         ("license: mit\nname: a\nname: b\ntags: [chat]", "name is given twice with different values"),
     ],

@@ -64,6 +64,77 @@ def test_nothing_secret_of_a_client_is_shown_or_kept(tmp_path: Path) -> None:
         assert part not in told
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/mcp/s/ZjE0Mjc4N2YtMzYy/mcp", "/v3/1f0c9a52-7d1b-4e0c-9a55-0d4b7a1c9e11/mcp", "/mcp/sk-abc123",
+        "/mcp/eyJhbGciOiJIUzI1NiJ9.e30.x", "/k/aZbYcXdWeVfUgThSiRjQ", "/mcp;key=abc", "/${input:token}/mcp",
+        "/mcp/0123456789abcdef0123", "/%73k-abc123/mcp",
+    ],
+)  # fmt: skip
+def test_an_address_whose_path_may_hold_a_key_is_left_out(tmp_path: Path, path: str) -> None:
+    (found,) = findings(tmp_path, {"mcpServers": {"x": {"url": f"https://mcp.example.com{path}"}}})
+    assert not isinstance(found.manifest, dict), found.manifest
+    assert any("may hold a secret" in note for note in found.notes)
+    assert path not in str((found.record, found.notes))
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/mcp", "/v1/sse", "/v1beta2/mcp", "/servers/github-copilot/mcp", "/api/2025-06-18/streamable_http"]
+)
+def test_an_address_with_words_in_its_path_is_kept(tmp_path: Path, path: str) -> None:
+    (found,) = findings(tmp_path, {"mcpServers": {"x": {"url": f"https://mcp.example.com{path}"}}})
+    assert isinstance(found.manifest, dict)
+    assert [one["url"] for one in found.manifest["interfaces"]] == [f"https://mcp.example.com{path}"]
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "package"),
+    [
+        ("cmd", ["/c", "npx", "-y", "@lab/files@1.2.0"], "npm @lab/files@1.2.0"),
+        ("C:\\Windows\\System32\\cmd.exe", ["/C", "npx.cmd", "mail"], "npm mail"),
+        ("npx", ["-y", "--package", "@lab/files", "files"], "npm @lab/files"),
+        ("npx", ["-p", "@lab/files", "files"], "npm @lab/files"),
+        ("npx", ["--package=@lab/files", "files"], "npm @lab/files"),
+        ("uvx", ["--from=mail-mcp==0.3", "mail"], "pypi mail-mcp==0.3"),
+        ("docker", ["run", "-p", "80:80", "mcp/box"], "oci mcp/box"),
+        ("npx", ["-c", "key"], ""),
+    ],
+)
+def test_the_package_is_the_one_that_is_installed(
+    tmp_path: Path, command: str, arguments: list[str], package: str
+) -> None:
+    (found,) = findings(tmp_path, {"mcpServers": {"x": {"command": command, "args": arguments}}})
+    kind, _, name = package.partition(" ")
+    assert at(found, "description") == (f"Package: {name}" if name else "")
+    assert at(found, "tags") == [kind, "mcp"][not kind :]
+
+
+@pytest.mark.parametrize("around", ["mcpServers", "context_servers"])
+def test_one_odd_server_takes_nothing_from_the_others(tmp_path: Path, around: str) -> None:
+    good, odd = findings(tmp_path, {around: {"good": {"command": "npx"}, "odd": {"source": "extension"}}})
+    assert at(good, "name") == "good"
+    assert [problem.sentence for problem in odd.problems] == [
+        "is a server with neither a command nor an address: nothing is known of it"
+    ]
+
+
+def test_settings_without_servers_are_told_as_such(tmp_path: Path) -> None:
+    (found,) = findings(tmp_path, {"mcpServers": {}})
+    assert [problem.sentence for problem in found.problems] == ["is the settings of an MCP client without servers"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"asyncapi": "2.6.0", "info": {}, "servers": {"production": {"url": "mqtt://x", "protocol": "mqtt"}}},
+        {"servers": {"web": {"type": "nginx"}}},
+    ],
+)
+def test_other_documents_that_list_servers_are_no_settings_of_a_client(value: Any) -> None:
+    assert read_document(value, "x.json", "x") is None
+
+
 # None that anything else says by chance
 secrets = st.text(string.ascii_letters + string.digits + "-_", min_size=22, max_size=60).map(lambda text: f"zQ{text}")
 
@@ -142,3 +213,16 @@ def test_the_manifest_of_a_bundle_is_a_draft(tmp_path: Path, version: str) -> No
 def test_odd_manifests_of_bundles_give_a_draft(tmp_path: Path, changed: dict[str, Any]) -> None:
     (found,) = findings(tmp_path, {**BUNDLE, **changed}, "manifest.json")
     assert found.record is not None
+
+
+def test_settings_with_comments_are_read_as_editors_read_them(tmp_path: Path) -> None:
+    path = tmp_path / ".vscode" / "mcp.json"
+    path.parent.mkdir()
+    path.write_text(
+        '{\n  // ours: "x"\n  "inputs": [{"id": "k", "type": "promptString", "password": true},],\n'
+        '  "servers": {"far": {"type": "http", "url": "https://far.example.com/mcp"}, /* last */},\n}\n'
+    )
+    (found,) = read_source(path)
+    assert isinstance(found, Finding)
+    assert isinstance(found.manifest, dict)
+    assert [one["url"] for one in found.manifest["interfaces"]] == ["https://far.example.com/mcp"]

@@ -80,3 +80,11 @@ def test_quantisation_comes_before_precision(tmp_path: Path, changed: dict[str, 
 )  # fmt: skip
 def test_odd_values_still_give_a_draft(tmp_path: Path, changed: dict[str, Any]) -> None:
     assert at(read(tmp_path, config(**changed)), "name") == "tiny-3-8B-Instruct"
+
+
+def test_a_path_is_no_licence(tmp_path: Path) -> None:
+    value = config()
+    value["descriptor"]["licenses"] = ["/home/bob/LICENSE"]
+    found = read(tmp_path, value)
+    assert at(found, "license") == "LicenseRef-unstated"
+    assert "/home/bob" not in str((found.record, found.notes, found.origins))

@@ -127,3 +127,9 @@ def test_odd_values_still_give_a_draft(tmp_path: Path, more: dict[str, Any]) -> 
 
 def test_what_only_looks_like_a_record_is_none(tmp_path: Path) -> None:
     assert read(tmp_path, {"schema_version": "two", "name": "x", "skills": []}).record is None
+
+
+def test_a_secret_in_a_locator_is_not_shown(tmp_path: Path) -> None:
+    urls = ["https://bob:hunter2@lab.example.com/x", "https://lab.example.com/x?key=hunter2"]
+    found = read(tmp_path, record("1.1.0", locators=[{"type": "url", "urls": urls}]))
+    assert "hunter2" not in str(found)

@@ -185,6 +185,7 @@ def test_a_store_gives_each_model_with_the_digests_of_its_blobs(tmp_path: Path) 
     stored(tmp_path / "models", "far/8b", {"model": WEIGHTS}, place="hub.example/lab")
     far, llama, mine = found_in(tmp_path)
     assert [at(one, "name") for one in (far, llama, mine)] == ["hub.example/lab/far:8b", "llama3.2", "me/mine:q4"]
+    assert at(mine, "framework") == {"Other": "GGML"}  # by its header: its configuration is empty
     expected = {
         "parameters": 32,
         "quantization": "GGUF",
@@ -196,6 +197,14 @@ def test_a_store_gives_each_model_with_the_digests_of_its_blobs(tmp_path: Path) 
         "capabilities": ["chat", "tool-use"],
     }
     assert {path: at(llama, path) for path in expected} == expected
+    origins = {
+        "name": "the place of its manifest in the store",
+        "parameters": "the shapes of the tensors in the GGUF header in the store",
+        "context_length": "llama.context_length in the GGUF header in the store",
+        "model_type": "the GGUF header in the store, and its template",
+        "quantization": "quantization_level in its configuration in the store (Q4_K_M)",
+    }
+    assert {path: llama.origins[path] for path in origins} == origins
     assert any('"num_ctx": 4096' in note for note in llama.notes)
     assert isinstance(llama.manifest, dict)
     digest = hashlib.sha256(WEIGHTS).hexdigest()
@@ -242,3 +251,32 @@ def test_a_broken_manifest_of_a_store_is_told_in_a_sentence_and_the_others_are_r
     assert isinstance(whole, Finding)
     assert at(whole, "name") == "b"
     assert any("GGUF header" in note for note in whole.notes)
+
+
+def test_models_that_run_elsewhere_or_lie_in_tensors_are_drafts_too(tmp_path: Path) -> None:
+    """As `ollama pull` leaves `gpt-oss:120b-cloud` and models of safetensors (types/model/config.go)."""
+    cloud = {
+        "model_family": "gptoss", "model_type": "116.8B", "file_type": "MXFP4", "remote_host": "https://ollama.com:443",
+        "remote_model": "gpt-oss:120b", "capabilities": ["completion", "tools"], "context_length": 131072,
+    }  # fmt: skip
+    stored(tmp_path, "gpt-oss/120b-cloud", {"config": json.dumps(cloud).encode()})
+    painter = {"model_format": "safetensors", "capabilities": ["image"]}
+    stored(tmp_path, "painter/latest", {"config": json.dumps(painter).encode(), "tensor": bytes(2 * 1024**2)})
+    far, near = found_in(tmp_path)
+    expected = {"name": "gpt-oss:120b-cloud", "parameters": 116_800_000_000, "context_length": 131_072,
+                "model_type": "LLM", "capabilities": ["chat", "tool-use"]}  # fmt: skip
+    assert {path: at(far, path) for path in expected} == expected
+    assert at(far, "framework") == {"Other": "Ollama"}
+    assert any("runs elsewhere, at https://ollama.com:443" in note for note in far.notes)
+    assert (at(near, "model_type"), at(near, "framework")) == ("ImageGeneration", {"Other": "safetensors"})
+    assert any("one tensor in a blob (1 of them)" in note for note in near.notes)
+
+
+def test_a_size_that_no_disk_holds_is_none(tmp_path: Path) -> None:
+    path = stored(tmp_path, "big/latest", {**WHOLE})
+    value = json.loads(path.read_text())
+    path.write_text(json.dumps({**value, "layers": [{**layer, "size": 10**400} for layer in value["layers"]]}))
+    (found,) = found_in(tmp_path)
+    assert at(found, "resource_requirements.min_memory_mb") == 1024
+    draft, _ = read_tags({"models": [{**TAGS["models"][0], "size": 10**400}, TAGS["models"][1]]}, "x")
+    assert draft.finding().record is not None

@@ -9,6 +9,7 @@ import pytest
 
 from tests.importers.made import at, onnx, onnx_tensor, wire
 from tui_registry.importers import Finding, read_source
+from tui_registry.importers.onnx import read_model
 
 
 def read(path: Path) -> Finding:
@@ -67,6 +68,28 @@ def test_a_folder_of_the_hub_with_onnx_alone_is_counted_by_it(tmp_path: Path) ->
     assert (at(found, "parameters"), at(found, "quantization"), at(found, "framework")) == (64, "FP32", "ONNX")
 
 
+def test_the_data_beside_an_exported_file_counts_for_what_a_folder_needs(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"architectures": ["BertModel"], "model_type": "bert"}')
+    tensor = onnx_tensor("w", 1, (2**20, 2**10), lies_in="model.onnx_data")
+    (tmp_path / "model.onnx").write_bytes(onnx([tensor]))
+    with (tmp_path / "model.onnx_data").open("wb") as file:
+        file.truncate(4 * 1024**3)  # a file of holes
+    found = read(tmp_path)
+    assert at(found, "parameters") == 2**30
+    assert at(found, "resource_requirements.min_memory_mb") == 5 * 1024
+    assert "model.onnx and 1 beside it" in found.origins["resource_requirements.min_memory_mb"]
+
+
+def test_of_a_model_in_several_parts_no_part_is_counted_for_all(tmp_path: Path) -> None:
+    (tmp_path / "onnx").mkdir()
+    (tmp_path / "config.json").write_text('{"architectures": ["T5ForConditionalGeneration"], "model_type": "t5"}')
+    for name in ("encoder_model", "encoder_model_quantized", "decoder_model", "decoder_model_merged_q4f16"):
+        (tmp_path / "onnx" / f"{name}.onnx").write_bytes(onnx([onnx_tensor("w", 1, (8, 8), bytes(256))]))
+    found = read(tmp_path)
+    assert "parameters" not in found.origins
+    assert any("files of its parts (decoder_model, encoder_model)" in note for note in found.notes)
+
+
 HEAD = wire(1, 8) + wire(2, "x")
 BROKEN = {
     "cut": (onnx([onnx_tensor("w", 1, (8,), bytes(32))])[:30], "cut off"),
@@ -111,3 +134,18 @@ def test_what_the_official_package_writes_is_read_as_it_reads_it(tmp_path: Path)
         assert (at(found, "parameters"), at(found, "quantization")) == (expected, "FP32")
         assert at(found, "description") == "What it does"
         assert any("author me" in note and "written by tests" in note for note in found.notes)
+
+
+def test_what_is_said_over_and_over_is_read_to_a_bound(tmp_path: Path) -> None:
+    tensors = [onnx_tensor(f"t{n}", 1, (1,), lies_in=f"sub/d{n}") for n in range(3_000)]
+    path = tmp_path / "many.onnx"
+    path.write_bytes(onnx(tensors) + wire(2, "y" * 99) * 20_000)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "d0").write_bytes(bytes(4))
+    found = read(path)
+    assert len(found.notes) < 10
+    assert any("and 1,998 more is not here" in note for note in found.notes)
+    assert isinstance(found.manifest, dict)
+    assert [one["uri"] for one in found.manifest["artifacts"]] == ["many.onnx", "sub/d0"]
+    with path.open("rb") as file:
+        assert len(read_model(file).producer) < 1_000

@@ -44,7 +44,7 @@ DOCUMENTS: dict[str, Json] = {
     "an npm package": {"name": "x", "version": "1.0.0", "dependencies": {}},
     "an OpenAPI description": {"openapi": "3.1.0", "info": {}},
     "a Jupyter notebook": {"nbformat": 4, "cells": [], "metadata": {}},
-    "settings of MCP clients": {"mcpServers": {}},
+    "settings of MCP clients": {"mcpServers": []},
     "an MLflow model": {"artifact_path": "model", "flavors": {"python_function": {}}},
     "the agents of CrewAI": {"writer": {"role": "Writer", "goal": "Write", "backstory": "Wrote a lot."}},
     "the tasks of CrewAI": {"write": {"description": "Write it", "expected_output": "A text", "agent": "writer"}},

@@ -114,7 +114,7 @@ def test_a_node_says_why_it_is_not_ready(store: Datastore, monkeypatch: pytest.M
     told = json.loads(Asked(store)("/health/ready").body)
     assert [reason["code"] for reason in told["reasons"]] == ["index", "disk"]
     assert "the word index is made to 20%" in told["detail"]
-    assert re.search(r"the disk has [\d.,]+ [GMT]B left$", told["detail"])
+    assert re.search(r"the disk has [\d.,]+ [KMGT]iB left$", told["detail"])
 
 
 def test_a_replica_that_cannot_be_read_is_told_without_its_files(

@@ -22,6 +22,14 @@ def body(number: int, tags: tuple[str, ...], *, owner: str = OWN, live: int = 1)
     return Body("model", f"{number:064x}", json.dumps(record).encode(), ("c" * 64,), live)
 
 
+def test_ten_thousand_reasons_are_told_in_a_few_lines() -> None:
+    """A rule's sentence may name what the record says: a question with a line for each would be as long as a book."""
+    left = tuple(several.Left("model", f"{n:064x}", f"m{n}", f"refused: '1.{n}' is not SemVer") for n in range(10_000))
+    lines = several.left_lines(several.Plan(Edit(("rag",)), (), (), left))
+    assert len(lines) == 6
+    assert lines[-1] == "9,995 left alone for other reasons"
+
+
 @given(TAGS, TAGS, TAGS)
 def test_an_edit_done_twice_is_done_once_and_keeps_the_order_of_what_stays(
     had: tuple[str, ...], more: tuple[str, ...], less: tuple[str, ...]
@@ -67,3 +75,13 @@ def test_tags_are_read_as_people_write_them() -> None:
             read_tags(text)
     with pytest.raises(ValueError, match="rag is to be added and taken away"):
         read_tags("rag -rag")
+
+
+def test_what_is_ones_own_comes_first_among_what_is_left_alone_and_tags_have_one_order() -> None:
+    bodies = [body(1, (), owner=OTHER), body(2, (), owner=OTHER), body(3, ("rag",))]
+    asked = [(one.kind, one.id, "?") for one in bodies]
+    said = several.nothing_to_do(plan(Edit(("rag",)), asked, bodies, OWN, lambda *_: []))  # type: ignore[arg-type]
+    assert said.startswith("nothing to change: 1 left alone, as it is so already")
+    assert said.endswith("; 2 left alone, as they are other owners'")
+    records = [{"tags": ["b", "a"]}, {"tags": ["c"]}, {"tags": ["c"]}]
+    assert several.common_tags(records) == [("c", 2), ("a", 1), ("b", 1)]  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ async def test_no_screen_shows_the_key(tmp_path: Path) -> None:
         seed(datastore, 3)
         async with running(datastore, WIDE) as (app, pilot):
             shown = []
-            for key in ("1", "2", "3", "4", "5", "1", "enter", "question_mark"):
+            for key in ("1", "2", "3", "4", "5", "1", "enter", "left", "question_mark"):
                 await press(pilot, key)
                 shown.append(screen_text(app) + app.export_screenshot())
         assert len(set(shown)) > 5
@@ -33,4 +33,4 @@ async def test_the_first_screen_says_where_the_key_is_and_to_keep_a_copy(tmp_pat
             told = " ".join(screen_text(app).split())
     assert KEY_FILE in told
     assert "nobody can change your records" in told
-    assert "identity export FILE" in told
+    assert "a copy under a passphrase" in told

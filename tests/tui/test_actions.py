@@ -27,6 +27,7 @@ from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.compare.compare_screen import CompareScreen
 from tui_registry.tui.conflicts.conflict_screen import ConflictScreen, TextScreen
 from tui_registry.tui.history.history_screen import HistoryScreen
+from tui_registry.tui.imports.import_flow import SourceScreen
 from tui_registry.tui.kit.actions import ACTIONS, HEADINGS, Action, action, actions_for, bindings_for, key_name
 from tui_registry.tui.kit.dialogs import Dialog, NarrowingInput
 from tui_registry.tui.kit.frame import MODES, MOST_FOOTER_KEYS
@@ -36,7 +37,6 @@ from tui_registry.tui.kit.text_flow import TextBody
 from tui_registry.tui.looking_around import LookingAround
 from tui_registry.tui.register.register_screen import RegisterScreen
 from tui_registry.tui.settings.settings_screen import SettingsScreen
-from tui_registry.tui.sync.finding import TakeScreen
 from tui_registry.tui.sync.left_out import LeftOutScreen
 from tui_registry.tui.sync.quarantine import QuarantineScreen
 from tui_registry.tui.sync.sync_screen import SyncScreen
@@ -46,7 +46,7 @@ HOMES: dict[str, tuple[type, ...]] = {
     "everywhere": (RegistryApp, LookingAround),
     "browse": (BrowseScreen, RecordActions, SavedSearches, ListLayout, Marking, Beginning),
     "empty": (EmptyState,),
-    "take": (TakeScreen,),
+    "take": (SourceScreen,),
     "typing": (SearchBar,),
     "facets": (FacetPanel,),
     "searches": (SearchesScreen,),

@@ -102,4 +102,8 @@ async def test_a_backup_holds_the_key_under_a_passphrase_or_leaves_it_out(tmp_pa
             assert "is there already" in screen_text(app)
             await press(pilot, *"-2", "enter")
             assert "is not in it, and without it" in screen_text(app)
+            await press(pilot, *"zz")
+            assert "nothing here holds zz" in screen_text(app)
+            await press(pilot, "escape", "escape", "y")
+            assert "the command" in status(app)
             assert (tmp_path / "saved-2").exists()

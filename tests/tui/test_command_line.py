@@ -107,6 +107,17 @@ def test_lines_are_completed_from_the_commands_and_the_replica(shared: Datastore
     assert any("show" in line for line, _ in lines.complete(""))
 
 
+async def test_the_line_stands_still_while_offers_come_and_go(shared: Datastore) -> None:
+    async with running(shared, (60, 20)) as (app, pilot):
+        await press(pilot, ":")
+        places = {app.screen.query_one(Input).region}
+        for typed in ("p", "e", "e", "r", "space"):
+            await press(pilot, typed)
+            places.add(app.screen.query_one(Input).region)
+        assert "more" in screen_text(app)
+        assert len(places) == 1
+
+
 async def test_no_line_with_a_secret_is_kept(shared: Datastore) -> None:
     async with running(shared) as (app, _):
         lines = app.held(CommandLines)

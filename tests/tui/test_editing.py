@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sys
@@ -91,3 +92,23 @@ async def test_where_an_editor_does_not_end_well_the_text_stays_and_so_does_what
             assert bool(left(tmp_path)) == kept
             if kept:
                 assert os.fspath(left(tmp_path)[0]) in status(app)
+
+
+async def test_where_the_disk_has_no_room_for_the_file_nothing_of_it_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with replica(tmp_path / "data") as datastore:
+        datastore.add("model", make_record("model", "mine", description="before"))
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "e")
+            await go_to(pilot, "description")
+            monkeypatch.setenv("EDITOR", editor(""))
+            monkeypatch.setattr(Path, "write_bytes", _no_room)
+            await press(pilot, "ctrl+o")
+            assert "no file could be made for the editor" in status(app)
+            assert area(app).text == "before"
+            assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def _no_room(path: Path, data: bytes) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

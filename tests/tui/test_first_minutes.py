@@ -20,8 +20,9 @@ from tui_registry.node import Whereabouts, running as serving
 from tui_registry.present.found import Recommended
 from tui_registry.settings import is_sample
 from tui_registry.sync import write_bundles
+from tui_registry.tui.imports.import_flow import SourceScreen
 from tui_registry.tui.looking_around import LookingAround
-from tui_registry.tui.sync.finding import FoundScreen, TakeScreen
+from tui_registry.tui.sync.finding import FoundScreen
 from tui_registry.tui.tour import STEPS, Tour, TourLine
 
 NARROW = (80, 24)
@@ -34,7 +35,7 @@ def sample() -> Iterator[Datastore]:
 
 
 def first(screen: object) -> Input:
-    assert isinstance(screen, TakeScreen | FoundScreen)
+    assert isinstance(screen, SourceScreen | FoundScreen)
     return screen.query_one(Input)
 
 
@@ -84,6 +85,13 @@ async def test_a_bundle_is_taken_without_a_peer_and_the_list_shows_it(tmp_path: 
             assert (datastore.stats().records, datastore.peers.all()) == (3, [])
             await settle(pilot)
             assert browse_of(app).records.total == 3
+            # Later as well, when nothing is empty any more
+            await press(pilot, "3")
+            assert "A  look at one first, or take a bundle's file" in screen_text(app)
+            await press(pilot, "A")
+            first(app.screen).value = str(file)
+            await press(pilot, "enter", "enter")
+            assert "0 new" in app.outcome.text
 
 
 async def test_where_nothing_is_the_dialog_says_what_to_do_and_keeps_what_was_typed(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.command import CommandPalette
 
 from tests.seeds import make_record
@@ -24,7 +25,7 @@ from tests.tui.driving import (
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings
 from tui_registry.tui import RegistryApp
-from tui_registry.tui.kit.frame import KeyFooter, TitleLine
+from tui_registry.tui.kit.frame import KeyFooter, StatusLine, TitleLine
 from tui_registry.tui.kit.help import HelpScreen
 from tui_registry.tui.kit.palette import ActionsProvider
 
@@ -165,6 +166,11 @@ async def test_what_was_done_fades_from_the_status_line_and_a_problem_stays(tmp_
             app.say("cannot be read", "problem")
             await settle(pilot)
             assert status(app) == "cannot be read"
+            assert app.screen.query_one(StatusLine).size.height == 1
+            # What helps stands at the end, and is read nowhere else
+            app.say("it cannot be read, for a reason that takes many words to say: " + "ask its owner " * 5, "problem")
+            await settle(pilot)
+            assert screen_text(app).count("ask its owner") == 5
             app.say("copied", "done")
             await settle(pilot)
             assert status(app) == ""
@@ -180,6 +186,10 @@ async def test_a_key_that_does_nothing_says_once_what_it_may_have_been(tmp_path:
             assert status(app) == ""
             await press(pilot, "f12")
             assert status(app) == "F12 does nothing here: ? shows all keys"
+            # As terminals send it, with a character that cannot be shown
+            app.screen.post_message(events.Key("ctrl+k", "\x0b"))
+            await settle(pilot)
+            assert status(app).startswith("ctrl+k does nothing here: ")
             app.say("")
             await press(pilot, "slash", *"zz", "f7")
             assert status(app) == ""

@@ -31,7 +31,7 @@ from tui_registry.tui.kit.dialogs import AskScreen, Choice, ChooseScreen, Confir
 from tui_registry.tui.register.form_changes import Difference, MergeScreen
 from tui_registry.tui.register.form_fields import form_fields
 from tui_registry.tui.settings.key_copy import FileLine
-from tui_registry.tui.sync.finding import FoundScreen, TakeScreen
+from tui_registry.tui.sync.finding import FoundScreen, take_screen
 from tui_registry.tui.sync.pushes import TokenScreen
 
 Visit = Callable[[RegistryApp, Pilot[None], Looker], Awaitable[None]]
@@ -292,7 +292,7 @@ async def first_minutes(app: RegistryApp, pilot: Pilot[None], looker: Looker) ->
 
         for dialog in (
             FoundScreen(found._replace(why_none=text, kind="bundles"), [], NOW, known, ""),
-            TakeScreen(look),
+            take_screen(look),
         ):
             app.push_screen(dialog)
             await settle(pilot)
@@ -382,7 +382,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
     ),
     (imports, NARROW, "FindingList FindingsScreen MendScreen NarrowingLine SourceScreen"),
     (command_line, NARROW, "LineScreen ProgramScreen"),
-    (first_minutes, NARROW, "FoundScreen TakeScreen TourLine"),
+    (first_minutes, NARROW, "FoundScreen TourLine"),
     (words_of_the_code, NARROW, "LinksScreen TokenScreen"),
 )
 

@@ -241,3 +241,10 @@ async def test_hostile_names_of_files_and_records_are_shown_safely(tmp_path: Pat
             assert "\x1b" not in shown
             await press(pilot, "enter")
             assert showing(app) is RegisterScreen
+
+
+async def test_all_formats_have_room_in_the_dialog_of_a_narrow_terminal(tmp_path: Path) -> None:
+    with replica(tmp_path / "data") as datastore:
+        async with running(datastore, size=(80, 24)) as (app, pilot):
+            await press(pilot, "i")
+            assert "Tab completes, Enter reads it, Esc goes back" in screen_text(app)

@@ -183,3 +183,19 @@ async def test_star_note_and_watch_go_on_the_detail_of_a_narrow_terminal_too(tmp
             assert (own.starred_at is not None, own.note, len(datastore.news.watches())) == (True, "so", 1)
             await press(pilot, "escape")
             assert "★✎" in screen_text(app)
+
+
+async def test_a_watched_search_that_cannot_be_read_any_more_keeps_nothing_else_from_being_told(tmp_path: Path) -> None:
+    with replica(tmp_path, 6) as datastore:
+        datastore.searches.save("inner", "arrived")
+        datastore.searches.save("outer", "@inner")
+        datastore.news.watch("@outer")
+        datastore.searches.drop("inner")
+        datastore.apply([signed(LAB, "model", "arrived")], source="peer")
+        async with running(datastore, WIDE) as (app, pilot):
+            await notice_changes(pilot)
+            assert ". 1 new" in title(app)
+            await press(pilot, "w")
+            assert "'inner'" in screen_text(app)
+            await press(pilot, "1")
+            assert datastore.news.watches() == []

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 from textual.events import Key
@@ -21,7 +24,7 @@ from tui_registry.tui.kit.actions import HEADINGS, action, use_keys
 from tui_registry.tui.kit.dialogs import ChooseScreen
 from tui_registry.tui.kit.help import HelpScreen
 from tui_registry.tui.kit.keys import is_placed, read_key, read_keys
-from tui_registry.tui.kit.program import ProgramScreen
+from tui_registry.tui.kit.program import Output, ProgramScreen, run_program
 from tui_registry.tui.own.commands import NotRunError, OwnCommand, Record, filled
 from tui_registry.tui.own.reading import read_own
 
@@ -192,6 +195,7 @@ def test_braces_that_are_no_placeholder_stay() -> None:
         ("{name}", {"name": "a\x1b[31m"}, "hide or act on a terminal"),
         ("{name}", {"name": "a\nb"}, "hide or act on a terminal"),
         ("{name}", {"name": "a\u202eb"}, "hide or act on a terminal"),
+        ("/models/{name}", {"name": "../../home"}, "leads out of a folder"),
         ("{uri}", {}, "no file of it has an address"),
     ],
 )
@@ -243,11 +247,26 @@ def test_commands_that_cannot_hold_are_told_with_their_place() -> None:
         (("env", "-S", "sh -c {name}"), False),
         (("bash", "-lc", "{name}"), False),
         (("watch", "-n1", "{name}"), False),
+        (("make", "MODEL={name}"), False),
+        (("lua5.4", "-e", "{name}"), False),
+        (("env", "A=1", "{name}"), False),
+        (("env", "A={name}", "prog"), True),
+        (("timeout", "5", "{name}"), False),
+        (("timeout", "5", "prog", "{name}"), True),
+        (("prog", "--{name}"), False),
+        (("prog", "--model={name}"), True),
     ],
 )
 def test_no_record_says_what_a_program_runs(argv: tuple[str, ...], right: bool) -> None:
     own = read_own(Settings(commands=(("x", (("argv", argv),)),)))
     assert bool(own.commands) is right, own.faults
+
+
+def test_numbers_that_python_would_not_write_are_faults_like_others(config: Path) -> None:
+    long = "0x" + "f" * 5000
+    keys = f'[keys]\n"browse.search" = {long}\n"browse.new" = [{long}]\nx.y.z.a = {long}\n'
+    settings = written(config, f'{keys}[commands.a]\nargv = ["p"]\nlabel = {long}\n[themes.a]\nprimary = {long}\n')
+    assert len(read_own(settings).faults) == 5
 
 
 def test_a_command_whose_key_is_taken_is_there_without_it() -> None:
@@ -285,6 +304,24 @@ async def test_a_command_is_shown_before_it_runs_and_asked_for_no_more_where_one
         assert "is about a record" in status(app)
 
 
+async def test_a_command_too_long_to_be_read_in_its_question_runs_only_when_all_of_it_was_shown(
+    shared: Datastore,
+) -> None:
+    argv = (sys.executable, "-c", f"print('ran') # {'fine ' * 500}", "the-end")
+    settings = Settings(commands=(("try", (("key", "ctrl+g"), ("argv", argv))),))
+    async with running(shared, (60, 20), settings=settings) as (app, pilot):
+        await press(pilot, "ctrl+g")
+        assert "the-end" not in screen_text(app)
+        await press(pilot, "r", "R")
+        assert isinstance(app.screen, ChooseScreen)
+        await press(pilot, "w", "G")
+        assert "the-end" in screen_text(app)
+        await press(pilot, "escape")
+        assert "Run it" in screen_text(app)
+        await press(pilot, "r")
+        assert "ran" in screen_text(app)
+
+
 async def test_esc_ends_a_command_and_a_program_that_is_not_there_is_told(shared: Datastore) -> None:
     endless = (sys.executable, "-c", "import time\nprint('up', flush=True)\nwhile True: time.sleep(9)")
     table = (("wait", (("key", "ctrl+g"), ("argv", endless))), ("no", (("key", "ctrl+e"), ("argv", ("no-such-one",)))))
@@ -300,6 +337,40 @@ async def test_esc_ends_a_command_and_a_program_that_is_not_there_is_told(shared
         await press(pilot, "ctrl+e", "r")
         await press(pilot, "escape")
         assert "there is no program 'no-such-one' here" in status(app)
+
+
+def test_of_an_output_without_an_end_so_little_is_laid_out_that_keys_are_answered() -> None:
+    output = Output()
+    for _ in range(40):
+        output.add(b"y\n" * 30_000)
+    while_it_runs, before = output.end(32 * 1024, 500)
+    assert while_it_runs.count("\n") == 500
+    assert before == 40 * 60_000 - 1_000
+    kept, before = output.end()
+    assert kept.count("\n") == 10_000
+    assert before == 40 * 60_000 - 20_000
+    short = Output()
+    short.add(b"one\ntwo")
+    assert short.end(32 * 1024, 500) == ("one\ntwo", 0)
+
+
+@pytest.mark.parametrize("ending", ["wait", "exec >&- 2>&-; wait"])
+def test_what_a_stopped_program_left_running_is_stopped_with_it(tmp_path: Path, ending: str) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    output, stop = Output(), Event()
+    # What a shell begins with & ignores Ctrl+C.
+    argv = ["sh", "-c", f'(sleep 3; echo late) >"$1" 2>&1 & echo up; {ending}', "sh", str(pipe)]
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run_program, argv, {}, output, stop)
+        while not output.changes:
+            assert not running.done()
+        stop.set()
+        assert running.result().stopped
+    os.set_blocking(reader, True)
+    assert os.read(reader, 10) == b""
+    os.close(reader)
 
 
 # Themes

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from tests.places import no_room_for_many
 from tests.seeds import make_record, seed
 from tests.tui.driving import NARROW, WIDE, browse_of, list_of, press, replica, running, screen_text, settle, status
 from tui_registry.datastore import Datastore
@@ -114,6 +115,23 @@ async def test_tags_of_the_marked_are_changed_in_one_batch_and_taken_back_by_one
             assert [tags_of(datastore, one) for one in mine] == [["old"]] * 3
 
 
+async def test_what_a_full_disk_left_of_a_change_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with replica(tmp_path) as datastore:
+        mine = [
+            datastore.add("model", make_record("model", f"mine-{number}", description="x" * 3000)).key
+            for number in range(12)
+        ]
+    no_room_for_many(monkeypatch)
+    with replica(tmp_path) as datastore:
+        async with running(datastore, (200, 50)) as (app, pilot):
+            await press(pilot, "a", "+", *"rag", "enter", "y")
+            changed = [one for one in mine if tags_of(datastore, one) == ["rag"]]
+            assert 0 < len(changed) < len(mine)
+            assert f"{len(mine) - len(changed)} left alone" in status(app)
+            assert "is full" in status(app)
+            assert "takes it back" in status(app)
+
+
 async def test_the_licence_of_one_record_is_set_from_its_detail_by_what_is_offered(tmp_path: Path) -> None:
     with replica(tmp_path) as datastore:
         mine = fill(datastore)
@@ -141,6 +159,24 @@ async def test_what_is_wrong_is_said_where_it_is_typed_and_what_is_so_already_si
 
 
 # ---- export ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("key", "told"), [("j", "JSON lines of 1 record"), ("b", "deleted meanwhile")])
+async def test_what_was_deleted_while_a_name_was_typed_is_not_counted_among_what_is_exported(
+    tmp_path: Path, key: str, told: str
+) -> None:
+    file = tmp_path / "out"
+    with replica(tmp_path / "data") as datastore:
+        mine = fill(datastore)
+        async with running(datastore, WIDE) as (app, pilot):
+            await press(pilot, *(("space", "j", "space") if key == "j" else ()), "E", key)
+            gone = datastore.entry(next(iter(list_of(app).marked), mine[-1]))
+            assert gone is not None
+            datastore.delete(gone.kind, gone.id, gone.heads)
+            app.screen.query_one(Input).value = str(file)
+            await press(pilot, "enter")
+            assert told in (status(app) if key == "j" else screen_text(app))
+        assert file.exists() is (key == "j")
 
 
 @pytest.mark.parametrize(("key", "count"), [("j", 2), ("o", 2), ("b", 1)])

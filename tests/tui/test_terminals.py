@@ -114,7 +114,7 @@ def test_fg_brings_the_screen_back_with_what_was_typed(tmp_path: Path) -> None:
 def test_the_terminal_is_the_editors_until_it_ends_and_what_is_typed_there_ends_nothing_else(tmp_path: Path) -> None:
     editor = tmp_path / "editor"
     # Ctrl+C reaches all that has the terminal: the editor goes on, and so must the app.
-    lines = "trap : INT", "echo edi'ting'", "read line", "kill -INT 0", 'echo "$line OUT"SIDE >> "$1"'
+    lines = "trap : INT", "echo edi'ting'", "read line", "kill -INT 0", 'echo "$line OUT"SIDE >> "$1"', "stty raw -echo"
     editor.write_text("#!/bin/sh\n" + "\n".join(lines) + "\n")
     editor.chmod(0o755)
     script = f'EDITOR={editor} "$@"; echo has e"nded" with $?'
@@ -223,7 +223,8 @@ def test_where_no_screens_can_be_shown_a_sentence_says_so(tmp_path: Path, script
 def test_a_program_of_ones_own_has_the_terminal_and_its_keys_until_it_ends(tmp_path: Path) -> None:
     settings = tmp_path / "tui-registry" / "settings.toml"
     settings.parent.mkdir()
-    command = ["sh", "-c", 'echo "has $1"; read line; echo "read $line"; exit 4', "sh", "{name}"]
+    mess = '[ "$line" != mess ] || { stty raw -echo; kill -9 $$; }'
+    command = ["sh", "-c", f'echo "has $1"; read line; echo "read $line"; {mess}; exit 4', "sh", "{name}"]
     settings.write_text(f'[commands.lent]\nkey = "ctrl+g"\nrun = "screen"\nargv = {json.dumps(command)}\n')
     with Datastore.open(tmp_path / "data") as datastore:
         datastore.add("model", make_record("model", "lent-model"))
@@ -252,8 +253,17 @@ def test_a_program_of_ones_own_has_the_terminal_and_its_keys_until_it_ends(tmp_p
         terminal.wait_for(b"has lent-model")
         terminal.press(b"\x03")
         terminal.wait_for(b"ended by SIGINT. Enter goes back")
-        terminal.press(b"\n")
+        # Once more, as somebody does who sees nothing happen: it ends no more than the program.
+        terminal.forget()
+        terminal.press(b"\x03")
         terminal.wait_for(b"lent: ended by SIGINT")
+        # Killed it leaves the terminal as it made it: Enter is Enter again.
+        terminal.press(b"\x07")
+        terminal.wait_for(b"has lent-model")
+        terminal.press(b"mess\n")
+        terminal.wait_for(b"ended by SIGKILL. Enter goes back")
+        terminal.press(b"\r")
+        terminal.wait_for(b"lent: ended by SIGKILL")
         terminal.press(b"\x11")
         terminal.wait_for(b"has ended with 0")
         terminal.wait()

@@ -984,10 +984,11 @@ def _import(parser: ArgumentParser) -> None:
         "drafts without errors are signed with this replica's key and registered; without it nothing is stored.\n\n"
         "SOURCE is a file, a folder (read with the folders in it) or an address. What it is, its content tells:\n"
         f"{help_lines(108)}\n"
-        "Where an address is no description itself, it is asked in this order: for an MCP registry, an agent card,\n"
-        "a Hub's organisation, an Ollama server. Lists there are read page after page; one that breaks off says\n"
-        "with which --after it goes on. For certificates of a CA of your own set SSL_CERT_FILE (or SSL_CERT_DIR),\n"
-        "as for 'sync'.\n"
+        "Where an address is no description itself, it is asked in this order: for an MCP registry, an AI\n"
+        "Catalog, an agent card, a Hub's organisation, an Ollama server. Lists there are read page after page; one\n"
+        "that breaks off says with which --after it goes on. Of the addresses that a catalog names none on this\n"
+        "machine or its network is asked. For certificates of a CA of your own set SSL_CERT_FILE (or\n"
+        "SSL_CERT_DIR), as for 'sync'.\n"
         "Each value of a foreign description is told with where it came from, and what could not be read is noted.\n"
         "What it says of files, of what a model was made from, of results, languages and interfaces becomes the\n"
         "record's manifest; digests are those that are stated, and with --hash those of the files themselves.\n"
@@ -1252,6 +1253,10 @@ def _completion(parser: ArgumentParser) -> None:
 def _demo(parser: ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="build it all, pull from the neighbour, and end")
     _json(parser, "for --check: a JSON object")
+
+
+def _mcp(_: ArgumentParser) -> None:
+    pass  # which replica, as every command
 
 
 def _help(parser: ArgumentParser) -> None:
@@ -1965,6 +1970,32 @@ _TABLE = (
             "tui-registry serve --workers 4",
             "tui-registry serve --hub-file /etc/tui-registry/hub --host-name registry.example",
             'curl -H "Authorization: Bearer $(tui-registry token add ci)" ...',
+        ),
+    ),
+    Command(
+        "mcp",
+        "Exchange",
+        "let an AI assistant look into this replica, over MCP",
+        _mcp,
+        "mcp_server.serve",
+        description=(
+            "Be a server of the Model Context Protocol on stdin and stdout, for the program that runs this command:\n"
+            "an assistant or an editor. It can search, show and compare records, ask whether one runs here, what it\n"
+            "stands on and what stands on it. It can only look: nothing is written, signed or fetched. It ends when\n"
+            "that program does. Needs the extra: pip install 'tui-registry[mcp]'.\n\n"
+            "What records say was written by strangers, who may try to talk to the assistant: each answer tells it\n"
+            "that their texts are data, and nothing in them is hidden from whoever reads along. That is no guard\n"
+            "against an assistant that does as it is told by what it reads: mind what else it may do.\n\n"
+            "What the assistant sees it may send to whoever runs its model: the records, your names for owners, and\n"
+            "by is:starred or note:WORD which records you keep; your notes themselves it is not shown.\n\n"
+            "in claude_desktop_config.json, or .mcp.json of a project:\n\n"
+            '  {"mcpServers": {"tui-registry": {"command": "tui-registry", "args": ["mcp"]}}}\n\n'
+            "A program that is started without your shell's PATH wants the whole path of the command there."
+        ),
+        examples=(
+            "tui-registry mcp",
+            "tui-registry --data-dir ~/lab mcp",
+            "claude mcp add tui-registry -- tui-registry mcp",
         ),
     ),
     Command(

@@ -65,6 +65,7 @@ class LinesInside:
 # Why a command does not run inside the app.
 _NEVER: Final = {
     "serve": "serve runs until it is stopped: run it in a shell",
+    "mcp": "mcp is begun by the program that asks it, which tells it when to end: see 'mcp --help'",
     "demo": "demo opens the app once more: run it in a shell",
 }
 # The same of an option of one, or of its action.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tui_registry import fit
 from tui_registry.cli.output import note, out, out_json
@@ -12,6 +13,9 @@ from tui_registry.errors import Json
 from tui_registry.present import fit as words
 from tui_registry.present.amounts import bar
 from tui_registry.text import exact, safe_text
+
+if TYPE_CHECKING:
+    from tui_registry.datastore import Entry, ManifestEntry
 
 _LABEL = 22
 _SIZE = 9
@@ -22,24 +26,8 @@ def fits(args: Namespace) -> int:
     """Say whether the record runs, and all that the answer is made of."""
     with open_either(args) as registry:
         entry, beside = find_with_manifest(registry, args.id)
-        manifest = None if beside is None else beside.manifest
         machine = machine_in(args, registry)
-        told: dict[str, Json] = {
-            "kind": entry.kind,
-            "id": entry.id,
-            "name": entry.record["name"],
-            "context": args.context,
-            "machine": words.machine_json(machine),
-        }
-        if entry.kind == "model":
-            answer = fit.judge_model(entry.record, manifest, machine, args.context, args.cache)
-            told |= words.answer_json(answer)
-            lines = _model_lines(answer, machine)
-        else:
-            models = words.models_of(entry.record, manifest, lambda identifier: _read(registry, identifier))
-            agent = fit.judge_agent(models, machine, args.context, args.cache)
-            told |= words.agent_json(agent)
-            lines = _agent_lines(agent)
+        told, _, lines = judge(registry, entry, beside, machine, args.context, args.cache)
         if args.json:
             out_json(told)
             return 0
@@ -52,6 +40,30 @@ def fits(args: Namespace) -> int:
     for sentence in machine.notes:
         note(sentence)
     return 0
+
+
+def judge(
+    registry: Registry, entry: Entry, beside: ManifestEntry | None, machine: fit.Machine, context: int, cache: str
+) -> tuple[dict[str, Json], str, Iterator[str]]:
+    """Whether a record runs on a machine: for programs, as a sentence, and in all its lines.
+
+    Args:
+        context: tokens. cache: how the values of the cache are kept (`fit.width_of`).
+    """
+    manifest = None if beside is None else beside.manifest
+    told: dict[str, Json] = {
+        "kind": entry.kind,
+        "id": entry.id,
+        "name": entry.record["name"],
+        "context": context,
+        "machine": words.machine_json(machine),
+    }
+    if entry.kind == "model":
+        answer = fit.judge_model(entry.record, manifest, machine, context, cache)
+        return told | words.answer_json(answer), words.sentence(answer.best), _model_lines(answer, machine)
+    models = words.models_of(entry.record, manifest, lambda identifier: _read(registry, identifier))
+    agent = fit.judge_agent(models, machine, context, cache)
+    return told | words.agent_json(agent), words.agent_sentence(agent), _agent_lines(agent)
 
 
 # How

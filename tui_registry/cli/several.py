@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tui_registry.cli.output import UsageError, confirm, note, out, out_json
 from tui_registry.cli.registry import find, open_to_write, query_explained
+from tui_registry.datastore import StoreError
 from tui_registry.errors import Json, RegistryError
 from tui_registry.present import several
 from tui_registry.present.links import affected_line
 from tui_registry.text import safe_text
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import Datastore
+    from tui_registry.datastore import Datastore, RecordChange
     from tui_registry.errors import Kind
 
 
@@ -26,21 +27,32 @@ def change(args: Namespace) -> int:
         bodies = datastore.bodies([identifier for _, identifier, _ in asked])
         planned = several.plan(edit, asked, bodies, datastore.address, datastore.check)
         if args.dry_run:
-            _tell(planned, (), None, as_json=args.json, is_done=False)
+            would = [*zip(planned.changes, planned.names, strict=True)]
+            _tell(planned, would, (), None, as_json=args.json, is_done=False)
             return int(planned.is_refused and not args.search)
         if planned.changes and not args.yes:
             for line in several.details(planned, "'undo --batch last' takes all of it back"):
                 note(line)
             confirm(several.question(planned), "change them", "nothing was changed")
         together = planned.together()
+        done: list[tuple[RecordChange, str]] = []
         failed: list[several.Left] = []
+        halt: StoreError | KeyboardInterrupt | None = None
         if edit.licence is not None:
             _say_affected(datastore, planned)
         outcomes = datastore.change_all(planned.changes, together=together)
-        for one, name, outcome in zip(planned.changes, planned.names, outcomes, strict=True):
-            if isinstance(outcome, RegistryError) and one.kind != "manifest":
-                failed.append(several.Left(one.kind, one.id, name, outcome.sentence))
-    _tell(planned, failed, together.number, as_json=args.json, is_done=True)
+        try:
+            for one, name, outcome in zip(planned.changes, planned.names, outcomes, strict=True):
+                if not isinstance(outcome, RegistryError):
+                    done.append((one, name))
+                elif one.kind != "manifest":
+                    failed.append(several.Left(one.kind, one.id, name, outcome.sentence))
+        except (StoreError, KeyboardInterrupt) as error:
+            halt = error
+    if halt is None or done:
+        _tell(planned, done, failed, together.number, as_json=args.json, is_done=True)
+    if halt is not None:
+        raise halt  # after what is written, and how it is taken back
     # What a search finds of others was never meant to be changed; what is named was
     return int(bool(failed) or (planned.is_refused and not args.search))
 
@@ -105,10 +117,14 @@ def _say_affected(datastore: Datastore, planned: several.Plan) -> None:
 
 
 def _tell(
-    planned: several.Plan, failed: list[several.Left] | tuple[()], batch: int | None, *, as_json: bool, is_done: bool
+    planned: several.Plan,
+    changed: Sequence[tuple[RecordChange, str]],
+    failed: Sequence[several.Left],
+    batch: int | None,
+    *,
+    as_json: bool,
+    is_done: bool,
 ) -> None:
-    stayed = {one.id for one in failed}
-    changed = [(one, name) for one, name in zip(planned.changes, planned.names, strict=True) if one.id not in stayed]
     if as_json:
         ids: list[Json] = [one.id for one, _ in changed]
         left: list[Json] = [

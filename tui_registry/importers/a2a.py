@@ -176,7 +176,7 @@ _UNPROVEN = f"{_BY_NOBODY}: imported from its agent's address, it is checked wit
 async def _prove(draft: Draft, card: Mapping[str, Json], keys: HostKeys) -> None:
     """Check the signatures with the keys of the host that the card came from."""
     verdict = await keys.judge(objects_at(card, "signatures"), lambda: _signed_forms(card))
-    draft.notes.remove(_UNPROVEN)
+    draft.notes[:] = [note for note in draft.notes if note != _UNPROVEN]
     match verdict.says:
         case "fits":
             draft.note(f"the card is signed by {keys.host} ({verdict.words}), and the signature fits{keys.doubt}")

@@ -11,16 +11,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tui_registry.errors import Json
-from tui_registry.importers.draft_writer import Draft, put_licence, put_version, seen, shown
+from tui_registry.importers.draft_writer import Draft, draft_of_text, put_licence, put_version, seen, shown
 from tui_registry.importers.formats import Reader, TextReader
-from tui_registry.importers.front_matter import MOST_BYTES, FrontMatter, front_matter
-from tui_registry.importers.untrusted import SourceError, decoded, opened, text_at, texts_at
+from tui_registry.importers.front_matter import FrontMatter, front_matter
+from tui_registry.importers.untrusted import SourceError, text_at, texts_at
 from tui_registry.text import exact
 
 _IN = "in the front matter"
 _MOST = 128
 # What says that front matter is an agent's, and what says that it is something else.
-_OWN = frozenset({"tools", "model", "disallowedTools", "permissionMode", "skills", "mode", "mcp-servers", "mcpServers"})
+_OWN = frozenset(
+    {"tools", "model", "disallowedTools", "permissionMode", "skills", "mode", "mcp-servers", "mcpServers", "color",
+     "maxTurns", "initialPrompt", "handoffs"}
+)  # fmt: skip
 _OTHERS = frozenset(
     {"license_name", "pipeline_tag", "library_name", "base_model", "model-index", "globs", "alwaysApply", "applyTo",
      "allowed-tools", "layout", "permalink", "argument-hint", "sdk"}
@@ -37,15 +40,24 @@ def is_agent_file(text: str) -> bool:
     return bool(text_at(matter.values, "description")) and not _OWN.isdisjoint(keys) and _OTHERS.isdisjoint(keys)
 
 
+def is_agents(text: str, path: Path) -> bool:
+    """Whether a text is the file of an agent by its place, such as `.claude/agents`: no more than a description has to
+    stand in one there."""
+    placed = path.absolute().parent.name == "agents" or path.name.lower().endswith(".agent.md")
+    matter = front_matter(text) if placed and path.name.upper() not in ("SKILL.MD", "README.MD") else None
+    if matter is None or matter.values.get("kind") in ("model", "agent"):
+        return False
+    return bool(text_at(matter.values, "description")) and (_OTHERS - {"argument-hint"}).isdisjoint(matter.values)
+
+
 def read_file(path: Path) -> Draft:
     """The draft of a file. Raises as `read_text`, and where the file cannot be read."""
-    notes: list[str] = []
-    with opened(path) as file:
-        text = decoded(file.read(MOST_BYTES), notes)
-    draft = read_text(text, str(path), path.stem)
-    for note in notes:
-        draft.note(note)
-    return draft
+
+    def read(text: str, source: str, name: str) -> Draft:
+        matter = front_matter(text) if is_agents(text, path) else None
+        return read_text(text, source, name) if matter is None else _draft(matter, source, name)
+
+    return draft_of_text(path, read)
 
 
 def read_text(text: str, source: str, name: str) -> Draft:
@@ -57,6 +69,10 @@ def read_text(text: str, source: str, name: str) -> Draft:
     matter = front_matter(text)
     if matter is None or not is_agent_file(text):
         raise SourceError("is no file of an agent: its front matter has no description, tools or model")
+    return _draft(matter, source, name)
+
+
+def _draft(matter: FrontMatter, source: str, name: str) -> Draft:
     draft = Draft("agent", source)
     values = matter.values
     draft.put("name", text_at(values, "name"), f"name {_IN}")
@@ -109,4 +125,4 @@ def _nothing_beside(_draft: Draft, _path: Path) -> None:
     """Such a file says nothing of weights."""
 
 
-READER = Reader(text=TextReader(is_agent_file, read_file, read_text, _nothing_beside))
+READER = Reader(text=TextReader(is_agent_file, read_file, read_text, _nothing_beside, is_agents))

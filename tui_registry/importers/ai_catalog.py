@@ -8,6 +8,10 @@ number of times.
 
 from __future__ import annotations
 
+import asyncio
+import re
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -25,14 +29,17 @@ from tui_registry.text import exact, safe_text
 if TYPE_CHECKING:
     import httpx
 
-    from tui_registry.importers.fetch import Fetcher
+    from tui_registry.importers.fetch import Answer, Fetcher
 
 _IN = "in the AI Catalog"
 # The specification asks readers for a limit of nesting, and says 4.
 _MOST_DEPTH = 4
 _MOST_ENTRIES = 2_000
 _MOST_FETCHED, _MOST_HOSTS, _MOST_REDIRECTS = 500, 32, 3
-_CATALOG = "application/ai-catalog+json"
+# Less than an address may take (`FetchBounds`), so that what was read by then is given.
+_MOST_SECONDS = 40.0
+_MOST_BYTES = 32 * 1024 * 1024
+_CATALOG, _JSON = "application/ai-catalog+json", "application/json"
 # Types of entries that describe agents -> what those are reached by.
 _AGENTS = {
     "application/a2a-agent-card+json": "A2A",
@@ -41,6 +48,9 @@ _AGENTS = {
 }
 # Of models, whose documents say all that is to be known.
 _MODELS = ("application/vnd.cncf.model.config.v1+json", "application/vnd.cnai.model.config.v1+json")
+
+
+_USER = re.compile(r"//[^/]*@")
 
 
 def is_catalog(value: Json) -> TypeGuard[dict[str, Json]]:
@@ -81,7 +91,7 @@ async def read_linked(fetcher: Fetcher, url: httpx.URL, value: Json) -> Sequence
         return None
     reader = _Site(fetcher, url)
     try:
-        given = [one async for one in reader.read(value, str(url))]
+        given = [one async for one in reader.read(value)]
     finally:
         await reader.close()
     return given or [_judged(str(url), "document", "is an AI Catalog without entries")]
@@ -91,11 +101,12 @@ async def read_linked(fetcher: Fetcher, url: httpx.URL, value: Json) -> Sequence
 
 
 class _Entry(NamedTuple):
-    """An entry of a catalog, where it stands, and how deep in other catalogs."""
+    """An entry of a catalog, where it stands, how deep in other catalogs, and whether it is one version of several."""
 
     said: Mapping[str, Json]
     source: str
     depth: int
+    is_version: bool
 
     @property
     def url(self) -> str:
@@ -110,7 +121,7 @@ class _Entry(NamedTuple):
     @property
     def is_readable(self) -> bool:
         """Whether a document of its type can be read here."""
-        return self.media_type in (*_AGENTS, *_MODELS, _CATALOG)
+        return self.media_type in (*_AGENTS, *_MODELS, _CATALOG, _JSON)
 
     def read(self, document: Json = None) -> list[Given]:
         """What it describes, by the document that was fetched for it or that it holds; without one by what the catalog
@@ -139,13 +150,17 @@ class _Entry(NamedTuple):
         self._add_to(draft, alone=True)
         draft.in_part = True
         if self.url:
-            draft.note(f"its own document was not read: import {shown(self.url, 200)} for what it says")
+            # A user or a query may be a secret
+            plain = _USER.sub("//", self.url.partition("?")[0])
+            draft.note(f"its own document was not read: import {shown(plain, 200)} for what it says")
         return [draft]
 
     def _add_to(self, draft: Draft, *, alone: bool) -> None:
         said = self.said
         if alone:
-            draft.entry = " ".join(word for word in (text_at(said, "identifier"), text_at(said, "version")) if word)
+            # A later version in the place of the one before is the same agent
+            named = [text_at(said, "identifier"), text_at(said, "version") if self.is_version else ""]
+            draft.entry = " ".join(word for word in named if word)
         put_version(draft, text_at(said, "version"), f"version {_IN}")
         draft.put("description", text_at(said, "description"), f"description {_IN}")
         draft.add("tags", texts_at(said, "tags"), f"tags {_IN}")
@@ -160,8 +175,14 @@ def _entries_in(catalog: Mapping[str, Json], source: str, depth: int = 0) -> lis
     if depth > _MOST_DEPTH:
         return [_judged(source, FORMAT, f"lies in more than {_MOST_DEPTH} catalogs, one in the other: not read")]
     listed = objects_at(catalog, "entries")
+    versions = Counter(text_at(entry, "identifier") for entry in listed)
     found: list[_Entry | Given] = [
-        _Entry(entry, f"{source} {safe_text(text_at(entry, 'identifier') or f'[{number}]', 120)}", depth)
+        _Entry(
+            entry,
+            f"{source} {safe_text(text_at(entry, 'identifier') or f'[{number}]', 120)}",
+            depth,
+            versions[text_at(entry, "identifier")] > 1,
+        )
         for number, entry in enumerate(listed[:_MOST_ENTRIES])
     ]
     if len(listed) > _MOST_ENTRIES:
@@ -182,9 +203,14 @@ class _Site:
 
     def __init__(self, fetcher: Fetcher, url: httpx.URL) -> None:
         self._own = _origin(url)
-        self._base = url
+        self._top = url
         self._hosts: dict[tuple[str, str, int | None], Fetcher] = {self._own: fetcher}
-        self._fetched: dict[str, Json | SourceError] = {}
+        # As it came: what stands in it takes many times the room
+        self._fetched: dict[str, Answer | SourceError] = {}
+        self._silent: dict[tuple[str, str, int | None], SourceError] = {}
+        self._catalogs = {str(url)}
+        self._room = _MOST_BYTES
+        self._until = time.monotonic() + _MOST_SECONDS
 
     async def close(self) -> None:
         """Hang up, but for the host that was asked first."""
@@ -192,58 +218,93 @@ class _Site:
             if origin != self._own:
                 await fetcher.close()
 
-    async def read(self, catalog: Mapping[str, Json], source: str, depth: int = 0) -> AsyncIterator[Given]:
-        """What the entries describe."""
+    async def read(self, catalog: Mapping[str, Json]) -> AsyncIterator[Given]:
+        """What the entries describe, and those of the catalogs in it, as far as a bound for all of them together."""
+        read = 0
+        async for one in self._read_catalog(catalog, str(self._top), self._top, 0):
+            read += 1
+            if read > _MOST_ENTRIES:
+                said = f"and the catalogs in it hold more than the {exact(_MOST_ENTRIES)} entries that are read"
+                yield _judged(str(self._top), FORMAT, said)
+                return
+            yield one
+
+    async def _read_catalog(
+        self, catalog: Mapping[str, Json], source: str, base: httpx.URL, depth: int
+    ) -> AsyncIterator[Given]:
         for entry in _entries_in(catalog, source, depth):
-            if not isinstance(entry, _Entry):
-                yield entry
-                continue
-            document = entry.said.get("data")
-            if document is None and entry.url and entry.is_readable:
-                try:
-                    document = await self._document(entry.url)
-                except SourceError as error:
-                    for one in entry.read():
-                        if isinstance(one, Draft):
-                            one.note(error.sentence)
-                        yield one
-                    continue
-            if is_catalog(document):
-                async for one in self.read(document, entry.source, depth + 1):
-                    yield one
-                continue
-            for one in entry.read(document):
+            async for one in self._read_entry(entry, base):
                 yield one
 
-    async def _document(self, address: str) -> Json:
-        """The document at an address that the catalog names, each asked for once."""
-        if address not in self._fetched:
+    async def _read_entry(self, entry: _Entry | Given, base: httpx.URL) -> AsyncIterator[Given]:
+        if not isinstance(entry, _Entry):
+            yield entry
+            return
+        document = entry.said.get("data")
+        if document is None and entry.url and entry.is_readable:
+            try:
+                answer = await self._document(entry.url, base)
+                document, base = answer.document([]), answer.url
+            except SourceError as error:
+                for one in entry.read():
+                    if isinstance(one, Draft):
+                        one.note(error.sentence)
+                    yield one
+                return
+            if is_catalog(document):
+                # One that names itself, or that several name, is read once
+                if str(base) in self._catalogs:
+                    return
+                self._catalogs.add(str(base))
+        if not is_catalog(document):
+            for one in entry.read(document):
+                yield one
+            return
+        async for one in self._read_catalog(document, entry.source, base, entry.depth + 1):
+            yield one
+
+    async def _document(self, address: str, base: httpx.URL) -> Answer:
+        """The document at an address that a catalog names, each asked for once."""
+        joined = address if "://" in address else str(base.join(address))
+        if joined not in self._fetched:
             if len(self._fetched) >= _MOST_FETCHED:
                 raise SourceError(f"the catalog names more than the {exact(_MOST_FETCHED)} documents that are fetched")
             try:
-                self._fetched[address] = await self._get(address)
+                self._fetched[joined] = await self._get(joined)
             except SourceError as error:
-                self._fetched[address] = error
-        found = self._fetched[address]
+                self._fetched[joined] = error
+        found = self._fetched[joined]
         if isinstance(found, SourceError):
             raise found
         return found
 
-    async def _get(self, address: str) -> Json:
+    async def _get(self, address: str) -> Answer:
         # What only an address needs, and no file
-        from tui_registry.importers.fetch import ElsewhereError, read_address
+        from tui_registry.importers.fetch import AwayError, ElsewhereError, read_address
 
         for _ in range(_MOST_REDIRECTS + 1):
-            joined = str(self._base.join(address)) if "://" not in address else address
-            url = read_address(joined)
+            url = read_address(address)
+            origin = _origin(url)
+            # A host that is away is not waited for once more
+            if origin in self._silent:
+                raise self._silent[origin]
             try:
-                answer = await self._fetcher(url).get(url)
+                async with asyncio.timeout(max(0.0, self._until - time.monotonic())):
+                    answer = await self._fetcher(url).get(url)
+            except TimeoutError:
+                raise SourceError(f"what the catalog names takes more than {_MOST_SECONDS:g} s altogether") from None
             except ElsewhereError as error:
                 address = error.target
                 continue
+            except AwayError as error:
+                self._silent[origin] = error
+                raise
             if answer.status != 200:
-                raise SourceError(f"{safe_text(joined, 200)} answers with status {answer.status}")
-            return answer.document([])
+                raise SourceError(f"{safe_text(address, 200)} answers with status {answer.status}")
+            self._room -= len(answer.body)
+            if self._room < 0:
+                raise SourceError("the catalog names more than can be read at once")
+            return answer
         raise SourceError(f"{safe_text(address, 200)} leads from one host to another again and again")
 
     def _fetcher(self, url: httpx.URL) -> Fetcher:

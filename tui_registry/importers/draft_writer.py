@@ -9,16 +9,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 from tui_registry.errors import InvalidRecord, Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.importers.manifest_writer import Behind
-from tui_registry.importers.untrusted import SourceError
+from tui_registry.importers.untrusted import SourceError, decoded, opened
 from tui_registry.licences import UNSTATED, meant, names_none, reference, states_none
 from tui_registry.present.imports import NOT_STATED, Finding
 from tui_registry.records.as_written import read_record
 from tui_registry.records.authoring import version_fault
+from tui_registry.records.documents import MAX_FOREIGN_BYTES
 from tui_registry.records.schema import FIELDS, MODEL_TYPES, Flag, Integer, Many, Optional, Text, Variant, leaves
 from tui_registry.text import exact, safe_text
 
@@ -55,7 +57,7 @@ class Draft:
         self.notes: list[str] = []
         self.problems: list[Problem] = []
         self.behind = Behind(self.note)
-        self._unplaced: list[str] = []
+        self._unplaced: dict[str, None] = {}
         self.proof: Callable[[HostKeys], Awaitable[None]] | None = None
         self._fields: dict[str, Json] = {}
 
@@ -101,15 +103,16 @@ class Draft:
     def add(self, path: str, items: Iterable[str], origin: str) -> None:
         """Add to a list of text: tags become slugs, nothing is listed twice, and each origin is told."""
         present = self.get(path)
-        merged = [item for item in present if isinstance(item, str)] if isinstance(present, list) else []
+        # A dictionary: a stranger's list may be as long as a file
+        merged = dict.fromkeys(item for item in present if isinstance(item, str)) if isinstance(present, list) else {}
         before = len(merged)
         for item in items:
             if is_disk_path(item):
                 self.note(f"{path}: a path on somebody's disk was left out ({origin})")
                 continue
             word = slug(item) if path == "tags" else " ".join(item.split())
-            if word and word not in merged:
-                merged.append(word)
+            if word:
+                merged[word] = None
         if len(merged) == before:
             return
         told = self.origins.pop(path, None)
@@ -117,12 +120,12 @@ class Draft:
 
     def note(self, sentence: str) -> None:
         """Something that could not be read, or that a person should look at."""
-        if sentence not in self.notes:
+        if len(self.notes) < _MOST_NOTES and sentence not in self.notes:
             self.notes.append(sentence)
 
     def note_unplaced(self, said: Iterable[str]) -> None:
         """Something that the description states and no field of a record holds, in few words each."""
-        self._unplaced += [one for one in said if one and one not in self._unplaced]
+        self._unplaced.update((one, None) for one in said if one)
 
     def problem(self, path: str, code: str, sentence: str) -> None:
         """Something that keeps the draft from being registered, until a person gives the field at `path` a value."""
@@ -142,7 +145,7 @@ class Draft:
             problems = tuple(error.problems)
         if self._unplaced:
             more = len(self._unplaced) - _MOST_UNPLACED
-            said = "; ".join(self._unplaced[:_MOST_UNPLACED]) + (f", and {exact(more)} more" if more > 0 else "")
+            said = "; ".join([*self._unplaced][:_MOST_UNPLACED]) + (f", and {exact(more)} more" if more > 0 else "")
             self.note(f"no field holds what is stated here too: {said}")
         places = {name: place for place, name in enumerate(field.name for field in FIELDS[self.kind])}
         origins = dict(sorted(self.origins.items(), key=lambda item: places[item[0].partition(".")[0]]))
@@ -214,6 +217,8 @@ class Draft:
 
 
 _MOST_UNPLACED = 12
+# More than anybody reads.
+_MOST_NOTES = 200
 
 
 class Judged(NamedTuple):
@@ -236,6 +241,24 @@ def finding_of(read: Callable[[], Draft], source: str, kind: Kind | None) -> Fin
     except SourceError as error:
         return Finding(source, kind, None, (Problem("", "error", "header", error.sentence),))
     return draft.finding().wanted_as(kind)
+
+
+def draft_of_text(path: Path, read: Callable[[str, str, str], Draft]) -> Draft:
+    """The draft of a file whose text says all of it.
+
+    Args:
+        read: (text, where it stands, name for one that has none) -> its draft.
+
+    Raises:
+        SourceError: the file cannot be read, or `read` raises it.
+    """
+    notes: list[str] = []
+    with opened(path) as file:
+        text = decoded(file.read(MAX_FOREIGN_BYTES), notes)
+    draft = read(text, str(path), path.stem)
+    for note in notes:
+        draft.note(note)
+    return draft
 
 
 def put_version(draft: Draft, version: str, origin: str) -> None:
@@ -357,6 +380,9 @@ def put_licence(draft: Draft, identifier: str, origin: str, *, name: str = "") -
     if states_none(identifier) and names_none(name):
         draft.note(f"the licence is given as {shown(identifier)} ({origin})")
         return  # another source may know it
+    if is_disk_path(identifier):
+        draft.note(f"license: a path on somebody's disk was left out ({origin})")
+        return
     licence = spdx(identifier, name)
     written = "" if licence.expression == identifier.strip() else f", where it is {shown(name or identifier)}"
     draft.put("license", licence.expression, origin + written)

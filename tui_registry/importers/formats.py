@@ -107,7 +107,7 @@ class Format(NamedTuple):
     """One format.
 
     Attributes:
-        name: in a list of what can be imported.
+        name: in a list of what can be imported, in a word or two: all of them stand in one dialog.
         help: what the help of the command line says about it, below the kind that it describes.
         kind: what it describes; None for both.
         module: of this package, whose `READER` reads it.
@@ -179,7 +179,7 @@ FORMATS = (
         weights=(Weights("onnx", _begins_onnx, in_folder=True),),
     ),
     Format(
-        name="a Git LFS pointer",
+        name="Git LFS pointers",
         help="Git LFS pointers in their place",
         kind="model",
         module="lfs",
@@ -192,7 +192,7 @@ FORMATS = (
         ),
     ),
     Format(
-        name="an MCP server",
+        name="MCP servers",
         help="an MCP server.json, or the address of a registry of MCP servers",
         kind="agent",
         module="mcp",
@@ -205,7 +205,7 @@ FORMATS = (
         ),
     ),
     Format(
-        name="an AI Catalog",
+        name="AI Catalogs",
         help="AI Catalogs (a file, or the address of a site that has one)",
         kind=None,
         module="ai_catalog",
@@ -213,7 +213,7 @@ FORMATS = (
         server=Server("an AI Catalog", "/.well-known/ai-catalog.json", paths=("/.well-known/ai-catalog.json",)),
     ),
     Format(
-        name="an A2A agent card",
+        name="A2A cards",
         help="A2A agent cards (a file, or the agent's address)",
         kind="agent",
         module="a2a",
@@ -221,28 +221,28 @@ FORMATS = (
         server=Server("an agent card", "/.well-known/agent-card.json"),
     ),
     Format(
-        name="an OASF record",
+        name="OASF records",
         help="OASF records",
         kind="agent",
         module="oasf",
         documents=True,
     ),
     Format(
-        name="an MCP bundle",
+        name="MCP bundles",
         help="the manifest.json of an MCP bundle (MCPB, DXT)",
         kind="agent",
         module="mcpb",
         documents=True,
     ),
     Format(
-        name="the MCP servers of a client",
+        name="MCP clients",
         help="the settings of an MCP client (mcpServers; no secret in them is read)",
         kind="agent",
         module="mcp_clients",
         documents=True,
     ),
     Format(
-        name="an agent file",
+        name="agent files",
         help="agent files (Markdown with a description, tools, a model)",
         kind="agent",
         module="agent_files",
@@ -259,7 +259,7 @@ FORMATS = (
         server=Server("an Ollama server", "/api/tags", paths=("/api/tags", "/api/show"), port=11434),
     ),
     Format(
-        name="a Modelfile",
+        name="Modelfiles",
         help="a Modelfile",
         kind="model",
         module="modelfile",
@@ -279,7 +279,7 @@ FORMATS = (
         ),
     ),
     Format(
-        name="a ModelPack configuration",
+        name="ModelPack",
         help="the configuration of a ModelPack (CNCF)",
         kind="model",
         module="modelpack",
@@ -287,7 +287,7 @@ FORMATS = (
     ),
     # Its addresses are read by `hub`.
     Format(
-        name="a model's folder, card or address on the Hugging Face Hub",
+        name="Hugging Face",
         help="Hugging Face folders and model cards, a repository of the Hub (https://huggingface.co/OWNER/NAME, or a "
         "file in it), all of an organisation's (https://huggingface.co/OWNER)",
         kind="model",
@@ -307,7 +307,7 @@ FORMATS = (
         ),
     ),
     Format(
-        name="a Formfile",
+        name="Formfiles",
         help="Formfiles",
         kind="agent",
         module="formfiles",
@@ -393,12 +393,14 @@ class TextReader(NamedTuple):
         read_file: the draft of a file, with what lies beside it.
         read: (text, where it stands, name for a model that has none) -> its draft.
         add_beside: gives the draft of a file what such a text in the same folder adds.
+        is_there: whether a text is one by where it lies, if it does not say so itself.
     """
 
     is_one: Callable[[str], bool]
     read_file: Callable[[Path], Draft]
     read: Callable[[str, str, str], Draft]
     add_beside: Callable[[Draft, Path], None]
+    is_there: Callable[[str, Path], bool] = lambda _text, _path: False
 
 
 class FolderReader(NamedTuple):

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from tui_registry.formfile import Formfile, parse
 from tui_registry.formfile.language import Description, Disk, Gpu, Memory, Model, Name, Vcpu
-from tui_registry.importers.draft_writer import Draft, shown
+from tui_registry.importers.draft_writer import Draft, draft_of_text, shown
 from tui_registry.importers.formats import Reader, TextReader
-from tui_registry.importers.front_matter import MOST_BYTES
-from tui_registry.importers.untrusted import SourceError, decoded, opened
+from tui_registry.importers.untrusted import SourceError
 from tui_registry.text import exact
 
 _IN = "in the Formfile"
@@ -27,13 +26,7 @@ def is_formfile(text: str) -> bool:
 
 def read_file(path: Path) -> Draft:
     """The draft of a Formfile. Raises as `read_text`, and where the file cannot be read."""
-    notes: list[str] = []
-    with opened(path) as file:
-        text = decoded(file.read(MOST_BYTES), notes)
-    draft = read_text(text, str(path), path.stem)
-    for note in notes:
-        draft.note(note)
-    return draft
+    return draft_of_text(path, read_text)
 
 
 def read_text(text: str, source: str, name: str) -> Draft:

@@ -305,15 +305,8 @@ _GENERIC_FOLDER = re.compile(r"(?i)model|models|checkpoint(?:-[0-9]+)?|output|ou
 def _put_weights(draft: Draft, folder: Path, *, pipeline: bool, packing: Packing, dtype: str | None) -> None:
     """Count the parameters, from an index or from the safetensors that are there; else from ONNX."""
     exported = _onnx_in(folder)
-    if exported is not None:
-        # Only where nothing else holds the weights: what was exported may be one of several forms
-        draft.put("framework", "ONNX", f"{exported.relative_to(folder).as_posix()}, and no other weights")
-        try:
-            with opened(exported) as file:
-                onnx.put_tensors(draft, onnx.read_model(file))
-            put_requirements(draft, exported.stat().st_size, f"{exported.relative_to(folder).as_posix()}")
-        except SourceError as error:
-            draft.note(error.sentence)
+    if exported:
+        _put_exported(draft, folder, exported)
         return
     try:
         weights = _weights(folder, pipeline)
@@ -373,13 +366,34 @@ def left_out_of(folder: Path) -> frozenset[str]:
     return frozenset(name for name, said in index.items() if isinstance(said, list) and said[:1] == [None])
 
 
-def _onnx_in(folder: Path) -> Path | None:
-    """The ONNX file of a folder that holds its weights in no other form: the one of full precision, else the first."""
+def _put_exported(draft: Draft, folder: Path, exported: list[Path]) -> None:
+    """Count the parameters in ONNX. Only where nothing else holds the weights: it may be one of several forms of it."""
+    path = min(exported, key=lambda one: one.name != "model.onnx")
+    named = path.relative_to(folder).as_posix()
+    draft.put("framework", "ONNX", f"{named}, and no other weights")
+    parts = {_FORM_OF_ONNX.sub("", one.stem) for one in exported}
+    if path.name != "model.onnx" and len(parts) > 1:
+        said = ", ".join(shown(part, 40) for part in sorted(parts)[:4])
+        draft.note(f"the model lies in ONNX files of its parts ({said}), so no parameters were counted")
+        return
+    try:
+        onnx.put_model(draft, path, named)
+    except SourceError as error:
+        draft.note(error.sentence)
+
+
+# What the name of an exported file says of its form; what is left names the part.
+_FORM_OF_ONNX = re.compile(
+    r"(?:_(?:quantized|fp16|fp32|q[0-9]f?(?:16)?|u?int[0-9]+|bnb[0-9]+|optimized|merged|with_past))+$"
+)
+
+
+def _onnx_in(folder: Path) -> list[Path]:
+    """The ONNX files of a folder that holds its weights in no other form."""
     if any(path.suffix in (".safetensors", ".bin") or path.name in INDEXES for path in folder.iterdir()):
-        return None
+        return []
     found = [path for place in (folder, folder / "onnx") for path in sorted(place.glob("*.onnx")) if path.is_file()]
-    found = [path for path in found if lies_within(path, folder) and pointer_at(path) is None]
-    return min(found, key=lambda path: path.name != "model.onnx", default=None)
+    return [path for path in found if lies_within(path, folder) and pointer_at(path) is None]
 
 
 def encoder_of(folder: Path) -> str:

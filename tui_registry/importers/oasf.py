@@ -129,9 +129,11 @@ def _put_locators(draft: Draft, value: Mapping[str, Json]) -> None:
             elif kind in ("binary", "package", "python_package", "helm_chart") and public_address(url):
                 draft.behind.add_file(public_address(url))
             elif url:
-                draft.note_unplaced([f"locator {shown(kind or 'without a type', 40)} {shown(url, 120)}"])
+                told = "that may hold a secret" if _SECRET.search(url) else shown(url, 120)
+                draft.note_unplaced([f"locator {shown(kind or 'without a type', 40)} {told}"])
 
 
+_SECRET = re.compile(r"//[^/]*@|\?")
 # An image with the host of its registry; without one it means another registry to each program.
 _IMAGE = re.compile(r"(?:https://|oci://)?[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]{1,5})?/[A-Za-z0-9._/-]{1,256}"
                     r"(?::[A-Za-z0-9._-]{1,128})?(?:@sha256:[0-9a-f]{64})?", re.ASCII)  # fmt: skip

@@ -108,17 +108,27 @@ async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str, _after: str) ->
 
 
 class _Told(NamedTuple):
-    """What origins call the two places that a model is described in: where it is listed, and where more is said."""
+    """What origins call the places that a model is described in.
+
+    Attributes:
+        tags: where it is listed. show: where more is said. text: where its licence is.
+        able: what its capabilities come from. counted: its parameters. named: its name. sized: its size.
+    """
 
     tags: str = TAGS
     show: str = SHOW
+    text: str = SHOW
+    able: str = f"capabilities in {SHOW}"
+    counted: str = f"general.parameter_count in {SHOW}"
+    named: str = f"name in {TAGS}"
+    sized: str = f"size in {TAGS}"
 
 
 def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: str, told: _Told) -> Draft:
     name = text_at(model, "name")
     draft = Draft("model", f"{source} {name}")
     draft.entry = name
-    draft.put("name", name.removesuffix(":latest"), f"name in {told.tags}")
+    draft.put("name", name.removesuffix(":latest"), told.named)
     if show is None:
         draft.note(f"{told.show} was not read for this model, so only what {told.tags} lists is here")
         show = {}
@@ -134,7 +144,7 @@ def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: s
     _put_licence(draft, text_at(show, "license") or "\n".join(texts_at(show, "license")), info, told)
     draft.put("description", text_at(info, "general.description"), f"general.description in {told.show}")
     draft.add("tags", [text_at(details, "family"), *texts_at(info, "general.tags")], f"family and tags in {told.show}")
-    draft.add("capabilities", [_CAPABILITIES.get(word, word) for word in capabilities], f"capabilities in {told.show}")
+    draft.add("capabilities", [_CAPABILITIES.get(word, word) for word in capabilities], told.able)
     if remote := text_at(model, "remote_host"):
         draft.note(f"this model runs elsewhere, at {shown(remote)}: the server only passes it on")
     digest, parent = text_at(model, "digest"), text_at(details, "parent_model")
@@ -146,7 +156,7 @@ def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: s
     )
     _put_behind(draft, show, info, parent)
     size = model.get("size")
-    put_requirements(draft, size if isinstance(size, int) and size > 1024**2 else None, f"size in {told.tags}")
+    put_requirements(draft, size if isinstance(size, int) and size > 1024**2 else None, told.sized)
     return draft
 
 
@@ -164,7 +174,7 @@ def _put_behind(draft: Draft, show: Mapping[str, Json], info: Mapping[str, Json]
 _BLOB = re.compile(
     r"^(?:FROM|ADAPTER)[ \t]+\S{0,4096}?blobs[/\\]sha256[-:]([0-9a-f]{64})[ \t]*$", re.ASCII | re.MULTILINE
 )
-_MOST_MODELFILE, _MOST_BLOBS = 64 * 1024, 16
+_MOST_MODELFILE, _MOST_BLOBS, _MOST_TEXTS = 64 * 1024, 16, 16
 
 
 _CAPABILITIES = {
@@ -172,18 +182,25 @@ _CAPABILITIES = {
     "tools": "tool-use",
     "thinking": "reasoning",
     "insert": "fill-in-the-middle",
+    "image": "image-generation",
 }
 
 
+# What it can beside the rest says more.
+_KINDS = {
+    "embedding": "Embedding", "image": "ImageGeneration", "vision": "Multimodal", "audio": "Multimodal",
+    "completion": "LLM", "insert": "LLM", "tools": "LLM", "thinking": "LLM",
+}  # fmt: skip
+
+
 def _put_type(draft: Draft, capabilities: list[str], family: str, told: _Told) -> None:
-    kinds = {"embedding": "Embedding", "vision": "Multimodal", "audio": "Multimodal"}
-    kind = next((kind for word, kind in kinds.items() if word in capabilities), "LLM" if capabilities else None)
-    draft.put("model_type", kind, f"capabilities in {told.show}")
+    kind = next((kind for word, kind in _KINDS.items() if word in capabilities), None)
+    draft.put("model_type", kind, told.able)
     draft.put("model_type", type_of_architecture(family), f"family in {told.tags}")
 
 
 def _put_size(draft: Draft, info: Mapping[str, Json], details: Mapping[str, Json], told: _Told) -> None:
-    draft.put("parameters", info.get("general.parameter_count") or None, f"general.parameter_count in {told.show}")
+    draft.put("parameters", info.get("general.parameter_count") or None, told.counted)
     size = text_at(details, "parameter_size")
     if size and not draft.has("parameters"):
         try:
@@ -199,6 +216,8 @@ def _put_size(draft: Draft, info: Mapping[str, Json], details: Mapping[str, Json
     draft.put(
         "framework", {"Other": "GGML" if form.lower() == "gguf" else form}, f"format {shown(form)} in {told.tags}"
     )
+    # The default would be another one
+    draft.put("framework", {"Other": "Ollama"}, "not stated; Ollama runs it")
 
 
 def _put_licence(draft: Draft, text: str, info: Mapping[str, Json], told: _Told) -> None:
@@ -212,9 +231,9 @@ def _put_licence(draft: Draft, text: str, info: Mapping[str, Json], told: _Told)
         return
     known = licence_by_title(text)
     if known is not None:
-        put_licence(draft, known, f"the licence's text in {told.show}")
+        put_licence(draft, known, f"the licence's text in {told.text}")
     else:
-        draft.put("license", UNSTATED, f"the licence's text in {told.show}, which has no title that is known here")
+        draft.put("license", UNSTATED, f"the licence's text in {told.text}, which has no title that is known here")
         draft.note(f"the licence's text begins {shown(text)!r}: name it")
 
 
@@ -296,42 +315,62 @@ def _read_stored(folder: Path, path: Path) -> Draft:
     blobs = [blob for layer in objects_at(manifest, "layers")[:_MOST_LAYERS] if (blob := _blob(layer)) is not None]
     config = _blob(object_at(manifest, "config"))
     weights = next((blob for blob in blobs if blob.use == "model"), None)
-    if weights is None:
+    notes: list[str] = []
+    said = _config(folder, config, notes)
+    away, tensors = text_at(said, "remote_host", "remote_model"), sum(blob.use == "tensor" for blob in blobs)
+    if weights is None and not (away or tensors):
         raise SourceError("names no weights, as the manifest of a model in Ollama's store does")
     host, namespace, model, tag = path.relative_to(folder / "manifests").parts
-    notes: list[str] = []
     texts = {use: _texts(folder, blobs, use, notes) for use in ("license", "system", "template", "params")}
-    said = _config(folder, config, notes)
-    header = _header(folder, weights, notes)
+    header = None if weights is None else _header(folder, weights, notes)
+    if tensors:
+        notes.append(f"its weights lie one tensor in a blob ({exact(tensors)} of them), and those were not read")
     info: Mapping[str, Json] = {} if header is None else header.values
     if header is not None and header.parameters:
         info = {**info, "general.parameter_count": header.parameters}
     details: dict[str, Json] = {
         "family": text_at(said, "model_family") or text_at(info, "general.architecture"),
-        "format": text_at(said, "model_format"),
+        "format": text_at(said, "model_format") or ("" if header is None else "gguf"),
         "parameter_size": text_at(said, "model_type"),
         "quantization_level": text_at(said, "file_type"),
     }
-    capabilities = list[Json](_capabilities(info, blobs, texts["template"]) if header is not None else [])
+    # Of weights that Ollama does not run itself, its configuration says so
+    stated = texts_at(said, "capabilities")
+    capabilities = list[Json](_capabilities(info, blobs, texts["template"]) if header is not None else stated)
     name = f"{model}:{tag}" if (host, namespace) == _USUAL else f"{namespace}/{model}:{tag}"
     name = name if host == _USUAL[0] else f"{host}/{name}"
     sizes = [blob.size for blob in blobs if blob.use in _WEIGHTS_OF_ALL and blob.size is not None]
     draft = _draft(
-        {"name": name, "details": details, "size": sum(sizes)},
+        {"name": name, "details": details, "size": sum(sizes), "remote_host": away},
         {"model_info": {**info}, "license": "\n".join(texts["license"]), "capabilities": capabilities},
         str(path),
-        _Told("the store", "the store"),
+        _told_of(header),
     )
     draft.source = str(path)
+    draft.put("context_length", said.get("context_length") or None, f"context_length in {_CONFIG}")
     draft.put("description", "\n".join(texts["system"]), "the system prompt in the store")
     if texts["params"]:
         draft.note(f"it is run with {shown(' '.join(' '.join(texts['params']).split()), 120)}")
     for remark in notes:
         draft.note(remark)
     for blob in blobs:
-        if blob.use in _WEIGHTS_OF_ALL:
+        if blob.use in _WEIGHTS_OF_ALL and blob.use != "tensor":
             _put_blob(draft, folder, blob)
     return draft
+
+
+def _told_of(header: GgufHeader | None) -> _Told:
+    """Of a store: its configuration says what a list does, and the header of the weights the rest."""
+    if header is None:
+        return _Told(_CONFIG, _CONFIG, "the store", f"capabilities in {_CONFIG}", named=_NAMED, sized=_SIZED)
+    of = "the GGUF header in the store"
+    count = f"the shapes of the tensors in {of}" if header.parameters else f"general.parameter_count in {of}"
+    return _Told(_CONFIG, of, "the store", f"{of}, and its template", count, _NAMED, _SIZED)
+
+
+_CONFIG = "its configuration in the store"
+_SIZED = "the sizes in its manifest"
+_NAMED = "the place of its manifest in the store"
 
 
 def _blob(layer: Mapping[str, Json]) -> _Blob | None:
@@ -339,7 +378,7 @@ def _blob(layer: Mapping[str, Json]) -> _Blob | None:
     digest = _DIGEST.fullmatch(text_at(layer, "digest"))
     size = layer.get("size")
     use = text_at(layer, "mediaType").rpartition(".")[2]
-    return None if digest is None else _Blob(use, digest[1], size if is_whole(size) and size >= 0 else None)
+    return None if digest is None else _Blob(use, digest[1], size if is_whole(size) and 0 <= size < 2**63 else None)
 
 
 def _place(folder: Path, blob: _Blob) -> Path | None:
@@ -350,8 +389,8 @@ def _place(folder: Path, blob: _Blob) -> Path | None:
 
 def _texts(folder: Path, blobs: Iterable[_Blob], use: str, notes: list[str]) -> list[str]:
     found = []
-    for blob in blobs:
-        path = _place(folder, blob) if blob.use == use else None
+    for blob in [blob for blob in blobs if blob.use == use][:_MOST_TEXTS]:
+        path = _place(folder, blob)
         if path is None:
             continue
         with opened(path) as file:
@@ -409,10 +448,11 @@ _USUAL = ("registry.ollama.ai", "library")
 # Below `manifests`: host, namespace, name.
 _TAG_DEPTH = 3
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})", re.ASCII)
-_WEIGHTS_OF_ALL = ("model", "projector", "adapter")
+_WEIGHTS_OF_ALL = ("model", "projector", "adapter", "tensor")
 _WORD = re.compile(r"\.([A-Z][A-Za-z]{1,20})\b", re.ASCII)
 _IN_TEMPLATES = {"Tools": "tools", "Suffix": "insert", "Thinking": "thinking"}
-_MOST_STORED, _MOST_LAYERS, _MOST_MANIFEST = 5_000, 64, 1024 * 1024
+# A model that lies in tensors has as many layers as those.
+_MOST_STORED, _MOST_LAYERS, _MOST_MANIFEST = 5_000, 10_000, 1024 * 1024
 
 
 READER = Reader(document=read_document, ask=ask_host, store=StoreReader(is_store, read_store))

@@ -50,12 +50,8 @@ def read_onnx(path: Path) -> Draft:
             f"written by {shown(model.producer)}" if model.producer else "",
         ]
     )
-    files = [path, *_data_beside(draft, path, model)]
-    put_tensors(draft, model)
-    sizes = sum(one.stat().st_size for one in files)
-    put_requirements(draft, sizes, "the file" if len(files) == 1 else f"{len(files)} files")
-    for one in files:
-        put_file(draft, one, one.name, draft.get("quantization"))
+    for one in _put_weights(draft, path, model, "the file"):
+        put_file(draft, one, one.relative_to(path.parent).as_posix(), draft.get("quantization"))
     draft.note("ONNX alone tells no type, licence or context length: import the model's folder if you can")
     return draft
 
@@ -64,8 +60,27 @@ _GENERIC = ("model", "model_quantized", "model_fp16", "model_q4", "model_q4f16",
             "decoder_model_merged", "encoder_model", "decoder_model")  # fmt: skip
 
 
-def put_tensors(draft: Draft, model: Model) -> None:
-    """Give a model's draft what its tensors tell. What the draft has already stays."""
+def put_model(draft: Draft, path: Path, named: str) -> None:
+    """Give a model's draft what the tensors of a file tell, and the files beside it that hold its data. What the draft
+    has already stays.
+
+    Raises:
+        SourceError: the file cannot be read, or is broken.
+    """
+    with opened(path) as file:
+        model = read_model(file)
+    _put_weights(draft, path, model, named)
+
+
+def _put_weights(draft: Draft, path: Path, model: Model, named: str) -> list[Path]:
+    files = [path, *_data_beside(draft, path, model)]
+    _put_tensors(draft, model)
+    sizes = sum(one.stat().st_size for one in files)
+    put_requirements(draft, sizes, named if len(files) == 1 else f"{named} and {exact(len(files) - 1)} beside it")
+    return files
+
+
+def _put_tensors(draft: Draft, model: Model) -> None:
     if model.cut is not None:
         draft.note(f"the file is cut off: {lacking(*model.cut)}")
         draft.problem("", CUT_OFF, "it is not whole: get it again")
@@ -77,16 +92,28 @@ def put_tensors(draft: Draft, model: Model) -> None:
 
 def _data_beside(draft: Draft, path: Path, model: Model) -> list[Path]:
     """The files that hold tensors of the model, as far as they lie in its folder."""
-    found = []
-    for name in sorted(model.data_in):
+    found, missing = list[Path](), list[str]()
+    for name in sorted(model.data_in)[:_MOST_DATA]:
         beside = path.parent / name
         if "\0" in name or not lies_within(beside, path.parent):
             draft.note("some of its data lies outside of its folder, which was left alone")
-        elif not beside.is_file():
-            draft.note(f"its data in {shown(name)} is not here")
+        elif not _is_file(beside):
+            missing.append(name)
         else:
             found.append(beside)
+    if missing:
+        more = f" and {exact(len(missing) - 1)} more" if len(missing) > 1 else ""
+        draft.note(f"its data in {shown(missing[0])}{more} is not here")
+    if len(model.data_in) > _MOST_DATA:
+        draft.note(f"its data lies in more than the {exact(_MOST_DATA)} files that are looked for")
     return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 # ---- the messages ----------------------------------------------------------------------------------------------------
@@ -158,6 +185,9 @@ _MOST_READ = 64 * 1024 * 1024
 _MOST_FIELDS = 4_000_000
 _MOST_TENSORS = 200_000
 _LONGEST_TEXT = 64 * 1024
+_LONGEST_PRODUCER = 256
+# Files beside it with its data, of which real models have one or as many as tensors.
+_MOST_DATA = 2_000
 _MOST_DIMENSIONS = 16
 _MOST_ELEMENTS = 2**63
 _MOST_METADATA = 256
@@ -174,7 +204,7 @@ def read_model(file: IO[bytes]) -> Model:
     try:
         for number, end in wire.fields(wire.size):
             match number:
-                case 2 | 3 if end is not None:
+                case 2 | 3 if end is not None and len(model.producer) < _LONGEST_PRODUCER:
                     model.producer = f"{model.producer} {wire.text(end)}".strip()
                 case 6 if end is not None:
                     model.description = wire.text(end)
@@ -195,8 +225,6 @@ def _read_graph(wire: _Wire, end: int, model: Model) -> None:
         if number == 1 and within is not None:
             _read_node(wire, within, model)
         elif number == 5 and within is not None:
-            if len(model.tensors) >= _MOST_TENSORS:
-                raise SourceError(f"the ONNX file has more than {exact(_MOST_TENSORS)} tensors: no model has that many")
             _read_tensor(wire, within, model)
 
 
@@ -239,6 +267,8 @@ def _read_attribute(wire: _Wire, end: int, model: Model | None, numbers: dict[st
 
 
 def _read_tensor(wire: _Wire, end: int, model: Model) -> None:
+    if len(model.tensors) >= _MOST_TENSORS:
+        raise SourceError(f"the ONNX file has more than {exact(_MOST_TENSORS)} tensors: no model has that many")
     kind, elements, name, dimensions = 0, 1, "", 0
     for number, within in wire.fields(end):
         sizes: list[int] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -49,23 +49,28 @@ def weights_reader(form: str) -> WeightsReader:
 
 def text_reader(text: str) -> TextReader | None:
     """What reads a text, None when it is of no format of text."""
+    return next((reader for reader in _text_readers(text) if reader.is_one(text)), None)
+
+
+def text_reader_at(text: str, path: Path) -> TextReader | None:
+    """What reads a text for the place where it lies, None where that says nothing."""
+    return next((reader for reader in _text_readers(text) if reader.is_there(text, path)), None)
+
+
+def is_meant_in_folder(text: str, path: Path) -> bool:
+    """Whether a text is of a format whose files lie in folders under any name."""
+    readers = _text_readers(text, in_folders=True)
+    return any(reader.is_one(text) or reader.is_there(text, path) for reader in readers)
+
+
+def _text_readers(text: str, *, in_folders: bool = False) -> Iterator[TextReader]:
     begins = text[:_HEAD].lstrip("\ufeff \t\r\n")
     for each in FORMATS:
-        reader = reader_of(each).text if each.text is not None and begins.startswith(each.text.begins) else None
-        if reader is not None and reader.is_one(text):
-            return reader
-    return None
-
-
-def is_meant_in_folder(text: str) -> bool:
-    """Whether a text is of a format whose files lie in folders under any name."""
-    begins = text[:_HEAD].lstrip("\ufeff \t\r\n")
-    readers = (
-        reader_of(each).text
-        for each in FORMATS
-        if each.text is not None and each.text.in_folders and begins.startswith(each.text.begins)
-    )
-    return any(reader is not None and reader.is_one(text) for reader in readers)
+        meant = each.text is not None and (each.text.in_folders or not in_folders)
+        if meant and each.text is not None and begins.startswith(each.text.begins):
+            reader = reader_of(each).text
+            if reader is not None:
+                yield reader
 
 
 def folder_reader(folder: Path) -> FolderReader | None:

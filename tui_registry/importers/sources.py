@@ -40,6 +40,7 @@ from tui_registry.importers.recognising import (
     stands_for_folder,
     store_reader,
     text_reader,
+    text_reader_at,
 )
 from tui_registry.importers.untrusted import SourceError, decoded, is_bare_host, lines_of, opened
 from tui_registry.importers.weights import split_of
@@ -237,8 +238,9 @@ def _read_description(raw: bytes, path: Path, kind: Kind | None) -> list[Finding
     source, suffix = str(path), path.suffix.lower()
     notes: list[str] = []
     text = decoded(raw, notes)
-    reader = text_reader(text)
-    other = other_text(text, path.name)
+    there = text_reader_at(text, path)
+    reader = there or text_reader(text)
+    other = "" if there is not None else other_text(text, path.name)
     if other:
         return [Finding(source, kind, None, (refusal(other),))]
     if reader is not None:
@@ -407,11 +409,13 @@ def _is_other(problem: Problem, path: Path) -> bool:
 _HEAD = 64 * 1024
 
 
-def _is_text(path: Path, is_one: Callable[[str], bool] = lambda text: text_reader(text) is not None) -> bool:
+def _is_text(
+    path: Path, is_one: Callable[[str, Path], bool] = lambda text, _path: text_reader(text) is not None
+) -> bool:
     """Whether a file is of a format of text, or of the one that is asked for."""
     try:
         with opened(path) as file:
-            return is_one(file.read(MOST_BYTES).decode("utf-8", "replace"))
+            return is_one(file.read(MOST_BYTES).decode("utf-8", "replace"), path)
     except SourceError:
         return False
 

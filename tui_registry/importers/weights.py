@@ -287,6 +287,7 @@ _SPLIT = re.compile(r"(.+)-([0-9]{5})-of-([0-9]{5})(\.[A-Za-z]{1,12})", re.ASCII
 # Rules of thumb, and each says its own formula.
 
 _MB, _GB = 1024**2, 1024**3
+_MOST_BYTES = 2**63
 
 # Beside the weights a run holds the cache of the context, activations and the runtime: a fifth more is usual.
 _OVERHEAD = 1.2
@@ -305,7 +306,8 @@ def put_requirements(draft: Draft, weights: int | None, of: str, *, bits: float 
         of: what that size is, such as `the file`.
         bits: of one weight; without it the draft's quantisation decides.
     """
-    if weights is None or weights <= 0:
+    # What no disk holds is as good as nothing
+    if weights is None or not 0 < weights < _MOST_BYTES:
         parameters = draft.get("parameters")
         bits = bits or bits_of(draft.get("quantization"))
         if not isinstance(parameters, int) or parameters <= 0 or bits is None:

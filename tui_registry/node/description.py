@@ -85,6 +85,10 @@ class OtherInput(_Sent):
     Other: str = Field(min_length=schema.OTHER_TEXT.least, max_length=schema.OTHER_TEXT.most)
 
 
+def _without_default(shape: JsonDict) -> None:
+    shape.pop("default", None)
+
+
 class FieldProblem(_Answer):
     """What is wrong with one field or member."""
 
@@ -92,6 +96,11 @@ class FieldProblem(_Answer):
     severity: Literal["error", "warning"]
     code: str = Field(description="for programs: see Error codes on the protocol page")
     sentence: str = Field(description="for people: what would be right")
+    instead: list[str | int | None] = Field(
+        [],
+        description="values of which each would be right there, null for nothing",
+        json_schema_extra=_without_default,
+    )
 
 
 class OperationDeed(StrEnum):
@@ -252,10 +261,6 @@ def _default(field: schema.Field) -> object:
 def _left_out(what: str, most: int | None = None) -> object:
     """Of a field that need not be there, and stands for nothing then."""
     return Field(None, description=what, json_schema_extra=_without_default, max_length=most)
-
-
-def _without_default(shape: JsonDict) -> None:
-    shape.pop("default", None)
 
 
 # What stands behind a record

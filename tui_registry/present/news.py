@@ -38,14 +38,21 @@ def watched_name(what: str, owners: Mapping[str, str]) -> str:
 
 
 def watched_words(watched: Watched, owners: Mapping[str, str]) -> str:
-    """What is new of something that is watched, such as `2 new of my-lab`."""
+    """What is new of something that is watched, such as `2 new of my-lab`, or why that cannot be said."""
+    if watched.fault:
+        return f"{watched_name(watched.what, owners)}: {safe_text(watched.fault, 200)}"
     over = "" if watched.exact else "over "
     return f"{over}{exact(watched.new)} new of {watched_name(watched.what, owners)}"
 
 
 def watched_json(watched: Watched) -> dict[str, Json]:
     """What is watched, for programs."""
-    return {"what": watched.what, "query": watched.query, "new": watched.new, "exact": watched.exact}
+    return {
+        "what": watched.what,
+        "query": watched.query,
+        "new": None if watched.fault else watched.new,
+        "exact": watched.exact,
+    }
 
 
 def news_json(count: NewsCount, watched: Sequence[Watched]) -> dict[str, Json]:

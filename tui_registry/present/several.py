@@ -21,6 +21,7 @@ MOST: Final = 10_000
 TOO_MANY: Final = f"more than {exact(MOST)} are found, and at most so many are taken at once: narrow the search"
 
 _NAMED: Final = 8
+_REASONS: Final = 5
 _OTHERS: Final = "of other owners"
 _CONFLICT: Final = "in conflict, which is to be settled first"
 _SAME: Final = "so already"
@@ -155,15 +156,19 @@ def details(planned: Plan, take_back: str) -> list[str]:
 
 
 def left_lines(planned: Plan) -> list[str]:
-    """How many are left alone, a line for each reason."""
+    """How many are left alone, a line for each of the most common reasons: a rule's may name what each record says."""
     lines = []
-    for why, count in Counter(one.why for one in planned.left).most_common():
+    # What is one's own first: a status line may have no room for more
+    reasons = Counter(one.why for one in planned.left).most_common()
+    reasons.sort(key=lambda reason: reason[0] == _OTHERS)
+    for why, count in reasons[:_REASONS]:
         first = next(one for one in planned.left if one.why == why)
         named = f" ({safe_text(first.name, 40)})" if count == 1 else ""
         lines.append(
             f"{exact(count)} left alone, {'' if why.startswith('refused') else 'as '}{_said(why, count)}{named}"
         )
-    return lines
+    others = sum(count for _, count in reasons[_REASONS:])
+    return [*lines, f"{exact(others)} left alone for other reasons"] if others else lines
 
 
 def nothing_to_do(planned: Plan) -> str:
@@ -200,7 +205,7 @@ def common_tags(records: Iterable[Record]) -> list[tuple[str, int]]:
     for record in records:
         tags = record["tags"]
         found.update(str(tag) for tag in (tags if isinstance(tags, list) else []))
-    return found.most_common()
+    return sorted(found.items(), key=lambda tag: (-tag[1], tag[0]))
 
 
 # How

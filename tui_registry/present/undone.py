@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tui_registry.errors import ABSENT
 from tui_registry.present.links import relied_on
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 _SHOWN = 8
 _LONGEST = 60
+# Why records stay as they are, of one and of several
+_OF_SEVERAL: Final = {
+    "it was written to since": "they were written to since",
+    "it is in conflict": "they are in conflict",
+    "its manifest was written to since": "their manifests were written to since",
+}
 
 
 def question(undo: Undo, note: str = "") -> str:
@@ -116,7 +122,7 @@ def batch_detail(reverse: Reverse, take_back: str = "undoing again takes this ba
         lines.append(f"{plural(restored, 'record')} {'is' if restored == 1 else 'are'} as before.")
     reasons = {why for _, _, why in reverse.kept}
     lines += [
-        f"{plural(number, 'record')} {'stays' if number == 1 else 'stay'}, since {why}."
+        f"{plural(number, 'record')} " + (f"stays: {why}." if number == 1 else f"stay: {_OF_SEVERAL.get(why, why)}.")
         for why in sorted(reasons)
         for number in [sum(reason == why for _, _, reason in reverse.kept)]
     ]

@@ -43,8 +43,9 @@ def read_bounds(field: Field, operator: str, value: str, now: int | None) -> Bou
     largest = MAX_TIME if field.shape == "time" else LARGEST
     if not operator and ".." in value:
         first, _, last = value.partition("..")
-        low = _ends(field, first, now)[0] if first.strip() else None
-        high = _ends(field, last, now)[1] if last.strip() else None
+        start, end = _in_one_unit(first, last) if field.shape == "mb" else (first, last)
+        low = _ends(field, start, now)[0] if first.strip() else None
+        high = _ends(field, end, now)[1] if last.strip() else None
         if low is not None and high is not None and low > high:
             if not (_is_age(field, first) and _is_age(field, last)):
                 raise BackwardsRangeError(first, last)
@@ -136,6 +137,17 @@ def _numbers_text(field: Field, low: int | None, high: int | None) -> str:
 def _digits(text: str) -> int:
     """How many digits it takes to say a number: the fewer, the rounder."""
     return len(text.rstrip("kmgbt").rstrip("0"))
+
+
+def _in_one_unit(first: str, last: str) -> tuple[str, str]:
+    """The ends of a range of memory. Where both are plain numbers they are meant in one unit: `256..1024` is all MB,
+    though 256 by itself is GB."""
+    try:
+        megabytes = max(units.parse_mb(first), units.parse_mb(last))
+    except ValueError:
+        return first, last
+    are_plain = first.strip()[-1:].isdigit() and last.strip()[-1:].isdigit()
+    return (f"{first}mb", f"{last}mb") if are_plain and megabytes >= units.LEAST_PLAIN_MB else (first, last)
 
 
 def _number(field: Field, value: str) -> tuple[int, int]:

@@ -165,7 +165,7 @@ Values
   license:=GPL-3.0      exactly this spelling
   params:<=8b           < <= > >= = and a..b, a.., ..b; k, m, b and t are thousands
   ctx:>=32k mem:<16gb   for tokens and sizes k, m, gb and tb are powers of 1024
-  mem:<16 mem:512       plain numbers below 512 are GB, from there on MB
+  mem:<16 mem:512       plain numbers below 512 are GB, from there on MB, as both ends of mem:256..1024 are
   eval:MMLU>=0.7        a benchmark as its owner names it, and what came of it, in its own unit
   fit:24gb fit:24gib    but here gb is 10^9 bytes and gib 2^30: models that such a GPU can hold, at 8,192 tokens
   updated:>2026-01-31   dates are whole days, months (2026-01) or years (2026), in UTC

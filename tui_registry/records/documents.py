@@ -72,7 +72,7 @@ def load_foreign(text: str, name: str, notes: list[str]) -> Json:
 
     `Infinity` and `NaN` are numbers, and YAML's anchors and merge keys are read as far as what they stand for stays
     small. A key that is given twice with different values, and a field of YAML's outermost mapping that is no YAML, are
-    left out, and `notes` is told.
+    left out, but for a line of text, which is taken as it stands; `notes` is told.
 
     Args:
         text: at most 4 MiB. name: as for `load_document`.
@@ -101,8 +101,8 @@ def load_foreign(text: str, name: str, notes: list[str]) -> Json:
 
 
 def tolerant_json(text: str, notes: list[str]) -> Json:
-    """The value in JSON as programs write it: `Infinity` and `NaN` are numbers; what is given twice with different
-    values is left out, and `notes` is told.
+    """The value in JSON as programs write it: `Infinity` and `NaN` are numbers, comments and a comma behind the last
+    item are passed over; what is given twice with different values is left out, and `notes` is told.
 
     Raises:
         NotJsonError: it is none.
@@ -117,13 +117,33 @@ def tolerant_json(text: str, notes: list[str]) -> Json:
                 _tell_twice(notes, key)
         return value
 
+    text = text.removeprefix("\ufeff")
     try:
-        value: Json = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=once)
+        try:
+            value: Json = json.loads(text, object_pairs_hook=once)
+        except ValueError:
+            plain = _without_comments(text)
+            if plain == text:
+                raise
+            value = json.loads(plain, object_pairs_hook=once)
     except RecursionError:
         raise NotJsonError("is nested too deep") from None
     except ValueError as error:
         raise NotJsonError("is not JSON") from error
     return value
+
+
+def _without_comments(text: str) -> str:
+    """JSON without what editors let people write in their settings; every place stays in its line and column."""
+    kept = _COMMENT.sub(lambda match: match["string"] or _BLANKED.sub(" ", match[0]), text)
+    return _LAST_COMMA.sub(lambda match: match["string"] or " ", kept)
+
+
+# As `_JSON_TOKEN`, what does not end is taken whole.
+_STRING = r'(?P<string>"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?)'
+_COMMENT = re.compile(rf"{_STRING}|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/)?")
+_LAST_COMMA = re.compile(rf"{_STRING}|,(?=[ \t\r\n]*+[\]}}])")
+_BLANKED = re.compile(r"[^\n]")
 
 
 def _tell_twice(notes: list[str], key: str) -> None:
@@ -259,6 +279,8 @@ def _yaml(text: str, name: str, notes: list[str] | None = None, anchors: _Anchor
 # A field of the outermost mapping, with its value: to the next line that begins with a key.
 _FIELD = re.compile(r"^(?P<key>[A-Za-z_][\w.-]{0,80})[ \t]*:(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _MOST_FIELDS = 200
+# What begins something in YAML that is no plain text.
+_NO_PLAIN = frozenset("\"'{}[]&*!|>%@`#?-")
 
 
 def _field_by_field(text: str, name: str, notes: list[str]) -> dict[str, Json]:
@@ -272,6 +294,13 @@ def _field_by_field(text: str, name: str, notes: list[str]) -> dict[str, Json]:
             value = _yaml(part, name, inner, anchors)
         except DocumentError as error:
             place = line + (error.line or 1)
+            plain = part.partition(":")[2].strip()
+            # As people write who do not know that `: ` and ` #` mean something in YAML
+            if plain and plain[0] not in _NO_PLAIN and len(plain.splitlines()) == 1:
+                fields.setdefault(key, plain)
+                if len(notes) < _MOST_NOTES:
+                    notes.append(f"{safe_text(key, 40)} is no YAML, so its line was taken as it stands (line {place})")
+                continue
             said = error.sentence.partition(": ")[2]
             if len(notes) < _MOST_NOTES:
                 notes.append(f"{safe_text(key, 40)} could not be read and was left out (line {place}: {said})")

@@ -56,7 +56,9 @@ async def look_at(address: str, bounds: Bounds) -> Found:
             raise LookError("nothing_there", f"{scheme}:// is no way to a peer: a URL begins with http:// or https://")
         return await _look_at_path(typed, bounds)
     except SyncError as error:
-        raise LookError(error.code, f"{safe_text(typed, 120)} {error.reason}") from None
+        # A bundle is named in what is wrong with it
+        where = "" if error.code == "bad_bundle" else f"{safe_text(typed, 120)}: "
+        raise LookError(error.code, f"{where}{error.reason}") from None
 
 
 async def _look_at_url(address: str, bounds: Bounds) -> Found:

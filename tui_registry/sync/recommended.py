@@ -5,8 +5,10 @@ It is a stranger's list: a claim, which is shown and never acted on by itself.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
+import socket
 from collections.abc import Iterable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -78,16 +80,22 @@ def place_of(url: str) -> str:
     """What is to be known of where an address leads before it is asked, by itself alone: nobody is asked for it. Empty
     where it is one of the internet at large, or a name that may be."""
     host = (urlsplit(url).hostname or "").rstrip(".")
-    if host == "localhost" or host.endswith(".localhost") or host == "::1" or host.startswith("127."):
+    if host == "localhost" or host.endswith(".localhost"):
         return "on this machine itself"
-    is_number = ":" in host or re.fullmatch(r"[0-9.]+|0x[0-9a-f]+", host) is not None
-    from tui_registry.origin import is_public  # which brings httpx: a pull of a folder does without
+    try:
+        # As whoever connects reads it: 127.1, 0x7f.1 and 2130706433 are all this machine
+        number = str(ipaddress.IPv4Address(socket.inet_aton(host)))
+    except OSError:
+        number = host if ":" in host else ""
+    if number:
+        from tui_registry.origin import is_public  # which brings httpx: a pull of a folder does without
 
-    if is_number and not is_public(host):
-        return "on a private network"
-    if "." not in host or host.endswith(_LOCAL_NAMES):
-        return "" if is_number else "on a private network"
-    return ""
+        found = ipaddress.ip_address(number.partition("%")[0])
+        inner = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+        if (inner or found).is_loopback or (inner or found).is_unspecified:
+            return "on this machine itself"
+        return "" if is_public(number) else "on a private network"
+    return "on a private network" if "." not in host or host.endswith(_LOCAL_NAMES) else ""
 
 
 def name_for(peer: Recommended, taken: Sequence[str] = ()) -> str:

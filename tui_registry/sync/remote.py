@@ -1599,9 +1599,19 @@ def _problem(told: Json) -> Problem:
     path, severity, code, sentence = (
         told.get(name) if isinstance(told, dict) else None for name in ("path", "severity", "code", "sentence")
     )
+    offered = told.get("instead") if isinstance(told, dict) else None
+    instead = offered[:_MOST_INSTEAD] if isinstance(offered, list) else []
     return Problem(
         safe_text(path, 200) if isinstance(path, str) else "",
         "warning" if severity == "warning" else "error",
         code if isinstance(code, str) and _CODE(code) else "unknown",
         safe_text(sentence, _LONGEST_SENTENCE) if isinstance(sentence, str) else "is not right, says the node",
+        tuple(
+            safe_text(value, 200) if isinstance(value, str) else value
+            for value in instead
+            if value is None or isinstance(value, str | int)
+        ),
     )
+
+
+_MOST_INSTEAD = 16

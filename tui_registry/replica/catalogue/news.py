@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from tui_registry.frozen import NamedTuple
+from tui_registry.query import QueryError
 from tui_registry.replica.catalogue.current import IN_CONFLICT, muted_owners
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.text import exact, safe_text
@@ -109,11 +110,12 @@ class NewsCount(NamedTuple):
 
 class Watched(NamedTuple):
     """What somebody watches: `0x` and an address, or `@` and the name of a saved search; and how many of its records
-    are new, at least, or exactly."""
+    are new, at least, or exactly; why that cannot be said, where its search cannot be read any more."""
 
     what: str
     new: int = 0
     exact: bool = True
+    fault: str = ""
 
     @property
     def query(self) -> str:
@@ -175,8 +177,14 @@ class News:
 
     def watched(self) -> list[Watched]:
         """What is watched, each with how much of it is new."""
-        found = [Watched(what) for what in self.watches()]
-        return [Watched(one.what, *self._counted(f"is:new {one.query}")) for one in found]
+        return [self._with_news(Watched(what)) for what in self.watches()]
+
+    def _with_news(self, one: Watched) -> Watched:
+        try:
+            new, exact = self._counted(f"is:new {one.query}")
+        except QueryError as error:  # a search that it names was dropped
+            return one._replace(exact=False, fault=error.sentence)
+        return one._replace(new=new, exact=exact)
 
     def watch(self, what: str) -> bool:
         """Watch an owner (`0x` and 40 hex digits) or a saved search (`@` and its name); False where it was watched.

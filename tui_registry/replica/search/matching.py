@@ -325,14 +325,14 @@ def _few(
     parameters: tuple[Parameter | None, ...],
     condition: Condition,
     most: int = LISTED,
-    checked: int = _CHECKED,
+    checked: int | None = None,
 ) -> list[int] | None:
     """The rids of a statement that a condition holds for, None where they are many.
 
     Args:
-        checked: so many are looked at one by one.
+        checked: so many are looked at one by one; None for `_CHECKED`.
     """
-    most = min(most, LISTED) if condition[0] == "1" else checked
+    most = min(most, LISTED) if condition[0] == "1" else _CHECKED if checked is None else checked
     count, found = db.execute(
         f"SELECT count(*), json_group_array(rid) FROM ({statement} LIMIT ?)", [*parameters, most + 1]
     ).fetchone()

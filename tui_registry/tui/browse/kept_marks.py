@@ -91,7 +91,7 @@ class KeptMarks(Part):
         found = await self.read(_read_watched, self.datastore, ref, self._query())
         if not found.choices:
             kept = f"a saved search ({key_of('browse.save_search')})"
-            self.say(f"nothing to watch here: a record's owner can be watched, and {kept}", "problem")
+            self.say(f"nothing to watch: neither another owner's record nor {kept}", "problem")
             return
         detail = "What is new of it is told in the title by itself. On this machine alone."
         answer = await self.ask(kit.ChooseScreen("What is watched for news?", found.choices, detail))
@@ -148,4 +148,6 @@ def _beside(address: str, name: str) -> str:
 
 
 def _new(one: Watched) -> str:
+    if one.fault:
+        return one.fault
     return f"{'' if one.exact else 'over '}{exact(one.new)} new" if one.new else "nothing new"

@@ -13,6 +13,7 @@ from tui_registry.datastore import (
     RecordChange,
     Reverse,
     Row,
+    StoreError,
     Together,
     Undo,
     WriteBatch,
@@ -492,15 +493,20 @@ def _read_entries(datastore: Datastore, rows: Sequence[Row | Ref], unwanted: Cal
 
 
 def _delete_all(datastore: Datastore, entries: Sequence[Entry]) -> tuple[list[str], str]:
-    """The ids of those that are deleted, and why the first of the others is not."""
-    deleted, failure = [], ""
+    """The ids of those that are deleted, and why the first of the others is not. Raises StoreError where none is."""
+    deleted, failure = list[str](), ""
     changes = [RecordChange(entry.kind, entry.id, None, entry.heads) for entry in entries]
     together = Together(f"deletion of {plural(len(entries), 'record')}")
-    for change, outcome in zip(changes, datastore.change_all(changes, together=together), strict=True):
-        if isinstance(outcome, RegistryError):
-            failure = failure or outcome.sentence
-        else:
-            deleted.append(change.id)
+    try:
+        for change, outcome in zip(changes, datastore.change_all(changes, together=together), strict=True):
+            if isinstance(outcome, RegistryError):
+                failure = failure or outcome.sentence
+            else:
+                deleted.append(change.id)
+    except StoreError as error:
+        if not deleted:
+            raise
+        failure = error.sentence
     return deleted, failure
 
 
@@ -539,7 +545,8 @@ _VERSION_STEPS: Final = (
 
 
 def _question_how_much(undo: Undo, batch: WriteBatch) -> kit.ChooseScreen:
-    name, others = undone.batch_name(batch), f"{exact(batch.ops)} records, undone as one"
+    name, count = undone.batch_name(batch), plural(batch.ops, "record")
+    others = "undone as one" if name.endswith(f" {count}") else f"{count}, undone as one"
     choices = (
         kit.Choice("1", "one", f"Only {undo.kind} {undo.name}"),
         kit.Choice("2", "all", f"The whole {name}", others),

@@ -651,7 +651,11 @@ def requirements(entry: Entry, machine: Machine | None, width: int) -> Content:
     stated = [row for row in alone if row.stated]
     lines += [Content(""), *_fields(stated, width)] if stated else []
     lines += [] if stated else [Content("")]
-    return stack([*lines, *_open(alone, width)])
+    units = paragraph(_UNITS, width, "$foreground-muted") if amounts and machine is not None else []
+    return stack([*lines, *_open(alone, width), *units])
+
+
+_UNITS: Final = "A GB is 1,024 MB in these, as records state it; Fit counts a GB as 10^9 bytes."
 
 
 def _bars(amount: fitted.Demand, width: int) -> list[Content]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from tui_registry import exports
-from tui_registry.datastore import Datastore, Row
+from tui_registry.datastore import Datastore, Row, StoreError
 from tui_registry.durable import drafted, give_new_name
 from tui_registry.errors import Kind, Record, RegistryError
 from tui_registry.frozen import NamedTuple
@@ -129,7 +129,7 @@ class Several(Part):
         )
         more = f" and {exact(len(had) - _MOST_TAGS)} more" if len(had) > _MOST_TAGS else ""
         question = browse.ValueScreen(
-            f"Tags of {_named(asked)}",
+            f"Tags of {_named_own(asked, own)}",
             f"They have {told or 'none'}{more}." if len(own) > 1 else f"It has {told or 'none'}{more}.",
             "rag -old adds one and takes one away",
             partial(_offered_tags, self.datastore, tuple(tag for tag, _ in had)),
@@ -149,7 +149,7 @@ class Several(Part):
         had = dict.fromkeys(safe_text(str(record["license"]), 40) for _, record in own)
         told = ", ".join([*had][:_MOST_TAGS]) + (" and others" if len(had) > _MOST_TAGS else "")
         question = browse.ValueScreen(
-            f"Licence of {_named(asked)}",
+            f"Licence of {_named_own(asked, own)}",
             f"Now {told}. It is an SPDX expression.",
             "Apache-2.0",
             partial(_offered_licences, self.datastore),
@@ -237,8 +237,12 @@ class Several(Part):
         if not await self.ask(kit.ConfirmScreen(several.question(planned), "\n".join(lines), yes="Sign", no="Back")):
             return
         written, failure = await self._sign(planned)
-        done = f"{several.done(planned, written)}: {key_of('record.undo')} on one takes it back"
-        self.say(f"{several.done(planned, written)}: {failure}" if failure else done, "problem" if failure else "done")
+        told = [
+            several.done(planned, written),
+            failure,
+            f"{key_of('record.undo')} on one takes it back" * bool(written),
+        ]
+        self.say(": ".join(filter(None, told)), "problem" if failure else "done")
         self.screen.host.look()
         self._changed(Change())
 
@@ -264,6 +268,13 @@ def _named(asked: Sequence[Ref]) -> str:
     return f"“{safe_text(asked[0].name, 60)}”" if len(asked) == 1 else f"{exact(len(asked))} records"
 
 
+def _named_own(asked: Sequence[Ref], own: Sequence[_Sample]) -> str:
+    """Those that can be changed: what is told of them holds of no others."""
+    if len(own) == len(asked):
+        return _named(asked)
+    return f"{exact(len(own))} of {exact(len(asked))} records: no more are yours"
+
+
 def _own_records(datastore: Datastore, identifiers: Sequence[str]) -> list[_Sample]:
     records = ((body.kind, json.loads(body.record)) for body in datastore.bodies(identifiers))
     return [(kind, record) for kind, record in records if record["owner_id"] == datastore.address]
@@ -281,13 +292,18 @@ def _affected(datastore: Datastore, identifiers: Sequence[str]) -> list[str]:
 
 
 def _write(datastore: Datastore, planned: several.Plan, signed: _Signed) -> tuple[int, str]:
-    """How many were written, and why the first of the others was not."""
+    """How many were written, and why the first of the others was not. Raises StoreError where none was."""
     failure = ""
-    for outcome in datastore.change_all(planned.changes, together=planned.together()):
-        if isinstance(outcome, RegistryError):
-            failure = failure or outcome.sentence
-        else:
-            signed.count += 1
+    try:
+        for outcome in datastore.change_all(planned.changes, together=planned.together()):
+            if isinstance(outcome, RegistryError):
+                failure = failure or outcome.sentence
+            else:
+                signed.count += 1
+    except StoreError as error:
+        if not signed.count:
+            raise
+        failure = error.sentence
     return signed.count, failure
 
 
@@ -345,6 +361,10 @@ def _write_export(
 ) -> Written:
     """Write records into a new file. Raises RegistryError where it cannot be written, and nothing is there then."""
     path = Path(typed)
+    if form != "ops":  # those of what was deleted meanwhile tell that
+        identifiers = [body.id for body in datastore.bodies(identifiers)]
+        if not identifiers:
+            raise RegistryError("not_found", "what was to be exported was deleted meanwhile: nothing was written")
 
     def parts() -> Iterator[bytes]:
         for line in _exported(datastore, identifiers, form, now):

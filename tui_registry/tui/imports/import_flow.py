@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from textual import events, on
 from textual.content import Content
@@ -52,6 +52,12 @@ async def import_records(screen: FlowScreen[Result]) -> str | None:
     return saved.id
 
 
+class Find(Protocol):
+    """Asks somebody for a source, over any screen; None where nobody answers, which is said then."""
+
+    def __call__(self, screen: FlowScreen[Result], /) -> Awaitable[str | None]: ...
+
+
 class SourceScreen(Dialog[Answer], Generic[Answer]):
     """Asks for a path, which Tab completes, or for an address, and answers with what is read there. An error stays in
     the dialog, with what was typed."""
@@ -59,7 +65,7 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
     AUTO_FOCUS = "SafeInput"
     # Where there is little room, what is offered stays in sight
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 - as Textual has it
-    BINDINGS = bindings_for("import")
+    BINDINGS = bindings_for("import", "take")
 
     def __init__(
         self,
@@ -70,9 +76,11 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
         placeholder: str = "path, or https://…",
         takes_addresses: bool = False,
         doing: tuple[str, str] = ("reading", "reads it"),
+        find: Find | None = None,
     ) -> None:
         """
         Args:
+            find: asks elsewhere for a source, over this screen, where there is somebody to ask.
             doing: what is done with the path while one waits, and what Enter does.
             read_it: reads a source, in a thread; it asks now and then whether it is unwanted by now, and tells how far
                 it is. What it raises as a RegistryError is said.
@@ -82,6 +90,7 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
         self._placeholder = placeholder
         self._takes_addresses = takes_addresses
         self._doing, self._does = doing
+        self._find = find
         self._typed = ""
         self._offers: Sequence[PathOffer] = ()
         self._reading = False
@@ -122,6 +131,17 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
         shown.highlighted = None
         # An address is never completed, and a sentence about it may be long
         shown.display = is_path
+
+    @flow
+    async def action_find(self) -> None:
+        """Put what others answer with into the line, where somebody can be asked."""
+        if self._find is None:
+            return
+        self._tell("asking the local network: 3 s")
+        found = await self._find(self)
+        self._tell("" if found is not None else self.host.outcome.text)
+        if found is not None:
+            self._put(found)
 
     @flow
     async def action_complete(self) -> None:

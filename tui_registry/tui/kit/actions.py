@@ -480,13 +480,15 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "marked or mended", "findings", "back"),
     Action("mending.complete", ("tab",), "complete", "Complete the value", "mending", "complete"),
     Action("take.find", ("ctrl+f",), "find nodes", "Ask the local network, once, which nodes are there", "take",
-           "find_nodes"),
+           "find"),
     # Sync
     Action("sync.pull", ("s", "enter"), "pull", "Pull from the peer under the cursor", "sync", "pull"),
     Action("sync.pull_all", ("S",), "pull all", "Pull from every peer", "sync", "pull_all"),
     Action("sync.push", ("p",), "push", "Offer the peer under the cursor what it lacks, after a question that says how "
            "much", "sync", "push"),
     Action("sync.add", ("a",), "add peer", "Add a node or a folder to pull from", "sync", "add_peer"),
+    Action("sync.take", ("A",), "take", "Look at a node, a folder or a bundle's file first, then take what is there",
+           "sync", "take"),
     Action("sync.find", ("f",), "find nodes", "Ask the local network, once, which nodes are there", "sync",
            "find_peers"),
     Action("sync.recommended", ("R",), "recommended", "Ask the peer whom it recommends; none is added before you say "

@@ -15,7 +15,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.flows import read
 from tui_registry.tui.kit.host import RegistryHost
-from tui_registry.tui.kit.terminal import TerminalDriver
+from tui_registry.tui.kit.terminal import TerminalDriver, terminal_kept
 
 # Far more than any field takes.
 MOST_BYTES: Final = 256 * 1024
@@ -54,7 +54,7 @@ def _lent(host: RegistryHost) -> Iterator[None]:
     """The terminal is the editor's. Where the app has none, as in a test, there is none to give."""
     driver = host._driver
     if isinstance(driver, TerminalDriver):
-        with driver.lent(), host.suspend():
+        with driver.lent(), host.suspend(), terminal_kept():
             yield
     else:
         yield
@@ -63,8 +63,12 @@ def _lent(host: RegistryHost) -> Iterator[None]:
 def _write(name: str, text: str) -> Path:
     """A file of this user alone, in a folder of this user alone."""
     path = Path(tempfile.mkdtemp(prefix="tui-registry-")) / name
-    path.touch(mode=0o600)
-    path.write_bytes(text.encode())
+    try:
+        path.touch(mode=0o600)
+        path.write_bytes(text.encode())
+    except OSError:  # such as a full disk
+        shutil.rmtree(path.parent, ignore_errors=True)
+        raise
     return path
 
 

@@ -20,6 +20,7 @@ from tui_registry.tui.kit.actions import Action, Where, action, key_name, meant_
 from tui_registry.tui.kit.facts import Facts, Outcome, Tone
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.host import host_of
+from tui_registry.tui.kit.text_flow import stack, wrapped
 
 Result = TypeVar("Result")
 APP_NAME: Final = "tui_registry"
@@ -96,7 +97,9 @@ class FrameScreen(FlowScreen[Result], Generic[Result]):
         meant = meant_by(event.key, {bound.binding.id or "" for bound in at_hand.values()})
         helps = action("app.help")
         words = f"{helps.footer_key} shows all keys" if meant is None else f"{meant.footer_key} is {meant.label}"
-        self.say(f"{safe_text(event.character or '').strip() or key_name(event.key)} does nothing here: {words}")
+        # With ctrl a key has a character too, one that cannot be shown
+        typed = safe_text(event.character or "").strip() if event.is_printable else ""
+        self.say(f"{typed or key_name(event.key)} does nothing here: {words}")
 
     def refresh_footer(self) -> None:
         self.query_one(KeyFooter).show([action(name) for name in self.footer_actions()])
@@ -283,7 +286,15 @@ class StatusLine(Line):
         self.watch(host_of(self), "outcome", self._changed, init=False)
 
     def _changed(self) -> None:
+        self.styles.height = len(self._lines())
         self.refresh()
+
+    def watch_hint(self) -> None:
+        if self.is_mounted:
+            self._changed()
+
+    def on_resize(self) -> None:
+        self._changed()
 
     @property
     def shown(self) -> Outcome:
@@ -292,10 +303,19 @@ class StatusLine(Line):
         return outcome if outcome.text else self.hint
 
     def render(self) -> Content:
+        return stack(self._lines())
+
+    def _lines(self) -> list[Content]:
+        """One line, cut at its end. What went wrong stands nowhere else, and what helps comes last in it: that gets a
+        second one."""
         sign, style = _TONES[self.shown.tone]
-        text = safe_text(self.shown.text)
-        width = self.content_size.width
-        return Content.styled(f"{sign if text else ''}{text}", style).truncate(width, ellipsis=True)
+        text, width = safe_text(self.shown.text), self.content_size.width
+        whole = Content.styled(f"{sign if text else ''}{text}", style)
+        first = wrapped(whole, width)[0] if text and width and self.shown.tone == "problem" else whole
+        rest = whole[len(first.plain) :]
+        gap = len(rest.plain) - len(rest.plain.lstrip())
+        lines = [first, rest[gap:]] if rest.plain.strip() else [whole]
+        return [line.truncate(width, ellipsis=True) for line in lines]
 
 
 class KeyFooter(Line):

@@ -26,6 +26,7 @@ from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.text_flow import TextBody, field, heading, paragraph, stack
 
 _KEYS_WIDTH = 22
+_EXAMPLE_WIDTH = 24
 
 
 # What stands in a page, for a width: of it only what holds these words, where there are any.
@@ -39,6 +40,7 @@ class PageScreen(FlowScreen[None], ModalScreen[None]):
     # Whole: Textual looks beside the subclass.
     CSS_PATH: ClassVar[list[str]] = [str(Path(__file__).with_name("help.tcss")), NARROWING_STYLES]  # type: ignore[assignment]
     AUTO_FOCUS: ClassVar[str] = "TextBody"
+    FINDS: ClassVar[str] = "a word"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("page", "dialog"), ("question_mark,f1", "close")]
 
     def __init__(self, title: str, page: Page) -> None:
@@ -56,7 +58,7 @@ class PageScreen(FlowScreen[None], ModalScreen[None]):
                 ),
             )
             yield Static(title, id="help-title")
-            yield NarrowingLine("type to find a key or a word")
+            yield NarrowingLine(f"type to find {self.FINDS}")
             yield TextBody()
 
     def on_mount(self) -> None:
@@ -66,8 +68,13 @@ class PageScreen(FlowScreen[None], ModalScreen[None]):
 
     def _show(self, typed: str) -> None:
         body = self.query_one(TextBody)
-        body.text.flow(partial(self._page, typed.casefold().split()))
+        body.text.flow(partial(self._found, typed.casefold().split()))
         body.scroll_home(animate=False)
+
+    def _found(self, words: Sequence[str], width: int) -> Content:
+        """What of the page holds the words; says so where that is nothing."""
+        found = self._page(words, width)
+        return found if found.plain.strip() else _nothing(words)
 
     @on(Input.Changed)
     def _narrow(self, event: Input.Changed) -> None:
@@ -100,6 +107,8 @@ class PageScreen(FlowScreen[None], ModalScreen[None]):
 
 class HelpScreen(PageScreen):
     """All keys; those of the screen that it was asked from come first."""
+
+    FINDS: ClassVar[str] = "a key or a word"
 
     def __init__(self, here: Iterable[Where] = ()) -> None:
         """
@@ -141,7 +150,7 @@ def page_text(markdown: str, width: int, words: Sequence[str] = ()) -> Content:
             indent = 2 if re.match(r"- |\d\. ", text) else 0
             lines += paragraph(text, width, indent=indent)
         lines.append(Content(""))
-    return stack(lines or [_nothing(words)])
+    return stack(lines)
 
 
 def help_text(places: Iterable[Where], width: int, words: Sequence[str] = ()) -> Content:
@@ -178,9 +187,16 @@ def help_text(places: Iterable[Where], width: int, words: Sequence[str] = ()) ->
     )
     grammar = [line for line in safe_text(query.GRAMMAR, newlines=True).rstrip().split("\n") if _holds(line, words)]
     if grammar:
-        lines += [*heading("Searching"), *(Content(f"  {line}") for line in grammar)]
+        lines += heading("Searching")
+        for line in grammar:
+            # What it means stands in a column of its own there, and stays in it
+            example, means = line[:_EXAMPLE_WIDTH], line[_EXAMPLE_WIDTH:]
+            beside = bool(means) and example.endswith("  ")
+            lines += (
+                field(f"  {example}", means, width, 2 + _EXAMPLE_WIDTH) if beside else paragraph(line, width, "", 2)
+            )
     chapter("Each key in all modes", ((key, means, "") for key, means in key_table()))
-    return stack(lines[1:] or [_nothing(words)])
+    return stack(lines[1:])
 
 
 def key_table() -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -31,10 +31,15 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.text import exact, safe_text
 from tui_registry.tui.kit.actions import bindings_for, key_of
 from tui_registry.tui.kit.flows import FlowScreen, flow
+from tui_registry.tui.kit.terminal import terminal_kept
 from tui_registry.tui.kit.text_flow import TextBody, paragraph, stack
 
 # What is kept of an output; the rest, which came first, is counted.
 MOST_BYTES: Final = 512 * 1024
+# So many lines of that are laid out in the end; and this is shown of its end while the program still writes, as that is
+# done anew at each look and must not keep keys waiting.
+_MOST_LINES: Final = 10_000
+_TAIL_BYTES, _TAIL_LINES = 32 * 1024, 500
 _LOOK_SECONDS: Final = 0.1
 _FOLLOW_SECONDS: Final = 2.0
 _SCROLLBAR: Final = 2
@@ -62,28 +67,30 @@ class Output:
     """What a program has written so far; written by a thread, read by the screen.
 
     Attributes:
-        left_out: bytes at its beginning that are not kept any more.
         changes: grows with every piece.
     """
 
     def __init__(self) -> None:
-        self.left_out = 0
         self.changes = 0
+        self._written = 0
         self._pieces: list[bytes] = []
         self._kept = 0
 
     def add(self, piece: bytes) -> None:
         self._pieces.append(piece)
         self._kept += len(piece)
+        self._written += len(piece)
         while self._kept > MOST_BYTES:
-            first = self._pieces.pop(0)
-            self._kept -= len(first)
-            self.left_out += len(first)
+            self._kept -= len(self._pieces.pop(0))
         self.changes += 1
 
-    def text(self) -> str:
-        """All that is kept, safe to show."""
-        return _readable(b"".join(list(self._pieces)))
+    def end(self, most_bytes: int = MOST_BYTES, most_lines: int = _MOST_LINES) -> tuple[str, int]:
+        """The last of it, safe to show, and how many bytes came before that."""
+        written, raw = self._written, b"".join(list(self._pieces))[-most_bytes:]
+        lines = raw.split(b"\n")
+        # Behind the last end of a line there is no other line.
+        kept = b"\n".join(lines[-most_lines - (not lines[-1]) :])
+        return _readable(kept), max(0, written - len(kept))
 
 
 def run_program(argv: Sequence[str], environment: Mapping[str, str], output: Output, stop: Event) -> Ended:
@@ -189,13 +196,13 @@ class ProgramScreen(FlowScreen[Ended], ModalScreen[Ended]):
         if state == self._shown:
             return
         self._shown = state
-        text = self._output.text()
+        text, before = self._output.end() if done else self._output.end(_TAIL_BYTES, _TAIL_LINES)
         if self._ended is not None and not text.strip():
             text = self._ended.complaint or "It wrote nothing."
         body = self.query_one(TextBody)
         # What ends at once is read from its beginning, and of what goes on the end is what is new.
         follows = body.scroll_offset.y >= body.max_scroll_y and time.monotonic() - self._began > _FOLLOW_SECONDS
-        body.text.flow(partial(_page, text, self._output.left_out))
+        body.text.flow(partial(_page, text, before, goes_on=not done))
         if follows and not done:
             body.scroll_end(animate=False)
 
@@ -210,20 +217,28 @@ class ProgramScreen(FlowScreen[Ended], ModalScreen[Ended]):
         self._stop.set()
 
 
-def hand_over(argv: Sequence[str]) -> Ended:
+def hand_over(argv: Sequence[str], afterwards: Callable[[Ended], None]) -> Ended:
     """Run a program in the foreground of the terminal, which the caller has given back; returns when it has ended.
 
     What the person types there, Ctrl+C and Ctrl+Z too, is for the program: Ctrl+Z stops both, and fg brings both back.
-    A signal that asks the app to end asks the program first.
+    A signal that asks the app to end asks the program first. However the program ended, lines can be read then as
+    before.
+
+    Args:
+        afterwards: is called when it has ended; Ctrl+C, or a signal that asks the app to end, is a KeyboardInterrupt
+            there.
     """
     try:
         process = subprocess.Popen(list(argv))  # noqa: S603 - the person's own list of words, after a question
     except (OSError, ValueError) as error:
-        return Ended(None, _why_not(argv[0], error))
+        process = None
+        ended = Ended(None, _why_not(argv[0], error))
     asked: list[int] = []
 
     def end(number: int, _: object) -> None:
         asked.append(number)
+        if process is None or process.returncode is not None:
+            raise KeyboardInterrupt
         with suppress(ProcessLookupError):
             process.send_signal(number)
 
@@ -232,14 +247,19 @@ def hand_over(argv: Sequence[str]) -> Ended:
     handlers = {signal.SIGINT: _leave_be, signal.SIGQUIT: _leave_be, signal.SIGTERM: end, signal.SIGHUP: end}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        code = _wait(process)
+        with terminal_kept():
+            if process is not None:
+                ended = Ended(_wait(process), "")
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with suppress(KeyboardInterrupt):
+            afterwards(ended)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(wakeup)
     for late in asked[:1]:
         signal.raise_signal(late)
-    return Ended(code, "")
+    return ended
 
 
 # How
@@ -263,23 +283,29 @@ def _follow(process: subprocess.Popen[bytes], output: Output, stop: Event) -> by
                 output.add(piece)
                 if picked.fileobj is process.stderr and len(complaint) < 1024:
                     complaint += piece
-            now = time.monotonic()
-            if stop.is_set() and not asked:
-                asked = now
-                _kill(process, signal.SIGINT)
-            elif asked and now - asked > _PATIENCE_SECONDS:
-                _kill(process, signal.SIGKILL)
+            asked = _ask_to_end(process, asked) if stop.is_set() else asked
             if process.poll() is not None and not ready:
-                quiet = quiet or now
-                if now - quiet > _LINGER_SECONDS:
+                quiet = quiet or time.monotonic()
+                if time.monotonic() - quiet > _LINGER_SECONDS:
                     break  # what it left running holds its output open
     while process.poll() is None:  # it closed its output and goes on
         with suppress(subprocess.TimeoutExpired):
             process.wait(_LOOK_SECONDS)
-        if stop.is_set():
-            _kill(process, signal.SIGKILL if asked else signal.SIGINT)
-            asked = asked or time.monotonic()
+        asked = _ask_to_end(process, asked) if stop.is_set() else asked
+    if asked:
+        # What a shell began with & takes no Ctrl+C, and would go on without anybody who sees it.
+        _kill(process, signal.SIGTERM)
     return complaint
+
+
+def _ask_to_end(process: subprocess.Popen[bytes], asked: float) -> float:
+    """Ask it to end, and end it where it was asked long ago; gives when it was asked."""
+    now = time.monotonic()
+    if not asked:
+        _kill(process, signal.SIGINT)
+    elif now - asked > _PATIENCE_SECONDS:
+        _kill(process, signal.SIGKILL)
+    return asked or now
 
 
 def _kill(process: subprocess.Popen[bytes], number: int) -> None:
@@ -323,10 +349,11 @@ def _readable(raw: bytes) -> str:
     return safe_text("\n".join(lines), newlines=True)
 
 
-def _page(text: str, left_out: int, width: int) -> Content:
+def _page(text: str, before: int, width: int, *, goes_on: bool = False) -> Content:
     lines: list[Content] = []
-    if left_out:
-        lines += paragraph(f"({exact(left_out)} bytes before this are not kept)", width, "$foreground-muted")
+    if before:
+        shown = "shown while it runs" if goes_on else "kept"
+        lines += paragraph(f"({exact(before)} bytes before this are not {shown})", width, "$foreground-muted")
     for line in text.rstrip("\n").split("\n"):
         lines += paragraph(line, width)
     return stack(lines)

@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import sys
+import termios
 import textwrap
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -41,6 +42,7 @@ _IMPATIENT: Final = (signal.SIGINT, signal.SIGQUIT)
 _WAKING_SECONDS: Final = 0.05
 # Within this the app ends by itself, all that was typed before being taken in; then it is made to.
 _PATIENCE_SECONDS: Final = 3.0
+_STDIN: Final = 0
 _MOUSE_PIXELS_OFF: Final = "\x1b[?1016l"
 _CLEAR: Final = "\x1b[2J"
 # In less than this, dialogs do not show all of their answers.
@@ -237,6 +239,26 @@ def _left_by_its_beginning(match: re.Match[str]) -> str:
     width = cell_len(text)
     behind = width + len(free)
     return f"\x1b7{' ' * width}{styles}{free}\x1b8{text}\x1b8\x1b[{behind}C{styles}" if behind else text
+
+
+@contextmanager
+def terminal_kept() -> Iterator[None]:
+    """Let a terminal read lines as before, whatever was done to it: a program that was killed leaves it as it was for
+    that, with another group of processes in front."""
+    try:
+        settings = termios.tcgetattr(_STDIN)
+    except termios.error:
+        settings = None  # it is none
+    try:
+        yield
+    finally:
+        if settings is not None:
+            # Whoever is not in front is stopped where it changes something.
+            before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+            with suppress(OSError, termios.error):
+                os.tcsetpgrp(_STDIN, os.getpgrp())
+                termios.tcsetattr(_STDIN, termios.TCSADRAIN, settings)
+            signal.signal(signal.SIGTTOU, before)
 
 
 def stop_all() -> None:

@@ -125,10 +125,11 @@ class LineScreen(Dialog[str]):
             Content.assemble(safe_text(line, width), (f"  {safe_text(about, 60)}", "$foreground-muted")).truncate(
                 width, ellipsis=True
             )
-            for line, about in self._offers[:_MOST_OFFERED]
+            for line, about in self._offers
         ]
-        more = len(self._offers) - _MOST_OFFERED
-        if more > 0:
+        if len(lines) > _MOST_OFFERED:
+            more = len(lines) - _MOST_OFFERED + 1
+            del lines[-more:]
             lines.append(Content.styled(f"and {more} more", "$foreground-muted"))
         offers.update(Content("\n").join(lines))
 
@@ -180,7 +181,8 @@ class LineScreen(Dialog[str]):
 # How
 
 _MOST_KEPT: Final = 200
-_MOST_OFFERED: Final = 6
+# The lines that there are for them (dialogs.tcss): the box stands still while one types.
+_MOST_OFFERED: Final = 5
 # No command takes a secret as a word; but somebody may try, or write one into an address.
 _SECRET: Final = re.compile(
     r"(?i)pass(word|phrase)\b(?!-file)|secret|\btoken[= ]\S{16}|bearer|://[^/\s]*:[^/\s]*@|--token\b(?!-)"

@@ -16,10 +16,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Final, Literal
 
 from textual.app import SuspendNotSupported
+from textual.content import Content
 
 from tui_registry.datastore import Datastore, Entry, ManifestEntry
 from tui_registry.errors import RegistryError
@@ -33,6 +35,7 @@ from tui_registry.tui.kit.flows import FlowScreen, read
 from tui_registry.tui.kit.host import RegistryHost
 from tui_registry.tui.kit.keys import Keys, read_key, together
 from tui_registry.tui.kit.program import Ended, ProgramScreen, hand_over, outcome_words, quoted
+from tui_registry.tui.kit.text_flow import paragraph, stack
 
 How = Literal["background", "screen"]
 PLACEHOLDERS: Final = ("id", "name", "version", "kind", "owner", "uri", "licence")
@@ -129,6 +132,9 @@ def filled(command: OwnCommand, record: Record) -> tuple[str, ...]:
             if safe_text(value) != value:
                 shown = f"its {name} has characters that hide or act on a terminal"
                 raise NotRunError(f"{command.label}: not run, {shown}: {safe_text(value, 60)}")
+            if ".." in _STEPS.split(value):
+                shown = safe_text(value, 60)
+                raise NotRunError(f"{command.label}: not run, as a path its {name} leads out of a folder: {shown}")
         whole = _PLACE.sub(lambda found: f"{{{found[1]}}}" if found[1] else record.values[found[2]], word)
         if whole.startswith("-") and not word.startswith("-") and "--" not in command.argv[:place]:
             shown = safe_text(command.argv[0], 40)
@@ -181,6 +187,9 @@ class OwnCommands:
             return
         if command not in self._unasked:
             answer = await screen.ask(_question(command, argv))
+            if answer == "whole":
+                await screen.ask(_whole(command, argv), later=True)
+                answer = await screen.ask(_question(command, argv, is_seen=True), later=True)
             if answer is None or answer == "back":
                 return
             if answer == "always":
@@ -196,36 +205,50 @@ class OwnCommands:
 
     def _lend(self, argv: Sequence[str]) -> Ended:
         """Give the terminal to a program, and take it back when the person has seen how it ended."""
+
+        def wait(ended: Ended) -> None:
+            sys.stdout.write(f"\n{safe_text(argv[0], 60)}: {outcome_words(ended)}. Enter goes back. ")
+            sys.stdout.flush()
+            with suppress(EOFError, OSError):
+                input()
+
         try:
             with self._host.suspend():
-                ended = hand_over(argv)
-                sys.stdout.write(f"\n{safe_text(argv[0], 60)}: {outcome_words(ended)}. Enter goes back. ")
-                sys.stdout.flush()
-                _until_enter()
+                return hand_over(argv, wait)
         except SuspendNotSupported as error:
             raise NotRunError('this terminal cannot be lent to a program: write run = "background"') from error
-        return ended
 
 
 # How
 
 # A word in double braces stands for itself in single ones.
 _PLACE: Final = re.compile(r"\{\{([A-Za-z_]+)\}\}|\{([A-Za-z_]+)\}")
+_STEPS: Final = re.compile(r"[/\\]")
+_CHOSEN_OPTION: Final = re.compile(r"-+\{[A-Za-z_]")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 _HOWS: Final[tuple[How, ...]] = ("background", "screen")
 _ENTRIES: Final = ("argv", "key", "label", "run")
 _LONGEST_LABEL: Final = 30
 _MOST_WORDS: Final = 64
+# The cells of a line that its question shows on any terminal.
+_MOST_ASKED: Final = 300
 # What reads a whole argument as a program of its own: a stranger's name in one would be code.
 _READS_CODE: Final = re.compile(
-    r"(?:ba|da|z|k|mk|fi|tc|c|a)?sh|busybox|python[\d.]*|perl|ruby|node|deno|php|lua|osascript|pwsh|powershell|[gmn]?awk"
-    r"|sed|jq|vim?|nvim|emacs"
+    r"(?:(?:ba|da|z|k|mk|fi|tc|c|a|xon|elvi)?sh|nu|busybox|python|pypy|perl|ruby|node|bun|deno|php|lua|luajit|julia|R"
+    r"|Rscript|tclsh|osascript|pwsh|powershell|[gmn]?awk|sed|jq|vim?|nvim|emacs|psql|mysql|mariadb|duckdb)[\d.]*"
 )
 _CODE_OPTION: Final = re.compile(r"-{1,2}\w*[ce]|--?(?:command|eval|exec|expression|run)|\+.*")
 _EDITORS: Final = frozenset({"vi", "vim", "nvim", "emacs"})
 _SPLITS: Final = ("-S", "--split-string")
 # What hands its words on to a shell, whatever stands in them.
-_HANDS_ON: Final = frozenset({"ssh", "watch", "tmux", "screen", "eval", "script", "su", "parallel", "entr"})
+_HANDS_ON: Final = frozenset(
+    {"ssh", "watch", "tmux", "screen", "eval", "script", "su", "parallel", "entr", "make", "gmake", "just"}
+)
+# What runs the program that is the first of its words.
+_RUNS_ANOTHER: Final = frozenset(
+    {"env", "sudo", "doas", "nohup", "nice", "ionice", "time", "timeout", "setsid", "stdbuf", "xargs", "chroot", "exec",
+     "command", "strace", "systemd-run", "npx", "bunx", "uvx"}
+)  # fmt: skip
 
 
 class _WrongError(ValueError):
@@ -277,6 +300,8 @@ def _argv(value: Value) -> tuple[str, ...]:
                 known = ", ".join(f"{{{one}}}" for one in PLACEHOLDERS)
                 hint = f"did you mean {{{near}}}?" if near else f"there are {known}; {{{{x}}}} is a plain {{x}}"
                 raise _WrongError("argv", f"there is no {{{safe_text(found, 40)}}}: {hint}")
+        if _CHOSEN_OPTION.match(word) is not None:
+            raise _WrongError("argv", "which option is given is for you to say, not for a record")
         if "\0" in word:
             raise _WrongError("argv", "a word of a program has no NUL in it")
     if _places(value[0]):
@@ -289,9 +314,15 @@ def _argv(value: Value) -> tuple[str, ...]:
 
 def _code_among(argv: Sequence[str]) -> str:
     """Why a placeholder would be code to some program; empty where it is none."""
-    reader, operands = "", 0
+    reader, runner, operands = "", "", 0
     for place, word in enumerate(argv):
         base, before = PurePath(word).name, argv[place - 1] if place else ""
+        if runner and (found := _PLACE.match(word)) is not None and found[2]:
+            return f"what {runner} runs is for you to say, not for a record: write the program before it"
+        if base in _RUNS_ANOTHER:
+            runner = base
+        elif not word.startswith("-") and "=" not in word and not word[:1].isdigit():
+            runner = ""  # this is what it runs
         if base in _HANDS_ON and any(map(_places, argv[place:])):
             return f"{base} gives its words to a shell, and a record's name would be run by it"
         if not reader and _READS_CODE.fullmatch(base) is not None:
@@ -324,21 +355,29 @@ def _taken(command: OwnCommand, others: Sequence[OwnCommand], keys: Keys) -> str
     return None
 
 
-def _question(command: OwnCommand, argv: Sequence[str]) -> kit.ChooseScreen:
+def _question(command: OwnCommand, argv: Sequence[str], *, is_seen: bool = False) -> kit.ChooseScreen:
+    """Whether to run it. What is too long to be read there can be run only after it was shown whole."""
     where = "It gets the terminal until it ends." if command.run == "screen" else "What it writes is shown."
+    words = Content(quoted(argv))
+    more = words.cell_length > _MOST_ASKED
+    shown = words.truncate(_MOST_ASKED, ellipsis=True).plain
+    run = [
+        kit.Choice("r", "once", "Run it"),
+        kit.Choice("R", "always", "Run it, and do not ask again", "for this command, until the app ends"),
+    ]
+    whole = [kit.Choice("w", "whole", "Show all of it", "and ask once more then")]
     return kit.ChooseScreen(
         f"Run {safe_text(command.label, 40)}?",
-        [
-            kit.Choice("b", "back", "Back"),
-            kit.Choice("r", "once", "Run it"),
-            kit.Choice("R", "always", "Run it, and do not ask again", "for this command, until the app ends"),
-        ],
-        f"{quoted(argv)}\n{where} No shell reads it.",
+        [kit.Choice("b", "back", "Back"), *(whole if more and not is_seen else run)],
+        f"{shown}\n{where} Each word is given to it as it is.",
     )
 
 
-def _until_enter() -> None:
-    try:
-        input()
-    except (EOFError, OSError, KeyboardInterrupt):
-        return
+def _whole(command: OwnCommand, argv: Sequence[str]) -> kit.PageScreen:
+    every = [quoted([word]) for word in argv]
+
+    def layout(words: Sequence[str], width: int) -> Content:
+        found = [one for one in every if all(word in one.casefold() for word in words)]
+        return stack(line for one in found for line in paragraph(one, width))
+
+    return kit.PageScreen(f"{safe_text(command.label, 40)}: a word a line", layout)

@@ -18,6 +18,7 @@ from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
 from tui_registry.keystore import too_weak, write_keystore
 from tui_registry.present.keeping import key_copied
+from tui_registry.settings import is_sample
 from tui_registry.text import address_short, safe_text
 from tui_registry.tui.kit.actions import TYPE_AHEAD, bindings_for
 from tui_registry.tui.kit.dialogs import Dialog, LineInput, back_or_accept
@@ -39,9 +40,12 @@ async def copy_key(screen: FlowScreen[Result]) -> bool:
     """
     address = screen.datastore.key.known
     whose = f"the key of {address_short(address)}" if address else "your key"
+    about = "Without the passphrase nobody can use the copy, you included. Keep both, and not on this machine alone."
+    if is_sample(screen.datastore.data_dir):
+        about = "This is the key of the sample data, and goes when that goes: it is not the key of your own replica."
     question = LockedFileScreen(
         f"Save a copy of {whose}",
-        "Without the passphrase nobody can use the copy, you included. Keep both, and not on this machine alone.",
+        about,
         partial(write_key_copy, screen.datastore),
         placeholder="~/tui-registry-key.json",
     )

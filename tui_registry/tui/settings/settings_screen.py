@@ -230,7 +230,8 @@ class SettingsScreen(FrameScreen[None]):
         self._care.stop()
 
     async def _copy(self, row: SettingRow) -> None:
-        await copy_text(self, row.copied, "the key's address" if row.kind == "owner" else f"the {row.name}")
+        noun = {"owner": "the key's address", "verify": "the command", "backup": "the command"}
+        await copy_text(self, row.copied, noun.get(row.kind, f"the {row.name}"))
 
     async def _keep_key(self, row: SettingRow) -> None:
         choices = [

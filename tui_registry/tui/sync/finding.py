@@ -25,7 +25,7 @@ from tui_registry.sync.looking import LookError, look_at
 from tui_registry.sync.recommended import free_name, name_for
 from tui_registry.text import exact, safe_text
 from tui_registry.tui import imports, kit
-from tui_registry.tui.kit.actions import bindings_for, key_of
+from tui_registry.tui.kit.actions import key_of
 from tui_registry.tui.kit.dialogs import Dialog, LineInput
 from tui_registry.tui.kit.flows import FlowScreen, flow
 from tui_registry.tui.sync.add_peer import AddPeerScreen
@@ -50,7 +50,7 @@ async def take_from(screen: FlowScreen[Result]) -> Peer | None:
         The peer that was added, from which nothing is pulled yet; None where nothing was, or a bundle was taken.
     """
     bounds = bounds_of(screen.host.settings)
-    found = await screen.ask(TakeScreen(partial(_look, bounds)))
+    found = await screen.ask(take_screen(partial(_look, bounds)))
     if found is None:
         return None
     peers = await screen.read(screen.datastore.peers.all)
@@ -129,30 +129,22 @@ async def add_recommended(screen: FlowScreen[Result], peer: Peer) -> Peer | None
     return await screen.ask(AddPeerScreen(one.url, name_for(one, [each.name for each in peers])))
 
 
-class TakeScreen(imports.SourceScreen[Found]):
-    """Asks where to take records from, and answers with what is there."""
+def take_screen(look: Callable[[str, Callable[[], bool]], Found]) -> imports.SourceScreen[Found]:
+    """The dialog that asks where to take records from, and answers with what is there."""
 
-    BINDINGS = bindings_for("take")
+    async def find(screen: FlowScreen[Result], /) -> str | None:
+        peers = await screen.read(screen.datastore.peers.all)
+        return await choose_node(screen, [peer.address for peer in peers])
 
-    def __init__(self, look: Callable[[str, Callable[[], bool]], Found]) -> None:
-        super().__init__(
-            "Take what others registered",
-            "The URL of a node, a folder (such as on a stick), or a bundle's file. It is looked at first, and nothing "
-            f"is pulled before you have seen what is there. {key_of('take.find')} asks the local network for nodes.",
-            lambda source, unwanted, _: look(source, unwanted),
-            placeholder="http://hub.example:8420, or a path",
-            takes_addresses=True,
-        )
-
-    @flow
-    async def action_find_nodes(self) -> None:
-        """Put the address of a node of the local network into the line."""
-        peers = await self.read(self.datastore.peers.all)
-        self._tell("asking the local network: 3 s")
-        url = await choose_node(self, [peer.address for peer in peers])
-        self._tell("" if url is not None else self.host.outcome.text)
-        if url is not None:
-            self._put(url)
+    return imports.SourceScreen(
+        "Take what others registered",
+        "The URL of a node, a folder (such as on a stick), or a bundle's file. It is looked at first, and nothing "
+        f"is pulled before you have seen what is there. {key_of('take.find')} asks the local network for nodes.",
+        lambda source, unwanted, _: look(source, unwanted),
+        placeholder="http://hub.example:8420, or a path",
+        takes_addresses=True,
+        find=find,
+    )
 
 
 class FoundScreen(Dialog[str]):

@@ -318,6 +318,10 @@ def no_peers(width: int) -> Content:
     lines += [Content(""), Content.assemble((f"  {key}  ", "bold $text-accent"), "add one, for example")]
     for address, words in EXAMPLES:
         lines.append(Content.assemble(f"       {address}  ", (words, _MUTED)))
+    take = Content.assemble(
+        (f"  {action('sync.take').footer_key}  ", "bold $text-accent"), "look at one first, or take a bundle's file"
+    )
+    lines += [Content(""), take]
     return stack([line.truncate(width, ellipsis=True) for line in lines])
 
 

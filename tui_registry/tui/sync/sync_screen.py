@@ -25,7 +25,7 @@ from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.messages import Narrow, PullFrom
 from tui_registry.tui.kit.text_flow import Flow
 from tui_registry.tui.sync.add_peer import AddPeerScreen
-from tui_registry.tui.sync.finding import add_recommended, choose_node
+from tui_registry.tui.sync.finding import add_recommended, choose_node, take_from
 from tui_registry.tui.sync.left_out import LeftOutScreen
 from tui_registry.tui.sync.peer_table import PeerTable, PeerView, no_peers, peer_detail, summary
 from tui_registry.tui.sync.pulls import Pulls, PullsByThemselves
@@ -221,6 +221,13 @@ class SyncScreen(FrameScreen[None]):
         peer = await self.ask(AddPeerScreen())
         if peer is not None:
             self._added(peer)
+
+    @flow(writes=True)
+    async def action_take(self) -> None:
+        """Take records from a node, a folder or a bundle, after a look at what is there."""
+        peer = await take_from(self)
+        if peer is not None:
+            self._pull_new(peer.name)
 
     @flow(writes=True)
     async def action_find_peers(self) -> None:
