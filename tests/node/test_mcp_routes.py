@@ -12,12 +12,14 @@ import httpx
 import pytest
 from jsonschema import Draft7Validator
 
-from tests.node.conftest import Node, serving
+from tests.node.conftest import Node, client, serving
 from tests.seeds import make_record
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json, Record
 from tui_registry.importers import Finding, read_source
+from tui_registry.node import running
 from tui_registry.node.description import LEFT_OUT_HEADER
+from tui_registry.node.limits import NodeBounds
 from tui_registry.records.schema import defaults
 from tui_registry.tongues.mcp_registry import OFFICIAL, OURS
 
@@ -147,6 +149,20 @@ def test_pages_lead_through_the_whole_list(node: Node) -> None:
         if "nextCursor" not in answer["metadata"]:
             break
         asked["cursor"] = answer["metadata"]["nextCursor"]
+    assert seen == LISTED
+
+
+def test_a_page_that_would_be_large_is_a_short_one(node: Node) -> None:
+    seen: list[str] = []
+    with running(node.store, bounds=NodeBounds(answer_bytes=2_000)) as address, client(address) as reader:
+        asked: dict[str, str] = {}
+        for _ in range(len(LISTED)):
+            answer = reader.get("/v0.1/servers", params=asked).json()
+            seen += titles(answer["servers"])
+            assert len(answer["servers"]) < len(LISTED)
+            if (cursor := answer["metadata"].get("nextCursor")) is None:
+                break
+            asked["cursor"] = cursor
     assert seen == LISTED
 
 

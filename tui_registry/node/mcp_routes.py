@@ -141,7 +141,13 @@ class _Servers:
 
     def _versions(self, name: str, gone: bool) -> _Told:
         speaker, body = self._found(name, gone)
-        found = [told for _, told in self._all_versions(speaker, body)]
+        found: list[bytes] = []
+        size = 0
+        for _, told in self._all_versions(speaker, body):
+            size += len(told)
+            if found and size > self._bounds.answer_bytes:
+                break
+            found.append(told)
         if not found:
             raise _unsayable()
         return _Told(listing(found))
