@@ -47,6 +47,10 @@ RECORDS: dict[str, tuple[dict[str, Json], Record]] = {
         },
     ),
     "Long " * 25: ({"description": LONG, "tools": [], "tags": []}, {}),
+    "Local": (
+        {"agent_type": {"Other": "MCP server"}, "tools": ["x"]},
+        {"interfaces": [], "artifacts": [{"uri": "https://pypi.org/project/local/1.0"}]},
+    ),
     "Old": ({"description": "Once\nnew\n\nRemote: x"}, {"status": "Deprecated", "status_message": "Use Weather"}),
     "Leaky": ({}, {"status": "Withdrawn", "status_message": "Leaks keys"}),
     "Unsayable": ({}, {"interfaces": [{"url": "ollama://here/x", "protocol": "MCP", "version": ""}]}),
@@ -111,7 +115,7 @@ def refused(answer: httpx.Response, status: int, code: str) -> str:
     return said
 
 
-LISTED = ["Weather", f"{('Long ' * 25)[:99].rstrip()}…", "Old", " ".join(HOSTILE.split())]
+LISTED = ["Weather", f"{('Long ' * 25)[:99].rstrip()}…", "Local", "Old", " ".join(HOSTILE.split())]
 
 
 def test_agents_with_an_mcp_interface_are_listed_as_that_api_lists_servers(node: Node) -> None:
@@ -133,8 +137,8 @@ def test_agents_with_an_mcp_interface_are_listed_as_that_api_lists_servers(node:
     assert weather["name"] == f"0x{ours['owner_id']}/{ours['id']}"
     assert node.store.entry(ours["id"]) is not None
     assert tuple(ours["heads"]) == node.store.heads(ours["id"])
-    assert told[2]["server"]["description"] == "Once new"
-    old = told[2]["_meta"][OFFICIAL]
+    assert told[3]["server"]["description"] == "Once new"
+    old = told[3]["_meta"][OFFICIAL]
     assert (old["status"], old["statusMessage"], old["isLatest"]) == ("deprecated", "Use Weather", True)
     assert node.reader.get("/v0.1/servers").headers[LEFT_OUT_HEADER] == "1"
 
@@ -238,6 +242,8 @@ NOBODY = f"0x{40 * '0'}/{64 * '0'}"
         ("?limit=0", 422, "invalid"),
         ("?limit=101", 422, "invalid"),
         ("?limit=ten", 422, "invalid"),
+        ("?limit=", 422, "invalid"),
+        ("?updated_since=", 422, "invalid"),
         ("?updated_since=yesterday", 422, "invalid"),
         ("?updated_since=2026-13-01T00:00:00Z", 422, "invalid"),
         ("?include_deleted=perhaps", 422, "invalid"),

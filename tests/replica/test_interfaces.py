@@ -60,6 +60,25 @@ def test_an_agent_is_listed_in_each_protocol_that_its_manifest_names(datastore: 
     assert live(datastore, "A2A") == ["both"]
 
 
+def test_an_mcp_server_that_is_started_where_it_is_used_is_one(datastore: Datastore) -> None:
+    file: Record = {
+        "uri": "oci://ghcr.io/x/y:1", "media_type": "", "sha256": None, "size_bytes": None, "quantization": None
+    }  # fmt: skip
+    written = {}
+    for name, kind in (("server", {"Other": "mcp Server"}), ("chatter", "Chatbot"), ("later", "Assistant")):
+        record = make_record("agent", name, agent_type=kind)
+        written[name] = datastore.add("agent", record, manifest=manifest(artifacts=[file])).key
+    assert live(datastore) == ["server"]
+    assert told(datastore, datastore.interfaces.page("MCP", 9, gone=True)) == [("server", True)]
+    for name, kind in (("server", "Assistant"), ("later", {"Other": "MCP server"})):
+        entry = datastore.entry(written[name])
+        assert entry is not None
+        datastore.update("agent", entry.id, entry.record | {"agent_type": kind}, entry.heads)
+    assert live(datastore) == ["later"]
+    assert {*told(datastore, datastore.interfaces.page("MCP", 9, gone=True))} == {("server", False), ("later", True)}
+    assert datastore.verify().sound
+
+
 def test_what_changed_comes_last_and_what_fell_out_is_told_to_who_asks(datastore: Datastore, clock: Clock) -> None:
     ids = {name: agent(datastore, name, MCP) for name in ("deleted", "quiet", "renamed", "silent", "bare", "withdrawn")}
     began = clock.now + 10
@@ -159,6 +178,7 @@ def test_the_list_is_read_from_its_index(datastore: Datastore) -> None:
     [
         "DELETE FROM interfaces",
         "UPDATE interfaces SET source = NULL",
+        "UPDATE interfaces SET changed = -1",
         "UPDATE interfaces SET stated = 0, source = NULL",
         "INSERT INTO interfaces (rid, protocol, stated) VALUES (-999, 'MCP', 1)",
     ],

@@ -298,7 +298,7 @@ async def _answered(request: Request, tell: Callable[[], Awaitable[_Told]]) -> R
 
 
 def _question(given: dict[str, str]) -> _Question:
-    limit = given.get("limit") or str(MCP_PAGE)
+    limit = given.get("limit", str(MCP_PAGE))
     if not _WHOLE_NUMBER.fullmatch(limit) or not 1 <= int(limit) <= MCP_LIMIT:
         raise wrong("limit", f"must be a whole number from 1 to {MCP_LIMIT}")
     after: Place | None = None
@@ -311,13 +311,13 @@ def _question(given: dict[str, str]) -> _Question:
     if len(search) > MAX_QUESTION_TEXT:
         raise wrong("search", f"must be text of at most {MAX_QUESTION_TEXT:,} characters")
     since = 0
-    if given.get("updated_since"):
+    if "updated_since" in given:
         try:
             # A plus that was not escaped comes as a space.
             since = seconds_of(given["updated_since"].strip().replace(" ", "+"))
         except ValueError:
             raise wrong("updated_since", "must be a time such as 2026-01-31T08:00:00Z (RFC 3339)") from None
-    gone = _yes(given, "include_deleted") or bool(given.get("updated_since"))
+    gone = _yes(given, "include_deleted") or "updated_since" in given
     version = given.get("version") or None
     return _Question(limit=int(limit), after=after, search=search, since=since,
                      version=None if version == "latest" else version, gone=gone)  # fmt: skip

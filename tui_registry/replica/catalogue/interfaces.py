@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from tui_registry.errors import Record
 from tui_registry.frozen import NamedTuple
@@ -19,6 +19,13 @@ from tui_registry.replica.store.stored import record_in, stored_id
 
 # The protocols of which lists are asked for, ascending.
 PROTOCOLS: Final = ("A2A", "MCP")
+
+# How a manifest says so: it names an interface; or it names files alone, which counts for an agent whose type is "MCP
+# server": most of these are started where they are used, and answer at no address.
+NAMED: Final = 1
+PACKAGED: Final = 2
+# A protocol, and how.
+Stated: TypeAlias = tuple[str, int]
 
 # Rows that one statement reads.
 _AT_ONCE = 200
@@ -121,12 +128,15 @@ class Interfaces:
 # How: the rows
 
 
-def protocols_of(manifest: Record) -> tuple[str, ...]:
-    """In which of `PROTOCOLS` that answers which a manifest is of. A word of the owner's that is one of them counts as
-    that one."""
+def protocols_of(manifest: Record) -> tuple[Stated, ...]:
+    """In which of `PROTOCOLS` that answers which a manifest is of, ascending. A word of the owner's that is one of them
+    counts as that one."""
     stated = manifest["interfaces"]
-    found = {_word(item) for item in stated if isinstance(item, dict)} if isinstance(stated, list) else set()
-    return tuple(protocol for protocol in PROTOCOLS if fold_case(protocol) in found)
+    words = {_word(item) for item in stated if isinstance(item, dict)} if isinstance(stated, list) else set()
+    found = {protocol: NAMED for protocol in PROTOCOLS if fold_case(protocol) in words}
+    if manifest["artifacts"]:
+        found.setdefault("MCP", PACKAGED)
+    return tuple(sorted(found.items()))
 
 
 def _word(interface: Record) -> str:
@@ -134,7 +144,7 @@ def _word(interface: Record) -> str:
     return fold_case(str(protocol["Other"]) if isinstance(protocol, dict) else str(protocol))
 
 
-def state_protocols(db: sqlite3.Connection, stated: Sequence[tuple[int, tuple[str, ...], bool]]) -> None:
+def state_protocols(db: sqlite3.Connection, stated: Sequence[tuple[int, tuple[Stated, ...], bool]]) -> None:
     """Put down what manifests say now; it does not count yet (`count_protocols`).
 
     Args:
@@ -144,34 +154,47 @@ def state_protocols(db: sqlite3.Connection, stated: Sequence[tuple[int, tuple[st
     db.executemany(
         "INSERT INTO interfaces (rid, protocol, stated) VALUES (?, ?, ?) "
         "ON CONFLICT (rid, protocol) DO UPDATE SET stated = excluded.stated",
-        [(rid, protocol, stands) for rid, protocols, stands in stated for protocol in protocols],
+        [(rid, protocol, how if stands else 0) for rid, protocols, stands in stated for protocol, how in protocols],
     )
-    db.executemany(f"UPDATE interfaces SET changed = {_CHANGED} WHERE rid = ?", [(rid,) for rid, *_ in stated])
+    changed = f"UPDATE interfaces SET changed = {CHANGED} WHERE rid = ? AND changed >= 0"
+    db.executemany(changed, [(rid,) for rid, *_ in stated])
 
 
 def count_protocols(db: sqlite3.Connection, records: Iterable[tuple[bytes, int | None]]) -> None:
-    """Let what the manifests of these records say of protocols count, or not any more; they changed just now.
+    """Let what the manifests of these records say of protocols count, or not any more; they changed just now. The
+    catalogue has their rows.
 
     Args:
         records: each by its id, with its row where it is live.
     """
+    listed = list(records)
+    of_subject = "WHERE rid = (SELECT rid FROM manifests WHERE subject = {})"
     db.executemany(
-        f"UPDATE interfaces SET source = CASE WHEN stated THEN ? END, changed = {_CHANGED} "
-        "WHERE rid = (SELECT rid FROM manifests WHERE subject = ?)",
-        [(rid, identifier) for identifier, rid in records],
+        f"UPDATE interfaces SET source = {COUNTING.format('?1')} {of_subject.format('?2')}",
+        [(rid, identifier) for identifier, rid in listed],
+    )
+    # What never counted fell out of no list, and is told to nobody.
+    db.executemany(
+        f"UPDATE interfaces SET changed = {CHANGED} {of_subject.format('?')} AND (source IS NOT NULL OR changed >= 0)",
+        [(identifier,) for identifier, _ in listed],
     )
 
 
-def protocols_stated(db: sqlite3.Connection, rid: int) -> tuple[str, ...]:
+def protocols_stated(db: sqlite3.Connection, rid: int) -> tuple[Stated, ...]:
     """What the table has of a manifest, by the row of its key."""
-    rows = db.execute("SELECT protocol FROM interfaces WHERE rid = ? AND stated ORDER BY protocol", (rid,))
-    return tuple(protocol for (protocol,) in rows)
+    rows = db.execute("SELECT protocol, stated FROM interfaces WHERE rid = ? AND stated ORDER BY protocol", (rid,))
+    return tuple((protocol, how) for protocol, how in rows)
 
 
+# The row of the record where what a manifest says of a protocol counts, of the row of that record if it is live.
+COUNTING: Final = (
+    f"CASE stated WHEN {NAMED} THEN {{0}} WHEN {PACKAGED} "
+    "THEN (SELECT t.rid FROM catalogue t WHERE t.rid = {0} AND t.type = 'MCP server' COLLATE NOCASE) END"
+)
 # When the last operation on a manifest or on its record came: the last one of a key is a head.
 _LAST = "(SELECT max(o.idx) FROM ops o WHERE o.rid = {} AND o.is_head = 1)"
 _RECORD = "(SELECT k.rid FROM manifests m CROSS JOIN keys k ON k.id = m.subject WHERE m.rid = interfaces.rid)"
-_CHANGED = (
+CHANGED: Final = (
     "coalesce((SELECT a.arrived_at FROM arrivals a WHERE a.idx <= "
     f"max(coalesce({_LAST.format('interfaces.rid')}, 0), coalesce({_LAST.format(_RECORD)}, 0)) "
     "ORDER BY a.idx DESC LIMIT 1), 0)"

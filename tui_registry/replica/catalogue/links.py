@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.frozen import NamedTuple
-from tui_registry.replica.catalogue.interfaces import count_protocols
+from tui_registry.replica.catalogue.interfaces import CHANGED, COUNTING, count_protocols
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.stored import chunks, marks, record_of, stored_id
@@ -393,7 +393,8 @@ _MEASURED_BY_NOBODY = "FROM evaluations WHERE rid NOT IN (SELECT rid FROM manife
 _MEASURED_OTHERWISE = f"WHERE source IS NOT {_SUBJECT.format('evaluations.rid')}"
 _OTHERWISE = f"WHERE source IS NOT ({_SOURCE})"
 _ANSWERED_BY_NOBODY = "FROM interfaces WHERE rid NOT IN (SELECT rid FROM manifests)"
-_ANSWERING = f"CASE WHEN stated THEN {_SUBJECT.format('interfaces.rid')} END"
+_ANSWERING = COUNTING.format(_SUBJECT.format("interfaces.rid"))
+_LISTED_NEVER = "WHERE source IS NOT NULL AND changed < 0"
 _ANSWERING_OTHERWISE = f"WHERE source IS NOT ({_ANSWERING})"
 _NOT_NOTED = (
     f"FROM (SELECT DISTINCT target FROM links l WHERE l.source IS NOT NULL AND NOT {_IS_HERE}) l "
@@ -415,6 +416,7 @@ _CHECKS = (
         f"FROM interfaces {_ANSWERING_OTHERWISE}",
         f"UPDATE interfaces SET source = ({_ANSWERING}) {_ANSWERING_OTHERWISE}",
     ),
+    (f"FROM interfaces {_LISTED_NEVER}", f"UPDATE interfaces SET changed = {CHANGED} {_LISTED_NEVER}"),
     (_NOT_MISSING, f"DELETE {_NOT_MISSING}"),
     (_NOT_NOTED, f"INSERT INTO missing (target) SELECT l.target {_NOT_NOTED}"),
 )

@@ -34,7 +34,7 @@ from tui_registry.replica.catalogue.derived import (
     texts,
     variant_text,
 )
-from tui_registry.replica.catalogue.interfaces import protocols_of, protocols_stated, state_protocols
+from tui_registry.replica.catalogue.interfaces import Stated, protocols_of, protocols_stated, state_protocols
 from tui_registry.replica.catalogue.links import DERIVED, NEEDS, Link, count_links, state_links
 from tui_registry.replica.catalogue.resembling import known_keys
 from tui_registry.replica.store.stored import chunks, marks, read_heads, read_record, record_of, stored_id
@@ -52,7 +52,7 @@ class ManifestColumns(NamedTuple):
         words: what its record is found by besides, made-up words with spaces between them; None for none.
         links: the models that it names, each once for what it is to the record.
         evaluations: what was measured, each benchmark folded.
-        protocols: of an agent, in which of `interfaces.PROTOCOLS` it answers, ascending.
+        protocols: of an agent, in which of `interfaces.PROTOCOLS` it answers, and how it says so.
     """
 
     kind: str
@@ -65,7 +65,7 @@ class ManifestColumns(NamedTuple):
     words: str | None = None
     links: tuple[Link, ...] = ()
     evaluations: tuple[tuple[str, float], ...] = ()
-    protocols: tuple[str, ...] = ()
+    protocols: tuple[Stated, ...] = ()
 
 
 class ManifestRow(NamedTuple):

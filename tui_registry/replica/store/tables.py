@@ -776,13 +776,14 @@ _VERSION_2 = (
     "CREATE INDEX arrivals_at ON arrivals (arrived_at) WHERE source IS NOT NULL",
     # Derived, but for `stated` = 0: which agents answer in which protocol (`catalogue.interfaces`), by the key of the
     # manifest that says so. What it does not say any more stays, for whoever keeps a list of them and is to know what
-    # fell out. `changed`: when the last operation on the record or its manifest came here; `source` as in `links`.
+    # fell out. `changed`: when the last operation on the record or its manifest came here, -1 while it never counted;
+    # `source` as in `links`.
     """
     CREATE TABLE interfaces (
         rid INTEGER NOT NULL,
         protocol TEXT NOT NULL,
         stated INTEGER NOT NULL,
-        changed INTEGER NOT NULL DEFAULT 0,
+        changed INTEGER NOT NULL DEFAULT -1,
         source INTEGER,
         PRIMARY KEY (rid, protocol)
     ) WITHOUT ROWID
