@@ -172,6 +172,8 @@ def test_a_page_that_would_be_large_is_a_short_one(node: Node) -> None:
 
 def test_names_versions_and_times_choose(node: Node) -> None:
     assert titles(servers(node, search="EATHE")) == ["Weather"]
+    assert titles(servers(node, search="eathe", include_deleted="true")) == ["Weather"]
+    assert titles(servers(node, search="ELETE", include_deleted="true")) == ["Deleted"]
     assert titles(servers(node, version="latest")) == LISTED
     assert titles(servers(node, version="9.9.9")) == []
     deleted = servers(node, include_deleted="true")

@@ -6,6 +6,7 @@ to be known here: whoever keeps a list of the agents of a protocol asks what cha
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
@@ -92,7 +93,8 @@ class Interfaces:
             protocol: one of `PROTOCOLS`.
             after: `next` of the page before, in place of `since`. since: Unix seconds: what changed then or later.
             gone: also those that are deleted, withdrawn, or answer in it no more.
-            name: what stands in their names, in any case. version: which they have, exactly.
+            name: what stands in their names, in any case; of those that are not listed any more, in their first.
+            version: which they have, exactly; those have none.
             seconds: of the processor, after which a page ends.
         """
         place = after or Place(since, _BEFORE_ALL)
@@ -112,8 +114,12 @@ class Interfaces:
                         return SpeakerPage(tuple(found), place)
                     place = Place(changed, rid)
                     row = _Row(*of_record)
-                    if row.subject is not None and row.owner not in muted and _is_asked(row, gone, sought, version):
-                        found.append(_speaker(db, place, row))
+                    if row.subject is None or row.owner in muted or not _is_asked(row, gone, sought, version):
+                        continue
+                    one = _speaker(db, place, row)
+                    # Of what is not listed any more the first name is at hand, in what stood behind it.
+                    if row.name is not None or not sought or sought in _first_name(one):
+                        found.append(one)
                 if len(rows) < at_once:
                     return SpeakerPage(tuple(found), None)
 
@@ -239,10 +245,14 @@ _ONE = (
 def _is_asked(row: _Row, gone: bool, sought: str, version: str | None) -> bool:
     if not gone and (row.source is None or row.status == "Withdrawn"):
         return False
-    # Of one that is not live no name stands at hand; whoever asks what changed is told of it rather than not.
     if row.name is None:
         return version is None
     return sought in fold_case(row.name) and version in (None, row.version)
+
+
+def _first_name(speaker: Speaker) -> str:
+    manifest: Record = json.loads(speaker.manifest)
+    return fold_case(str(manifest["subject_name"]))
 
 
 def _speaker(db: sqlite3.Connection, place: Place, row: _Row) -> Speaker:
