@@ -83,6 +83,8 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "evaluations": [{"benchmark": "MMLU", "metric": "accuracy", "value": "0.5", "source": ""}],
         }
         datastore.manifests.set(op.key, defaults("manifest") | behind)
+        answers: Record = {"interfaces": [{"url": "https://example.org/mcp", "protocol": "MCP", "version": ""}]}
+        datastore.add("agent", make_record("agent", "answers"), manifest=defaults("manifest") | answers)
         first, late = roots(ALICE, 3), roots(BOB, 1, "late")
         ops = [
             *first,

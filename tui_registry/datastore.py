@@ -16,6 +16,7 @@ It opens a replica and holds its parts, which have the statements:
     registry.imports    what sources described before, and what a description is to the records that are here
     registry.hub        how it follows the log that it shares with other nodes, where it is a view of one
     registry.links      which records name which, both ways
+    registry.interfaces which agents answer in which protocol
     registry.key        the key that signs
     registry.mark       how far the log was given to others: notices a replica that was put back to an older copy
 
@@ -66,6 +67,7 @@ from tui_registry.replica.catalogue.current import (
     revision_with,
 )
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
+from tui_registry.replica.catalogue.interfaces import Place as Place, Speaker as Speaker, SpeakerPage as SpeakerPage
 from tui_registry.replica.catalogue.manifests import ManifestEntry as ManifestEntry, Signed as Signed
 from tui_registry.replica.catalogue.news import News, NewsCount, Watched
 from tui_registry.replica.catalogue.resembling import Like
@@ -124,6 +126,7 @@ if TYPE_CHECKING:
     from tui_registry.fit import Machine
     from tui_registry.query import Completion
     from tui_registry.replica.audit import VerifyReport as VerifyReport
+    from tui_registry.replica.catalogue.interfaces import Interfaces
     from tui_registry.replica.catalogue.links import (
         DERIVED as DERIVED,
         MOST_COUNTED as MOST_COUNTED,
@@ -1189,6 +1192,13 @@ class Datastore:
         from tui_registry.replica.catalogue.links import Links
 
         return Links(self._pool, self.key)
+
+    @cached_property
+    def interfaces(self) -> Interfaces:
+        """Which agents answer in which protocol."""
+        from tui_registry.replica.catalogue.interfaces import Interfaces
+
+        return Interfaces(self._pool)
 
     @cached_property
     def manifests(self) -> Manifests:

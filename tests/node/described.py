@@ -30,6 +30,7 @@ from tui_registry.errors import KINDS, Kind, Record
 from tui_registry.node import running
 from tui_registry.node.description import EVENTS
 from tui_registry.records.schema import defaults
+from tui_registry.tongues.mcp_registry import server_name
 
 # Statuses that may be the answer to what is described as right: a licence or a query is a language of its own, and most
 # ids are of no record.
@@ -64,7 +65,7 @@ def main(seed: int = 1, cases: int = 15) -> int:
         # Of each kind one that is written to, two that are deleted, and one in conflict.
         records = {kind: [given(store, kind, versions) for versions in (1, 1, 1, 2, 1)] for kind in KINDS}
         config = Path(place) / "schemathesis.toml"
-        config.write_text(_config(store, records))
+        config.write_text(_config(store, records, _server(store)))
         said = io.StringIO()
         # What it keeps of a run is kept where it is asked from.
         with running(store, accept_ops=True) as address, redirect_stdout(said), chdir(place):
@@ -111,7 +112,14 @@ def _answering(store: Datastore) -> str:
     return store.add("agent", make_record("agent", "answering"), manifest=defaults("manifest") | answers).key
 
 
-def _config(store: Datastore, records: Mapping[Kind, Sequence[Given]]) -> str:
+def _server(store: Datastore) -> str:
+    """Add an agent that MCP clients are told of; what they call it."""
+    answers: Record = {"interfaces": [{"url": "https://example.org/mcp", "protocol": "MCP", "version": ""}]}
+    op = store.add("agent", make_record("agent", "server"), manifest=defaults("manifest") | answers)
+    return server_name(store.address, op.key)
+
+
+def _config(store: Datastore, records: Mapping[Kind, Sequence[Given]], server: str) -> str:
     """What schemathesis is told beside the description: where to look, so that it comes past the door."""
     head = store.log.head()
     words = {
@@ -121,12 +129,16 @@ def _config(store: Datastore, records: Mapping[Kind, Sequence[Given]]) -> str:
         "query": ["tag:chat", "license:mit params:<8b", "is:conflict", ""],
         "epoch": [head.epoch],
         "part": ["a.json", "00.json"],
+        "server": [server],
+        "server-version": ["latest"],
         "tile": [f"0.{head.size}.ndjson.gz", "0.1-3.ndjson.gz", "7.ndjson.gz"],
     }
     bound = {
         "path.epoch": "epoch",
         "path.name": "tile",
         "path.part": "part",
+        "path.serverName": "server",
+        "path.version": "server-version",
         "query.q": "query",
         "body.query": "query",
         "body.license": "license",

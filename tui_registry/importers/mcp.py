@@ -28,6 +28,9 @@ _MOST = 64
 # What is asked of a registry: today's API, and the one before it.
 _PLACES = ("/v0.1/servers", "/v0/servers")
 _PER_PAGE = 100
+# Where a publisher says what the format has no member for; and where a node of ours says which record it is.
+_PROVIDED = "io.modelcontextprotocol.registry/publisher-provided"
+_OURS = "tui-registry/record"
 
 
 def read_document(value: Json, source: str, _name: str) -> Sequence[Given] | None:
@@ -92,6 +95,16 @@ def _inner(entry: Mapping[str, Json]) -> Mapping[str, Json]:
     return object_at(entry, "server") or entry
 
 
+def _whole(server: Mapping[str, Json], key: str) -> str:
+    """A text that the format cuts short, or must have, from what the publisher provided: where that goes on as it
+    begins, or is empty."""
+    provided = object_at(object_at(server, "_meta"), _PROVIDED)
+    said, whole = text_at(server, key), text_at(provided, key)
+    if provided.get(key) == "":
+        return ""
+    return whole if said and " ".join(whole.split()).startswith(said.removesuffix("…")) else said
+
+
 def _name_of(entry: Mapping[str, Json]) -> str:
     return text_at(_inner(entry), "name")
 
@@ -118,7 +131,9 @@ def read_server(server: Mapping[str, Json], source: str, around: Mapping[str, Js
     metas = [*_metas(server), *_metas(around or {})]
     draft = Draft("agent", source)
     identifier = text_at(server, "name")
-    draft.put("name", text_at(server, "title"), f"title {_IN}")
+    # What a node of ours tells of its own: all of it stands in its places, and none is to be found out.
+    own = isinstance(object_at(around or {}, "_meta").get(_OURS), dict)
+    draft.put("name", _whole(server, "title"), f"title {_IN}")
     draft.put("name", identifier, f"name {_IN}")
     version = text_at(server, "version") or text_at(object_at(server, "version_detail"), "version")
     put_version(draft, version, f"version {_IN}")
@@ -127,8 +142,8 @@ def read_server(server: Mapping[str, Json], source: str, around: Mapping[str, Js
     draft.entry = f"{identifier} {version}" if earlier else identifier
     packages = objects_at(server, "packages")[:_MOST]
     remotes = objects_at(server, "remotes")[:_MOST]
-    lines = [*map(_package, packages), *map(_remote, remotes), *_places(server)]
-    about = [text_at(server, "description"), "\n".join(dict.fromkeys(line for line in lines if line))]
+    lines = [] if own else [*map(_package, packages), *map(_remote, remotes), *_places(server)]
+    about = [_whole(server, "description"), "\n".join(dict.fromkeys(line for line in lines if line))]
     more = ", packages and remotes" if lines else ""
     draft.put("description", "\n\n".join(part for part in about if part), f"description{more} {_IN}")
     for place in (server, *metas):
@@ -136,10 +151,14 @@ def read_server(server: Mapping[str, Json], source: str, around: Mapping[str, Js
     draft.put("agent_type", {"Other": "MCP server"}, "it is the description of one")
     _put_framework(draft, packages)
     named = _tools(server)
-    draft.add("tools", named or [identifier], f"tools {_IN}" if named else f"name {_IN}: agents call its tools by it")
+    if not own:
+        origin = f"tools {_IN}" if named else f"name {_IN}: agents call its tools by it"
+        draft.add("tools", named or [identifier], origin)
+        draft.add("tags", ["mcp", *(text_at(package, *_REGISTRY) for package in packages)], f"packages {_IN}")
+    elif named:
+        draft.add("tools", named, f"tools {_IN}")
     if not named:
         draft.note("server.json lists no tools: the server itself tells them when it runs")
-    draft.add("tags", ["mcp", *(text_at(package, *_REGISTRY) for package in packages)], f"packages {_IN}")
     draft.add(
         "tags", [word for place in (server, *metas) for word in texts_at(place, "keywords")][:_MOST], f"keywords {_IN}"
     )

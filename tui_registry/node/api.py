@@ -72,6 +72,7 @@ from tui_registry.node.limits import (
     NodeBounds,
 )
 from tui_registry.node.log_routes import LogRoutes
+from tui_registry.node.mcp_routes import mcp_routes
 from tui_registry.node.pages import HEADERS
 from tui_registry.node.push_policy import PushPolicy
 from tui_registry.node.queues import Queues
@@ -169,6 +170,7 @@ def create_app(
     app.include_router(_about(app, queues, Events(datastore, queues, bounds, hub)))
     app.include_router(browse_routes(datastore, queues, bounds))
     app.include_router(tongue_routes(datastore, queues, bounds, answered, whereabouts.public_url))
+    app.include_router(mcp_routes(datastore, queues, bounds))
     log = LogRoutes(
         app,
         datastore,

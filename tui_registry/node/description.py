@@ -43,10 +43,14 @@ from tui_registry.query import GRAMMAR, spellings
 from tui_registry.records import schema, types
 from tui_registry.records.as_written import BESIDE, read_manifest
 from tui_registry.records.wire import derive_id, derive_manifest_id
+from tui_registry.tongues.mcp_registry import API, State, answer, listing, server, server_name
 
 _JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 EVENTS = "/events"
+# The read API of an MCP registry: its list, and how many servers a page has at most and unless asked for.
+MCP_SERVERS = f"{API}/servers"
+MCP_LIMIT, MCP_PAGE = 100, 30
 # What stands in a path where others name a record.
 OWN_NAMES = ("search", "validate", "facets")
 _REF = "#/components/schemas/{model}"
@@ -1213,6 +1217,7 @@ def completed(openapi: dict[str, Json]) -> dict[str, Json]:
     paths = openapi["paths"]
     if isinstance(paths, dict):
         paths[EVENTS] = _events()
+        paths.update(_mcp_registry())
         paths.update(SYNC_PATHS)
         paths.update(TONGUE_PATHS)
     return openapi
@@ -1261,6 +1266,108 @@ def _events() -> Json:
         "responses": {"200": {"description": "the events, without end", "content": told}, **refused},
     }
     return {"get": operation}
+
+
+def _mcp_registry() -> dict[str, Json]:
+    """The read API of an MCP registry: its types are that project's own, and named where it describes them."""
+    identifier = derive_id("agent", _BY, "weather", _AT)
+    record = schema.defaults("agent") | {
+        "agent_id": identifier, "owner_id": _BY, "name": "Weather", "version": "1.0.2", "license": "MIT",
+        "description": "Tells the weather", "tools": ["forecast"], "created_at": _AT,
+    }  # fmt: skip
+    behind = schema.defaults("manifest") | {
+        "interfaces": [{"url": "https://mcp.example.org/mcp", "protocol": "MCP", "version": ""}]
+    }
+    told = server(record, behind)
+    assert told is not None
+    which: Record = {"kind": "agent", "id": identifier, "owner_id": _BY, "heads": [_HEAD]}
+    one = answer(told, State("active", "", _AT, _AT), which)
+    many = json.loads(listing([json.dumps(one).encode()]))
+    detail: dict[str, Json] = {"type": "object", "description": "`ServerResponse` of that API"}
+    page: dict[str, Json] = {"type": "object", "description": "`ServerList` of that API"}
+    named = Parameter(
+        "serverName", "path", "as the list has it, its slash escaped or not", {"type": "string"},
+        server_name(_BY, identifier).replace("/", "%2F"),
+    )  # fmt: skip
+    version = Parameter("version", "path", "or `latest`", {"type": "string"}, "latest")
+    deleted = Parameter(
+        "include_deleted", "query", "also what is deleted or withdrawn", {"type": "boolean", "default": False}
+    )
+    asked = (
+        Parameter("cursor", "query", "`nextCursor` of the page before", {"type": "string"}),
+        Parameter(
+            "limit", "query", "how many in a page",
+            {"type": "integer", "minimum": 1, "maximum": MCP_LIMIT, "default": MCP_PAGE},
+        ),
+        Parameter(
+            "search", "query", "what stands in their names, in any case",
+            {"type": "string", "maxLength": MAX_QUESTION_TEXT}, "weather",
+        ),
+        Parameter(
+            "updated_since", "query", "what changed here then or later, and what was deleted since; RFC 3339",
+            {"type": "string", "format": "date-time"}, "2026-01-31T08:00:00Z",
+        ),
+        Parameter("version", "query", "`latest`, or those of exactly this version", {"type": "string"}),
+        deleted, _IF_NONE_MATCH,
+    )  # fmt: skip
+    of_one = (named, deleted, _IF_NONE_MATCH)
+    return {
+        MCP_SERVERS: _get(
+            "list_mcp_servers", "The agents with an MCP interface, as an MCP registry lists servers; `latest` ones",
+            asked, page, many, ("invalid", "interrupted"), LEFT_OUT_HEADER,
+        ),
+        f"{MCP_SERVERS}/{{serverName}}/versions": _get(
+            "get_mcp_versions", "The versions of such a server, the latest first", of_one, page, many,
+            ("not_found", "invalid"),
+        ),
+        f"{MCP_SERVERS}/{{serverName}}/versions/{{version}}": _get(
+            "get_mcp_version", "One version of such a server", (version, *of_one), detail, one,
+            ("not_found", "invalid"),
+        ),
+    }  # fmt: skip
+
+
+# Of the answers in other formats: how many records could not be said in it.
+LEFT_OUT_HEADER = "tui-registry-left-out"
+
+
+def _get(
+    name: str,
+    summary: str,
+    given: Sequence[Parameter],
+    shape: Json,
+    example: Json,
+    refused: Sequence[str],
+    *told: str,
+) -> Json:
+    """A GET that is answered with JSON of somebody else's format, tagged."""
+    tag: Json = _HEADERS["ETag"]
+    counted: Json = {"schema": {"type": "integer"}, "description": "records that could not be said, and are left out"}
+    refusals: dict[str, Json] = {
+        str(status): {
+            "description": str(said["description"]),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model=_PROBLEMS.get(status, Problem).__name__)}}},
+        }
+        for status, said in _refusals(refused).items()
+        if isinstance(status, int)
+    }
+    return {
+        "get": {
+            "tags": ["tongues"],
+            "operationId": name,
+            "summary": summary,
+            "parameters": [one.described() for one in given],
+            "responses": {
+                "200": {
+                    "description": "what is asked for",
+                    "headers": {"ETag": tag, **dict.fromkeys(told, counted)},
+                    "content": {_JSON: {"schema": shape, "example": example}},
+                },
+                "304": {"description": "you have it", "headers": {"ETag": tag}},
+                **refusals,
+            },
+        }
+    }
 
 
 class Operation(NamedTuple):

@@ -42,6 +42,7 @@ _OWN_PATHS = frozenset(
         "openapi.json",
         "catalog",
         ".well-known",
+        "v0.1",
     )
 )
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"

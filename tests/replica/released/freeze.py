@@ -81,6 +81,8 @@ def fill(datastore: Datastore, version: int = SCHEMA_VERSION) -> None:
             "evaluations": [{"benchmark": "MMLU", "metric": "acc", "value": "0.5", "source": ""}],
         }
         datastore.manifests.set(kept.key, defaults("manifest") | behind)
+        answers = {"interfaces": [{"url": "https://example.org/mcp", "protocol": "MCP", "version": ""}]}
+        datastore.add("agent", make_record("agent", "answers"), manifest=defaults("manifest") | answers)
 
         datastore.stars.star([kept.key, gone.key], starred=True)
         datastore.stars.note(kept.key, "zweimal, 両方")

@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeAlias
 
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.frozen import NamedTuple
+from tui_registry.replica.catalogue.interfaces import CHANGED, COUNTING, count_protocols
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.stored import chunks, marks, record_of, stored_id
@@ -270,6 +271,7 @@ def count_links(db: sqlite3.Connection, records: Sequence[tuple[bytes, int | Non
         "UPDATE evaluations SET source = ? WHERE rid = (SELECT rid FROM manifests WHERE subject = ?)",
         [(rid, identifier) for identifier, rid in records],
     )
+    count_protocols(db, records)
     db.executemany(
         f"{_NOTE_MISSING} l.stated_by = (SELECT rid FROM manifests WHERE subject = ?)",
         [(identifier,) for identifier, rid in records if rid is not None],
@@ -331,7 +333,7 @@ def take_links_out(db: sqlite3.Connection) -> None:
     there still."""
     db.execute("DELETE FROM links WHERE stated_by IN (SELECT rid FROM purged)")
     # A manifest may stay whose record goes.
-    for table in ("links", "evaluations"):
+    for table in ("links", "evaluations", "interfaces"):
         db.execute(f"UPDATE {table} SET source = NULL WHERE source IN (SELECT rid FROM purged)")
     left = "SELECT k.id FROM purged p CROSS JOIN keys k ON k.rid = p.rid WHERE k.kind = 0"
     db.execute(f"INSERT OR IGNORE INTO missing (target) SELECT id FROM ({left}) k WHERE {_NAMED_BY_ANY}")
@@ -390,6 +392,10 @@ _OF_NOBODY = (
 _MEASURED_BY_NOBODY = "FROM evaluations WHERE rid NOT IN (SELECT rid FROM manifests WHERE idx IS NOT NULL)"
 _MEASURED_OTHERWISE = f"WHERE source IS NOT {_SUBJECT.format('evaluations.rid')}"
 _OTHERWISE = f"WHERE source IS NOT ({_SOURCE})"
+_ANSWERED_BY_NOBODY = "FROM interfaces WHERE rid NOT IN (SELECT rid FROM manifests)"
+_ANSWERING = COUNTING.format(_SUBJECT.format("interfaces.rid"))
+_LISTED_NEVER = "WHERE source IS NOT NULL AND changed < 0"
+_ANSWERING_OTHERWISE = f"WHERE source IS NOT ({_ANSWERING})"
 _NOT_NOTED = (
     f"FROM (SELECT DISTINCT target FROM links l WHERE l.source IS NOT NULL AND NOT {_IS_HERE}) l "
     "WHERE NOT EXISTS (SELECT 1 FROM missing x WHERE x.target = l.target)"
@@ -405,6 +411,12 @@ _CHECKS = (
         f"FROM evaluations {_MEASURED_OTHERWISE}",
         f"UPDATE evaluations SET source = {_SUBJECT.format('evaluations.rid')} {_MEASURED_OTHERWISE}",
     ),
+    (_ANSWERED_BY_NOBODY, f"DELETE {_ANSWERED_BY_NOBODY}"),
+    (
+        f"FROM interfaces {_ANSWERING_OTHERWISE}",
+        f"UPDATE interfaces SET source = ({_ANSWERING}) {_ANSWERING_OTHERWISE}",
+    ),
+    (f"FROM interfaces {_LISTED_NEVER}", f"UPDATE interfaces SET changed = {CHANGED} {_LISTED_NEVER}"),
     (_NOT_MISSING, f"DELETE {_NOT_MISSING}"),
     (_NOT_NOTED, f"INSERT INTO missing (target) SELECT l.target {_NOT_NOTED}"),
 )

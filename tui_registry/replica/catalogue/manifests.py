@@ -34,6 +34,7 @@ from tui_registry.replica.catalogue.derived import (
     texts,
     variant_text,
 )
+from tui_registry.replica.catalogue.interfaces import Stated, protocols_of, protocols_stated, state_protocols
 from tui_registry.replica.catalogue.links import DERIVED, NEEDS, Link, count_links, state_links
 from tui_registry.replica.catalogue.resembling import known_keys
 from tui_registry.replica.store.stored import (
@@ -60,6 +61,7 @@ class ManifestColumns(NamedTuple):
         words: what its record is found by besides, made-up words with spaces between them; None for none.
         links: the models that it names, each once for what it is to the record.
         evaluations: what was measured, each benchmark folded.
+        protocols: of an agent, in which of `interfaces.PROTOCOLS` it answers, and how it says so.
     """
 
     kind: str
@@ -72,6 +74,7 @@ class ManifestColumns(NamedTuple):
     words: str | None = None
     links: tuple[Link, ...] = ()
     evaluations: tuple[tuple[str, float], ...] = ()
+    protocols: tuple[Stated, ...] = ()
 
 
 class ManifestRow(NamedTuple):
@@ -106,6 +109,7 @@ def manifest_columns(manifest: Record) -> ManifestColumns:
         words=" ".join(_words(manifest)) or None,
         links=tuple(_links(manifest)),
         evaluations=tuple(sorted(found)),
+        protocols=protocols_of(manifest) if kind == "agent" else (),
     )
 
 
@@ -182,6 +186,7 @@ def write_manifests(db: sqlite3.Connection, rows: Sequence[ManifestRow]) -> None
         "INSERT INTO evaluations (rid, benchmark, value) VALUES (?, ?, ?)",
         [(row.rid, *one) for row in rows for one in measured(row)],
     )
+    state_protocols(db, [(row.rid, row.says.protocols, row.idx is not None) for row in rows])
 
 
 def stated(row: ManifestRow) -> tuple[Link, ...]:
@@ -208,7 +213,13 @@ def is_stored(db: sqlite3.Connection, row: ManifestRow) -> bool:
     kept = db.execute(f"SELECT {STORED} FROM manifests WHERE rid = ?", (row.rid,)).fetchone()
     files = db.execute("SELECT sha256, owner, rid FROM digests WHERE rid = ? ORDER BY sha256, owner", (row.rid,))
     results = db.execute("SELECT benchmark, value FROM evaluations WHERE rid = ? ORDER BY benchmark, value", (row.rid,))
-    return bool(kept == stored_row(row)) and [*files] == _digest_rows(row) and tuple(results) == measured(row)
+    answers = row.says.protocols if row.idx is not None else ()
+    return (
+        bool(kept == stored_row(row))
+        and [*files] == _digest_rows(row)
+        and tuple(results) == measured(row)
+        and protocols_stated(db, row.rid) == answers
+    )
 
 
 def _digest_rows(row: ManifestRow) -> list[tuple[bytes, bytes, int]]:

@@ -430,6 +430,7 @@ _OF_THE_LOG = (
     "links",
     "missing",
     "evaluations",
+    "interfaces",
     "sources",
     "catalogue",
     "counted",

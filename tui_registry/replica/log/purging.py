@@ -217,7 +217,7 @@ def _take_out(db: sqlite3.Connection, rids: Sequence[int], reason: Reason, now: 
     if gone > _MANY * before:
         tidy_words(db)
     take_links_out(db)
-    for table in ("ops", "catalogue", "manifests", "digests", "evaluations", "keys"):
+    for table in ("ops", "catalogue", "manifests", "digests", "evaluations", "interfaces", "keys"):
         db.execute(f"DELETE FROM {table} WHERE rid IN (SELECT rid FROM purged)")
     followed = follow(db, described)
     db.execute("UPDATE replica SET conflicts = conflicts - ?", (len(followed.settled),))

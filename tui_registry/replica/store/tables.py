@@ -774,6 +774,22 @@ _VERSION_2 = (
     "CREATE TABLE watches (what TEXT PRIMARY KEY, watched_at INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX arrivals_from_others ON arrivals (idx) WHERE source IS NOT NULL",
     "CREATE INDEX arrivals_at ON arrivals (arrived_at) WHERE source IS NOT NULL",
+    # Derived, but for `stated` = 0: which agents answer in which protocol (`catalogue.interfaces`), by the key of the
+    # manifest that says so. What it does not say any more stays, for whoever keeps a list of them and is to know what
+    # fell out. `changed`: when the last operation on the record or its manifest came here, -1 while it never counted;
+    # `source` as in `links`.
+    """
+    CREATE TABLE interfaces (
+        rid INTEGER NOT NULL,
+        protocol TEXT NOT NULL,
+        stated INTEGER NOT NULL,
+        changed INTEGER NOT NULL DEFAULT -1,
+        source INTEGER,
+        PRIMARY KEY (rid, protocol)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX interfaces_changed ON interfaces (protocol, changed, rid DESC, source)",
+    "CREATE INDEX interfaces_live ON interfaces (protocol, changed, rid DESC, source) WHERE source IS NOT NULL",
 )
 
 # Version n is reached from n-1 by the n-th group of statements.
