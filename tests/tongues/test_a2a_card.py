@@ -115,6 +115,12 @@ def test_an_agent_without_an_address_for_a2a_has_no_card(behind: Record | None) 
     assert agent_card(agent(), behind, [HEAD]) is None
 
 
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///etc/passwd", "https://u:p@a.example/"])
+def test_a_card_names_no_address_that_nobody_should_follow(url: str) -> None:
+    card = made(agent(), manifest(interface(url), interface("https://a.example/a2a"), documentation_url=url))
+    assert url not in json.dumps(card)
+
+
 def test_the_extension_says_which_record_it_is() -> None:
     card = made(agent(), manifest(interface("https://a.example/a2a")))
     (extension,) = card["capabilities"]["extensions"]

@@ -352,6 +352,34 @@ def test_an_entry_of_ours_that_holds_no_record_is_judged(tmp_path: Path, data: J
     assert found.problems
 
 
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///etc/passwd", "https://u:p@a.example/"])
+def test_an_entry_names_no_address_of_a_strangers_that_nobody_should_follow(url: str) -> None:
+    record = {**defaults("model"), "license": "MIT"}
+    behind = {**defaults("manifest"), "repository_url": url, "documentation_url": "https://a.example/doc"}
+    assert ai_catalog._beside(record, behind) == {"license": "MIT", "documentationUrl": "https://a.example/doc"}
+
+
+def test_other_peoples_files_stay_as_they_are_and_what_a_killed_run_left_goes(tmp_path: Path) -> None:
+    www = tmp_path / "www"
+    card = www / "agents" / ("a" * 64) / "agent-card.json"
+    others = {www / "catalog" / "2026.json": b'{"year":2026}', www / "catalog" / "ab.json": b"", card: b'{"name": "x"}'}
+    for file, body in others.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(body)
+    with Datastore.open(tmp_path / "node", clock=lambda: T0) as store:
+        key = store.add("agent", {**defaults("agent"), "name": "a", "license": "MIT"}, manifest=_answering()).key
+        write_catalog(store, str(www), PUBLIC)
+        draft = www / "agents" / key / f".agent-card.json.{'0' * 16}"
+        draft.write_bytes(b"{")
+        write_catalog(store, str(www), PUBLIC)
+        assert not draft.exists()
+        draft.write_bytes(b"{")
+        store.delete("agent", key, store.heads(key))
+        assert write_catalog(store, str(www), PUBLIC).removed == 1
+    assert not draft.parent.exists()
+    assert {file: file.read_bytes() for file in others} == others
+
+
 def test_reader_writer_and_page_agree() -> None:
     assert {kind: media for media, kind in reader._OURS.items()} == RECORD_TYPES
     for word in (ai_catalog.MEDIA_TYPE, WELL_KNOWN, str(MOST_ENTRIES), RECORD_TYPES["model"], "`ops`", "--public-url"):

@@ -67,7 +67,8 @@ def agent_card(record: Record, manifest: Record | None, heads: Sequence[str]) ->
         if ability not in _ABLE
     ]
     documentation = str(manifest["documentation_url"])
-    about: dict[str, Json] = {"documentationUrl": documentation} if documentation else {}
+    # Readers make links of it, and a stranger may have signed any scheme.
+    about: dict[str, Json] = {"documentationUrl": documentation} if is_followable(documentation) else {}
     return {
         "name": record["name"],
         "description": record["description"],

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 from tui_registry.errors import Json, Record
 from tui_registry.frozen import NamedTuple
+from tui_registry.records.manifests import is_followable
 from tui_registry.records.schema import MAX_TIME
 from tui_registry.tongues.a2a_card import MEDIA_TYPE as CARD_TYPE, a2a_interfaces
 
@@ -209,12 +210,13 @@ def _entry(site: Site, body: Body, record: Record, signed: Signed) -> tuple[byte
 
 def _beside(record: Record, manifest: Record | None) -> dict[str, Json]:
     """What is told under the short names that the specification and many catalogs use."""
-    told = {
-        "license": record["license"],
-        "repository": "" if manifest is None else manifest["repository_url"],
-        "documentationUrl": "" if manifest is None else manifest["documentation_url"],
-    }
-    return {name: value for name, value in told.items() if value}
+    told: dict[str, Json] = {"license": record["license"]} if record["license"] else {}
+    if manifest is not None:
+        for name, field in (("repository", "repository_url"), ("documentationUrl", "documentation_url")):
+            # Readers make links of them, and a stranger may have signed any scheme.
+            if is_followable(str(manifest[field])):
+                told[name] = manifest[field]
+    return told
 
 
 _SPELLER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))

@@ -12,7 +12,7 @@ from tui_registry.datastore import SEARCH_WORK, Datastore
 from tui_registry.durable import drafted, make_folder, sweep
 from tui_registry.errors import RegistryError, system_reason
 from tui_registry.text import safe_text
-from tui_registry.tongues.a2a_card import read_card
+from tui_registry.tongues.a2a_card import EXTENSION, read_card
 from tui_registry.tongues.ai_catalog import PARTS, WELL_KNOWN, card_path, path_of, read_part, site_at
 
 
@@ -70,7 +70,6 @@ def write_catalog(
         sweep((root / WELL_KNOWN).parent)
         for folder, name in ((root / PARTS, _PART), (root / "agents", _CARD)):
             if folder.is_dir():
-                sweep(folder)
                 _remove_others(root, folder, name, done)
     except OSError as error:
         shown = safe_text(str(root))
@@ -78,9 +77,13 @@ def write_catalog(
     return done
 
 
-# What `write_catalog` names its files: others beside them are not its own.
+# What `write_catalog` names its files, and how they are told from those of others that are called so.
 _PART = re.compile(r"[0-9a-f]{1,64}\.json", re.ASCII)
 _CARD = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_OWN_PART = re.compile(rb'\A\{"specVersion":"[^"]*","host":\{"displayName":"[^"]*","documentationUrl":"[^"]*/docs"[,}]')
+_OWN_CARD = re.compile(f'"uri":"{EXTENSION}"'.encode())
+# Bytes of a file that are looked at for it: a card has it behind its description and its interfaces.
+_MOST_LOOKED_AT = 2 * 1024 * 1024
 
 
 def _write_anew(root: Path, path: str, data: bytes, done: WrittenCatalog) -> None:
@@ -98,11 +101,19 @@ def _write_anew(root: Path, path: str, data: bytes, done: WrittenCatalog) -> Non
 
 
 def _remove_others(root: Path, folder: Path, name: re.Pattern[str], done: WrittenCatalog) -> None:
+    sweep(folder)
     for found in sorted(folder.iterdir()):
-        file = found if name is _PART else found / "agent-card.json"
-        if name.fullmatch(found.name) is None or file.relative_to(root).as_posix() in done.paths:
+        file, own = (found, _OWN_PART) if name is _PART else (found / "agent-card.json", _OWN_CARD)
+        if name.fullmatch(found.name) is None:
+            continue
+        if file != found:
+            sweep(found)
+        if file.relative_to(root).as_posix() in done.paths:
             continue
         if file.is_file():
+            with file.open("rb") as opened:
+                if own.search(opened.read(_MOST_LOOKED_AT)) is None:
+                    continue
             file.unlink()
             done.removed += 1
         if file != found:
