@@ -125,7 +125,7 @@ def test_a_list_that_breaks_off_is_registered_as_far_as_it_goes_and_goes_on_afte
         said = cli("import", host.address, "--register", "--json")
         assert (said.code, said.lines[0]["status"]) == (1, "registered")
         assert said.lines[1]["error"]["code"] == "source"
-        assert "\rasking 127.0.0.1 for an MCP registry" in said.err
+        assert "\rasking 127.0.0.1 for an AI Catalog" in said.err
         told = said.err.splitlines()[-1]
         assert told.endswith(
             "the next page of the list is not there. 1 was read before that; to go on there: --after a:1"

@@ -197,17 +197,17 @@ def test_a_host_without_any_description_says_what_was_looked_for_and_in_which_or
         asked = [path.partition("?")[0] for _, path, _ in server.asked]
     catalog = "/.well-known/ai-catalog.json"
     sought = (
-        f"an MCP registry (/v0.1/servers) nor an AI Catalog ({catalog}) nor an agent card ({WELL_KNOWN}) "
+        f"an AI Catalog ({catalog}) nor an MCP registry (/v0.1/servers) nor an agent card ({WELL_KNOWN}) "
         "nor an Ollama server (/api/tags)"
     )
     assert sentence.endswith(f"has neither {sought}")
-    assert asked == ["/v0.1/servers", "/v0/servers", catalog, WELL_KNOWN, "/.well-known/agent.json", "/api/tags"]
+    assert asked == [catalog, "/v0.1/servers", "/v0/servers", WELL_KNOWN, "/.well-known/agent.json", "/api/tags"]
 
 
 def test_a_card_that_cannot_be_read_is_told_among_what_was_looked_for() -> None:
     with serving({WELL_KNOWN: b'{"name": '}) as server:
         sentence = refused(server.address)
-    assert "has neither an MCP registry" in sentence
+    assert "has neither an AI Catalog" in sentence
     assert f"({server.address}{WELL_KNOWN}: agent-card.json" in sentence
 
 

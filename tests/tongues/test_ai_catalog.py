@@ -343,6 +343,17 @@ def test_what_is_served_comes_back_whole(tmp_path: Path) -> None:
     assert at(found["a"], "license") == "MIT"
 
 
+def test_a_node_is_read_as_a_whole_though_it_is_an_mcp_registry_as_well(tmp_path: Path) -> None:
+    behind = _answering()
+    behind["interfaces"] = [*behind["interfaces"], {"url": "https://a.example/mcp", "protocol": "MCP", "version": ""}]
+    with Datastore.open(tmp_path / "node", clock=lambda: T0) as store:
+        store.add("model", model("tiny"))
+        store.add("agent", {**defaults("agent"), "name": "planner", "license": "MIT"}, manifest=behind)
+        with running(store) as address:
+            assert len(list(read_source(f"{address.url}/v0.1/servers"))) == 1
+            assert sorted(str(at(one, "name")) for one in read_source(address.url)) == ["planner", "tiny"]
+
+
 @pytest.mark.parametrize("data", [None, 3, [], {}, {"kind": "agent", "record": {"name": "x"}}, {"kind": "model"}])
 def test_an_entry_of_ours_that_holds_no_record_is_judged(tmp_path: Path, data: Json) -> None:
     entry = {"identifier": "x", "displayName": "x", "mediaType": RECORD_TYPES["model"], "data": data}

@@ -61,7 +61,7 @@ def read_from_address(
 
     Of the Hub, the address of a repository, of a file in it or of an organisation is enough. Of another host the
     address itself is asked. Where that is no description, or has no path, each server that is known is looked for
-    there, in this order: an MCP registry, an AI Catalog, an A2A host, a Hub, an
+    there, in this order: an AI Catalog, an MCP registry, an A2A host, a Hub, an
     Ollama server; one to whose usual port the address
     leads goes first.
 

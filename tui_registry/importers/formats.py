@@ -191,6 +191,15 @@ FORMATS = (
             ),
         ),
     ),
+    # Asked before an MCP registry: a host that is both, as our nodes are, says in its catalog what a registry cannot.
+    Format(
+        name="AI Catalogs",
+        help="AI Catalogs (a file, or the address of a site that has one)",
+        kind=None,
+        module="ai_catalog",
+        documents=True,
+        server=Server("an AI Catalog", "/.well-known/ai-catalog.json", paths=("/.well-known/ai-catalog.json",)),
+    ),
     Format(
         name="MCP servers",
         help="an MCP server.json, or the address of a registry of MCP servers",
@@ -203,14 +212,6 @@ FORMATS = (
             paths=("/v0.1/servers", "/v0/servers"),
             pages=True,
         ),
-    ),
-    Format(
-        name="AI Catalogs",
-        help="AI Catalogs (a file, or the address of a site that has one)",
-        kind=None,
-        module="ai_catalog",
-        documents=True,
-        server=Server("an AI Catalog", "/.well-known/ai-catalog.json", paths=("/.well-known/ai-catalog.json",)),
     ),
     Format(
         name="A2A cards",
