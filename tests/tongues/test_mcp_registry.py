@@ -4,16 +4,21 @@ not carried is told."""
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
+import tui_registry
 from tests.node.test_mcp_routes import CARRIED, CARRIED_BEHIND, validate
 from tests.records.vectors.manifests import HERE
 from tests.seeds import make_record
 from tui_registry.errors import Json, Record
 from tui_registry.records.schema import FIELDS, MANIFEST_FIELDS, Many, Struct, defaults
 from tui_registry.tongues.mcp_registry import (
+    API,
     LEFT_OUT,
+    SCHEMA,
     State,
     answer,
     record_named,
@@ -140,3 +145,12 @@ def test_each_field_is_carried_or_stands_in_the_table_of_losses() -> None:
         inner = within.fields if isinstance(within, Struct) and field.name in ("artifacts", "interfaces") else ()
         fields += [f"manifest.{field.name}[].{one.name}" for one in inner] or [f"manifest.{field.name}"]
     assert {*fields} == placed | LEFT_OUT.keys()
+
+
+def test_the_page_lists_what_is_lost_and_names_the_version() -> None:
+    page = Path(tui_registry.__file__).with_name("tongues.md").read_text()
+    (row,) = re.findall(r"^\| a server of the MCP registry \| (.*) \|$", page, re.MULTILINE)
+    own, _, behind = row.partition("of its manifest")
+    named = {*re.findall(r"`(\w+)`", own), *(f"manifest.{name}" for name in re.findall(r"`([\w\[\].]+)`", behind))}
+    assert named == {*LEFT_OUT}
+    assert f"| MCP registry | {API[1:]}, server.json {SCHEMA.split('/')[-2]} | `{API}/servers`" in page
