@@ -25,7 +25,7 @@ from tui_registry.node.doors import public_url
 from tui_registry.records.schema import defaults
 from tui_registry.tongues import ai_catalog
 from tui_registry.tongues.ai_catalog import MOST_ENTRIES, RECORD_TYPES, WELL_KNOWN, path_of
-from tui_registry.tongues.files import write_catalog
+from tui_registry.tongues.files import CatalogError, write_catalog
 
 PAGE = Path(tui_registry.__file__).with_name("tongues.md").read_text()
 PUBLIC = "https://registry.example/hub"
@@ -389,6 +389,13 @@ def test_other_peoples_files_stay_as_they_are_and_what_a_killed_run_left_goes(tm
         assert write_catalog(store, str(www), PUBLIC).removed == 1
     assert not draft.parent.exists()
     assert {file: file.read_bytes() for file in others} == others
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "www" / WELL_KNOWN).mkdir(parents=True)
+    with Datastore.open(tmp_path / "node", clock=lambda: T0) as store, pytest.raises(CatalogError) as raised:
+        write_catalog(store, str(tmp_path / "www"), PUBLIC)
+    assert f"{WELL_KNOWN} cannot be written: Is a directory" in raised.value.sentence
 
 
 def test_reader_writer_and_page_agree() -> None:

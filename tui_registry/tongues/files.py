@@ -72,8 +72,7 @@ def write_catalog(
             if folder.is_dir():
                 _remove_others(root, folder, name, done)
     except OSError as error:
-        shown = safe_text(str(root))
-        raise CatalogError("unwritable", f"{shown} cannot be written: {system_reason(error)}") from None
+        raise _unwritable(root, error) from None
     return done
 
 
@@ -92,12 +91,20 @@ def _write_anew(root: Path, path: str, data: bytes, done: WrittenCatalog) -> Non
     with suppress(FileNotFoundError, NotADirectoryError):
         if file.stat().st_size == len(data) and file.read_bytes() == data:
             return
-    make_folder(file.parent, 0o777)
-    # Made anew by the next run, if a power cut should spoil it.
-    with drafted(file, data, 0o666, on_disk=False) as draft:
-        draft.replace(file)
+    try:
+        make_folder(file.parent, 0o777)
+        # Made anew by the next run, if a power cut should spoil it.
+        with drafted(file, data, 0o666, on_disk=False) as draft:
+            draft.replace(file)
+    except OSError as error:
+        raise _unwritable(file, error) from None
     done.written += 1
     done.bytes += len(data)
+
+
+def _unwritable(path: Path, error: OSError) -> CatalogError:
+    said = f"{safe_text(str(path))} cannot be written: {system_reason(error)}. What was written is whole: run it again"
+    return CatalogError("unwritable", said)
 
 
 def _remove_others(root: Path, folder: Path, name: re.Pattern[str], done: WrittenCatalog) -> None:
