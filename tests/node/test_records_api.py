@@ -370,7 +370,7 @@ def test_the_authoring_rules_answer_with_their_own_codes_and_sentences(untouched
     assert isinstance(problems, list)
     found = {problem["path"]: problem for problem in problems}
     assert {"version", "license"} <= set(found)
-    assert set(found["version"]) == {"path", "severity", "code", "sentence"}
+    assert set(found["version"]) == {"path", "severity", "code", "sentence", "instead"}
     assert untouched.store.log.head().size == 0
 
 

@@ -537,4 +537,4 @@ def test_head_answers_as_get_does_without_the_body(tiled: Node) -> None:
     for path in ("/sync/head", f"/sync/{tiled.store.log.head().epoch}/entries/0.ndjson.gz", "/health"):
         whole, bare = tiled.reader.get(path), tiled.reader.head(path)
         assert (bare.status_code, bare.content) == (200, b"")
-        assert bare.headers == whole.headers
+        assert {**bare.headers, "date": ""} == {**whole.headers, "date": ""}

@@ -17,9 +17,9 @@ async def test_no_screen_shows_the_key(tmp_path: Path) -> None:
         datastore.key.replace(Identity(SECRET))
         datastore.add("model", make_record("model", "mine", license="Apache-2.0"))
         seed(datastore, 3)
-        async with running(datastore, WIDE) as (app, pilot):
+        async with running(datastore, WIDE, "name:=mine") as (app, pilot):
             shown = []
-            for key in ("1", "2", "3", "4", "5", "1", "enter", "left", "question_mark"):
+            for key in ("1", "2", "escape", "3", "4", "5", "1", "enter", "left", "question_mark"):
                 await press(pilot, key)
                 shown.append(screen_text(app) + app.export_screenshot())
         assert len(set(shown)) > 5
