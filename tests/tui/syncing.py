@@ -13,11 +13,12 @@ from textual.widgets import Input
 from tests.seeds import NOW, stranger_ops
 from tests.sync.hostile import Answer, Ask, Peer, Reply, honest, hostile
 from tests.sync.logs import FakeLog
-from tests.tui.driving import press, running
+from tests.tui.driving import press, running, settle
 from tui_registry.datastore import Datastore
 from tui_registry.sync import Bounds, publish
 from tui_registry.sync.bounds import TILE_OPS
 from tui_registry.tui.app import RegistryApp
+from tui_registry.tui.kit.program import ProgramScreen
 from tui_registry.tui.sync.peer_table import PeerTable, PeerView
 from tui_registry.tui.sync.sync_screen import SyncScreen
 
@@ -66,6 +67,14 @@ async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(120):
         while not condition():
             await pilot.pause(0.01)
+
+
+async def until_ended(pilot: Pilot[None]) -> None:
+    """Wait until the program that runs in front has ended, which is a process of its own."""
+    page = pilot.app.screen
+    assert isinstance(page, ProgramScreen)
+    await until(pilot, lambda: page._ended is not None)
+    await settle(pilot)
 
 
 class Gate:

@@ -10,11 +10,11 @@ from textual.widgets import Input
 
 from tests.seeds import make_record
 from tests.tui.driving import WIDE, browse_of, list_of, notice_changes, press, replica, running, screen_text, status
+from tests.tui.syncing import until_ended
 from tui_registry.cli.commands import COMMANDS
 from tui_registry.cli.inside import _NEVER, _NOT_SO, LinesInside
 from tui_registry.cli.output import UsageError
 from tui_registry.datastore import Datastore
-from tui_registry.tui.kit.program import ProgramScreen
 from tui_registry.tui.line.command_line import CommandLines, LineScreen
 
 
@@ -39,7 +39,7 @@ async def test_a_line_runs_on_the_replica_that_is_shown_and_what_it_writes_is_no
         await press(pilot, ":")
         app.screen.query_one(Input).value = f"register model {record}"
         await press(pilot, "enter")
-        assert isinstance(app.screen, ProgramScreen)
+        await until_ended(pilot)
         assert "done" in screen_text(app)
         await notice_changes(pilot)
         await press(pilot, "escape")
@@ -52,6 +52,7 @@ async def test_a_line_runs_on_the_replica_that_is_shown_and_what_it_writes_is_no
         assert app.screen.query_one(Input).value == f"register model {record}"
         app.screen.query_one(Input).value = "show nobody"
         await press(pilot, "enter")
+        await until_ended(pilot)
         assert "ended with 1" in screen_text(app)
         await press(pilot, "escape")
         assert "ended with 1: tui-registry:" in status(app)

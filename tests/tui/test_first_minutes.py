@@ -15,7 +15,7 @@ from tests.benchmarks.terminal import Terminal
 from tests.listening import listening
 from tests.seeds import NOW, stranger_ops
 from tests.tui.driving import browse_of, press, replica, running, screen_text, settle, status
-from tests.tui.syncing import static_log, sync_of
+from tests.tui.syncing import static_log, sync_of, until
 from tests.tui.test_gate import key_event
 from tui_registry.cli.demo import NEIGHBOUR, looked_around
 from tui_registry.datastore import Datastore
@@ -70,7 +70,7 @@ async def test_a_folder_is_told_before_it_is_pulled_and_then_pulled(tmp_path: Pa
             await settle(pilot)
             assert sync_of(app).is_current
             assert [peer.name for peer in datastore.peers.all()] == ["stick"]
-            assert datastore.stats().records == 3
+            await until(pilot, lambda: datastore.stats().records == 3)
 
 
 async def test_a_bundle_is_taken_without_a_peer_and_the_list_shows_it(tmp_path: Path) -> None:

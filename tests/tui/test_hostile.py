@@ -18,6 +18,7 @@ from tests.trust.strings import STRINGS, fitted
 from tests.tui.driving import NARROW, WIDE, browse_of, list_of, press, replica, running, screen_text, settle
 from tests.tui.form_app import go_to
 from tests.tui.hostile import AT_ONCE, TEXTS, Looker, every, fill
+from tests.tui.syncing import until_ended
 from tui_registry.present.found import Found, Recommended
 from tui_registry.present.using import Link
 from tui_registry.settings import Settings
@@ -309,7 +310,9 @@ async def command_line(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> 
     await walk(app, pilot, looker, ":", *"show", "space", "tab")
     line = app.screen.query_one(Input)
     line.value = "list models"
-    await walk(app, pilot, looker, "enter", "G", "escape")
+    await walk(app, pilot, looker, "enter")
+    await until_ended(pilot)
+    await walk(app, pilot, looker, "G", "escape")
 
 
 async def words_of_the_code(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:

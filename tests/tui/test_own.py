@@ -18,6 +18,7 @@ from textual.events import Key
 import tui_registry.tui
 from tests.seeds import make_record
 from tests.tui.driving import WIDE, browse_of, press, replica, running, screen_text, settle, status
+from tests.tui.syncing import until_ended
 from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings, load_settings, settings_path
 from tui_registry.tui.kit.actions import HEADINGS, action, use_keys
@@ -290,13 +291,13 @@ async def test_a_command_is_shown_before_it_runs_and_asked_for_no_more_where_one
         assert isinstance(app.screen, ChooseScreen)
         assert "plain-name" in screen_text(app)
         await press(pilot, "b", "ctrl+g", "escape", "ctrl+g", "R")
-        assert isinstance(app.screen, ProgramScreen)
+        await until_ended(pilot)
         assert "['plain-name']" in screen_text(app)
         assert "ended with 3" in screen_text(app)
         await press(pilot, "escape")
         assert status(app) == "try it: ended with 3: odd"
         await press(pilot, "ctrl+g")
-        assert isinstance(app.screen, ProgramScreen)
+        await until_ended(pilot)
         await press(pilot, "escape", "question_mark")
         assert isinstance(app.screen, HelpScreen)
         assert action("commands.try").label == "try it"
@@ -319,6 +320,7 @@ async def test_a_command_too_long_to_be_read_in_its_question_runs_only_when_all_
         await press(pilot, "escape")
         assert "Run it" in screen_text(app)
         await press(pilot, "r")
+        await until_ended(pilot)
         assert "ran" in screen_text(app)
 
 
@@ -331,10 +333,12 @@ async def test_esc_ends_a_command_and_a_program_that_is_not_there_is_told(shared
         page = app.screen
         assert isinstance(page, ProgramScreen)
         await press(pilot, "escape")
+        await until_ended(pilot)
         assert "stopped" in screen_text(app)
         await press(pilot, "escape")
         assert status(app) == "wait: stopped"
         await press(pilot, "ctrl+e", "r")
+        await until_ended(pilot)
         await press(pilot, "escape")
         assert "there is no program 'no-such-one' here" in status(app)
 
