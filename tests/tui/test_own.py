@@ -324,6 +324,16 @@ async def test_a_command_too_long_to_be_read_in_its_question_runs_only_when_all_
         assert "ran" in screen_text(app)
 
 
+async def test_how_a_command_ended_is_in_sight_however_long_it_is(shared: Datastore) -> None:
+    argv = (sys.executable, "-c", "import sys; sys.exit(3)", "word" * 20)
+    settings = Settings(commands=(("try", (("key", "ctrl+g"), ("argv", argv))),))
+    for size in (WIDE, (80, 24), (60, 20)):
+        async with running(shared, size, settings=settings) as (app, pilot):
+            await press(pilot, "ctrl+g", "r")
+            await until_ended(pilot)
+            assert "ended with 3" in screen_text(app)
+
+
 async def test_esc_ends_a_command_and_a_program_that_is_not_there_is_told(shared: Datastore) -> None:
     endless = (sys.executable, "-c", "import time\nprint('up', flush=True)\nwhile True: time.sleep(9)")
     table = (("wait", (("key", "ctrl+g"), ("argv", endless))), ("no", (("key", "ctrl+e"), ("argv", ("no-such-one",)))))

@@ -187,8 +187,10 @@ class ProgramScreen(FlowScreen[Ended], ModalScreen[Ended]):
         if self._ended is not None:
             how = f"{outcome_words(self._ended._replace(complaint=''))} · {key_of('dialog.back')} closes"
             tone = "$text-success" if self._ended.code == 0 else "$text-warning"
-        title = Content.assemble((safe_text(self._heading, 200), "bold"), "   ", (how, tone))
-        self.query_one("#help-title", Static).update(title)
+        title = self.query_one("#help-title", Static)
+        # However long the line is that was run, how it ended is in sight.
+        room = max(8, (title.content_size.width or self.size.width // 2) - len(how) - 3)
+        title.update(Content.assemble((safe_text(self._heading, room), "bold"), "   ", (how, tone)))
 
     def _show(self) -> None:
         done = self._ended is not None
