@@ -189,6 +189,7 @@ parameters = {{ "path.record_id" = "{gone.root.key}" }}
 # What was done to a record is told of a deleted one as well.
 include-operation-id = ["get_{kind}_history", "get_{kind}_heads"]
 checks.use_after_free.enabled = false
+parameters = {{ "path.record_id" = {{ dictionary = "{kind}s", probability = 0.7 }} }}
 """
     of_kinds += f"""
 [[operations]]
