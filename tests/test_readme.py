@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -16,7 +17,6 @@ from tests.importers.test_huggingface import model as hugging_face_folder
 from tests.importers.test_ollama import WHOLE, stored
 from tests.seeds import NOW, make_record
 from tests.trust.test_every_command import COMMANDS
-from tui_registry.cli.commands import PAGES
 from tui_registry.cli.parser import build_parser
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json
@@ -145,8 +145,7 @@ def test_every_link_to_a_file_or_a_heading_leads_there(page: str) -> None:
 
 
 def test_every_page_of_the_help_is_linked() -> None:
-    linked = {target.removeprefix("tui_registry/") for target in targets(README)}
-    assert set(PAGES.values()) <= linked
+    assert {f"tui_registry/{page.name}" for page in (HOME / "tui_registry").glob("*.md")} <= {*targets(README)}
 
 
 def test_every_picture_says_what_is_on_it() -> None:
@@ -155,3 +154,67 @@ def test_every_picture_says_what_is_on_it() -> None:
     for text, attributes in shown:
         alternative = text or re.findall(r"alt=\"([^\"]*)\"", attributes)[0]
         assert len(alternative) > 10
+
+
+# ---- the plan of the house -------------------------------------------------------------------------------------------
+
+_PATH = re.compile(r"[\w./-]+(?:\.(?:py|md|json|txt|tcss|toml)|/)")
+_NAME = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
+
+
+def files() -> dict[str, Path]:
+    """Every file and folder here by its path, folders with a slash at the end."""
+    places = [HOME / name for name in ("tui_registry", "tests", "screenshots", ".ci")]
+    found = [*places, *HOME.glob("*.*"), *(path for place in places for path in place.rglob("*"))]
+    return {
+        f"/{path.relative_to(HOME)}{'/' * path.is_dir()}": path for path in found if "__pycache__" not in path.parts
+    }
+
+
+FILES = files()
+
+
+def meant(path: str) -> list[Path]:
+    """What this is the end of the path of."""
+    return [file for name, file in FILES.items() if name.endswith(f"/{path}")]
+
+
+def inside(file: Path) -> list[Path]:
+    return [*file.rglob("*.py")] if file.is_dir() else [file]
+
+
+def test_every_path_in_the_plan_is_there() -> None:
+    named = {span for span in spans(CONTRIBUTING) if _PATH.fullmatch(span) and not re.search(r"NAME|X_Y", span)}
+    assert len(named) > 100
+    assert {path for path in named if not meant(path)} == set()
+
+
+def test_every_name_in_a_row_of_what_to_touch_stands_in_a_file_of_that_row() -> None:
+    section = CONTRIBUTING.partition("### To add X, touch Y\n")[2].partition("\n### ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")]
+    assert len(rows) > 80
+    texts: dict[Path, str] = {}
+    for row in rows:
+        said = spans(row)
+        paths = [span for span in said if _PATH.fullmatch(span)]
+        words: set[str] = set()
+        for file in {inner for path in paths for one in meant(path) for inner in inside(one)}:
+            words |= set(re.findall(r"\w+", texts.setdefault(file, file.read_text("utf-8"))))
+        names = [span for span in said if _NAME.fullmatch(span) and span not in paths]
+        assert not paths or {name for name in names if name.rpartition(".")[2] not in words} == set(), row
+
+
+def test_the_plan_has_every_module_of_the_house_on_the_floor_of_its_contract() -> None:
+    section = CONTRIBUTING.partition("## The house\n")[2].partition("\n\n`")[0]
+    floors = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    planned = [{span.removesuffix("/").removesuffix(".py") for span in spans(floor)} for floor in floors]
+    project = tomllib.loads((HOME / "pyproject.toml").read_text("utf-8"))
+    contract = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    layers = [{name.strip().removeprefix("tui_registry.") for name in layer.split("|")} for layer in contract]
+    heights = [
+        [height for height, layer in enumerate(layers) if module in layer] for floor in planned for module in floor
+    ]
+    assert heights == sorted(heights)
+    assert set().union(*planned) == set().union(*layers)
+    here = {path.stem for path in (HOME / "tui_registry").glob("*") if path.suffix == ".py" or path.is_dir()}
+    assert here - {"__init__", "__pycache__", "data"} == set().union(*planned)
