@@ -29,7 +29,7 @@ from tui_registry.records.schema import MAX_TIME
 from tui_registry.tongues.a2a_card import MEDIA_TYPE as CARD_TYPE, a2a_interfaces
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import Body, Datastore, Signed
+    from tui_registry.datastore import Datastore, Signed
 
 VERSION: Final = "1.0"
 MEDIA_TYPE: Final = "application/ai-catalog+json"
@@ -43,6 +43,8 @@ PARTS: Final = "catalog"
 MOST_ENTRIES: Final = 32
 # Bytes of one catalog, about: what is larger is divided, however few its entries are.
 MOST_BYTES: Final = 2 * 1024 * 1024
+# Of more records than this most parts of a part would have to be divided again.
+_FAR_MORE = 16 * MOST_ENTRIES
 # Characters of a description that are told beside the record.
 _MOST_SAID = 300
 
@@ -74,7 +76,6 @@ class Part(NamedTuple):
     """A catalog, and which others it leads to, by the digits that all ids in them begin with.
 
     Attributes:
-        until: the Unix time up to which it is the answer while nothing is written; None for ever.
         records: how many its entries are of. agents: those whose cards they lead to, by id.
     """
 
@@ -82,7 +83,6 @@ class Part(NamedTuple):
     divided: tuple[str, ...]
     records: int
     agents: tuple[str, ...]
-    until: int | None
 
 
 def path_of(prefix: str) -> str:
@@ -105,26 +105,19 @@ def read_part(datastore: Datastore, site: Site, prefix: str, *, work: int) -> Pa
     Raises:
         StoreError: `interrupted`.
     """
-    page = datastore.search(
-        f"id:{prefix}" if prefix else "",
-        limit=MOST_ENTRIES + 1,
-        whole=True,
-        strict=True,
-        own_names=False,
-        work=work,
-        stored=True,
-    )
-    bodies = sorted(page.bodies, key=lambda body: body.id)
     # Each is there as it is and in its operation, and what stands behind it is as large at most.
-    if len(bodies) <= MOST_ENTRIES and sum(len(body.record) for body in bodies) <= MOST_BYTES // 2:
-        listed = list(_entries(datastore, site, bodies))
+    found = datastore.manifests.signed(
+        prefix, MOST_ENTRIES, most_bytes=MOST_BYTES // 2, counted=_FAR_MORE + 1, work=work
+    )
+    if found.records is not None:
+        listed = list(_entries(datastore, site, found.records))
         if len(listed) <= 1 or sum(len(entry) for entry, _ in listed) <= MOST_BYTES:
             agents = tuple(agent for _, agent in listed if agent)
-            return Part(_catalog(site, [entry for entry, _ in listed]), (), len(listed), agents, page.until)
+            return Part(_catalog(site, [entry for entry, _ in listed]), (), len(listed), agents)
     # At least four records to a part, so that few are empty.
-    digits = 2 if page.total > 16 * MOST_ENTRIES else 1
+    digits = 2 if found.total > _FAR_MORE else 1
     divided = tuple(f"{prefix}{number:0{digits}x}"[:64] for number in range(16**digits))
-    return Part(_catalog(site, [_spelt(_nested(site, each)) for each in divided]), divided, 0, (), page.until)
+    return Part(_catalog(site, [_spelt(_nested(site, each)) for each in divided]), divided, 0, ())
 
 
 # How: a catalog
@@ -151,17 +144,17 @@ def _nested(site: Site, prefix: str) -> dict[str, Json]:
 # How: an entry
 
 
-def _entries(datastore: Datastore, site: Site, bodies: Sequence[Body]) -> Iterator[tuple[bytes, str]]:
+def _entries(datastore: Datastore, site: Site, found: Sequence[Signed]) -> Iterator[tuple[bytes, str]]:
     """Each entry, and whose card it leads to, empty where it leads to none; without what is muted here."""
     muted = {each.owner for each in datastore.rations.all() if each.muted_at is not None}
-    signed = datastore.manifests.signed([body.id for body in bodies])
-    for body in bodies:
-        record: Record = json.loads(body.record)
-        if record["owner_id"] not in muted and body.id in signed:
-            yield _entry(site, body, record, signed[body.id])
+    for signed in found:
+        record: Record = json.loads(signed.body.record)
+        if record["owner_id"] not in muted:
+            yield _entry(site, record, signed)
 
 
-def _entry(site: Site, body: Body, record: Record, signed: Signed) -> tuple[bytes, str]:
+def _entry(site: Site, record: Record, signed: Signed) -> tuple[bytes, str]:
+    body = signed.body
     manifest: Record | None = None if signed.manifest is None else json.loads(signed.manifest)
     owner = str(record["owner_id"])
     address = f"{site.url}/{body.kind}s/{body.id}"
