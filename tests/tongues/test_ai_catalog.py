@@ -241,7 +241,11 @@ def test_a_large_catalog_is_divided_and_written_as_files_that_change_only_where_
             files = [file for file in www.rglob("*.json") if file.is_file()]
             assert len(files) == 18
             for file in files:
-                assert asking.get("/" + file.relative_to(www).as_posix()).content == file.read_bytes()
+                # A server of files has no page about itself.
+                about = f',"documentationUrl":"{PUBLIC}/docs"'.encode()
+                answer = asking.get("/" + file.relative_to(www).as_posix()).content
+                assert answer.replace(about, b"") == file.read_bytes()
+                assert (about in answer) == (file.name != "agent-card.json")
         (www / "catalog" / "robots.txt").write_text("mine")
         assert write_catalog(store, str(www), PUBLIC).written == 0
         store.delete("agent", key, store.heads(key))
@@ -389,6 +393,28 @@ def test_other_peoples_files_stay_as_they_are_and_what_a_killed_run_left_goes(tm
         assert write_catalog(store, str(www), PUBLIC).removed == 1
     assert not draft.parent.exists()
     assert {file: file.read_bytes() for file in others} == others
+
+
+def test_no_file_of_others_gives_way_to_one_of_the_catalog(tmp_path: Path) -> None:
+    www = tmp_path / "www"
+    with Datastore.open(tmp_path / "node", clock=lambda: T0) as store:
+        list(store.add_all([("model", model(f"m{number}")) for number in range(MOST_ENTRIES + 1)]))
+        key = store.add("agent", {**defaults("agent"), "name": "a", "license": "MIT"}, manifest=_answering()).key
+        for path in (WELL_KNOWN, path_of("3"), f"agents/{key}/agent-card.json"):
+            file = www / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b'{"specVersion":"1.0","host":{"displayName":"another"},"entries":[]}')
+            with pytest.raises(
+                CatalogError, match=f"{re.escape(str(file))} was not written by tui-registry"
+            ) as refused:
+                write_catalog(store, str(www), PUBLIC)
+            assert refused.value.code == "foreign_file"
+            assert b"another" in file.read_bytes()
+            # What is led to is written first, so that nothing else was begun.
+            assert path != WELL_KNOWN or [*www.rglob("*.json")] == [file]
+            file.write_bytes(b"")  # as a power cut leaves it
+        assert write_catalog(store, str(www), PUBLIC).catalogs == 17
+        assert write_catalog(store, str(www), f"{PUBLIC}/elsewhere").records == MOST_ENTRIES + 2
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -8,6 +8,9 @@ are divided by the first digits of their ids, which are spread evenly, so that o
 leads to it; a part that has more than `MOST_ENTRIES` is divided further. A million records lie two catalogs deep, and
 readers go four deep.
 
+A catalog has a member `tui-registry` in its `metadata`, by which it is known to be one of ours: the digits that all ids
+in it begin with.
+
 A record is an entry that holds our own description of it. An agent that answers over A2A is one that leads to its
 agent card. Either way `metadata` has a member `tui-registry`: the id, the owner, the heads, and the signed operations
 that say all of it, so that nobody needs to trust who serves the catalog.
@@ -57,19 +60,26 @@ class Site(NamedTuple):
         own: the address of the operator's key, empty before there is one.
         domain: what is theirs on the web; empty where that is not known. Only what their own key signed is named by it:
             of all others it would claim what nobody said.
+        docs: the address of a page about it, empty where there is none.
     """
 
     url: str
     own: str
     domain: str
+    docs: str
 
 
-def site_at(datastore: Datastore, url: str, *, is_public: bool) -> Site:
-    """The site at an address; one that its operator gave is at a domain of theirs, unless it names an address alone."""
+def site_at(datastore: Datastore, url: str, *, is_public: bool, is_node: bool = True) -> Site:
+    """The site at an address; one that its operator gave is at a domain of theirs, unless it names an address alone.
+
+    Args:
+        is_node: a node answers there, which has a page about itself; else a server of files.
+    """
     host = urlsplit(url).hostname or ""
     is_domain = is_public and "." in host and not re.fullmatch(r"[0-9.]+", host) and ":" not in host
     # To look makes no key.
-    return Site(url, datastore.key.known if is_domain else "", host if is_domain else "")
+    domain = host if is_domain else ""
+    return Site(url, datastore.key.known if is_domain else "", domain, f"{url}/docs" if is_node else "")
 
 
 class Part(NamedTuple):
@@ -113,22 +123,28 @@ def read_part(datastore: Datastore, site: Site, prefix: str, *, work: int) -> Pa
         listed = list(_entries(datastore, site, found.records))
         if len(listed) <= 1 or sum(len(entry) for entry, _ in listed) <= MOST_BYTES:
             agents = tuple(agent for _, agent in listed if agent)
-            return Part(_catalog(site, [entry for entry, _ in listed]), (), len(listed), agents)
+            return Part(_catalog(site, prefix, [entry for entry, _ in listed]), (), len(listed), agents)
     # At least four records to a part, so that few are empty.
     digits = 2 if found.total > _FAR_MORE else 1
     divided = tuple(f"{prefix}{number:0{digits}x}"[:64] for number in range(16**digits))
-    return Part(_catalog(site, [_spelt(_nested(site, each)) for each in divided]), divided, 0, ())
+    return Part(_catalog(site, prefix, [_spelt(_nested(site, each)) for each in divided]), divided, 0, ())
 
 
 # How: a catalog
 
 
-def _catalog(site: Site, entries: Sequence[bytes]) -> bytes:
-    name = site.domain or site.url.partition("://")[2]
-    host: dict[str, Json] = {"displayName": name, "documentationUrl": f"{site.url}/docs"}
+# What each of them begins with behind its version, by which a file is known to be one.
+MARK: Final = f'"metadata":{{"{EXTENSION}":{{"ids":"'.encode()
+
+
+def _catalog(site: Site, prefix: str, entries: Sequence[bytes]) -> bytes:
+    host: dict[str, Json] = {"displayName": site.domain or site.url.partition("://")[2]}
+    if site.docs:
+        host["documentationUrl"] = site.docs
     if site.domain:
         host["identifier"] = site.domain
-    return b'{"specVersion":"%b","host":%b,"entries":[%b]}' % (VERSION.encode(), _spelt(host), b",".join(entries))
+    told = (VERSION.encode(), MARK, prefix.encode(), _spelt(host), b",".join(entries))
+    return b'{"specVersion":"%b",%b%b"}},"host":%b,"entries":[%b]}' % told
 
 
 def _nested(site: Site, prefix: str) -> dict[str, Json]:
