@@ -222,6 +222,36 @@ def test_without_a_public_address_each_reader_is_led_by_the_one_that_they_asked_
             assert other.status_code == 421
 
 
+def test_pages_of_other_sites_read_what_is_offered_to_everybody_and_nothing_else(
+    served: Served, tmp_path: Path
+) -> None:
+    page = {"origin": "https://elsewhere.example"}
+    offered = (
+        f"/{WELL_KNOWN}",
+        "/catalog/a.json",
+        "/catalog/none",
+        f"/agents/{served.agent}/agent-card.json",
+        "/v0.1/servers",
+        "/v0.1/servers?limit=0",
+        f"/v0.1/servers/0x{40 * '0'}%2F{served.agent}/versions",
+    )
+    others = ("/models", f"/agents/{served.agent}", "/sync/head", "/browse", "/docs", "/health", "/metrics", "/nothing")
+    with (
+        Datastore.open(tmp_path / "private", clock=lambda: T0) as store,
+        running(store) as address,
+        client(address) as private,
+    ):
+        for path in (*offered, *others):
+            allowed = [asked.get(path, headers=page).headers.get("access-control-allow-origin")
+                       for asked in (served.reader, private)]  # fmt: skip
+            assert allowed == ["*" if path in offered else None, None], path
+    # To ask whether it may write, a browser asks first, and is told of nothing.
+    asks = {**page, "access-control-request-method": "PUT"}
+    answer = served.reader.request("OPTIONS", f"/agents/{served.agent}", headers=asks)
+    assert "access-control-allow-origin" not in answer.headers
+    assert not [name for name in answer.headers if name.startswith("access-control-allow-methods")]
+
+
 def test_a_large_catalog_is_divided_and_written_as_files_that_change_only_where_records_do(tmp_path: Path) -> None:
     www = tmp_path / "www"
     with Datastore.open(tmp_path / "node", clock=lambda: T0) as store:
