@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from tui_registry.tui.browse.search_input import CompletionList as CompletionList, QueryInput as QueryInput
     from tui_registry.tui.browse.several import Marking as Marking, Several as Several
     from tui_registry.tui.browse.status_screen import StatusScreen as StatusScreen
-    from tui_registry.tui.browse.value_screen import ValueScreen as ValueScreen
     from tui_registry.tui.browse.version_screen import Restoring as Restoring, VersionScreen as VersionScreen
 
 __all__ = [
@@ -51,7 +50,6 @@ __all__ = [
     "Several",
     "StatusScreen",
     "Surroundings",
-    "ValueScreen",
     "VersionScreen",
     "problems_in_words",
     "read_shown",
@@ -75,7 +73,6 @@ __getattr__, __dir__ = lazy_exports(
         **dict.fromkeys(("Marking", "Several"), ".several"),
         "StatusScreen": ".status_screen",
         **dict.fromkeys(("CompletionList", "QueryInput"), ".search_input"),
-        "ValueScreen": ".value_screen",
         **dict.fromkeys(("Restoring", "VersionScreen"), ".version_screen"),
     },
 )
