@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from tui_registry.tui.browse.kept_marks import KeptMarks as KeptMarks
     from tui_registry.tui.browse.list_layout import ListLayout as ListLayout
     from tui_registry.tui.browse.machines import MachineChoice as MachineChoice, Machines as Machines
-    from tui_registry.tui.browse.record_actions import Change as Change, RecordActions as RecordActions, Ref as Ref
+    from tui_registry.tui.browse.record_actions import (
+        Change as Change,
+        RecordActions as RecordActions,
+        Ref as Ref,
+        Subject as Subject,
+    )
     from tui_registry.tui.browse.record_detail import (
         RecordDetail as RecordDetail,
         Surroundings as Surroundings,
@@ -49,6 +54,7 @@ __all__ = [
     "SavedSearches",
     "Several",
     "StatusScreen",
+    "Subject",
     "Surroundings",
     "VersionScreen",
     "problems_in_words",
@@ -63,7 +69,7 @@ __getattr__, __dir__ = lazy_exports(
         "FacetPanel": ".facet_panel",
         "KeptMarks": ".kept_marks",
         "ListLayout": ".list_layout",
-        **dict.fromkeys(("Change", "RecordActions", "Ref"), ".record_actions"),
+        **dict.fromkeys(("Change", "RecordActions", "Ref", "Subject"), ".record_actions"),
         **dict.fromkeys(
             ("RecordDetail", "Surroundings", "problems_in_words", "read_shown", "version_lines"), ".record_detail"
         ),

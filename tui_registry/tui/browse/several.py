@@ -18,7 +18,7 @@ from tui_registry.present.links import affected_line
 from tui_registry.text import exact, plural, safe_text
 from tui_registry.tui import imports, kit, register
 from tui_registry.tui.browse.reading import Question, read_found, read_places
-from tui_registry.tui.browse.record_actions import Change, Ref
+from tui_registry.tui.browse.record_actions import Change, Ref, Subject
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.kit.actions import key_of
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow, unwanted
@@ -99,28 +99,14 @@ class Marking(Part):
 class Several(Part):
     """What the marked records get, or the one under the cursor where none are marked; and the file they go to."""
 
-    def __init__(
-        self,
-        screen: FlowScreen[None],
-        ref: Callable[[], Ref | None],
-        changed: Callable[[Change], object],
-        records: RecordList | None = None,
-    ) -> None:
-        """
-        Args:
-            ref: the record that the keys are about where none are marked.
-            changed: is called after every write.
-            records: the list in which records can be marked.
-        """
+    def __init__(self, screen: FlowScreen[None], subject: Subject) -> None:
         super().__init__(screen)
-        self._ref = ref
-        self._changed = changed
-        self._records = records
+        self._subject = subject
 
     @flow(writes=True)
     async def action_tags(self) -> None:
         """Add tags to the records, or take some away."""
-        asked = self._asked()
+        asked = self._subject.refs()
         own = await self._own_among(asked)
         if own is None:
             return
@@ -143,7 +129,7 @@ class Several(Part):
     @flow(writes=True)
     async def action_licence(self) -> None:
         """Set the licence of the records."""
-        asked = self._asked()
+        asked = self._subject.refs()
         own = await self._own_among(asked)
         if own is None:
             return
@@ -163,7 +149,7 @@ class Several(Part):
     @flow
     async def action_export(self) -> None:
         """Write the records into a file."""
-        asked = self._asked()
+        asked = self._subject.refs()
         if not asked:
             self.say("no record under the cursor", "problem")
             return
@@ -191,13 +177,6 @@ class Several(Part):
                     self.say(f"wrote {written.words} to {safe_text(str(written.path), 200)}", "done")
 
     # How
-
-    def _asked(self) -> list[Ref]:
-        """The marked records, else the one under the cursor."""
-        if self._records is not None and self._records.marked:
-            return [Ref(row.kind, row.id, row.name) for row in self._records.marked.values()]
-        ref = self._ref()
-        return [] if ref is None else [ref]
 
     async def _own_among(self, asked: Sequence[Ref]) -> list[_Sample] | None:
         """Those of this replica's own; None where there are none, which is said."""
@@ -245,7 +224,7 @@ class Several(Part):
         ]
         self.say(": ".join(filter(None, told)), "problem" if failure else "done")
         self.screen.host.look()
-        self._changed(Change())
+        self._subject.changed(Change())
 
 
 # What is read and written in threads
