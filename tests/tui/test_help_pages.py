@@ -31,7 +31,7 @@ def laid_out(name: str, width: int, *words: str) -> str:
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_shown_whole(name: str) -> None:
     """All of its words in their order, but for what a block of code is said to be."""
-    text = re.sub(r"^```.*$", "", page_text(name).partition("\n")[2], flags=re.MULTILINE)
+    text = re.sub(r"^```.*$", "", page_text(name), flags=re.MULTILINE)
     shown, written = (re.findall(r"[A-Za-z]{3,}", one) for one in (laid_out(name, 2_000), text))
     wrong = next((at for at, (one, other) in enumerate(zip(shown, written, strict=False)) if one != other), None)
     assert wrong is None, (shown[wrong - 9 : wrong + 9], written[wrong - 9 : wrong + 9])

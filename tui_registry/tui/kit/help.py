@@ -134,8 +134,8 @@ def page_of_package(name: str, heading: str = "") -> PageScreen:
         begins, _, title = heading.partition(" ")
         part = text[text.index(f"\n{heading}\n") + 1 :].partition("\n")[2]
         return PageScreen(title, partial(_laid_out, re.split(rf"\n(?=#{{1,{len(begins)}}} )", part)[0]))
-    title, _, part = text.partition("\n")
-    return PageScreen(title.lstrip("# "), partial(_laid_out, part))
+    # By its name: titles are long, and how it is closed stands behind.
+    return PageScreen(f"Help: {name}", partial(_laid_out, text))
 
 
 def _laid_out(markdown: str, words: Sequence[str], width: int) -> Content:
