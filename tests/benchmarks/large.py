@@ -119,13 +119,17 @@ def unsigned_manifest(kind: Kind, record: Record, said: Record) -> tuple[Checked
     return Checked(claim, (), manifest_columns(manifest)), body
 
 
-def write(datastore: Datastore, ops: Sequence[tuple[Checked, bytes]]) -> None:
-    """Append them in one transaction."""
+def write(datastore: Datastore, ops: Sequence[tuple[Checked, bytes]], at: int = NOW) -> None:
+    """Append them in one transaction.
+
+    Args:
+        at: when they came, in Unix seconds.
+    """
     with datastore._pool.write(bulk=True) as db:
         writing = Batch(db)
         writing.load(op for op, _ in ops)
         for op, body in ops:
-            writing.append(op, body, FirstSeen(NOW, "benchmark"))
+            writing.append(op, body, FirstSeen(at, "benchmark"))
         writing.flush()
 
 

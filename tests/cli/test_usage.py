@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.cli.conftest import MODEL, Cli, is_one_sentence
 from tui_registry import __version__
 from tui_registry.cli.commands import COMMANDS
 from tui_registry.datastore import Datastore
+from tui_registry.errors import RegistryError
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -24,7 +26,15 @@ def test_every_command_has_help_with_examples(cli: Cli, command: str) -> None:
     assert f"tui-registry {command}" in asked.out.partition("examples:")[2]
     assert max(len(line) for line in asked.out.splitlines()) <= 120
     assert cli("--help").out.partition("\nPages:\n")[0].count(f"\n  {command:<10} ") == 1
-    assert callable(COMMANDS[command].run)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_its_function_or_says_what_to_install(cli: Cli, command: str) -> None:
+    try:
+        assert callable(COMMANDS[command].run)
+    except RegistryError:
+        assert find_spec("mcp") is None
+        assert is_one_sentence(cli(command), "pip install 'tui-registry[mcp]'")
 
 
 def test_version(cli: Cli) -> None:

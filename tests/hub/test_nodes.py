@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,21 +12,26 @@ from secrets import token_hex
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
+
+pytest.importorskip("psycopg", reason="needs psycopg: pip install -e '.[hub]'")
+
+import psycopg
 from prometheus_client.parser import text_string_to_metric_families as read_metrics
 
 from tests.hub.nodes import TOKEN, Node, begun, node_of, with_key, written
-from tests.node.conftest import refused
+from tests.node.conftest import client, refused
 from tests.seeds import make_record
 from tests.sync.logs import ALICE, BOB, T0, bodies, roots
 from tui_registry.datastore import NO_CHAIN, Datastore, HubStanding, StoreError, Token
 from tui_registry.hub.postgres import StoredToken, connect
+from tui_registry.node import running
 from tui_registry.node.following import SETTLING_SECONDS, Following
 from tui_registry.node.responses import of_error
 from tui_registry.sync import pull, push
 from tui_registry.sync.bounds import TILE_OPS
 from tui_registry.sync.tiles import spans
+from tui_registry.tongues.mcp_registry import OFFICIAL
 
 
 @pytest.fixture(scope="module")
@@ -433,3 +439,52 @@ def test_a_token_of_the_hub_opens_a_node_from_its_first_answer_on(
     monkeypatch.setattr(Following, "_run", lambda self: None)  # whatever its thread has not come to yet
     with begun(postgres) as dsn, node_of(dsn, tmp_path / "node") as node:
         assert node.store.tokens.find(TOKEN.encode()) is not None
+
+
+def test_what_nodes_of_a_hub_say_in_the_formats_of_others_is_what_a_node_alone_says(
+    nodes: tuple[Node, Node], tmp_path: Path
+) -> None:
+    one, other = nodes
+    paths: list[str] = ["/.well-known/ai-catalog.json", "/v0.1/servers"]
+    for number, protocol in enumerate(("MCP", "A2A", "MCP")):
+        reached = [{"url": f"https://a.example/{number}", "protocol": protocol, "version": "1.0"}]
+        said = {
+            "name": f"answering-{number}",
+            "license": "MIT",
+            "version": "1.0.0",
+            "manifest": {"interfaces": reached},
+        }
+        made = nodes[number % 2].writer.post("/agents", json=said)
+        assert made.status_code == 201, made.text
+        record: dict[str, Any] = made.json()
+        path = f"/agents/{record['agent_id']}"
+        assert nodes[1 - number % 2].writer.patch(path, json={"version": "2.0.0"}).status_code == 200
+        named = f"/v0.1/servers/0x{record['owner_id']}%2F{record['agent_id']}/versions"
+        paths += [f"/catalog/{record['agent_id'][:8]}.json"]
+        paths += [f"{path}/agent-card.json"] if protocol == "A2A" else [named, f"{named}/1.0.0"]
+    settle(one, other)
+
+    def told(reader: httpx.Client, address: str, path: str) -> str:
+        answer = reader.get(path)
+        assert answer.status_code == 200, (path, answer.text)
+        return answer.text.replace(address, "http://here").replace(address.partition("//")[2], "here")
+
+    with Datastore.open(tmp_path / "alone") as store:
+        ops = one.store.log.lines(0, one.store.log.head().size)
+        assert store.apply(ops).applied == len(ops)
+        with running(store) as address, client(address) as reader:
+            for path in paths:
+                # When something came here is told, and orders a list; the clocks of these nodes differ.
+                alone = _without_arrivals(told(reader, address.url, path))
+                for node in nodes:
+                    assert _without_arrivals(told(node.reader, node.address.url, path)) == alone, path
+
+
+def _without_arrivals(text: str) -> Any:
+    tree = json.loads(text)
+    for server in (tree.get("servers") or [tree]) if "entries" not in tree else ():
+        if "_meta" in server:
+            del server["_meta"][OFFICIAL]["updatedAt"]
+    if "servers" in tree:
+        tree["servers"].sort(key=lambda server: (server["server"]["name"], server["server"]["version"]))
+    return tree

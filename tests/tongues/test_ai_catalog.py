@@ -222,6 +222,36 @@ def test_without_a_public_address_each_reader_is_led_by_the_one_that_they_asked_
             assert other.status_code == 421
 
 
+def test_pages_of_other_sites_read_what_is_offered_to_everybody_and_nothing_else(
+    served: Served, tmp_path: Path
+) -> None:
+    page = {"origin": "https://elsewhere.example"}
+    offered = (
+        f"/{WELL_KNOWN}",
+        "/catalog/a.json",
+        "/catalog/none",
+        f"/agents/{served.agent}/agent-card.json",
+        "/v0.1/servers",
+        "/v0.1/servers?limit=0",
+        f"/v0.1/servers/0x{40 * '0'}%2F{served.agent}/versions",
+    )
+    others = ("/models", f"/agents/{served.agent}", "/sync/head", "/browse", "/docs", "/health", "/metrics", "/nothing")
+    with (
+        Datastore.open(tmp_path / "private", clock=lambda: T0) as store,
+        running(store) as address,
+        client(address) as private,
+    ):
+        for path in (*offered, *others):
+            allowed = [asked.get(path, headers=page).headers.get("access-control-allow-origin")
+                       for asked in (served.reader, private)]  # fmt: skip
+            assert allowed == ["*" if path in offered else None, None], path
+    # To ask whether it may write, a browser asks first, and is told of nothing.
+    asks = {**page, "access-control-request-method": "PUT"}
+    answer = served.reader.request("OPTIONS", f"/agents/{served.agent}", headers=asks)
+    assert "access-control-allow-origin" not in answer.headers
+    assert not [name for name in answer.headers if name.startswith("access-control-allow-methods")]
+
+
 def test_a_large_catalog_is_divided_and_written_as_files_that_change_only_where_records_do(tmp_path: Path) -> None:
     www = tmp_path / "www"
     with Datastore.open(tmp_path / "node", clock=lambda: T0) as store:
@@ -241,7 +271,11 @@ def test_a_large_catalog_is_divided_and_written_as_files_that_change_only_where_
             files = [file for file in www.rglob("*.json") if file.is_file()]
             assert len(files) == 18
             for file in files:
-                assert asking.get("/" + file.relative_to(www).as_posix()).content == file.read_bytes()
+                # A server of files has no page about itself.
+                about = f',"documentationUrl":"{PUBLIC}/docs"'.encode()
+                answer = asking.get("/" + file.relative_to(www).as_posix()).content
+                assert answer.replace(about, b"") == file.read_bytes()
+                assert (about in answer) == (file.name != "agent-card.json")
         (www / "catalog" / "robots.txt").write_text("mine")
         assert write_catalog(store, str(www), PUBLIC).written == 0
         store.delete("agent", key, store.heads(key))
@@ -389,6 +423,28 @@ def test_other_peoples_files_stay_as_they_are_and_what_a_killed_run_left_goes(tm
         assert write_catalog(store, str(www), PUBLIC).removed == 1
     assert not draft.parent.exists()
     assert {file: file.read_bytes() for file in others} == others
+
+
+def test_no_file_of_others_gives_way_to_one_of_the_catalog(tmp_path: Path) -> None:
+    www = tmp_path / "www"
+    with Datastore.open(tmp_path / "node", clock=lambda: T0) as store:
+        list(store.add_all([("model", model(f"m{number}")) for number in range(MOST_ENTRIES + 1)]))
+        key = store.add("agent", {**defaults("agent"), "name": "a", "license": "MIT"}, manifest=_answering()).key
+        for path in (WELL_KNOWN, path_of("3"), f"agents/{key}/agent-card.json"):
+            file = www / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b'{"specVersion":"1.0","host":{"displayName":"another"},"entries":[]}')
+            with pytest.raises(
+                CatalogError, match=f"{re.escape(str(file))} was not written by tui-registry"
+            ) as refused:
+                write_catalog(store, str(www), PUBLIC)
+            assert refused.value.code == "foreign_file"
+            assert b"another" in file.read_bytes()
+            # What is led to is written first, so that nothing else was begun.
+            assert path != WELL_KNOWN or [*www.rglob("*.json")] == [file]
+            file.write_bytes(b"")  # as a power cut leaves it
+        assert write_catalog(store, str(www), PUBLIC).catalogs == 17
+        assert write_catalog(store, str(www), f"{PUBLIC}/elsewhere").records == MOST_ENTRIES + 2
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

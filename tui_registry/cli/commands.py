@@ -306,11 +306,12 @@ def _machine(parser: ArgumentParser, about: str) -> None:
 
 
 def _fit(parser: ArgumentParser) -> None:
+    from tui_registry.text import USUAL_CONTEXT
+
     _id(parser)
     _machine(parser, "another machine: what it is made of, such as 'gpu=2x24gb ram=64gb', or a saved one's name")
-    parser.add_argument(
-        "--context", type=_tokens, default=8192, metavar="TOKENS", help="so many tokens of context (default: 8192)"
-    )
+    told = f"so many tokens of context (default: {USUAL_CONTEXT})"
+    parser.add_argument("--context", type=_tokens, default=USUAL_CONTEXT, metavar="TOKENS", help=told)
     cache = "how the values of the cache are kept, such as q8_0 (default: f16)"
     parser.add_argument("--cache", type=_cache_type, default="f16", metavar="TYPE", help=cache)
     _json(parser)

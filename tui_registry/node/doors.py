@@ -4,6 +4,10 @@ A web page that somebody looks at can ask servers on that person's machine and n
 and writing what a node holds there. A page whose own name is made to lead to the node (DNS rebinding) names itself in
 Host, and only names of the node's own are answered; an address needs no list, as nobody can make it lead elsewhere.
 And whatever changes something is refused where a browser says (Origin, RFC 6454) that another site's page asks.
+
+What a node says in the formats of others is for everybody once its operator says by which address everybody reaches it:
+pages of other sites may read that then (Access-Control-Allow-Origin), and nothing else. It is what anybody is told who
+asks without a name, and a browser sends none with it. No other node says so: what it holds may be its owner's business.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from tui_registry.present.found import Recommended
 from tui_registry.text import safe_text
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -51,6 +55,14 @@ _ROOT_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+", re.ASCII)
 # A name or an IPv4 address, or an IPv6 address in brackets; and a port.
 _HOST = re.compile(
     rb"(?:\[([0-9A-Fa-f:.]{2,45})(?:%[0-9A-Za-z._~-]{1,32})?\]|([0-9A-Za-z._-]{1,255}))(?::([0-9]{0,5}))?"
+)
+# Below the root path, what pages of other sites may read: the routes of `tongue_routes` and of `mcp_routes`.
+_OFFERED = re.compile(
+    r"/\.well-known/ai-catalog\.json|/catalog/[^/]+|/agents/[^/]+/agent-card\.json|/v0\.1/servers(?:/.*)?", re.DOTALL
+)
+_TO_ALL_PAGES = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"etag, tui-registry-left-out"),
 )
 _ORIGIN = re.compile(rb"(https?)://([^/?#@]+)")
 # A scheme, a host, a port and a path.
@@ -213,6 +225,7 @@ class Doors:
         self._app = app
         self._proxies = Proxies(whereabouts)
         self._root = root_path(whereabouts.root_path)
+        self._is_public = bool(whereabouts.public_url)
         self._given = frozenset(map(host_name, whereabouts.names))
         self._host = whereabouts.host.lower().removesuffix(".")
         self._listens = _address(whereabouts.host)
@@ -225,6 +238,8 @@ class Doors:
             except NodeError as error:
                 await of_error(error)(scope, receive, send)
                 return
+            if self._is_public and scope["method"] in _READING and _OFFERED.fullmatch(scope["path"]):
+                send = _for_all_pages(send)
         await self._app(scope, receive, send)
 
     def lets_in(self, scope: Scope) -> bool:
@@ -318,6 +333,15 @@ class Doors:
 
 
 # How
+
+
+def _for_all_pages(send: Send) -> Send:
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *_TO_ALL_PAGES]}
+        await send(message)
+
+    return sent
 
 
 _FORWARDED = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"))

@@ -40,6 +40,7 @@ _PROTOCOL = "MCP"
 _MOST_OPERATIONS = 100
 _CURSOR = re.compile(r"([0-9]{1,15})\.(-?[0-9]{1,18})", re.ASCII)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+_READER = json.JSONDecoder()
 _SPELLER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -122,12 +123,11 @@ class _Servers:
             name=asked.search,
             version=asked.version,
         )
-        bodies = {body.id: body for body in self._datastore.bodies([one.id for one in page.speakers])}
         items: list[bytes] = []
         size = left_out = 0
         following = page.next
         for place, one in enumerate(page.speakers):
-            told = self._told(one, bodies.get(one.id))
+            told = self._told(one, one.body or self._still_here(one.id))
             if told is None:
                 left_out += 1
                 continue
@@ -171,7 +171,11 @@ class _Servers:
         found = self._datastore.interfaces.one(_PROTOCOL, record_id)
         if found is None or found.owner != owner or not (gone or _stands(found)):
             raise NodeError("not_found", "there is no server of that name here")
-        return found, next(iter(self._datastore.bodies([record_id])), None)
+        return found, found.body or self._still_here(record_id)
+
+    def _still_here(self, record_id: str) -> Body | None:
+        """A record, of an agent that perhaps answers in it no more."""
+        return next(iter(self._datastore.bodies([record_id])), None)
 
     def _told(self, speaker: Speaker, body: Body | None) -> bytes | None:
         """The current version of a server, as JSON; None where it cannot be said."""
@@ -264,7 +268,7 @@ def _size_of(made: _Made, told: bytes | None) -> int:
 
 
 def _spell(record: bytes, manifest: bytes, changed: int, heads: tuple[str, ...]) -> bytes | None:
-    said, behind = json.loads(record), json.loads(manifest)
+    said, behind = _read(record), _read(manifest)
     told = server(said, behind)
     if told is None:
         return None
@@ -347,6 +351,12 @@ def _which(record: Record, heads: Sequence[str]) -> Record:
 
 def _unsayable() -> NodeError:
     return NodeError("not_found", "this server has nothing that such a list can say: neither an address nor a package")
+
+
+def _read(text: bytes) -> Record:
+    """A record as it is stored. `json.loads` would look which of three encodings it is in, and for space around it."""
+    record: Record = _READER.raw_decode(text.decode())[0]
+    return record
 
 
 def _spelt(tree: Json) -> bytes:

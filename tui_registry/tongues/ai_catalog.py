@@ -8,6 +8,9 @@ are divided by the first digits of their ids, which are spread evenly, so that o
 leads to it; a part that has more than `MOST_ENTRIES` is divided further. A million records lie two catalogs deep, and
 readers go four deep.
 
+A catalog has a member `tui-registry` in its `metadata`, by which it is known to be one of ours: the digits that all ids
+in it begin with.
+
 A record is an entry that holds our own description of it. An agent that answers over A2A is one that leads to its
 agent card. Either way `metadata` has a member `tui-registry`: the id, the owner, the heads, and the signed operations
 that say all of it, so that nobody needs to trust who serves the catalog.
@@ -29,7 +32,7 @@ from tui_registry.records.schema import MAX_TIME
 from tui_registry.tongues.a2a_card import MEDIA_TYPE as CARD_TYPE, a2a_interfaces
 
 if TYPE_CHECKING:
-    from tui_registry.datastore import Body, Datastore, Signed
+    from tui_registry.datastore import Datastore, Signed
 
 VERSION: Final = "1.0"
 MEDIA_TYPE: Final = "application/ai-catalog+json"
@@ -43,6 +46,8 @@ PARTS: Final = "catalog"
 MOST_ENTRIES: Final = 32
 # Bytes of one catalog, about: what is larger is divided, however few its entries are.
 MOST_BYTES: Final = 2 * 1024 * 1024
+# Of more records than this most parts of a part would have to be divided again.
+_FAR_MORE = 16 * MOST_ENTRIES
 # Characters of a description that are told beside the record.
 _MOST_SAID = 300
 
@@ -55,26 +60,32 @@ class Site(NamedTuple):
         own: the address of the operator's key, empty before there is one.
         domain: what is theirs on the web; empty where that is not known. Only what their own key signed is named by it:
             of all others it would claim what nobody said.
+        docs: the address of a page about it, empty where there is none.
     """
 
     url: str
     own: str
     domain: str
+    docs: str
 
 
-def site_at(datastore: Datastore, url: str, *, is_public: bool) -> Site:
-    """The site at an address; one that its operator gave is at a domain of theirs, unless it names an address alone."""
+def site_at(datastore: Datastore, url: str, *, is_public: bool, is_node: bool = True) -> Site:
+    """The site at an address; one that its operator gave is at a domain of theirs, unless it names an address alone.
+
+    Args:
+        is_node: a node answers there, which has a page about itself; else a server of files.
+    """
     host = urlsplit(url).hostname or ""
     is_domain = is_public and "." in host and not re.fullmatch(r"[0-9.]+", host) and ":" not in host
     # To look makes no key.
-    return Site(url, datastore.key.known if is_domain else "", host if is_domain else "")
+    domain = host if is_domain else ""
+    return Site(url, datastore.key.known if is_domain else "", domain, f"{url}/docs" if is_node else "")
 
 
 class Part(NamedTuple):
     """A catalog, and which others it leads to, by the digits that all ids in them begin with.
 
     Attributes:
-        until: the Unix time up to which it is the answer while nothing is written; None for ever.
         records: how many its entries are of. agents: those whose cards they lead to, by id.
     """
 
@@ -82,7 +93,6 @@ class Part(NamedTuple):
     divided: tuple[str, ...]
     records: int
     agents: tuple[str, ...]
-    until: int | None
 
 
 def path_of(prefix: str) -> str:
@@ -105,37 +115,36 @@ def read_part(datastore: Datastore, site: Site, prefix: str, *, work: int) -> Pa
     Raises:
         StoreError: `interrupted`.
     """
-    page = datastore.search(
-        f"id:{prefix}" if prefix else "",
-        limit=MOST_ENTRIES + 1,
-        whole=True,
-        strict=True,
-        own_names=False,
-        work=work,
-        stored=True,
-    )
-    bodies = sorted(page.bodies, key=lambda body: body.id)
     # Each is there as it is and in its operation, and what stands behind it is as large at most.
-    if len(bodies) <= MOST_ENTRIES and sum(len(body.record) for body in bodies) <= MOST_BYTES // 2:
-        listed = list(_entries(datastore, site, bodies))
+    found = datastore.manifests.signed(
+        prefix, MOST_ENTRIES, most_bytes=MOST_BYTES // 2, counted=_FAR_MORE + 1, work=work
+    )
+    if found.records is not None:
+        listed = list(_entries(datastore, site, found.records))
         if len(listed) <= 1 or sum(len(entry) for entry, _ in listed) <= MOST_BYTES:
             agents = tuple(agent for _, agent in listed if agent)
-            return Part(_catalog(site, [entry for entry, _ in listed]), (), len(listed), agents, page.until)
+            return Part(_catalog(site, prefix, [entry for entry, _ in listed]), (), len(listed), agents)
     # At least four records to a part, so that few are empty.
-    digits = 2 if page.total > 16 * MOST_ENTRIES else 1
+    digits = 2 if found.total > _FAR_MORE else 1
     divided = tuple(f"{prefix}{number:0{digits}x}"[:64] for number in range(16**digits))
-    return Part(_catalog(site, [_spelt(_nested(site, each)) for each in divided]), divided, 0, (), page.until)
+    return Part(_catalog(site, prefix, [_spelt(_nested(site, each)) for each in divided]), divided, 0, ())
 
 
 # How: a catalog
 
 
-def _catalog(site: Site, entries: Sequence[bytes]) -> bytes:
-    name = site.domain or site.url.partition("://")[2]
-    host: dict[str, Json] = {"displayName": name, "documentationUrl": f"{site.url}/docs"}
+# What each of them begins with behind its version, by which a file is known to be one.
+MARK: Final = f'"metadata":{{"{EXTENSION}":{{"ids":"'.encode()
+
+
+def _catalog(site: Site, prefix: str, entries: Sequence[bytes]) -> bytes:
+    host: dict[str, Json] = {"displayName": site.domain or site.url.partition("://")[2]}
+    if site.docs:
+        host["documentationUrl"] = site.docs
     if site.domain:
         host["identifier"] = site.domain
-    return b'{"specVersion":"%b","host":%b,"entries":[%b]}' % (VERSION.encode(), _spelt(host), b",".join(entries))
+    told = (VERSION.encode(), MARK, prefix.encode(), _spelt(host), b",".join(entries))
+    return b'{"specVersion":"%b",%b%b"}},"host":%b,"entries":[%b]}' % told
 
 
 def _nested(site: Site, prefix: str) -> dict[str, Json]:
@@ -151,17 +160,17 @@ def _nested(site: Site, prefix: str) -> dict[str, Json]:
 # How: an entry
 
 
-def _entries(datastore: Datastore, site: Site, bodies: Sequence[Body]) -> Iterator[tuple[bytes, str]]:
+def _entries(datastore: Datastore, site: Site, found: Sequence[Signed]) -> Iterator[tuple[bytes, str]]:
     """Each entry, and whose card it leads to, empty where it leads to none; without what is muted here."""
     muted = {each.owner for each in datastore.rations.all() if each.muted_at is not None}
-    signed = datastore.manifests.signed([body.id for body in bodies])
-    for body in bodies:
-        record: Record = json.loads(body.record)
-        if record["owner_id"] not in muted and body.id in signed:
-            yield _entry(site, body, record, signed[body.id])
+    for signed in found:
+        record: Record = json.loads(signed.body.record)
+        if record["owner_id"] not in muted:
+            yield _entry(site, record, signed)
 
 
-def _entry(site: Site, body: Body, record: Record, signed: Signed) -> tuple[bytes, str]:
+def _entry(site: Site, record: Record, signed: Signed) -> tuple[bytes, str]:
+    body = signed.body
     manifest: Record | None = None if signed.manifest is None else json.loads(signed.manifest)
     owner = str(record["owner_id"])
     address = f"{site.url}/{body.kind}s/{body.id}"

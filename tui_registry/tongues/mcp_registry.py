@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -176,8 +175,7 @@ def listing(servers: Sequence[bytes], cursor: str | None = None) -> bytes:
 
 def timestamp(seconds: int) -> str:
     """Unix seconds in RFC 3339."""
-    year, month, day, hour, minute, second, *_ = time.gmtime(max(0, min(seconds, _LAST)))
-    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+    return f"{datetime.fromtimestamp(max(0, min(seconds, _LAST)), UTC).isoformat()[:19]}Z"
 
 
 def seconds_of(text: str) -> int:
@@ -220,6 +218,8 @@ def _is_web(url: str) -> bool:
 
 def _source(repository: str) -> str:
     """What hosts a repository, as the format calls it."""
+    if repository.startswith("https://github.com/"):  # as most are: to take an address apart takes long
+        return "github"
     host = urlsplit(repository).hostname or ""
     known = host.removeprefix("www.").removesuffix(".com")
     return known if known in ("github", "gitlab", "bitbucket") else host

@@ -345,11 +345,11 @@ class Catalogue:
         with self._pool.read() as db:
             for chunk in chunks([stored_id(identifier) for identifier in identifiers]):
                 rows = db.execute(
-                    f"SELECT {_OF_BODY} FROM keys k JOIN catalogue c USING (rid) JOIN ops o ON o.idx = c.idx "
+                    f"SELECT {OF_BODY} FROM keys k JOIN catalogue c USING (rid) JOIN ops o ON o.idx = c.idx "
                     f"WHERE k.id IN ({marks(chunk)})",
                     chunk,
                 )
-                by_id = {row[1]: _body(db, row) for row in rows.fetchall()}
+                by_id = {row[1]: body_of(db, row) for row in rows.fetchall()}
                 found += [by_id[key] for key in chunk if key in by_id]
         return found
 
@@ -506,22 +506,22 @@ def owned_by(owners: Iterable[bytes]) -> str:
 def bodies_of(db: sqlite3.Connection, rids: Sequence[int]) -> list[Body]:
     """The current records with these rids as they are stored, in their order; there must be all of them."""
     rows = db.execute(
-        f"SELECT {_OF_BODY} FROM json_each(?) AS wanted CROSS JOIN catalogue c ON c.rid = wanted.value "
+        f"SELECT {OF_BODY} FROM json_each(?) AS wanted CROSS JOIN catalogue c ON c.rid = wanted.value "
         "JOIN ops o ON o.idx = c.idx",
         [json.dumps(rids)],
     )
-    return [_body(db, row) for row in rows.fetchall()]
+    return [body_of(db, row) for row in rows.fetchall()]
 
 
 # What the index of heads tells by itself comes last: nearly all records have one head, which is the one that is shown.
-_OF_BODY = (
+OF_BODY = (
     "c.rid, c.id, c.kind, c.live_heads, c.status, o.hash, o.body, "
     "(SELECT count(*) FROM ops h WHERE h.rid = c.rid AND h.is_head = 1)"
 )
 
 
-def _body(db: sqlite3.Connection, values: Sequence[Any]) -> Body:
-    """A `Body` from the values of `_OF_BODY`."""
+def body_of(db: sqlite3.Connection, values: Sequence[Any]) -> Body:
+    """A `Body` from the values of `OF_BODY`."""
     rid, identifier, kind, live, status, shown, body, number = values
     heads = [shown]
     if number != 1:

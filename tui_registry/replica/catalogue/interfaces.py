@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from tui_registry.errors import Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.query.folding import fold_case
+from tui_registry.replica.catalogue.current import Body, bodies_of
 from tui_registry.replica.store.connection import Pool
 from tui_registry.replica.store.stored import record_in, stored_id
 
@@ -48,6 +49,7 @@ class Speaker(NamedTuple):
         place: in the list; `changed` of it is when the last operation on it or on its manifest came here.
         is_live: it is here, and its manifest says so. status: of a live one, as in `Row`.
         manifest: as JSON, as it stands; of one that was deleted as it stood last. Not decoded, as in `Body`.
+        body: its record, of a live one.
     """
 
     id: str
@@ -56,6 +58,7 @@ class Speaker(NamedTuple):
     is_live: bool
     status: str | None
     manifest: bytes
+    body: Body | None
 
 
 class SpeakerPage(NamedTuple):
@@ -100,7 +103,7 @@ class Interfaces:
         place = after or Place(since, _BEFORE_ALL)
         at_once = min(_AT_ONCE, 2 * limit)
         sought = fold_case(name)
-        found: list[Speaker] = []
+        found: list[tuple[Place, _Row]] = []
         until = time.thread_time() + seconds
         with self._pool.read() as db:
             muted = {owner for (owner,) in db.execute("SELECT owner FROM kept_out WHERE muted_at IS NOT NULL")}
@@ -111,24 +114,23 @@ class Interfaces:
                 # The row is what a page goes on behind, whether or not there is a record to it.
                 for changed, rid, *of_record in rows:
                     if len(found) == limit or time.thread_time() > until:
-                        return SpeakerPage(tuple(found), place)
+                        return SpeakerPage(_speakers(db, found), place)
                     place = Place(changed, rid)
                     row = _Row(*of_record)
                     if row.subject is None or row.owner in muted or not _is_asked(row, gone, sought, version):
                         continue
-                    one = _speaker(db, place, row)
                     # Of what is not listed any more the first name is at hand, in what stood behind it.
-                    if row.name is not None or not sought or sought in _first_name(one):
-                        found.append(one)
+                    if row.name is not None or not sought or sought in _first_name(_speakers(db, [(place, row)])[0]):
+                        found.append((place, row))
                 if len(rows) < at_once:
-                    return SpeakerPage(tuple(found), None)
+                    return SpeakerPage(_speakers(db, found), None)
 
     def one(self, protocol: str, record_id: str) -> Speaker | None:
         """The agent with that id (64 hex digits) as it stands, of muted owners too; None where it never answered in the
         protocol."""
         with self._pool.read() as db:
             found = db.execute(_ONE, (stored_id(record_id), protocol)).fetchone()
-            return None if found is None else _speaker(db, Place(*found[:2]), _Row(*found[2:]))
+            return None if found is None else _speakers(db, [(Place(*found[:2]), _Row(*found[2:]))])[0]
 
 
 # How: the rows
@@ -211,8 +213,8 @@ CHANGED: Final = (
 
 
 class _Row(NamedTuple):
-    """What is read of an agent. `subject` is None where its record was never here; `body` is its manifest, if that
-    stands; the others are of a live record."""
+    """What is read of an agent, but for its manifest, which takes long. `subject` is None where its record was never
+    here; what follows `source` is of a live record."""
 
     subject: bytes | None
     owner: bytes
@@ -220,22 +222,25 @@ class _Row(NamedTuple):
     name: str | None
     version: str | None
     status: str | None
-    body: bytes | None
 
 
-_COLUMNS = "i.changed, i.rid, k.id, k.owner, i.source, c.name, c.version, c.status, o.body"
-_OF_RECORD = (
-    "LEFT JOIN keys k ON k.id = m.subject AND k.rid > 0 LEFT JOIN catalogue c ON c.rid = i.source "
-    "LEFT JOIN ops o ON o.idx = m.idx"
-)
 # Keys of manifests have rows below zero, the later ones the lower.
 _WINDOW = (
-    f"SELECT {_COLUMNS} FROM (SELECT changed, rid, source FROM interfaces INDEXED BY {{}} WHERE protocol = ? "
-    "AND changed >= ? AND (changed, -rid) > (?, ?) {} ORDER BY changed, rid DESC LIMIT ?) i "
+    "FROM (SELECT changed, rid, source FROM interfaces INDEXED BY {} WHERE protocol = ? "
+    "AND changed >= ? AND (changed, -rid) > (?, ?) {} ORDER BY changed, rid DESC LIMIT ?) i"
+)
+# All from one table: to look for a key by its id reads a page of the file for each.
+_LIVE = (
+    "SELECT i.changed, i.rid, c.id, c.owner, i.source, c.name, c.version, c.status "
+    f"{_WINDOW.format('interfaces_live', 'AND source IS NOT NULL')} CROSS JOIN catalogue c ON c.rid = i.source "
+    "ORDER BY i.changed, i.rid DESC"
+)
+_COLUMNS = "i.changed, i.rid, k.id, k.owner, i.source, c.name, c.version, c.status"
+_OF_RECORD = "LEFT JOIN keys k ON k.id = m.subject AND k.rid > 0 LEFT JOIN catalogue c ON c.rid = i.source"
+_GONE_TOO = (
+    f"SELECT {_COLUMNS} {_WINDOW.format('interfaces_changed', '')} "
     f"CROSS JOIN manifests m ON m.rid = i.rid {_OF_RECORD} ORDER BY i.changed, i.rid DESC"
 )
-_LIVE = _WINDOW.format("interfaces_live", "AND source IS NOT NULL")
-_GONE_TOO = _WINDOW.format("interfaces_changed", "")
 _ONE = (
     f"SELECT {_COLUMNS} FROM manifests m CROSS JOIN interfaces i ON i.rid = m.rid {_OF_RECORD} "
     "WHERE m.subject = ? AND i.protocol = ? AND k.id IS NOT NULL"
@@ -255,10 +260,24 @@ def _first_name(speaker: Speaker) -> str:
     return fold_case(str(manifest["subject_name"]))
 
 
-def _speaker(db: sqlite3.Connection, place: Place, row: _Row) -> Speaker:
-    body = row.body
-    if body is None:  # a removal names what it removes, so there is one
-        last = "SELECT body FROM ops WHERE rid = ? AND is_rm = 0 ORDER BY idx DESC LIMIT 1"
-        (body,) = db.execute(last, (place.rid,)).fetchone()
-    subject = row.subject or b""
-    return Speaker(subject.hex(), row.owner.hex(), place, row.source is not None, row.status, record_in(body))
+def _speakers(db: sqlite3.Connection, rows: Sequence[tuple[Place, _Row]]) -> tuple[Speaker, ...]:
+    """The agents of these rows, in that order."""
+    stands = (
+        "SELECT m.rid, o.body FROM json_each(?) AS wanted CROSS JOIN manifests m ON m.rid = wanted.value "
+        "JOIN ops o ON o.idx = m.idx"
+    )
+    manifests = dict(db.execute(stands, (json.dumps([place.rid for place, _ in rows]),)).fetchall())
+    sources = [row.source for _, row in rows if row.source is not None]
+    bodies = dict(zip(sources, bodies_of(db, sources), strict=True))
+    found: list[Speaker] = []
+    for place, row in rows:
+        manifest = manifests.get(place.rid)
+        if manifest is None:  # a removal names what it removes, so there is one
+            last = "SELECT body FROM ops WHERE rid = ? AND is_rm = 0 ORDER BY idx DESC LIMIT 1"
+            (manifest,) = db.execute(last, (place.rid,)).fetchone()
+        body = None if row.source is None else bodies[row.source]
+        said = record_in(manifest)
+        found.append(
+            Speaker((row.subject or b"").hex(), row.owner.hex(), place, body is not None, row.status, said, body)
+        )
+    return tuple(found)

@@ -7,17 +7,18 @@ searches read no other table.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tui_registry.errors import Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.query.fields import LARGEST, STATUSES
 from tui_registry.query.folding import fold_case
-from tui_registry.replica.catalogue.current import check_manifest_among, live_of, revision_of
+from tui_registry.replica.catalogue.current import OF_BODY, Body, body_of, check_manifest_among, live_of, revision_of
 from tui_registry.replica.catalogue.derived import (
     FACET_LETTERS,
     KIND_CODES_BY_NAME,
@@ -39,6 +40,7 @@ from tui_registry.replica.catalogue.links import DERIVED, NEEDS, Link, count_lin
 from tui_registry.replica.catalogue.resembling import known_keys
 from tui_registry.replica.store.stored import (
     chunks,
+    hex_range,
     marks,
     read_heads,
     read_record,
@@ -400,36 +402,78 @@ class Signed(NamedTuple):
     """What is shown of a record and of what stands behind it, as it was signed; nothing of it is decoded or judged.
 
     Attributes:
-        op: the operation of the record.
+        op: the operation of the record that is shown.
         manifest: the manifest as JSON, as `Body.record`; manifest_op: its operation. None without one.
         manifest_heads: all heads of the manifest, ascending.
     """
 
+    body: Body
     op: bytes
     manifest: bytes | None
     manifest_op: bytes | None
     manifest_heads: tuple[str, ...]
 
 
-def read_signed(db: sqlite3.Connection, record_ids: Sequence[str]) -> dict[str, Signed]:
-    """What is shown of records, by id, without those that are not here."""
-    found: dict[str, Signed] = {}
-    for chunk in chunks([stored_id(identifier) for identifier in record_ids]):
-        rows = db.execute(
-            "SELECT c.id, o.body, m.rid, b.body FROM keys k JOIN catalogue c USING (rid) JOIN ops o ON o.idx = c.idx "
-            "LEFT JOIN manifests m ON m.subject = c.id LEFT JOIN ops b ON b.idx = m.idx "
-            f"WHERE k.id IN ({marks(chunk)})",
-            chunk,
-        ).fetchall()
-        heads: dict[int, list[str]] = {}
-        for rid, head in read_heads(db, [rid for _, _, rid, _ in rows if rid is not None]):
-            heads.setdefault(rid, []).append(head.hash)
-        for identifier, op, rid, behind in rows:
-            manifest = None if behind is None else record_in(behind)
-            manifest_op = None if behind is None else unpacked(behind)
-            standing = tuple(sorted(heads.get(rid, ())))
-            found[identifier.hex()] = Signed(unpacked(op), manifest, manifest_op, standing)
-    return found
+class SignedPart(NamedTuple):
+    """The records whose ids begin alike.
+
+    Attributes:
+        records: in the order of their ids; None where they are more than were asked for, or larger.
+        total: how many there are, with those that were deleted where `records` is None, and counted up to a bound.
+    """
+
+    records: tuple[Signed, ...] | None
+    total: int
+
+
+def read_signed(db: sqlite3.Connection, prefix: str, most: int, most_bytes: int, counted: int) -> SignedPart:
+    """What is shown of the records whose ids begin so.
+
+    Args:
+        prefix: at most 64 lower-case hex digits.
+        most, most_bytes: of records, and of their operations, without what stands behind them; one record may be any
+            size. counted: so many are counted where there are more.
+    """
+    # Along the index of ids alone. Manifests have rows below zero.
+    begun = ("FROM keys k WHERE k.id BETWEEN ? AND ? AND k.rid > 0", hex_range(prefix, 64))
+    live = f"SELECT k.rid {begun[0]} AND EXISTS (SELECT 1 FROM catalogue c WHERE c.rid = k.rid) ORDER BY k.id LIMIT ?"
+    rids = [rid for (rid,) in db.execute(live, (*begun[1], most + 1))]
+    if len(rids) <= most:
+        rows = [_with_op(row) for row in db.execute(_SIGNED, (json.dumps(rids),)).fetchall()]
+        if len(rows) <= 1 or sum(len(row[_OP]) for row in rows) <= most_bytes:
+            return SignedPart(tuple([_signed(db, row) for row in rows]), len(rids))
+    (total,) = db.execute(f"SELECT count(*) FROM (SELECT 1 {begun[0]} LIMIT ?)", (*begun[1], counted)).fetchone()
+    return SignedPart(None, total)
+
+
+_SIGNED = (
+    f"SELECT {OF_BODY}, m.rid, b.hash, b.body, (SELECT count(*) FROM ops h WHERE h.rid = m.rid AND h.is_head = 1) "
+    "FROM json_each(?) AS wanted CROSS JOIN catalogue c ON c.rid = wanted.value JOIN ops o ON o.idx = c.idx "
+    "LEFT JOIN manifests m ON m.subject = c.id LEFT JOIN ops b ON b.idx = m.idx"
+)
+
+
+# Where `OF_BODY` has the operation.
+_OP = 6
+
+
+def _with_op(values: Sequence[Any]) -> tuple[Any, ...]:
+    """The values of `_SIGNED` with the operation as it was signed."""
+    return (*values[:_OP], unpacked(values[_OP]), *values[_OP + 1 :])
+
+
+def _signed(db: sqlite3.Connection, values: Sequence[Any]) -> Signed:
+    *of_record, rid, shown, behind, number = values
+    heads = [shown]
+    if rid is not None and not (number == 1 and shown is not None):
+        heads = sorted(bytes.fromhex(head.hash) for _, head in read_heads(db, [rid]))
+    return Signed(
+        body_of(db, of_record),
+        of_record[_OP],
+        None if behind is None else record_in(behind),
+        None if behind is None else unpacked(behind),
+        tuple([head.hex() for head in heads if head is not None]),
+    )
 
 
 def read_manifest(db: sqlite3.Connection, record_id: str) -> ManifestEntry | None:

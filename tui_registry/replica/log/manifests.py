@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 from tui_registry.errors import InvalidRecord, Problem, Record
 from tui_registry.records.wire import derive_manifest_id
 from tui_registry.replica.catalogue.current import check_manifest_of
-from tui_registry.replica.catalogue.manifests import ManifestEntry, Naming, Signed, naming, read_manifest, read_signed
+from tui_registry.replica.catalogue.manifests import (
+    ManifestEntry,
+    Naming,
+    SignedPart,
+    naming,
+    read_manifest,
+    read_signed,
+)
 from tui_registry.replica.log.versions import HistoryEntry, find_key, read_history, read_live, version_at
 from tui_registry.replica.store.connection import Pool, StoreError
 
@@ -44,11 +51,22 @@ class Manifests:
             record_id: entry.manifest for record_id, entry in found if entry is not None and entry.manifest is not None
         }
 
-    def signed(self, record_ids: Sequence[str]) -> dict[str, Signed]:
-        """What is shown of records and of what stands behind them, as it was signed; by the ids of those that are here.
-        Nothing is decoded or judged, and so it costs a small part of what `get` does."""
-        with self._pool.read() as db:
-            return read_signed(db, record_ids)
+    def signed(self, prefix: str, most: int, *, most_bytes: int, counted: int, work: int) -> SignedPart:
+        """What is shown of the records whose ids begin so, with what stands behind them, as it was signed; of muted
+        owners too. Nothing is decoded or judged.
+
+        Args:
+            prefix: at most 64 lower-case hex digits.
+            most, most_bytes: of records, and of their operations, without what stands behind them; one record may be
+                any size.
+            counted: so many are counted where there are more.
+            work: as in `Datastore.search`.
+
+        Raises:
+            StoreError: `interrupted`.
+        """
+        with self._pool.read(work=work) as db:
+            return read_signed(db, prefix, most, most_bytes, counted)
 
     def naming(self, digest: str, most: int = 100) -> Naming:
         """The records whose manifests state that a file of theirs has this SHA-256: a claim of their owners.
