@@ -106,6 +106,18 @@ def as_user(user: int) -> list[str]:
     return [command, *who, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
 
 
+@contextmanager
+def bound_by_modes() -> Iterator[None]:
+    """Modes of files hold for this process too: where it is root's, it is another user's for a while."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(ONE)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
 def owned_by(user: int, folder: Path, mode: int = 0o755) -> Path:
     """Give a folder and what lies in it to a user; others may read it."""
     for path in folder.iterdir():

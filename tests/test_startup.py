@@ -18,7 +18,7 @@ from tui_registry.node import running
 SCREENS = {"textual", "rich"}
 NETWORK = {"httpx", "fastapi", "uvicorn", "starlette", "asyncio"}
 TYPES = {"pydantic", "pydantic_core"}
-KEYS = {"btclib_secp256k1", "Crypto", "eth_keyfile"}
+KEYS = {"btclib_secp256k1", "Crypto"}
 
 _SCRIPT = """
 import sys

@@ -22,7 +22,7 @@ from tui_registry.errors import RegistryError, system_reason
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.store.backup_file import MOST_BESIDE_BYTES, expect_backup, held_if_blank, seal, unseal
 from tui_registry.replica.store.key import KEY_FILE
-from tui_registry.text import safe_text
+from tui_registry.text import plural, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.crdt import Identity
@@ -58,6 +58,28 @@ class Made(NamedTuple):
     made_at: int
     tokens: str
     former: int
+
+    def in_words(self) -> tuple[list[str], list[str]]:
+        """What the backup holds and where it is, and what of the replica it leaves out; a sentence each."""
+        counts = f"{plural(self.operations, 'operation')}, {plural(self.records, 'record')}"
+        told, notes = [f"wrote {counts} to {safe_text(str(self.path))}"], list[str]()
+        if self.has_key:
+            told.append(
+                f"the key of 0x{self.address} is in it, locked with the passphrase: without that nobody can use it"
+            )
+        elif self.address:
+            notes.append(
+                f"the key of 0x{self.address} is not in it, and without it nobody can change its records: keep a copy "
+                "elsewhere with 'identity export FILE'"
+            )
+        if self.tokens:
+            notes.append(f"the token in {self.tokens} is not in it: programs need another one then ('token add')")
+        if self.former:
+            left = "is not" if self.former == 1 else "are not"
+            notes.append(
+                f"{plural(self.former, 'former key')} (identity.key.*.old in the replica's folder) {left} in it"
+            )
+        return told, notes
 
 
 class PutBack(NamedTuple):

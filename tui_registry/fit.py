@@ -17,12 +17,10 @@ from typing import Final, Literal, TypeAlias
 
 from tui_registry.errors import Json, Record
 from tui_registry.frozen import NamedTuple
+from tui_registry.text import USUAL_CONTEXT
 
 # Compiled at the first text that needs them: together they take longer than all else that is imported here.
 _compiled: Final = cache(re.compile)
-
-# Tokens of context that are counted unless somebody says otherwise.
-CONTEXT: Final = 8192
 
 GB: Final = 10**9
 MIB: Final = 2**20
@@ -386,7 +384,7 @@ _KEEP_CACHE: Final = frozenset(("LLM", "Multimodal"))
 _DEFAULT_MEMORY_MB: Final = 1024
 
 
-def needs(record: Record, manifest: Record | None, tokens: int = CONTEXT, width: str = "f16") -> list[Need]:
+def needs(record: Record, manifest: Record | None, tokens: int = USUAL_CONTEXT, width: str = "f16") -> list[Need]:
     """What a model needs in each form that there is of it, the largest first; one without a number where nothing tells
     it. An agent has no need of its own: see `judge_agent`.
 
@@ -747,7 +745,7 @@ class Answer(NamedTuple):
 
 
 def judge_model(
-    record: Record, manifest: Record | None, machine: Machine, tokens: int = CONTEXT, width: str = "f16"
+    record: Record, manifest: Record | None, machine: Machine, tokens: int = USUAL_CONTEXT, width: str = "f16"
 ) -> Answer:
     """The verdict on a model, over the forms that there are of it."""
     each = tuple(judge(need, machine) for need in needs(record, manifest, tokens, width))
@@ -789,7 +787,9 @@ class AgentAnswer(NamedTuple):
     blocks: tuple[int, ...]
 
 
-def judge_agent(models: Sequence[Model], machine: Machine, tokens: int = CONTEXT, width: str = "f16") -> AgentAnswer:
+def judge_agent(
+    models: Sequence[Model], machine: Machine, tokens: int = USUAL_CONTEXT, width: str = "f16"
+) -> AgentAnswer:
     """The verdict on an agent by its models, as it names them."""
     ordered = sorted(models, key=lambda model: model.relation != "required")
     judged = tuple(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import os
 import socket
 import ssl
@@ -16,6 +15,7 @@ import httpcore
 import httpx
 
 from tui_registry.frozen import NamedTuple
+from tui_registry.hosts import is_loopback, is_public
 from tui_registry.text import safe_text
 
 _E = TypeVar("_E", bound=BaseException)
@@ -405,36 +405,6 @@ def _trust(url: httpx.URL) -> tuple[ssl.SSLContext | bool, str]:
         shown = safe_text(path or "", 300)
         said = f"{name} is {shown}, which cannot be read ({why}). Correct it, or unset it"
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), said  # it trusts nobody
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, and what goes there passes nobody."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is one of the internet at large: not of this machine, its network, its link, or nobody's.
-    What only wraps an IPv4 address is as that one is. False for what is no address."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(found, ipaddress.IPv6Address):
-        if found in _TRANSLATED:
-            return is_public(str(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)))
-        wrapped = found.ipv4_mapped or found.sixtofour or (found.teredo and found.teredo[1])
-        if wrapped is not None:
-            return is_public(str(wrapped))
-    return found.is_global and not found.is_multicast
-
-
-# NAT64 (RFC 6052).
-_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 # How: failures in words

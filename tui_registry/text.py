@@ -241,6 +241,10 @@ def parse_count(text: str, examples: str = "7.6b, 135m or 7,600,000,000") -> int
     return _parsed(text, _COUNT_UNITS, 1, "a count", examples)
 
 
+# Tokens of context that are counted where nobody says otherwise; here, where the first frame has it.
+USUAL_CONTEXT: Final = 8_192
+
+
 def parse_tokens(text: str) -> int:
     """A number of tokens: `32k` -> 32768, `1m` -> 1048576, `200,000`; k is 1024, as context lengths are built.
 

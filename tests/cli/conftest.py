@@ -6,7 +6,6 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ import pytest
 
 from tests.cli import shapes
 from tests.seeds import seed
+from tui_registry import keystore
 from tui_registry.__main__ import main
 from tui_registry.datastore import Datastore
-from tui_registry.keystore import _library as keystore_library
 
 MODEL = "name: my-finetune\nversion: 1.0.0\nlicense: Apache-2.0\nparameters: 7.6b\ncontext_length: 32k\ntags: [chat]\n"
 
@@ -77,8 +76,7 @@ def cli(data_dir: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.M
 @pytest.fixture
 def quick_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keystores that are made have a lock of small cost: a real one takes most of a second to close and to open."""
-    library = keystore_library()
-    monkeypatch.setattr(library, "create_keyfile_json", partial(library.create_keyfile_json, iterations=1_024))
+    monkeypatch.setattr(keystore, "_SCRYPT_N", 1_024)
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Union
 
 import tui_registry
-from tui_registry.cli.commands import PAGES
 
-PAGE = Path(tui_registry.__file__).with_name(PAGES["json"]).read_text("utf-8")
+PAGE = Path(tui_registry.__file__).with_name("json.md").read_text("utf-8")
 ERRORS = "Errors"
 
 

@@ -111,7 +111,7 @@ def test_a_peer_that_is_down_is_named_and_the_others_are_read(cli: Cli, stick: s
         cli("peer", "add", "stick", stick)
         said = cli("sync")
     assert said.code == 1
-    assert said.out == "stick: 30 new\n"
+    assert said.out == "stick: 30 new operations\n"
     assert len(said.err.splitlines()) == 1
     assert said.err.startswith("tui-registry: down: ")
 
@@ -260,7 +260,7 @@ def test_sync_tells_what_this_key_signed_elsewhere_and_how_to_see_it_all(cli: Cl
     assert cli("update", restored, "-", given="version: 1.0.5").code == 0
     said = cli("sync")
     assert said.code == 0
-    assert said.out == "hub: 3 new, 1 in conflict, 3 signed by your key elsewhere\n"
+    assert said.out == "hub: 3 new operations, 1 in conflict, 3 signed by your key elsewhere\n"
     lines = said.err.splitlines()
     assert lines[0].startswith(
         "tui-registry: 3 operations by your key that this replica did not write. 'tui-registry hi"
@@ -389,7 +389,7 @@ def test_sync_every_pulls_until_it_is_ended_and_says_what_is_new(
         datastore.peers.add("stick", stick)
         assert every(datastore, 4, more) == [60.0] * 4
     lines = capsys.readouterr().out.splitlines()
-    assert [line.partition("  ")[2] for line in lines] == ["stick: 30 new", "stick: 1 new"]
+    assert [line.partition("  ")[2] for line in lines] == ["stick: 30 new operations", "stick: 1 new operation"]
 
 
 def test_a_peer_that_fails_is_told_once_and_asked_less_and_less_often(
@@ -415,7 +415,7 @@ def test_a_peer_that_fails_is_told_once_and_asked_less_and_less_often(
         0, 60, 60, 180, 180, 180, 180, 420, 420, 420, 420, 420, 420, 420, 420, 900,
     ]  # fmt: skip
     assert said.err.count("no directory") == 1
-    assert said.out.splitlines()[0].endswith("stick: 30 new")
+    assert said.out.splitlines()[0].endswith("stick: 30 new operations")
 
 
 def test_sync_every_gives_programs_a_line_for_each_peer_with_news(
@@ -446,7 +446,9 @@ def test_what_is_pushed_in_rounds_is_told_and_a_node_that_takes_nothing_once(
         capfd.readouterr()
         every(datastore, 4, lambda _: None, push=True)
     said = capfd.readouterr()
-    assert [line.partition("  ")[2] for line in said.out.splitlines()] == ["open: offered 1, 1 new to it, 0 rejected"]
+    assert [line.partition("  ")[2] for line in said.out.splitlines()] == [
+        "open: offered 1 operation, 1 new to it, 0 rejected"
+    ]
     (failure,) = said.err.splitlines()
     assert "  shut: " in failure
     assert failure.endswith(". It is offered again, less and less often")
@@ -467,7 +469,7 @@ def test_a_running_sync_ends_with_0_on_a_signal(data_dir: Path, stick: str) -> N
     command = [sys.executable, "-m", "tui_registry", "--data-dir", str(data_dir), "sync", "--every", "1h"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert process.stdout.readline().endswith("stick: 30 new\n")
+        assert process.stdout.readline().endswith("stick: 30 new operations\n")
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
 
@@ -496,7 +498,7 @@ def test_a_first_clone_from_a_file_and_the_peer_goes_on_from_there(
     cli: Cli, bundle: str, stick: str, tmp_path: Path
 ) -> None:
     assert cli("peer", "add", "hub", stick).code == 0
-    assert cli("sync", "hub", "--from", bundle).out == "hub: 30 new\n"
+    assert cli("sync", "hub", "--from", bundle).out == "hub: 30 new operations\n"
     again = cli("sync", "hub", "--from", bundle)
     assert (again.code, again.out) == (0, "")
     assert "hub's log was read up to 30 already" in again.err

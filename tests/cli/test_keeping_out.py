@@ -46,7 +46,7 @@ def test_a_muted_owner_is_hidden_and_told_and_shown_again(cli: Cli, filled: Path
 
 def test_a_block_lasts_until_it_is_undone_and_a_sync_brings_what_was_left_out(cli: Cli, filled: Path) -> None:
     assert cli("block", NOISY).code == 0
-    assert cli("sync").out == "stick: 4 new, 3 left out\n"
+    assert cli("sync").out == "stick: 4 new operations, 3 left out\n"
     assert "identical but for 3 left out" in cli("peer", "list").out
     assert cli("peer", "list", "--json").json["left_out"] == 3
     assert "3 were left out by your choice" in cli("status").out
@@ -56,7 +56,7 @@ def test_a_block_lasts_until_it_is_undone_and_a_sync_brings_what_was_left_out(cl
     audit = cli("sync", "--audit").out
     assert audit == "stick: 4 of 7 operations are here\n  3 are not: left out: their owner is blocked\n"
     assert "3 operations left out so far at the next sync" in cli("block", "--undo", "spam-lab").out
-    assert cli("sync").out == "stick: 3 new\n"
+    assert cli("sync").out == "stick: 3 new operations\n"
     assert cli("quarantine", "--left-out").err == "tui-registry: nothing was left out\n"
 
 
@@ -74,16 +74,16 @@ def test_a_purge_says_first_what_it_takes_and_asks(cli: Cli, filled: Path) -> No
     assert "identical but for 3 left out" in cli("peer", "list").out
     assert cli("verify").code == 0
     cli("block", "--undo", NOISY)
-    assert cli("sync").out == "stick: 3 new\n"
+    assert cli("sync").out == "stick: 3 new operations\n"
 
 
 def test_a_limit_holds_what_is_over_it_back_and_says_so(cli: Cli, filled: Path) -> None:
     assert cli("peer", "limit", "stick", "--ops", "5", "--bytes", "2GiB").out == "stick: 5 operations in all, 2 GiB in all\n"  # fmt: skip
-    assert cli("sync").out == "stick: 5 new, 2 left out\n"
+    assert cli("sync").out == "stick: 5 new operations, 2 left out\n"
     assert "source full: as much came from there as is taken" in cli("quarantine", "--left-out").out
     assert cli("peer", "limit").out.startswith("stick: 5 operations in all")
     assert cli("quarantine", "--left-out", "--take-in").out.startswith("2 operations come in at the next sync")
-    assert cli("sync").out == "stick: 2 new\n"
+    assert cli("sync").out == "stick: 2 new operations\n"
     assert cli("peer", "limit", "stick", "--off").out == "stick: whatever comes\n"
     for line in (("peer", "limit", "--ops", "3"), ("peer", "limit", "stick", "--off", "--ops", "3")):
         assert cli(*line).code == 2
@@ -123,10 +123,10 @@ def test_one_operation_comes_in(cli: Cli, filled: Path) -> None:
 
 def test_only_named_keys_come_in_where_that_is_said(cli: Cli, filled: Path) -> None:
     cli("peer", "limit", "--everybody", "--named-only", "yes")
-    assert cli("sync").out == "stick: 3 new, 4 left out\n"
+    assert cli("sync").out == "stick: 3 new operations, 4 left out\n"
     cli("peer", "limit", "--everybody", "--named-only", "no")
     assert cli("peer", "limit").err.startswith("tui-registry: there are no limits")
-    assert cli("sync").out == "stick: 4 new\n"
+    assert cli("sync").out == "stick: 4 new operations\n"
 
 
 def test_removing_a_peer_tells_and_takes_what_only_it_brought(cli: Cli, filled: Path) -> None:

@@ -90,7 +90,7 @@ def test_what_came_is_told_until_it_is_seen_and_by_what_is_watched(cli: Cli, see
     news = cli("status", "--json").json["news"]
     assert (news["new"], news["changed"], news["conflicts"], news["exact"]) == (2, 0, 0, True)
     assert [(one["what"], one["new"]) for one in news["watched"]] == [(f"0x{LAB.address}", 1), ("@ones", 1)]
-    assert "2 new since you looked" in cli("status").out
+    assert "2 new records since you looked" in cli("status").out
     assert "1 new of my-lab" in cli("news").out
     assert {line["record"]["name"] for line in cli("search", "--json", "is:new").lines} == {"one", "two"}
     assert cli("search", "--json", "is:new is:watched").json["record"]["name"] == "one"

@@ -99,5 +99,7 @@ def test_the_demo_shows_a_peer_owners_a_conflict_and_problems(data_dir: Path) ->
         assert {entry.source for entry in mine.live} == {"desk", "laptop"}
         assert [row.name for row in datastore.search("is:invalid").rows] == ["weekend-chat"]
         assert datastore.search("is:mine").total == len(own_records()) + 1
+        assert [row.name for row in datastore.search("status:deprecated").rows] == ["lantern-7b-v1"]
+        assert [row.name for row in datastore.search("needs:lantern-7b").rows] == ["harbour-crew"]
         place = datastore.data_dir
     assert not place.exists()

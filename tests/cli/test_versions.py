@@ -41,7 +41,7 @@ def fork(cli: Cli, own: str, data_dir: Path, tmp_path: Path) -> Fork:
     assert cli("--data-dir", laptop, "export", "--log", "stick").code == 0
     cli("peer", "add", "laptop", str(tmp_path / "stick"))
     said = cli("sync")
-    assert said.out == "laptop: 1 new, 1 in conflict, 1 signed by your key elsewhere\n"
+    assert said.out == "laptop: 1 new operation, 1 in conflict, 1 signed by your key elsewhere\n"
     assert said.err.endswith("tui-registry: 'tui-registry conflicts' lists the records in conflict\n")
     assert cli("history", "--elsewhere", "--acknowledge").code == 0
     ops = {line["record"]["license"]: line["hash"] for line in cli("history", own, "--json").lines}
@@ -446,7 +446,7 @@ def test_heads_that_moved_meanwhile_answer_changed_and_nothing_is_written(
     told = shown(cli, fork.id)
     cli("--data-dir", fork.laptop, "update", fork.id, "-", given="version: 1.2.0\n")
     cli("--data-dir", fork.laptop, "export", "--log", "stick")
-    assert cli("sync").out == "laptop: 1 new, 1 signed by your key elsewhere\n"
+    assert cli("sync").out == "laptop: 1 new operation, 1 signed by your key elsewhere\n"
     before = size(data_dir)
     assert is_one_sentence(
         cli("resolve", fork.id, "--merge", "-", given=json.dumps(told)), "has other versions by now", "diff"

@@ -13,6 +13,10 @@ from secrets import token_hex
 from typing import Any
 
 import httpx
+import pytest
+
+pytest.importorskip("psycopg", reason="needs psycopg: pip install -e '.[hub]'")
+
 from psycopg import conninfo
 
 from tests.hub.conftest import in_schema, new_head

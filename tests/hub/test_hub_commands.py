@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import psycopg
 import pytest
+
+pytest.importorskip("psycopg", reason="needs psycopg: pip install -e '.[hub]'")
+
+import psycopg
 
 from tests.cli.conftest import MODEL, Cli, cli as cli, data_dir as data_dir, is_one_sentence, own as own
 from tests.seeds import make_record, owner as stranger, seed

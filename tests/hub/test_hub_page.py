@@ -1,4 +1,4 @@
-"""What `help hubs` says to those who run one: its commands are commands, its examples are read by what reads them."""
+"""What `help hub` says to those who run one: its commands are commands, its examples are read by what reads them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ import yaml
 
 import tui_registry
 from tests.certificates import Authority
-from tui_registry.cli.commands import PAGES
 from tui_registry.cli.parser import build_parser
 from tui_registry.node.limits import DEFAULT_PORT
 from tui_registry.node.responses import status_of
 from tui_registry.replica.log.turns import UNKNOWN_SECONDS
 from tui_registry.replica.store.key import KEY_FILE
 
-PAGE = Path(tui_registry.__file__).with_name(PAGES["hubs"]).read_text("utf-8")
+PAGE = Path(tui_registry.__file__).with_name("hub.md").read_text("utf-8")
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin")
 DATA, MARK = "/replica", "/mark"
 

@@ -12,8 +12,11 @@ from secrets import token_hex
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
+
+pytest.importorskip("psycopg", reason="needs psycopg: pip install -e '.[hub]'")
+
+import psycopg
 from prometheus_client.parser import text_string_to_metric_families as read_metrics
 
 from tests.hub.nodes import TOKEN, Node, begun, node_of, with_key, written

@@ -18,8 +18,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-import psycopg
 import pytest
+
+pytest.importorskip("psycopg", reason="needs psycopg: pip install -e '.[hub]'")
+
+import psycopg
 from hypothesis import HealthCheck, given, settings, strategies as st
 from psycopg import conninfo
 

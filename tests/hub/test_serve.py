@@ -13,8 +13,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
+
+pytest.importorskip("psycopg", reason="needs psycopg: pip install -e '.[hub]'")
+
+import psycopg
 
 from tests.cli.conftest import Cli, cli as cli, data_dir as data_dir
 from tests.hub.nodes import TOKEN, begun, with_key

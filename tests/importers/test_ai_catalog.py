@@ -106,6 +106,19 @@ def test_of_a_site_the_entries_are_fetched(path: str) -> None:
     assert [one.entry for one in found] == ["urn:example:first", "urn:example:second"]
 
 
+@pytest.mark.parametrize("path", ["", "/lists/agents.json"])
+def test_what_is_left_out_of_a_catalog_or_of_what_it_names_is_told_at_an_address_as_of_a_file(path: str) -> None:
+    card = json.dumps(CARD_1_0)[:-1] + ', "twice": 1, "twice": 2}'
+    value = json.dumps(catalog(entry("first", A2A, url="/first.json")))[:-1] + ', "seen": 1, "seen": 2}'
+    answers = {"/first.json": card.encode(), WELL_KNOWN: value.encode(), "/lists/agents.json": value.encode()}
+    with serving(answers) as server:
+        (found,) = read_source(server.address + path)
+    assert isinstance(found, Finding)
+    assert [at(found, "name"), *(key for key in ("seen", "twice") if any(f"{key} " in note for note in found.notes))] == [
+        CARD_1_0["name"], "seen", "twice",
+    ]  # fmt: skip
+
+
 def test_nothing_is_sent_to_this_machine_by_a_link_of_somebody_elses() -> None:
     def away(handler: BaseHTTPRequestHandler, _body: bytes) -> None:
         handler.send_response(302)

@@ -145,6 +145,19 @@ def test_a_folder_of_diffusers_tells_its_parts_and_leaves_out_what_it_does_witho
     assert "its parts: text_encoder 8 k, unet 8 k" in found.notes
 
 
+def test_the_parts_of_a_pipeline_come_to_what_the_pipeline_has_where_they_are_packed(tmp_path: Path) -> None:
+    root = tmp_path / "draws"
+    packed = safetensors(
+        {"l.qweight": tensor("I32", (100, 10), 0, 4_000), "l.scales": tensor("F16", (10,), 4_000, 4_020)}
+    )
+    model(root / "transformer", card=None, weights=packed)
+    model(root / "vae", card=None)
+    (root / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
+    found = read(root)
+    assert at(found, "parameters") == 8_000 + 8_002
+    assert "its parts: vae 8 k, transformer 8 k" in found.notes
+
+
 def test_weights_of_pytorch_are_never_opened_and_their_sizes_count(tmp_path: Path) -> None:
     folder = model(tmp_path / "old", weights=None)
     index = {"metadata": {"total_size": 4 * 2**30}, "weight_map": {}}

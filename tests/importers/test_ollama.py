@@ -12,6 +12,7 @@ import pytest
 from tests.importers.made import LLAMA, at, gguf
 from tui_registry.importers import Finding, Skipped, read_source
 from tui_registry.importers.ollama import is_tags, read_tags
+from tui_registry.records.manifests import check_manifest
 
 TAGS: dict[str, Any] = {
     "models": [
@@ -207,6 +208,10 @@ def test_a_store_gives_each_model_with_the_digests_of_its_blobs(tmp_path: Path) 
     assert {path: llama.origins[path] for path in origins} == origins
     assert any('"num_ctx": 4096' in note for note in llama.notes)
     assert isinstance(llama.manifest, dict)
+    repositories = [isinstance(one.manifest, dict) and one.manifest["repository_url"] for one in (far, llama, mine)]
+    assert repositories == ["ollama://hub.example/lab/far:8b", "ollama://llama3.2", "ollama://me/mine:q4"]
+    assert not any(problem.code == "no_repository" for problem in check_manifest(llama.manifest))
+    assert any("take that out if it was never pushed there" in note for note in llama.notes)
     digest = hashlib.sha256(WEIGHTS).hexdigest()
     (weights,) = llama.manifest["artifacts"]
     assert weights == {
@@ -280,3 +285,10 @@ def test_a_size_that_no_disk_holds_is_none(tmp_path: Path) -> None:
     assert at(found, "resource_requirements.min_memory_mb") == 1024
     draft, _ = read_tags({"models": [{**TAGS["models"][0], "size": 10**400}, TAGS["models"][1]]}, "x")
     assert draft.finding().record is not None
+
+
+def test_a_model_of_a_registry_in_somebodys_own_network_is_told_without_it(tmp_path: Path) -> None:
+    stored(tmp_path, "ours/1b", {"model": WEIGHTS}, place="10.0.0.7:5000/lab")
+    (found,) = found_in(tmp_path)
+    assert isinstance(found.manifest, dict)
+    assert found.manifest["repository_url"] == ""

@@ -12,6 +12,7 @@ from tests.importers.made import LLAMA, at, gguf, safetensors, tensor
 from tests.importers.test_a2a import CARD_1_0
 from tests.importers.test_mcp import SERVER
 from tests.importers.test_ollama import TAGS
+from tests.places import bound_by_modes, folder_for_all
 from tui_registry.importers import Finding, Operations, Skipped, SourceError, is_address, read_source
 
 TINY = safetensors({"a": tensor("F16", (2,), 0, 4)})
@@ -148,3 +149,25 @@ def test_reading_files_needs_no_network_library() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code, __file__], capture_output=True, text=True, check=True)
     assert said.stdout.split() in ([], ["yaml"])
+
+
+@pytest.mark.parametrize("mode", [0o311, 0o444, 0o000], ids=["not listed", "listed alone", "shut"])
+def test_a_folder_that_cannot_be_read_is_told_and_so_is_a_file_in_it(mode: int) -> None:
+    with folder_for_all() as top:
+        shut = top / "model"
+        shut.mkdir()
+        (shut / "config.json").write_text('{"architectures": ["BertModel"], "model_type": "bert"}')
+        (shut / "README.md").write_text("---\nlicense: mit\n---\nA model.\n")
+        assert names(shut) == names(shut / "README.md") == ["model"]
+        shut.chmod(mode)
+        for place in shut, shut / "README.md":
+            with bound_by_modes():
+                try:
+                    (found,) = read_source(place)
+                except SourceError as error:
+                    said = error.sentence
+                else:
+                    assert isinstance(found, Finding)
+                    said = found.problems[0].sentence
+            assert "cannot be read" in said
+        shut.chmod(0o755)

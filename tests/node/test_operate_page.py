@@ -1,4 +1,4 @@
-"""What `help operate` says to operators: its tables are of the program, and its examples are read by what reads them."""
+"""What `help node` says to operators: its tables are of the program, and its examples are read by what reads them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tui_registry.node.tokens import Tokens
 from tui_registry.node.watch import Counts, Journal, Seen
 from tui_registry.settings import PUSHERS
 
-PAGE = Path(tui_registry.__file__).with_name("operate.md").read_text()
+PAGE = Path(tui_registry.__file__).with_name("node.md").read_text()
 PROGRAM = "/opt/tui-registry/bin/tui-registry"
 SBIN = "/usr/sbin:/usr/local/sbin:/opt/homebrew/bin"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path=SBIN)

@@ -51,12 +51,12 @@ def test_tallies_add_up_count_by_count(one: Tally, other: Tally) -> None:
 @pytest.mark.parametrize(
     ("tally", "brief", "sentence"),
     [
-        (Tally(), "0 new", "hub: nothing new"),
-        (Tally(known=5), "0 new · 5 known", "hub: nothing new"),
+        (Tally(), "0 new operations", "hub: nothing new"),
+        (Tally(known=5), "0 new operations · 5 known", "hub: nothing new"),
         (
             Tally(applied=1200, known=3, pending=2, rejected=4, unsupported=1, left_out=5),
-            "1,200 new · 3 known · 4 rejected · 2 pending · 5 left out",
-            "hub: 1,200 new, 2 waiting for earlier ones, 1 of a later version, 5 left out, 4 rejected",
+            "1,200 new operations · 3 known · 4 rejected · 2 pending · 5 left out",
+            "hub: 1,200 new operations, 2 waiting for earlier ones, 1 of a later version, 5 left out, 4 rejected",
         ),
     ],
 )
@@ -72,7 +72,7 @@ def test_the_sentence_ends_in_the_first_reason_made_safe() -> None:
 def test_what_a_push_came_to_is_said_in_a_sentence() -> None:
     assert PushResult(peer="hub", offered=0).sentence == "hub: has everything that is here"
     told = PushResult(peer="hub", offered=1200, applied=1100, known=90, rejected=10)
-    assert told.sentence == "hub: offered 1,200, 1,100 new to it, 10 rejected"
+    assert told.sentence == "hub: offered 1,200 operations, 1,100 new to it, 10 rejected"
 
 
 @given(TALLIES.map(lambda tally: Tally(**{**tally.counts(), "rejected": tally.rejected % 8})))

@@ -199,6 +199,15 @@ def test_an_image_of_an_agent_is_fetched_and_not_run() -> None:
     assert _texts(found, "docker") == ["docker pull ghcr.io/org/server:1.0"]
 
 
+def test_a_model_that_lies_in_a_registry_of_ollama_is_run_by_its_name() -> None:
+    manifest = {**defaults("manifest"), "repository_url": "ollama://me/mine:q4"}
+    blob = {"uri": "blobs/sha256-ab", "media_type": "", "sha256": None, "size_bytes": None, "quantization": None}
+    for artifacts in ([], [blob]):
+        found = uses("model", defaults("model"), {**manifest, "artifacts": artifacts})
+        assert _texts(found, "ollama") == ["ollama run me/mine:q4", "ollama pull me/mine:q4"]
+        assert not found.unread
+
+
 @pytest.mark.parametrize(
     "uri",
     [

@@ -14,10 +14,12 @@ import pytest
 from packaging.licenses import canonicalize_license_expression
 from semver import Version
 
-from tui_registry.cli.demo import naming_models
+from tui_registry.cli.demo import manifest_of, naming_models
+from tui_registry.crdt import Identity, sign_up
 from tui_registry.errors import KINDS, Json, Kind, Record
 from tui_registry.records.as_written import read_record
 from tui_registry.records.authoring import check
+from tui_registry.records.manifests import check_manifest
 from tui_registry.records.schema import (
     AGENT_FRAMEWORKS,
     AGENT_TYPES,
@@ -37,7 +39,7 @@ EVERY: list[tuple[Kind, Item]] = [(kind, item) for kind in KINDS for item in ITE
 MODELS: dict[str, Item] = {item["name"]: item for item in ITEMS["model"]}
 
 # What the demo takes off an item before the rest is read as a record.
-FOR_THE_DEMO = {"publisher", "updated_days_ago", "preferred_model_names"}
+FOR_THE_DEMO = {"publisher", "updated_days_ago", "preferred_model_names", "manifest"}
 SET_BY_THE_DATASTORE = {"model_id", "agent_id", "owner_id", "created_at", "updated_at", "preferred_models"}
 CREATED_AT = 1_700_000_000
 
@@ -115,7 +117,7 @@ def test_only_known_fields_stand_in_a_record(kind: Kind, item: Item) -> None:
     known = {field.name for field in FIELDS[kind]} - SET_BY_THE_DATASTORE
     demo = FOR_THE_DEMO if kind == "agent" else FOR_THE_DEMO - {"preferred_model_names"}
     assert set(item) - known - demo == set()
-    assert demo <= set(item)
+    assert demo - {"manifest"} <= set(item)
 
 
 @each_item
@@ -183,6 +185,40 @@ def test_the_authoring_rules_find_neither_error_nor_warning(kind: Kind, item: It
     types: dict[str, Json] = {model_id(model): model.get("model_type", "LLM") for model in ITEMS["model"]}
     assert check(kind, record, model_type=types.get) == []
     assert list(wire_problems(kind, record)) == []
+
+
+def test_manifests_show_files_results_lineage_needs_and_what_is_not_to_be_used() -> None:
+    behind = [item["manifest"] for _, item in EVERY if "manifest" in item]
+    assert len(behind) >= 40
+    for said in ("artifacts", "evaluations", "derived_from", "architecture", "interfaces", "required_model_names"):
+        assert any(said in manifest for manifest in behind), said
+    assert any(manifest.get("status") == "Deprecated" and "superseded_by_name" in manifest for manifest in behind)
+
+
+@each_item
+def test_only_what_is_made_up_states_files_and_measures_of_its_own(kind: Kind, item: Item) -> None:
+    """A digest or a figure of a real model would be an invention; its measures name the paper they stand in."""
+    manifest = item.get("manifest", {})
+    if item["publisher"] == "lighthouse":
+        assert item["description"].startswith("Made up: ")
+    else:
+        assert "artifacts" not in manifest
+        assert all(found["source"].startswith("https://arxiv.org/abs/") for found in manifest.get("evaluations", []))
+
+
+@each_item
+def test_a_manifest_is_valid_and_the_authoring_rules_find_nothing_in_it(kind: Kind, item: Item) -> None:
+    if "manifest" not in item:
+        return
+    record = signed_form(kind, item)
+    signer = Identity.generate()
+    record |= {"owner_id": signer.address}
+    record[f"{kind}_id"] = derive_id(kind, signer.address, item["name"], CREATED_AT)
+    ids = {name: model_id(model) for name, model in MODELS.items()}
+    kinds: dict[str, Kind] = dict.fromkeys(ids.values(), "model")
+    manifest = manifest_of(sign_up(signer, kind, record), item["manifest"], ids)
+    assert list(wire_problems("manifest", manifest)) == []
+    assert check_manifest(manifest, kind_of=kinds.get) == []
 
 
 def signed_form(kind: Kind, item: Item) -> Record:

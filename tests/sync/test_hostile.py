@@ -304,7 +304,7 @@ async def test_a_forged_operation_is_rejected_and_the_rest_is_kept(here: Datasto
     async with pulled(here, honest(log)) as (result, _):
         assert (result.ok, result.applied, result.rejected) == (True, 20, 1)
         assert [(found.place, found.code) for found in result.rejections] == [(7, "hash")]
-        assert "them: 20 new, 1 rejected (hash: " in result.sentence
+        assert "them: 20 new operations, 1 rejected (hash: " in result.sentence
         assert here.peers.get("them").rejected == 1
 
 

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
+
+pytest.importorskip("zeroconf", reason="needs zeroconf: pip install -e '.[lan]'")
+
 from zeroconf import ServiceInfo, Zeroconf
 
 from tests.cli.conftest import Cli, cli, data_dir  # noqa: F401 - fixtures

@@ -36,7 +36,7 @@ async def test_a_log_is_read_past_what_is_left_out_and_is_identical_but_for_that
     here.rations.block(BOB.address)
     result = await pull(here, "usb")
     assert (result.ok, result.read, result.applied, result.left_out) == (True, 8, 4, 4)
-    assert result.sentence == "usb: 4 new, 4 left out"
+    assert result.sentence == "usb: 4 new operations, 4 left out"
     peer = here.peers.get("usb")
     assert (peer.next_index, peer.identical, peer.left_out) == (8, True, 4)
     again = await pull(here, "usb")

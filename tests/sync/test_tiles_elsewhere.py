@@ -15,7 +15,8 @@ from tests.sync.hostile import Answer, Ask, Peer, Reply, always, honest, hostile
 from tests.sync.logs import ALICE, BOB, FakeLog, roots
 from tui_registry.crdt.op import Op
 from tui_registry.datastore import Datastore, Head
-from tui_registry.origin import Origin, PrivateError, is_public, read_url
+from tui_registry.hosts import is_public
+from tui_registry.origin import Origin, PrivateError, read_url
 from tui_registry.sync import Bounds, PullResult, pull
 from tui_registry.sync.tiles import is_store_url, parse_head, spell_head
 

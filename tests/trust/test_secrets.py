@@ -26,9 +26,10 @@ from tests.cli.conftest import MODEL, Cli, Said, is_one_sentence
 from tests.node.conftest import bearer, client, refused
 from tests.replica.replicas import database
 from tests.seeds import make_record, seed
+from tui_registry import keystore as keystore_file
 from tui_registry.crdt import Identity
 from tui_registry.datastore import DATABASE, TOKEN_FILE, TOKEN_SCOPES, Datastore, StoreError
-from tui_registry.keystore import _library as keystore_library
+from tui_registry.keystore import write_keystore
 from tui_registry.node import running
 from tui_registry.replica.store.key import KEY_FILE
 
@@ -312,10 +313,9 @@ def test_a_key_goes_to_another_replica_through_a_locked_file(
 def keystore(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A keystore that names a small cost: each try at one of ours takes long on purpose."""
     path = tmp_path_factory.mktemp("keystore") / "key.json"
-    document = keystore_library().create_keyfile_json(
-        SECRET, PHRASE.encode(), version=3, kdf="scrypt", iterations=1_024
-    )
-    path.write_text(json.dumps(document))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(keystore_file, "_SCRYPT_N", 1_024)
+        write_keystore(path, Identity(SECRET), PHRASE.encode())
     return path
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,9 @@ import pytest
 from tests.tui.driving import NARROW, WIDE, press, replica, running, screen_text, settle, status
 from tests.tui.syncing import until
 from tests.tui.test_settings_screen import go_to
-from tui_registry import backup
+from tui_registry import backup, keystore
 from tui_registry.datastore import Datastore, VerifyReport
-from tui_registry.keystore import _library as keystore_library, read_keystore
+from tui_registry.keystore import read_keystore
 from tui_registry.tui.kit.help import PageScreen
 from tui_registry.tui.settings.key_copy import LockedFileScreen
 
@@ -23,8 +22,7 @@ from tui_registry.tui.settings.key_copy import LockedFileScreen
 def _config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("HOME", str(tmp_path))
-    library = keystore_library()
-    monkeypatch.setattr(library, "create_keyfile_json", partial(library.create_keyfile_json, iterations=1_024))
+    monkeypatch.setattr(keystore, "_SCRYPT_N", 1_024)
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])

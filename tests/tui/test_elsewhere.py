@@ -45,7 +45,7 @@ def here(tmp_path: Path) -> Iterator[Datastore]:
 async def test_a_pull_tells_of_it_and_the_question_says_what_it_did(here: Datastore, size: tuple[int, int]) -> None:
     async with syncing(here, size) as (app, pilot):
         await press(pilot, "s")
-        assert status(app) == "hub: 4 new, 1 in conflict, 4 signed by your key elsewhere: o tells more"
+        assert status(app) == "hub: 4 new operations, 1 in conflict, 4 signed by your key elsewhere (o)"
         assert status(app) in screen_text(app)
         await notice_changes(pilot)
         assert "! 4 elsewhere" in screen_text(app)

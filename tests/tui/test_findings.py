@@ -32,11 +32,11 @@ from tui_registry.datastore import Datastore
 from tui_registry.errors import Json, Record
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.imports.findings import FindingList, FindingsScreen, finding_columns, last_of
-from tui_registry.tui.imports.mending import MendScreen
 from tui_registry.tui.imports.survey import ImportRefused, survey
 from tui_registry.tui.kit.dialogs import ChooseScreen, ConfirmScreen
 from tui_registry.tui.kit.lists import GAP
 from tui_registry.tui.register.register_screen import RegisterScreen
+from tui_registry.tui.register.value_screen import ValueScreen
 
 
 def showing(app: RegistryApp) -> type:
@@ -122,7 +122,7 @@ async def test_one_problem_is_mended_for_all_that_have_it_and_what_is_marked_is_
             assert "Type not stated  2 findings" in screen_text(app)
             assert "Licence not stated  2 findings" in screen_text(app)
             await press(pilot, "1")
-            assert showing(app) is MendScreen
+            assert showing(app) is ValueScreen
             assert "Type of 2 findings in the list" in screen_text(app)
             await press(pilot, *"emb", "enter")
             assert status(app) == "gave 2 findings the type Embedding: u takes it back"
@@ -136,9 +136,15 @@ async def test_one_problem_is_mended_for_all_that_have_it_and_what_is_marked_is_
             await press(pilot, "/", *"licence not", "enter", "space", "escape", "m", "1")
             assert "Licence of 1 finding that is marked" in screen_text(app)
             await press(pilot, *"Apache-3", "enter")
-            assert showing(app) is MendScreen
+            assert showing(app) is ValueScreen
             assert "✗ Apache-3 is not an SPDX licence" in screen_text(app)
-            await press(pilot, *["backspace"] * 8, *"apa", "tab", "enter")
+            await press(pilot, *["backspace"] * 8, *"apache 2")
+            assert "(ctrl+t writes it)" in " ".join(screen_text(app).replace("│", " ").split())
+            await press(pilot, "ctrl+t")
+            assert app.screen.query_one(Input).value == "Apache-2.0"
+            await press(pilot, "ctrl+t")
+            assert "no problem says what to write" in screen_text(app)
+            await press(pilot, *["backspace"] * 10, *"apa", "tab", "enter")
             assert status(app) == "gave 1 finding the licence Apache-2.0: u takes it back"
             assert len(named(datastore)) == 1
 

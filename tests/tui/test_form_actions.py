@@ -6,18 +6,18 @@ import pytest
 
 from tui_registry.tui.imports.findings import FindingsScreen
 from tui_registry.tui.imports.import_flow import SourceScreen
-from tui_registry.tui.imports.mending import MendScreen
 from tui_registry.tui.kit.actions import Action, action, actions_for
 from tui_registry.tui.kit.frame import MOST_FOOTER_KEYS
 from tui_registry.tui.register.area_rows import FormfileArea
 from tui_registry.tui.register.register_screen import RegisterScreen
+from tui_registry.tui.register.value_screen import ValueScreen
 
 HOMES: dict[str, type] = {
     "register": RegisterScreen,
     "template": FormfileArea,
     "import": SourceScreen,
     "findings": FindingsScreen,
-    "mending": MendScreen,
+    "mending": ValueScreen,
 }
 ITEMS = actions_for("register", "template", "import", "findings", "mending")
 

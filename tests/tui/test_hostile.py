@@ -383,7 +383,7 @@ VISITS: tuple[tuple[Visit, tuple[int, int], str], ...] = (
         WIDE,
         "CheckList ChoicesRow EntriesRow EntryList ModelsRow PickModel RecordRow TemplateRow WordOffers",
     ),
-    (imports, NARROW, "FindingList FindingsScreen MendScreen NarrowingLine SourceScreen"),
+    (imports, NARROW, "FindingList FindingsScreen NarrowingLine SourceScreen"),
     (command_line, NARROW, "LineScreen ProgramScreen"),
     (first_minutes, NARROW, "FoundScreen TourLine"),
     (words_of_the_code, NARROW, "LinksScreen TokenScreen"),

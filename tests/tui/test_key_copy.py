@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,8 @@ from textual.widgets import Input
 
 from tests.tui.driving import press, replica, running, screen_text, status
 from tests.tui.test_settings_screen import go_to
-from tui_registry.keystore import _library as keystore_library, read_keystore
+from tui_registry import keystore
+from tui_registry.keystore import read_keystore
 from tui_registry.settings import mark_as_sample
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.settings.key_copy import LockedFileScreen, wrong_in
@@ -21,8 +21,7 @@ from tui_registry.tui.settings.key_copy import LockedFileScreen, wrong_in
 def _config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("HOME", str(tmp_path))
-    library = keystore_library()
-    monkeypatch.setattr(library, "create_keyfile_json", partial(library.create_keyfile_json, iterations=1_024))
+    monkeypatch.setattr(keystore, "_SCRYPT_N", 1_024)
 
 
 async def ask(app: RegistryApp, pilot: Pilot[None]) -> None:

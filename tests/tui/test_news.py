@@ -44,18 +44,18 @@ async def test_what_came_has_a_dot_stands_in_the_title_and_is_looked_at_by_leavi
             datastore.apply([signed(LAB, "model", "arrived")], source="peer")
             datastore.apply([signed(LAB, "agent", "helper")], source="peer")
             await notice_changes(pilot)
-            assert ". 2 new" in title(app)
+            assert ". 2 new records" in title(app)
             assert "• arrived" in row(app, "arrived")
             await press(pilot, "3")
-            assert "· 2 new ·" in title(app)  # no key there lists them
+            assert "· 2 new records ·" in title(app)  # no key there lists them
             await press(pilot, "1")
             assert "•" not in row(app, "own")
 
             await press(pilot, ".")
             assert browse_of(app).query_one(Input).value == "is:new"
             assert list_of(app).total == 2
-            assert "2 new since you looked" in status(app)
-            assert ". 2 new" in title(app)
+            assert "2 new records since you looked" in status(app)
+            assert ". 2 new records" in title(app)
             await press(pilot, "escape")
             await notice_changes(pilot)
             assert browse_of(app).query_one(Input).value == "kind:model"

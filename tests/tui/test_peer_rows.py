@@ -179,11 +179,11 @@ def test_all_peers_in_a_few_words() -> None:
 def test_what_pulls_came_to_is_one_sentence() -> None:
     refused = SyncError("old", "refused", REFUSED)
     stopped = SyncError("hub", "stopped", "stopped on request")
-    assert outcome([(result(applied=5), peer())]) == ("hub: 5 new", "done")
+    assert outcome([(result(applied=5), peer())]) == ("hub: 5 new operations", "done")
     assert outcome([(result(refused, peer="old"), None)]) == (f"old: {REFUSED}", "problem")
     assert outcome([(result(stopped), peer(next_index=5, their_size=9))])[0].startswith("hub: stopped at 5 of 9")
     many = [(result(applied=5), peer()), (result(refused, peer="old"), peer()), (result(stopped), peer())]
-    assert outcome(many) == ("3 pulls: 5 new, 1 stopped, 1 failed (old)", "problem")
+    assert outcome(many) == ("3 pulls: 5 new operations, 1 stopped, 1 failed (old)", "problem")
 
 
 # Its key

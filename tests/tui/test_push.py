@@ -45,7 +45,7 @@ async def test_a_push_says_how_much_it_sends_before_it_sends_it(
             await press(pilot, "n")
             assert there.stats().ops == 2
             await press(pilot, "p", "y")
-            assert status(app) == "hub: offered 5, 5 new to it, 0 rejected"
+            assert status(app) == "hub: offered 5 operations, 5 new to it, 0 rejected"
             assert there.stats().ops == 7
             await press(pilot, "p")
             assert status(app) == "hub: has everything that is here"
@@ -70,7 +70,7 @@ async def test_a_node_that_asks_for_a_token_is_shown_the_one_that_was_pasted_and
             assert "the one before does not open it" in screen_text(app)
             await press(pilot, *token, "enter")
             assert token not in screen_text(app)
-            assert status(app) == "hub: offered 5, 5 new to it, 0 rejected"
+            assert status(app) == "hub: offered 5 operations, 5 new to it, 0 rejected"
             seed(here, 7)
             await press(pilot, "p", "y")
             assert "offered" in status(app)

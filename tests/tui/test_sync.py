@@ -79,7 +79,7 @@ async def test_a_node_is_added_and_pulled_by_keyboard_and_its_records_appear(
             assert "identical" in text
             assert "at 40 of 40 in its log" in text
             assert "40 new" in text
-            assert status(app) == "hub: 40 new"
+            assert status(app) == "hub: 40 new operations"
             await notice_changes(pilot)
             assert "40 records" in screen_text(app)
             await press(pilot, "escape")
@@ -148,7 +148,7 @@ async def test_one_failing_peer_hurts_no_other(here: Datastore, tmp_path: Path) 
             assert "down: there is no directory" in text
             assert "identical" in text
             assert "2 peers failing" in text
-            assert status(app) == "3 pulls: 5 new, 2 failed (attic, router)"
+            assert status(app) == "3 pulls: 5 new operations, 2 failed (attic, router)"
             assert here.stats().records == 5
 
 
@@ -279,7 +279,7 @@ async def test_another_key_is_shown_and_accepted_on_purpose(
     async with syncing(here, size) as (app, pilot):
         await press(pilot, "s")
         await until(pilot, lambda: "another key" in status(app))
-        assert "another key: t tells more; hub: 3 new" in status(app)
+        assert "another key: t tells more; hub: 3 new operations" in status(app)
         assert "another key" in screen_text(app)
         assert "is signed by another key than" in " ".join(screen_text(app).split())
         await press(pilot, "t", "y")  # no letter answers it

@@ -87,7 +87,7 @@ async def test_what_is_new_comes_in_rounds_and_the_next_one_is_told(
         assert here.peers.get("hub").last_try is None
         await app.after(960)
         assert here.stats().records == 3
-        assert status(app.app) == "by itself: hub: 3 new"
+        assert status(app.app) == "by itself: hub: 3 new operations"
         assert "3 records" in screen_text(app.app)
         # Nothing new is no news, and nothing that stands on the line is driven away.
         app.app.say("something")

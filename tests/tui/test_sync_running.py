@@ -74,7 +74,7 @@ async def test_a_pull_shows_how_far_it_is_and_goes_on_while_another_screen_is_sh
         await pilot.press("1")
         gate.open()
         await settle(pilot)
-        assert status(app) == f"lab: {OPS:,} new"  # said where one is
+        assert status(app) == f"lab: {OPS:,} new operations"  # said where one is
         await notice_changes(pilot)
         assert list_of(app).total == OPS
         await press(pilot, "3")
@@ -93,7 +93,7 @@ async def test_a_stopped_pull_keeps_what_it_stored_and_the_next_goes_on_from_the
         assert "down" not in text
         gate.open()
         await press(pilot, "s")
-        assert status(app) == f"lab: {OPS - done:,} new"
+        assert status(app) == f"lab: {OPS - done:,} new operations"
         assert "identical" in screen_text(app)
 
 
@@ -126,7 +126,7 @@ async def test_the_rows_of_other_peers_can_be_used_while_one_is_being_pulled(her
         await until(pilot, lambda: "stick is not being pulled from" in status(app))
         gate.open()
         await settle(pilot)
-        assert status(app) == f"2 pulls: {OPS + 9:,} new"
+        assert status(app) == f"2 pulls: {OPS + 9:,} new operations"
 
 
 async def test_peers_beyond_the_first_eight_wait_for_their_turn_and_can_be_stopped_there(here: Datastore) -> None:

@@ -13,7 +13,6 @@ from tui_registry.crdt import Identity
 from tui_registry.datastore import DATABASE, StoreError
 from tui_registry.keystore import locked, read_keystore
 from tui_registry.present.elsewhere import what_was_restored
-from tui_registry.present.keeping import backed_up
 from tui_registry.present.pulls import rejection_json
 from tui_registry.settings import data_dir
 from tui_registry.text import moment_utc, plural, safe_text
@@ -58,15 +57,7 @@ def _back_up(args: Namespace) -> int:
             }
         )
         return 0
-    told, notes = backed_up(
-        made.path,
-        operations=made.operations,
-        records=made.records,
-        address=made.address,
-        has_key=made.has_key,
-        tokens=made.tokens,
-        former=made.former,
-    )
+    told, notes = made.in_words()
     for line in told:
         out(line)
     for line in notes:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from tui_registry.frozen import NamedTuple
+from tui_registry.present.pages import ALIASES, PAGES, page_called
 
 # A table on a terminal ends after so many records, and a list of operations after so many.
 RECORDS_SHOWN = 100
@@ -20,12 +21,6 @@ REFUSED_SHOWN = 200
 
 # What `completion` has a script for.
 SHELLS = ("bash", "zsh", "fish")
-
-# What `help` prints beside the help of commands: the topic, and the page of the package.
-PAGES = {
-    "hubs": "hub.md", "json": "json.md", "operate": "operate.md", "protocol": "protocol.md", "settings": "settings.md",
-    "tongues": "tongues.md", "trust": "trust.md",
-}  # fmt: skip
 
 
 class Command(NamedTuple):
@@ -54,6 +49,8 @@ class Command(NamedTuple):
         """Give its parser all that it takes, and its help."""
         parser.description = self.description
         parser.epilog = "\n".join(("examples:", *(f"  {line}" for line in self.examples)))
+        if self.name in PAGES:
+            parser.epilog += f"\n\n'tui-registry help {self.name}' goes on with its page:\n{PAGES[self.name]}"
         self.arguments(parser)
 
     @property
@@ -262,10 +259,7 @@ def _list(parser: ArgumentParser) -> None:
 
 
 def _search(parser: ArgumentParser) -> None:
-    from tui_registry.query.sentences import GRAMMAR
-
     parser.usage = "tui-registry search [options] QUERY"
-    parser.epilog = f"{parser.epilog}\n\nthe query language:\n\n{GRAMMAR}"
     parser.add_argument("query", nargs="*", type=words, metavar="QUERY", help="several words make one query")
     _listing(parser)
     parser.add_argument(
@@ -312,11 +306,12 @@ def _machine(parser: ArgumentParser, about: str) -> None:
 
 
 def _fit(parser: ArgumentParser) -> None:
+    from tui_registry.text import USUAL_CONTEXT
+
     _id(parser)
     _machine(parser, "another machine: what it is made of, such as 'gpu=2x24gb ram=64gb', or a saved one's name")
-    parser.add_argument(
-        "--context", type=_tokens, default=8192, metavar="TOKENS", help="so many tokens of context (default: 8192)"
-    )
+    told = f"so many tokens of context (default: {USUAL_CONTEXT})"
+    parser.add_argument("--context", type=_tokens, default=USUAL_CONTEXT, metavar="TOKENS", help=told)
     cache = "how the values of the cache are kept, such as q8_0 (default: f16)"
     parser.add_argument("--cache", type=_cache_type, default="f16", metavar="TYPE", help=cache)
     _json(parser)
@@ -577,10 +572,6 @@ def _deprecate(parser: ArgumentParser) -> None:
 
 
 def _formfile(parser: ArgumentParser) -> None:
-    from tui_registry.formfile.editor import LANGUAGE
-
-    language = LANGUAGE.rstrip("\n")
-    parser.epilog = f"{parser.epilog}\n\nthe language:\n\n{language}"
     names = "lint|fmt|render|generate|language|build|verify"
     actions = parser.add_subparsers(dest="action", metavar=names, required=True)
 
@@ -851,7 +842,7 @@ def _serve(parser: ArgumentParser) -> None:
     parser.add_argument("--host-name", action="append", default=[], type=_host_name, metavar="NAME", help=names)
     pushes = "who may push operations: nobody (the default, unless accept_ops of the settings says otherwise), token "
     pushes += "(who bears one for that: 'token add'), named (whoever brings what a key signed that you named), anybody "
-    pushes += "(also without WHO); each within rations, see 'help operate'"
+    pushes += "(also without WHO); each within rations, see 'help node'"
     parser.add_argument("--accept-ops", nargs="?", const="anybody", choices=PUSHERS, metavar="WHO", help=pushes)
     proxies = "the address or network of a proxy in front, which is believed who asks; can be given several times"
     parser.add_argument("--trust-proxy", action="append", default=[], type=_proxy, metavar="ADDRESS", help=proxies)
@@ -870,12 +861,12 @@ def _serve(parser: ArgumentParser) -> None:
     shows = "serve HTTPS by this certificate, as PEM with those behind it; SIGHUP reads it anew"
     parser.add_argument("--tls-cert", type=words, metavar="FILE", help=shows)
     parser.add_argument("--tls-key", type=words, metavar="FILE", help="its key, unless it stands in the same file")
-    many = "so many processes that answer on it, and one that begins them; default: 1, which is all ('help operate')"
+    many = "so many processes that answer on it, and one that begins them; default: 1, which is all ('help node')"
     parser.add_argument("--workers", type=_workers, default=1, metavar="N", help=many)
     _hub_named(parser)
     tiles = "where full tiles of the hub can be read as well, such as a CDN before its store: heads tell others"
     parser.add_argument("--store-url", type=_store_url, metavar="URL", help=tiles)
-    lines = "say each request on stderr: as JSON, as text, or (the default) not at all ('help operate')"
+    lines = "say each request on stderr: as JSON, as text, or (the default) not at all ('help node')"
     parser.add_argument("--log-format", choices=("json", "text", "none"), default="none", metavar="FORMAT", help=lines)
     parser.add_argument("--new-epoch", action="store_true", help=_NEW_EPOCH)
     older = "print the token in the file node.token that version 0.1 made, and end: 'token add NAME' makes others"
@@ -1272,7 +1263,20 @@ def _mcp(_: ArgumentParser) -> None:
 
 
 def _help(parser: ArgumentParser) -> None:
-    parser.add_argument("topic", nargs="?", choices=[*COMMANDS, *PAGES], metavar="COMMAND|PAGE")
+    topics = [*COMMANDS, *(name for name in (*PAGES, *ALIASES) if name not in COMMANDS)]
+    about = "a command, or a page: start, search, conflicts, trust and others; 'tui-registry help' lists them"
+    parser.add_argument("topic", nargs="?", type=_topic, choices=topics, metavar="COMMAND|PAGE", help=about)
+
+
+def _topic(typed: str) -> str:
+    typed = words(typed)
+    if typed in COMMANDS or page_called(typed) is not None:
+        return typed
+    from tui_registry.text import nearest, safe_text
+
+    near = nearest(typed, [*COMMANDS, *PAGES, *ALIASES])
+    hint = f"did you mean {near}?" if near else "'tui-registry help' lists them"
+    raise ArgumentTypeError(f"there is no command or page '{safe_text(typed, 40)}': {hint}")
 
 
 _TABLE = (
@@ -1970,7 +1974,7 @@ _TABLE = (
             "The first line on stdout says where it listens, once it does. SIGHUP reads the bounds in settings.toml\n"
             "anew; a key or a token that other commands change is followed at once.\n\n"
             "It answers who asks by its address or by a name that it is known by, and no page of another site, so\n"
-            "that no page in a browser on this machine reads or writes what is here. 'help operate' says how it is\n"
+            "that no page in a browser on this machine reads or writes what is here. 'help node' says how it is\n"
             "watched, and run behind a proxy, as a service or in a container.\n\n"
             "With --hub it is one of several nodes that share one log ('hub'): an empty folder becomes a view of that."
         ),
@@ -2019,7 +2023,7 @@ _TABLE = (
         description=(
             "A hub is several nodes that share one log, which PostgreSQL keeps. Each node holds a view of it, an\n"
             "ordinary replica, and answers all reads from that; 'serve --hub' runs one. Needs the extra:\n"
-            "pip install 'tui-registry[hub]'. 'help hubs' says how one is laid out, what it costs, and what to do\n"
+            "pip install 'tui-registry[hub]'. 'help hub' says how one is laid out, what it costs, and what to do\n"
             "when something fails."
         ),
         examples=(
@@ -2270,25 +2274,20 @@ _TABLE = (
     Command(
         "help",
         "Care",
-        "help on a command, the query language and the protocol",
+        "help on a command, or a page to read",
         _help,
         "parser.explain",
         description=(
-            "Explain a command, or without one list them all. 'help search' explains the query language, 'help "
-            "trust'\n"
-            "how replicas exchange records, what is believed, and what to do when a backup was put back or a key is\n"
-            "elsewhere; 'help json' says in which shape --json prints, for scripts; 'help operate' how a node is run\n"
-            "that others rely on, 'help hubs' several that share one log, and 'help tongues' what a node says in the\n"
-            "formats of others; 'help protocol' prints what replicas agree on: enough to write another one."
+            "Explain a command, or without one list them all and the pages to read. Where a command has a page of its\n"
+            "own, such as 'search', the page follows behind what the command takes. The app shows the pages too, and\n"
+            "so does a node, at URL/docs."
         ),
         examples=(
+            "tui-registry help start",
             "tui-registry help register",
             "tui-registry help search",
             "tui-registry help trust",
-            "tui-registry help json",
-            "tui-registry help protocol",
-            "tui-registry help operate",
-            "tui-registry help hubs",
+            "tui-registry help protocol | less",
         ),
     ),
 )

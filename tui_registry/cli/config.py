@@ -357,7 +357,7 @@ _NEW = """\
 # Whether searches in the app put your own records and those of named keys first among names that fit as well.
 # named_first = "off"
 
-# Who may push to this replica's node: "nobody", "token", "named" or "anybody" ('tui-registry help operate').
+# Who may push to this replica's node: "nobody", "token", "named" or "anybody" ('tui-registry help node').
 # accept_ops = "token"
 
 # Bounds of pulls, and of this replica's node ('tui-registry help trust' explains them).

@@ -25,9 +25,9 @@ from tui_registry.cli.registry import machine_in, need_terminal
 from tui_registry.crdt import AnyOp, Identity, sign_up
 from tui_registry.datastore import Datastore
 from tui_registry.errors import KINDS, Json, Kind, Record, RegistryError
-from tui_registry.records.as_written import read_record
+from tui_registry.records.as_written import read_manifest, read_record
 from tui_registry.records.schema import ID_FIELD
-from tui_registry.records.wire import derive_id
+from tui_registry.records.wire import derive_id, derive_manifest_id
 from tui_registry.settings import SETTINGS_FILE, STATE_DIR_VARIABLE, mark_as_sample
 from tui_registry.text import exact, safe_text
 
@@ -224,7 +224,7 @@ _DAY = 86_400
 # An older version of every fourth record, so that histories have something to show.
 _EDITED = 4
 _BETWEEN = 40 * _DAY
-_FOR_THE_DEMO = ("publisher", "updated_days_ago", "preferred_model_names")
+_FOR_THE_DEMO = ("publisher", "updated_days_ago", "preferred_model_names", "manifest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +243,7 @@ def sample_ops(now: int) -> Sample:
     owners = {_handle(item): Identity.generate() for _, item in items}
     models: dict[Json, str] = {}
     records: list[list[AnyOp]] = []
+    behind: list[tuple[list[AnyOp], Identity, Json]] = []
     for number, (kind, item) in enumerate(items):
         owner = owners[_handle(item)]
         updated = now - _whole(item["updated_days_ago"]) * _DAY
@@ -256,6 +257,11 @@ def sample_ops(now: int) -> Sample:
             later = {**record, "updated_at": updated}
             ops.append(sign_up(owner, kind, later, children=[ops[0].hash], clock=2, counter=2))
         records.append(ops)
+        if "manifest" in item:
+            behind.append((ops, owner, item["manifest"]))
+    # Last, as a manifest may name any model of the sample.
+    for ops, owner, says in behind:
+        ops.append(sign_up(owner, "manifest", manifest_of(ops[0], says, models)))
     owners[UNNAMED] = hobbyist = Identity.generate()
     return Sample([_conflict(hobbyist, now), _careless(hobbyist, now), *records], owners)
 
@@ -333,6 +339,39 @@ def naming_models(template: str, preferred: Sequence[str]) -> str:
     """The template with a MODEL line for each preferred model: ids depend on the owner, a new one at each start."""
     name, rest = template.split("\n", 1)
     return "\n".join([name, *(f"MODEL preferred:{identifier}" for identifier in preferred), rest])
+
+
+def manifest_of(first: AnyOp, says: Json, models: Mapping[Json, str]) -> Record:
+    """What stands behind a record, which names models of the sample by their names: ids depend on the owners.
+
+    Args:
+        first: what registered the record. says: the manifest as the sample has it. models: their ids by their names.
+    """
+    record = first.record
+    assert isinstance(says, dict)
+    assert record is not None
+    fields = dict(says)
+    required = fields.pop("required_model_names", [])
+    assert isinstance(required, list)
+    if required:
+        fields["required_models"] = [models[name] for name in required]
+    if "superseded_by_name" in fields:
+        fields["superseded_by"] = models[fields.pop("superseded_by_name")]
+    manifest = read_manifest(fields)
+    made_from = manifest["derived_from"]
+    assert isinstance(made_from, list)
+    for source in made_from:
+        assert isinstance(source, dict)
+        source["model_id"] = models.get(source["name"])
+    return manifest | {
+        "manifest_id": derive_manifest_id(first.key),
+        "owner_id": record["owner_id"],
+        "subject_id": first.key,
+        "subject_kind": first.kind.capitalize(),
+        "subject_name": record["name"],
+        "created_at": record["created_at"],
+        "updated_at": record["created_at"],
+    }
 
 
 def _record(kind: Kind, item: Mapping[str, Json], owner: Identity, at: int, models: Mapping[Json, str]) -> Record:

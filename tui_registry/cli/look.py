@@ -83,7 +83,7 @@ def search(args: Namespace) -> int:
     if args.facets:
         return _count(args, query)
     if not args.query:
-        raise UsageError("there is no query: 'list models' lists all models, 'search --help' explains queries")
+        raise UsageError("there is no query: 'list models' lists all models, 'help search' explains queries")
     if args.save is not None:
         return _save(args, query)
     return _list(args, query, None)

@@ -40,7 +40,7 @@ from tui_registry.present.owners import like_json
 from tui_registry.query.fields import SORTS
 from tui_registry.query.sentences import GRAMMAR
 from tui_registry.settings import data_dir
-from tui_registry.text import exact, safe_text
+from tui_registry.text import USUAL_CONTEXT, exact, safe_text
 
 try:
     import anyio
@@ -162,7 +162,7 @@ class _Fit(_Takes):
         description="another machine in place of this one: what it is made of, such as 'gpu=2x24gb ram=64gb', or the "
         "name of a saved one",
     )
-    context: int = Field(8_192, ge=1, lt=2**40, description="so many tokens of context")
+    context: int = Field(USUAL_CONTEXT, ge=1, lt=2**40, description="so many tokens of context")
     cache: str = Field("f16", max_length=20, description=f"how the cache is kept: {', '.join(WIDTHS)}")
 
 

@@ -6,11 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from itertools import groupby
 from typing import IO, NoReturn
 
 from tui_registry import __version__
-from tui_registry.cli.commands import COMMANDS, PAGES, directory, node_address, words
+from tui_registry.cli.commands import COMMANDS, directory, node_address, words
+from tui_registry.present.pages import PAGES, page_called, page_text
 
 PROGRAM = "tui-registry"
 
@@ -35,15 +37,15 @@ def build_parser(line: Sequence[str] | None = None) -> argparse.ArgumentParser:
 
 
 def explain(args: argparse.Namespace) -> int:
-    """`help`: a page of the package, or the help of a command or of them all."""
+    """`help`: what a command takes, then the page of that name, where there is one; without a topic all there is."""
     topic: str | None = args.topic
-    if topic in PAGES:
-        from importlib import resources  # late: it imports three compression libraries
-
-        sys.stdout.write(resources.files("tui_registry").joinpath(PAGES[topic]).read_text("utf-8"))
-        return 0
-    # Leaves with 0, as --help does.
-    build_parser().parse_args(["--help"] if topic is None else [topic, "--help"])
+    page = None if topic is None else page_called(topic)
+    if topic is None or topic in COMMANDS:
+        # Leaves with 0, as --help does.
+        with suppress(SystemExit) if page else nullcontext():
+            build_parser().parse_args(["--help"] if topic is None else [topic, "--help"])
+    if page is not None:
+        sys.stdout.write("\n" * (topic in COMMANDS) + page_text(page))
     return 0
 
 
@@ -148,6 +150,7 @@ class _TopParser(_Parser):
         ]
         for room, commands in groupby(COMMANDS.values(), lambda command: command.room):
             lines += ["", f"{room}:", *(f"  {command.name:<10} {command.summary}" for command in commands)]
+        lines += ["", "Pages:", *(f"  {name:<10} {about}" for name, about in PAGES.items())]
         lines += [
             "",
             "options:",
@@ -157,8 +160,7 @@ class _TopParser(_Parser):
             "  --version        print the version",
             "  -h, --help       print this",
             "",
-            f"'{PROGRAM} help COMMAND' explains a command, '{PROGRAM} help search' the query language.",
-            f"'{PROGRAM} help json' says in which shape --json prints.",
+            f"'{PROGRAM} help NAME' explains a command, or prints a page; '{PROGRAM} help start' is where to begin.",
             "Exit codes: 0 done, 1 failed (not found, invalid, unreachable), 2 the line cannot be read, 130 Ctrl+C.",
             "",
         ]

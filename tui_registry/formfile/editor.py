@@ -204,7 +204,7 @@ def _kind(name: str, line: str, piece: str, stop: int) -> TokenKind:
     return "keyword" if piece.partition(":")[0] in known and piece else "value"
 
 
-# ---- the language in words, for `?` in the editor and `formfile --help` ----------------------------------------------
+# ---- the language in words, for `?` in the editor and `help formfile` -----------------------------------------------
 
 _WIDTH = 100
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
-from tui_registry.origin import is_loopback
+from tui_registry.hosts import is_loopback
 from tui_registry.text import safe_text
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.errors import Json
-from tui_registry.importers.draft_writer import Draft, Given, put_version, seen, shown
+from tui_registry.importers.draft_writer import Draft, Given, put_version, seen, shown, with_notes
 from tui_registry.importers.formats import Reader
 from tui_registry.importers.signatures import HostKeys, canonical
 from tui_registry.importers.untrusted import Page, object_at, objects_at, text_at, texts_at
@@ -45,10 +45,8 @@ async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str, _after: str) ->
         if answer.status == 200:
             notes: list[str] = []
             drafts = read_document(answer.document(notes), str(answer.url), "")
-            for draft in drafts or ():
-                draft.notes += notes
             if drafts is not None:
-                return Page(drafts)
+                return Page(with_notes(drafts, notes))
     return None
 
 

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias, Union
 
-from tui_registry.errors import Kind
+from tui_registry.errors import Json, Kind
 from tui_registry.frozen import NamedTuple
-from tui_registry.importers.draft_writer import Draft, Given, Judged
+from tui_registry.importers.draft_writer import Draft, Given, Judged, with_notes
 from tui_registry.importers.fetch import (
     Answer,
     FetchBounds,
@@ -132,8 +132,7 @@ async def _asked(fetcher: Fetcher, url: httpx.URL, after: str, tell: Tell) -> _S
     fault = _fault_of(answer, url)
     if not fault or PurePosixPath(url.path).suffix.lower() in _OF_FILES:
         _refuse_cursor(after, url)
-        linked = None if fault else await _linked(fetcher, answer)
-        return _Start(Page(_read(answer, url) if linked is None else linked), str(url), _no_more)
+        return _Start(Page(await _read(fetcher, answer, url)), str(url), _no_more)
     below = url.raw_path.decode("ascii").partition("?")[0].rstrip("/")
     try:
         return await _probed(fetcher, url, below, after, tell)
@@ -141,15 +140,11 @@ async def _asked(fetcher: Fetcher, url: httpx.URL, after: str, tell: Tell) -> _S
         raise SourceError(f"{fault}; {error.sentence}") from None
 
 
-async def _linked(fetcher: Fetcher, answer: Answer) -> Sequence[Given] | None:
+async def _linked(fetcher: Fetcher, url: httpx.URL, value: Json) -> Sequence[Given] | None:
     """What a document names elsewhere, None when it is of no format that does."""
-    readers = [reader for each in FORMATS if each.documents and (reader := reader_of(each).linked) is not None]
-    try:
-        value = answer.document([])
-    except SourceError:
-        return None
-    for read in readers:
-        found = await read(fetcher, answer.url, value)
+    for each in FORMATS:
+        read = reader_of(each).linked if each.documents else None
+        found = None if read is None else await read(fetcher, url, value)
         if found is not None:
             return found
     return None
@@ -247,7 +242,7 @@ def _fault_of(answer: Answer, url: httpx.URL) -> str:
     return ""
 
 
-def _read(answer: Answer, url: httpx.URL) -> list[Given]:
+async def _read(fetcher: Fetcher, answer: Answer, url: httpx.URL) -> Sequence[Given]:
     if fault := _fault_of(answer, url):
         raise SourceError(fault)
     if answer.body.startswith(b"GGUF") or b"\0" in answer.body[:64]:
@@ -260,14 +255,18 @@ def _read(answer: Answer, url: httpx.URL) -> list[Given]:
     if reader is not None:
         return [reader.read(text, str(url), name)]
     notes: list[str] = []
-    value = answer.document(notes)
-    drafts = read_foreign(value, str(url), name)
+    refused: SourceError | None = None
+    try:
+        value = answer.document()
+    except SourceError as error:
+        value, refused = answer.document(notes), error
+    drafts = await _linked(fetcher, answer.url, value)
+    if drafts is None:
+        drafts = read_foreign(value, str(url), name)
     if drafts is not None:
-        for draft in drafts:
-            if isinstance(draft, Draft):
-                draft.notes += notes
-        return list(drafts)
-    value = answer.document()  # ours is read to the letter
+        return with_notes(drafts, notes)
+    if refused is not None:
+        raise refused  # ours is read to the letter
     items = value if isinstance(value, list) else [value]
     return [Judged(read_draft(item, f"{url}[{n}]" if len(items) > 1 else str(url))) for n, item in enumerate(items)]
 

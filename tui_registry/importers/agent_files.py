@@ -121,8 +121,4 @@ def _note_text(draft: Draft, matter: FrontMatter) -> None:
         draft.note(f"what it is told, {exact(len(told))} characters, is in no field and stays in the file")
 
 
-def _nothing_beside(_draft: Draft, _path: Path) -> None:
-    """Such a file says nothing of weights."""
-
-
-READER = Reader(text=TextReader(is_agent_file, read_file, read_text, _nothing_beside, is_agents))
+READER = Reader(text=TextReader(is_agent_file, read_file, read_text, is_there=is_agents))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.errors import Json, Kind, Problem
 from tui_registry.frozen import NamedTuple
-from tui_registry.importers.draft_writer import Draft, Given, Judged, put_licence, put_version, seen, shown
+from tui_registry.importers.draft_writer import Draft, Given, Judged, put_licence, put_version, seen, shown, with_notes
 from tui_registry.importers.formats import Reader
 from tui_registry.importers.manifest_writer import public_address
 from tui_registry.importers.others import FORMAT, refusal
@@ -87,9 +87,10 @@ async def ask_host(fetcher: Fetcher, url: httpx.URL, place: str, _after: str) ->
         SourceError: the host does not answer, or with what cannot be read.
     """
     answer = await fetcher.get(url.copy_with(raw_path=place.encode()))
-    value = answer.document([]) if answer.status == 200 else None
+    notes: list[str] = []
+    value = answer.document(notes) if answer.status == 200 else None
     found = await read_linked(fetcher, answer.url, value)
-    return None if found is None else Page(found)
+    return None if found is None else Page(with_notes(found, notes))
 
 
 async def read_linked(fetcher: Fetcher, url: httpx.URL, value: Json) -> Sequence[Given] | None:
@@ -274,14 +275,13 @@ class _Site:
             yield entry
             return
         document = entry.said.get("data")
+        notes: list[str] = []
         if document is None and entry.url and entry.is_readable:
             try:
                 answer = await self._document(entry.url, base)
-                document, base = answer.document([]), answer.url
+                document, base = answer.document(notes), answer.url
             except SourceError as error:
-                for one in entry.read():
-                    if isinstance(one, Draft):
-                        one.note(error.sentence)
+                for one in with_notes(entry.read(), [error.sentence]):
                     yield one
                 return
             if is_catalog(document):
@@ -290,7 +290,7 @@ class _Site:
                     return
                 self._catalogs.add(str(base))
         if not is_catalog(document):
-            for one in entry.read(document):
+            for one in with_notes(entry.read(document), notes):
                 yield one
             return
         async for one in self._read_catalog(document, entry.source, base, entry.depth + 1):

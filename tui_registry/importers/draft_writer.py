@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
 
@@ -232,6 +232,14 @@ class Judged(NamedTuple):
 
 
 Given: TypeAlias = Union[Draft, Judged]
+
+
+def with_notes(given: Sequence[Given], notes: Sequence[str]) -> Sequence[Given]:
+    """What is given, each draft with what there is to say of the document that it stands in."""
+    for draft in (one for one in given if isinstance(one, Draft)):
+        for note in notes:
+            draft.note(note)
+    return given
 
 
 def finding_of(read: Callable[[], Draft], source: str, kind: Kind | None) -> Finding:

@@ -393,14 +393,14 @@ class TextReader(NamedTuple):
         is_one: whether a text is of this format.
         read_file: the draft of a file, with what lies beside it.
         read: (text, where it stands, name for a model that has none) -> its draft.
-        add_beside: gives the draft of a file what such a text in the same folder adds.
+        add_beside: gives the draft of a file of weights what such a text in the same folder adds.
         is_there: whether a text is one by where it lies, if it does not say so itself.
     """
 
     is_one: Callable[[str], bool]
     read_file: Callable[[Path], Draft]
     read: Callable[[str, str, str], Draft]
-    add_beside: Callable[[Draft, Path], None]
+    add_beside: Callable[[Draft, Path], None] = lambda _draft, _path: None
     is_there: Callable[[str, Path], bool] = lambda _text, _path: False
 
 

@@ -77,8 +77,4 @@ def _put_models(draft: Draft, formfile: Formfile) -> None:
     draft.behind.add_texts("required_models", [one.model_id for one in models if one.presence == "required"])
 
 
-def _nothing_beside(_draft: Draft, _path: Path) -> None:
-    """A Formfile says nothing of weights."""
-
-
-READER = Reader(text=TextReader(is_formfile, read_file, read_text, _nothing_beside))
+READER = Reader(text=TextReader(is_formfile, read_file, read_text))

@@ -99,6 +99,8 @@ def read_model_folder(folder: Path, *, is_copy: bool = False) -> Draft:
     """
     draft = Draft("model", str(folder))
     here = _names_in(folder)
+    if not here:
+        raise SourceError(f"{shown(str(folder), 300)} cannot be read: nobody may list what is in it")
     modules = _noted(draft, _read_value, folder / MODULES) if MODULES in here else None
     part = encoder_in(modules)
     inner, in_it = (folder / part, _names_in(folder / part)) if part else (folder, here)
@@ -124,7 +126,7 @@ def read_model_folder(folder: Path, *, is_copy: bool = False) -> Draft:
     packing = packing_of(_quantization_of(draft, folder, here, config))
     if card is not None:
         put_card(draft, card, before_weights=True)
-    _put_weights(draft, folder, pipeline=PIPELINE in objects, packing=packing, dtype=dtype_of(config))
+    _put_weights(draft, folder, here, pipeline=PIPELINE in objects, packing=packing, dtype=dtype_of(config))
     put_dtype(draft, config)
     if ADAPTER in objects:
         base = objects[ADAPTER].get("base_model_name_or_path")
@@ -302,9 +304,11 @@ def _put_name(draft: Draft, folder: Path, card: Card | None, config: Mapping[str
 _GENERIC_FOLDER = re.compile(r"(?i)model|models|checkpoint(?:-[0-9]+)?|output|outputs|results|final|[0-9a-f]{40}|")
 
 
-def _put_weights(draft: Draft, folder: Path, *, pipeline: bool, packing: Packing, dtype: str | None) -> None:
+def _put_weights(
+    draft: Draft, folder: Path, here: frozenset[str], *, pipeline: bool, packing: Packing, dtype: str | None
+) -> None:
     """Count the parameters, from an index or from the safetensors that are there; else from ONNX."""
-    exported = _onnx_in(folder)
+    exported = _onnx_in(folder, here)
     if exported:
         _put_exported(draft, folder, exported)
         return
@@ -320,15 +324,16 @@ def _put_weights(draft: Draft, folder: Path, *, pipeline: bool, packing: Packing
         draft.put("framework", {"Other": "MLX"}, "the safetensors, which MLX wrote")
     safetensors.put_weights(draft, weights, packing, dtype=dtype)
     if pipeline:
-        _say_components(draft, weights)
+        _say_components(draft, weights, packing)
 
 
-def _say_components(draft: Draft, weights: safetensors.Weights) -> None:
+def _say_components(draft: Draft, weights: safetensors.Weights, packing: Packing) -> None:
     """How the parameters of a pipeline are spread over its parts."""
     each: Counter[str] = Counter()
     for name, tensor in weights.tensors.items():
-        each[name.partition("/")[0] if "/" in name.partition(":")[0] else ""] += tensor.elements
-    if len(each) > 1:
+        part = name.partition("/")[0] if "/" in name.partition(":")[0] else ""
+        each[part] += safetensors.unpacked(name, tensor, weights.tensors, packing)[0]
+    if len(each) > 1 and not weights.count(packing).unexplained:
         said = ", ".join(f"{shown(part)} {count_words(count)}" for part, count in each.most_common(_MOST_COMPONENTS))
         draft.note(f"its parts: {said}{', ...' if len(each) > _MOST_COMPONENTS else ''}")
 
@@ -388,9 +393,9 @@ _FORM_OF_ONNX = re.compile(
 )
 
 
-def _onnx_in(folder: Path) -> list[Path]:
+def _onnx_in(folder: Path, here: frozenset[str]) -> list[Path]:
     """The ONNX files of a folder that holds its weights in no other form."""
-    if any(path.suffix in (".safetensors", ".bin") or path.name in INDEXES for path in folder.iterdir()):
+    if any(name.endswith((".safetensors", ".bin")) or name in INDEXES for name in here):
         return []
     found = [path for place in (folder, folder / "onnx") for path in sorted(place.glob("*.onnx")) if path.is_file()]
     return [path for path in found if lies_within(path, folder) and pointer_at(path) is None]

@@ -6,7 +6,6 @@ or fetched, and no path of somebody's disk gets in.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -15,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tui_registry.errors import ABSENT, GivenManifest, Json, Problem, Record
+from tui_registry.hosts import place_of_host
 from tui_registry.records.manifests import check_manifest, is_followable
 from tui_registry.records.schema import MANIFEST_FIELDS, MAX_TIME, URI, Many, defaults
 from tui_registry.text import exact, safe_text
@@ -195,22 +195,11 @@ def public_address(text: str) -> str:
     except ValueError:
         return ""
     plain = parts.scheme in ("http", "https") and not (parts.username or parts.password or parts.query)
-    if not plain or not _is_public(host):
+    if not plain or "%" in host or place_of_host(host) != "public":
         return ""
     named = f"[{host}]" if ":" in host else host
     address = f"{parts.scheme}://{named}{'' if port is None else f':{port}'}{parts.path}".rstrip("/")
     return address if re.fullmatch(URI.pattern, address, re.ASCII) and is_followable(address) else ""
-
-
-def _is_public(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_global
-    except ValueError:
-        return "." in host.rstrip(".") and not host.rstrip(".").endswith(_OWN)
-
-
-# Names of hosts that mean something only where they are (RFC 6762, RFC 6761 and the habit of routers).
-_OWN = (".local", ".localhost", ".localdomain", ".internal", ".intranet", ".lan", ".home", ".corp", ".home.arpa")
 
 
 def decimal_text(value: Json) -> str | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
+from tui_registry.hosts import place_of_host
 from tui_registry.importers.draft_writer import Draft, Given, is_disk_path, put_licence, shown
 from tui_registry.importers.formats import Reader, StoreReader
 from tui_registry.importers.gguf import GgufHeader, architecture_in, read_gguf_header, type_of_architecture
@@ -155,6 +156,8 @@ def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: s
         ]
     )
     _put_behind(draft, show, info, parent)
+    if not parent:  # what was made of another one here may be nowhere else
+        _put_repository(draft, name)
     size = model.get("size")
     put_requirements(draft, size if isinstance(size, int) and size > 1024**2 else None, told.sized)
     return draft
@@ -169,6 +172,16 @@ def _put_behind(draft: Draft, show: Mapping[str, Json], info: Mapping[str, Json]
     draft.behind.add_texts("languages", texts_at(info, "general.languages"))
     if draft.get("model_type") in ("LLM", "Multimodal"):
         draft.behind.put("architecture", architecture_in(info))
+
+
+def _put_repository(draft: Draft, name: str) -> None:
+    """A model's name says where it is pulled from: from Ollama's own registry, if it begins with no other's host."""
+    words = name.split("/")
+    if len(words) > 2 and place_of_host(words[0].partition(":")[0]) != "public":
+        return
+    repository = f"ollama://{name.removesuffix(':latest')}"
+    draft.behind.put("repository_url", repository)
+    draft.note(f"its repository is {shown(repository, 120)}, by its name: take that out if it was never pushed there")
 
 
 _BLOB = re.compile(

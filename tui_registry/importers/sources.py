@@ -77,8 +77,11 @@ def read_source(
     if after:
         raise SourceError(f"{safe_text(str(source), 300)} is no list that comes in pages: leave out --after")
     path = _path(source)
-    for found in read_folder(path, kind) if _is_folder(path) else read_file(path, kind):
-        yield _placed(found)
+    try:
+        for found in read_folder(path, kind) if _is_folder(path) else read_file(path, kind):
+            yield _placed(found)
+    except OSError as error:
+        raise _unreadable(error) from error
 
 
 def place_of(source: str | Path) -> str:
@@ -307,7 +310,7 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
     """
 
     def refuse(error: OSError) -> None:
-        raise SourceError(f"{safe_text(str(error.filename))} cannot be read ({error.strerror})") from error
+        raise error
 
     around = ""  # the model that the last folders lay in
     for parent, folders, names in os.walk(folder, onerror=refuse):
@@ -335,6 +338,11 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
         if not around or not parent.startswith(around):
             around = "" if model is None else f"{parent}{os.sep}"
         yield from _read_files(place, names, kind, is_model=bool(around))
+
+
+def _unreadable(error: OSError) -> SourceError:
+    named = f"{safe_text(str(error.filename))} cannot be read" if error.filename else "it cannot be read"
+    return SourceError(f"{named} ({error.strerror or 'no reason given'})")
 
 
 def _stored(found: Draft | SourceError, place: Path, kind: Kind | None) -> Found:

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from hashlib import sha3_256
-from importlib.resources import files
 
 from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.types import Scope
 
@@ -59,6 +58,7 @@ from tui_registry.node.description import (
 from tui_registry.node.doors import Doors, Whereabouts
 from tui_registry.node.events import Events
 from tui_registry.node.following import Following
+from tui_registry.node.help_pages import help_routes
 from tui_registry.node.kept import KeptAnswers, Whole
 from tui_registry.node.limits import (
     MAX_LINKED,
@@ -107,7 +107,6 @@ from tui_registry.records.merging import differing
 from tui_registry.records.schema import FIELDS, ID_FIELD, MANIFEST_FIELDS, NULL_HASH, Field, Many, Struct
 from tui_registry.text import fewest_typos, safe_text
 
-_PROTOCOL = files(tui_registry) / "protocol.md"
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]+", re.ASCII)
 _ID_OR_PREFIX = re.compile(r"(?:0x)?[0-9a-f]{1,64}", re.ASCII | re.IGNORECASE)
@@ -168,6 +167,7 @@ def create_app(
     for kind in KINDS:
         app.include_router(_record_routes(_Records(datastore, kind, tokens, queues, bounds, hub, answered), kind))
     app.include_router(_about(app, queues, Events(datastore, queues, bounds, hub)))
+    app.include_router(help_routes(queues))
     app.include_router(browse_routes(datastore, queues, bounds))
     app.include_router(tongue_routes(datastore, queues, bounds, answered, whereabouts.public_url))
     app.include_router(mcp_routes(datastore, queues, bounds))
@@ -1285,14 +1285,7 @@ def _about(app: FastAPI, queues: Queues, events: Events) -> APIRouter:
         root = request.scope["root_path"].rstrip("/")
         return Response(await queues.read(request.scope["client"], description, root), 200, None, _JSON)
 
-    async def protocol(request: Request) -> Response:
-        # As plain text: Markdown reads well as it is, and browsers would download it under its own media type.
-        text = await queues.read(request.scope["client"], _PROTOCOL.read_bytes)
-        return PlainTextResponse(text, headers=HEADERS)
-
-    for path, endpoint in (
-        ("/openapi.json", openapi), ("/docs", docs), ("/docs/protocol", protocol), ("/events", events.answer),
-    ):  # fmt: skip
+    for path, endpoint in (("/openapi.json", openapi), ("/docs", docs), ("/events", events.answer)):
         router.add_api_route(path, endpoint, methods=["GET"], include_in_schema=False)
         add_head(router, path, endpoint)
     return router

@@ -39,6 +39,7 @@ from tui_registry.node.limits import (
 from tui_registry.node.log_description import SYNC_PATHS, SYNC_SCHEMAS, TONGUE_PATHS
 from tui_registry.node.pages import page
 from tui_registry.node.responses import MEDIA_TYPE, status_of
+from tui_registry.present.pages import PAGES
 from tui_registry.query import GRAMMAR, spellings
 from tui_registry.records import schema, types
 from tui_registry.records.as_written import BESIDE, read_manifest
@@ -1409,6 +1410,9 @@ def docs_page(openapi: Mapping[str, Json]) -> str:
         'with <code>"conflict": true</code> has several live versions, which GET shows beside it: PUT, PATCH and '
         "DELETE answer 409 until <code>POST .../resolve</code> has settled it. A write that bears an "
         "<code>Idempotency-Key</code> is done once, however often it is sent.</p>"
+        "<h2>Pages</h2><p>What there is to read, as 'tui-registry help' has it:</p><ul>"
+        + "".join(f"<li><a href=docs/{name}>{name}</a>: {about}" for name, about in PAGES.items())
+        + "</ul>"
         f"<h2>Routes</h2>{''.join(map(tables.route, operations(openapi)))}"
         f"<h2>Types</h2>{tables.types()}<h2 id=queries>Queries</h2><pre>{escape(GRAMMAR)}</pre>"
         "<p>Saved searches and names of owners are the operator's own and not known here: <code>owner:</code> takes an "

@@ -111,7 +111,7 @@ def shown(text: str, limit: int | None = None, *, newlines: bool = False) -> str
 def is_page(scope: Scope) -> bool:
     """Whether a request is for a page for people, so that its refusal is one too."""
     path = str(scope["path"])
-    return path == BROWSE or path.startswith(f"{BROWSE}/")
+    return path == BROWSE or path.startswith((f"{BROWSE}/", "/docs/"))
 
 
 def refusal_page(told: Mapping[str, Json], root: str) -> str:

@@ -9,15 +9,15 @@ from tui_registry.errors import Json
 from tui_registry.text import address_short, exact, plural, safe_text
 
 
-def news_words(count: NewsCount, separator: str = ", ") -> str:
-    """What came, such as `12 new, 3 changed, 1 conflict`; empty where nothing did."""
+def news_words(count: NewsCount) -> str:
+    """What came, such as `12 new records, 3 changed, 1 conflict`; empty where nothing did."""
     over = "" if count.exact else "over "
     parts = [
-        f"{over}{exact(number)} {what}" for number, what in ((count.new, "new"), (count.changed, "changed")) if number
+        plural(count.new, "new record") if count.new else "",
+        f"{exact(count.changed)} changed" if count.changed else "",
+        plural(count.conflicts, "conflict") if count.conflicts else "",
     ]
-    if count.conflicts:
-        parts.append(f"{over}{plural(count.conflicts, 'conflict')}")
-    return separator.join(parts)
+    return ", ".join(f"{over}{part}" for part in parts if part)
 
 
 def remarks(row: Row) -> list[str]:

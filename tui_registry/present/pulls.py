@@ -34,10 +34,14 @@ class Count(NamedTuple):
     told: str | None
     kept_out: str | None
 
+    def counted(self, number: int, words: str) -> str:
+        """A number with its words. Of what is new the unit is said: lists count what is new in records."""
+        return plural(number, words) if self.name == "applied" else f"{exact(number)} {words}"
+
 
 # In the order in which people are told. All count operations but the last, which counts records.
 COUNTS = (
-    Count("applied", "new", "new", None),
+    Count("applied", "new operation", "new operation", None),
     Count("known", "known", None, None),
     Count("rejected", "rejected", "rejected", ""),
     Count("pending", "pending", "waiting for earlier ones", "they wait for earlier ones"),
@@ -84,13 +88,14 @@ class Tally:
 
     @property
     def brief(self) -> str:
-        """`12 new · 3 known`: what is new is always told, the rest where there is some."""
+        """`12 new operations · 3 known`: what is new is always told, the rest where there is some."""
         numbers = self.counts()
-        told = (f"{exact(numbers[count.name])} {count.brief}" for count in COUNTS if self._is_brief(count))
+        told = (
+            count.counted(numbers[count.name], count.brief)
+            for count in COUNTS
+            if count.brief is not None and (count.name == "applied" or numbers[count.name])
+        )
         return " · ".join(told)
-
-    def _is_brief(self, count: Count) -> bool:
-        return count.brief is not None and (count.name == "applied" or self.counts()[count.name] > 0)
 
 
 class SyncError(RegistryError):
@@ -275,7 +280,7 @@ class PullResult(Tally):
             return f"{self.peer}: nothing new: it shows an older copy of its log, as a cache or a backup keeps it"
         numbers = self.counts()
         told = {
-            count.name: f"{exact(numbers[count.name])} {count.told}"
+            count.name: count.counted(numbers[count.name], count.told)
             for count in COUNTS
             if count.told is not None and numbers[count.name]
         }
@@ -304,7 +309,7 @@ class PushResult(Tally):
         came = f"{exact(self.applied)} new to it, {exact(self.rejected)} rejected"
         left = f", {exact(self.left_out)} left out by its own choice" if self.left_out else ""
         left += f", {exact(self.unsupported)} that it cannot read before an upgrade" if self.unsupported else ""
-        return f"{self.peer}: offered {exact(self.offered)}, {came}{left}"
+        return f"{self.peer}: offered {plural(self.offered, 'operation')}, {came}{left}"
 
 
 class PushPlan(NamedTuple):

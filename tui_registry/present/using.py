@@ -203,8 +203,8 @@ def _file(uri: str, repository: str) -> _File | str:
     hub = _hub(uri)
     if hub is not None:
         found = _File(name, hub=hub)
-    elif scheme == "ollama" and _OLLAMA.fullmatch(rest):
-        found = _File(name, ollama=rest)
+    elif _ollama(uri):
+        found = _File(name, ollama=_ollama(uri))
     elif scheme == "oci" and _OCI.fullmatch(rest):
         found = _File(name, oci=rest)
     elif scheme == "ipfs" and _CID.fullmatch(rest.partition("/")[0]) and _PATH.fullmatch(rest) and ".." not in rest:
@@ -231,11 +231,19 @@ def _within(path: str, repository: str) -> _File | str:
         return f"is a path in a repository, whose address {_NOT_FOLLOWED}"
     if not _PATH.fullmatch(path):
         return _UNREAD
-    hub = _hub(repository)
+    hub, model = _hub(repository), _ollama(repository)
+    if model:
+        return _File(name, ollama=model)  # which fetches all of its files
     if hub is None:
         return _File(name, local=f"./{path}", where=_CLONED) if _clone(repository) is not None else _UNREAD
     above = f"{hub.path}/" if hub.path else ""
     return _File(name, hub=hub._replace(path=f"{above}{path}"))
+
+
+def _ollama(uri: str) -> str:
+    """What Ollama calls the model at an address; empty for other addresses."""
+    name = uri.removeprefix("ollama://")
+    return name if name != uri and _OLLAMA.fullmatch(name) else ""
 
 
 def _hub(uri: str) -> _Hub | None:
@@ -450,6 +458,8 @@ def _of_repository(repository: str, known: set[str]) -> list[Line] | str:
     hub = _hub(repository)
     if hub is not None and hub.repo not in known:
         lines.append(_hf(hub._replace(path="")))
+    if model := _ollama(repository):
+        lines += _of_one("model", _File(model, ollama=model))
     clone = _clone(repository)
     if clone is not None:
         address, revision = clone

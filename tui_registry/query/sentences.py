@@ -198,5 +198,5 @@ def _fields() -> str:
     return "\n".join(lines)
 
 
-# For `search --help`, the help screen and the node's pages.
+# For `help search`, the help screen and the node's pages.
 GRAMMAR: Final = "\n\n".join((_TEXT, _fields(), _VALUES, _COMBINING))

@@ -29,7 +29,8 @@ import httpx
 from tui_registry.crdt.sets import HASH_BYTES
 from tui_registry.datastore import Head
 from tui_registry.errors import Json, RegistryError
-from tui_registry.origin import FAILURES, Origin, TooLargeError, is_hang_up, is_public, read_url
+from tui_registry.hosts import is_public
+from tui_registry.origin import FAILURES, Origin, TooLargeError, is_hang_up, read_url
 from tui_registry.present.found import Recommended
 from tui_registry.present.pulls import SyncError, TokenAskedError
 from tui_registry.sync.bounds import TILE_OPS, Bounds

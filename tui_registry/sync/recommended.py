@@ -5,15 +5,14 @@ It is a stranger's list: a claim, which is shown and never acted on by itself.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
-import socket
 from collections.abc import Iterable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
 from tui_registry.errors import Json
+from tui_registry.hosts import place_of_host
 from tui_registry.present.found import Recommended
 
 PEERS: Final = "sync/peers"
@@ -24,7 +23,6 @@ LONGEST_URL: Final = 256
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}", re.ASCII).fullmatch
 # Printable ASCII, and nothing that ends a line, a quoted word or a tag: it is shown, and put before somebody to add.
 _URL = re.compile(r"(?i:https?)://[!#-;=?-\[\]_a-z~]{1,250}", re.ASCII).fullmatch
-_LOCAL_NAMES = (".local", ".localhost", ".lan", ".home", ".internal", ".intranet", ".home.arpa")
 
 
 def parse_recommended(text: str) -> Recommended:
@@ -79,23 +77,10 @@ def read_recommended(data: bytes) -> tuple[Recommended, ...]:
 def place_of(url: str) -> str:
     """What is to be known of where an address leads before it is asked, by itself alone: nobody is asked for it. Empty
     where it is one of the internet at large, or a name that may be."""
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    if host == "localhost" or host.endswith(".localhost"):
-        return "on this machine itself"
-    try:
-        # As whoever connects reads it: 127.1, 0x7f.1 and 2130706433 are all this machine
-        number = str(ipaddress.IPv4Address(socket.inet_aton(host)))
-    except OSError:
-        number = host if ":" in host else ""
-    if number:
-        from tui_registry.origin import is_public  # which brings httpx: a pull of a folder does without
+    return _WORDS[place_of_host(urlsplit(url).hostname or "")]
 
-        found = ipaddress.ip_address(number.partition("%")[0])
-        inner = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-        if (inner or found).is_loopback or (inner or found).is_unspecified:
-            return "on this machine itself"
-        return "" if is_public(number) else "on a private network"
-    return "on a private network" if "." not in host or host.endswith(_LOCAL_NAMES) else ""
+
+_WORDS = {"here": "on this machine itself", "private": "on a private network", "public": ""}
 
 
 def name_for(peer: Recommended, taken: Sequence[str] = ()) -> str:

@@ -64,7 +64,8 @@ from tui_registry.errors import (
     RegistryError,
 )
 from tui_registry.frozen import NamedTuple
-from tui_registry.origin import is_loopback, read_url
+from tui_registry.hosts import is_loopback
+from tui_registry.origin import read_url
 from tui_registry.present.deeds import DEEDS
 from tui_registry.present.manifests import changed_manifest_rows
 from tui_registry.present.pulls import SyncError

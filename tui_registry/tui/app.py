@@ -54,6 +54,7 @@ class RegistryApp(RegistryHost):
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {
         lambda: kit.ActionsProvider,
         lambda: kit.SearchesProvider,
+        lambda: kit.PagesProvider,
     }
 
     def __init__(

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from tui_registry.tui.browse.kept_marks import KeptMarks as KeptMarks
     from tui_registry.tui.browse.list_layout import ListLayout as ListLayout
     from tui_registry.tui.browse.machines import MachineChoice as MachineChoice, Machines as Machines
-    from tui_registry.tui.browse.record_actions import Change as Change, RecordActions as RecordActions, Ref as Ref
+    from tui_registry.tui.browse.record_actions import (
+        Change as Change,
+        RecordActions as RecordActions,
+        Ref as Ref,
+        Subject as Subject,
+    )
     from tui_registry.tui.browse.record_detail import (
         RecordDetail as RecordDetail,
         Surroundings as Surroundings,
@@ -28,7 +33,6 @@ if TYPE_CHECKING:
     from tui_registry.tui.browse.search_input import CompletionList as CompletionList, QueryInput as QueryInput
     from tui_registry.tui.browse.several import Marking as Marking, Several as Several
     from tui_registry.tui.browse.status_screen import StatusScreen as StatusScreen
-    from tui_registry.tui.browse.value_screen import ValueScreen as ValueScreen
     from tui_registry.tui.browse.version_screen import Restoring as Restoring, VersionScreen as VersionScreen
 
 __all__ = [
@@ -50,8 +54,8 @@ __all__ = [
     "SavedSearches",
     "Several",
     "StatusScreen",
+    "Subject",
     "Surroundings",
-    "ValueScreen",
     "VersionScreen",
     "problems_in_words",
     "read_shown",
@@ -65,7 +69,7 @@ __getattr__, __dir__ = lazy_exports(
         "FacetPanel": ".facet_panel",
         "KeptMarks": ".kept_marks",
         "ListLayout": ".list_layout",
-        **dict.fromkeys(("Change", "RecordActions", "Ref"), ".record_actions"),
+        **dict.fromkeys(("Change", "RecordActions", "Ref", "Subject"), ".record_actions"),
         **dict.fromkeys(
             ("RecordDetail", "Surroundings", "problems_in_words", "read_shown", "version_lines"), ".record_detail"
         ),
@@ -75,7 +79,6 @@ __getattr__, __dir__ = lazy_exports(
         **dict.fromkeys(("Marking", "Several"), ".several"),
         "StatusScreen": ".status_screen",
         **dict.fromkeys(("CompletionList", "QueryInput"), ".search_input"),
-        "ValueScreen": ".value_screen",
         **dict.fromkeys(("Restoring", "VersionScreen"), ".version_screen"),
     },
 )

@@ -164,13 +164,14 @@ class BrowseScreen(FrameScreen[None]):
             self.mount_all((empty, filters), before="#detail")
             self.query_one("#detail").mount(detail)
             self.bar.furnish()
+            subject = browse.Subject(lambda: self.ref, self._changed, self.records)
             self.parts = (
-                browse.RecordActions(self, lambda: self.ref, self._changed, self.records),
-                browse.KeptMarks(self, lambda: self.ref, self._changed, self.records, lambda: self.bar.question.query),
+                browse.RecordActions(self, subject),
+                browse.KeptMarks(self, subject, lambda: self.bar.question.query),
                 browse.SavedSearches(self, self.bar),
                 layout,
                 browse.Marking(self, self.records, lambda: self.bar.question, lambda: self.answered),
-                browse.Several(self, lambda: self.ref, self._changed, self.records),
+                browse.Several(self, subject),
                 browse.MachineChoice(self),
                 browse.RecordUse(self, lambda: self.ref),
                 Beginning(self),

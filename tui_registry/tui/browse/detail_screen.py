@@ -11,7 +11,7 @@ from textual.widget import Widget
 from tui_registry.query import Text
 from tui_registry.tui.browse.kept_marks import KeptMarks
 from tui_registry.tui.browse.machines import MachineChoice
-from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref
+from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref, Subject
 from tui_registry.tui.browse.record_detail import RecordDetail, TabLine, read_shown
 from tui_registry.tui.browse.record_use import RecordUse
 from tui_registry.tui.browse.several import Several
@@ -41,10 +41,11 @@ class DetailScreen(FrameScreen[None]):
         self._tab = tab
         self._ref = ref
         self._texts = texts
+        subject = Subject(lambda: ref, self._changed)
         self.parts = (
-            RecordActions(self, lambda: ref, self._changed),
-            Several(self, lambda: ref, self._changed),
-            KeptMarks(self, lambda: ref, self._changed),
+            RecordActions(self, subject),
+            Several(self, subject),
+            KeptMarks(self, subject),
             MachineChoice(self),
             RecordUse(self, lambda: ref),
         )

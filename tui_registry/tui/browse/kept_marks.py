@@ -11,7 +11,6 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.present.news import watched_name
 from tui_registry.text import address_short, exact, plural, safe_text
 from tui_registry.tui import browse, conflicts, kit
-from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.kit.actions import key_of
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow
 
@@ -21,45 +20,32 @@ _KEYS: Final = "123456789"
 class KeptMarks(Part):
     """Stars and notes of records, and what is watched; stars are put to the marked ones where records are marked."""
 
-    def __init__(
-        self,
-        screen: FlowScreen[None],
-        ref: Callable[[], browse.Ref | None],
-        changed: Callable[[browse.Change], object],
-        records: RecordList | None = None,
-        query: Callable[[], str] = str,
-    ) -> None:
+    def __init__(self, screen: FlowScreen[None], subject: browse.Subject, query: Callable[[], str] = str) -> None:
         """
         Args:
-            ref: the record that they are put to.
-            changed: is called after every write.
-            records: the list in which records can be marked.
             query: the search that is asked there.
         """
         super().__init__(screen)
-        self._ref = ref
-        self._changed = changed
-        self._records = records
+        self._subject = subject
         self._query = query
 
     @flow(writes=True)
     async def action_star(self) -> None:
         """Put a star to the record, or take it away; of several to all, unless all have one."""
-        ref = self._ref()
-        marked = [] if self._records is None else [*self._records.marked]
-        ids = marked or ([] if ref is None else [ref.id])
-        if not ids:
+        refs = self._subject.refs()
+        if not refs:
             return
+        ids, is_one = [ref.id for ref in refs], not self._subject.marked
         starred = not await self.read(_are_starred, self.datastore, ids)
         count = await self.write(self.datastore.stars.star, ids, starred)
-        whose = f"“{safe_text(ref.name, 60)}” is" if ref is not None and not marked else f"{plural(count, 'record')}:"
+        whose = f"“{safe_text(refs[0].name, 60)}” is" if is_one else f"{plural(count, 'record')}:"
         words = "starred, for you alone: is:starred finds it" if starred else "not starred any more"
         self._done(f"{whose} {words}")
 
     @flow(writes=True)
     async def action_note(self) -> None:
         """Write a note to the record, change it, or take it away by leaving nothing of it."""
-        ref = self._ref()
+        ref = self._subject.ref()
         if ref is None:
             return
         own = await self.read(self.datastore.stars.of, ref.id)
@@ -87,7 +73,7 @@ class KeptMarks(Part):
     @flow(writes=True)
     async def action_watch(self) -> None:
         """Watch the owner of the record or the search in the line, or watch something no more."""
-        ref = self._ref()
+        ref = self._subject.ref()
         found = await self.read(_read_watched, self.datastore, ref, self._query())
         if not found.choices:
             kept = f"a saved search ({key_of('browse.save_search')})"
@@ -105,7 +91,7 @@ class KeptMarks(Part):
 
     def _done(self, sentence: str) -> None:
         self.say(sentence, "done")
-        self._changed(browse.Change())
+        self._subject.changed(browse.Change())
         self.screen.host.look()
 
 

@@ -59,26 +59,36 @@ class Change(NamedTuple):
     select: str | None = None
 
 
+class Subject(NamedTuple):
+    """What the keys of a screen are about, and who hears of what they write.
+
+    Attributes:
+        ref: the record that is shown or under the cursor.
+        changed: is called after every write.
+        records: the list in which records can be marked.
+    """
+
+    ref: Callable[[], Ref | None]
+    changed: Callable[[Change], object]
+    records: RecordList | None = None
+
+    @property
+    def marked(self) -> list[Row]:
+        """The marked records."""
+        return [] if self.records is None else list(self.records.marked.values())
+
+    def refs(self) -> list[Ref]:
+        """The marked records, else the one that `ref` gives."""
+        ref, marked = self.ref(), self.marked
+        return [Ref(row.kind, row.id, row.name) for row in marked] or ([] if ref is None else [ref])
+
+
 class RecordActions(Part):
     """The actions on the record that a screen shows; copy and delete take the marked ones where records are marked."""
 
-    def __init__(
-        self,
-        screen: FlowScreen[None],
-        ref: Callable[[], Ref | None],
-        changed: Callable[[Change], object],
-        records: RecordList | None = None,
-    ) -> None:
-        """
-        Args:
-            ref: the record that actions are about.
-            changed: is called after every write.
-            records: the list in which records can be marked.
-        """
+    def __init__(self, screen: FlowScreen[None], subject: Subject) -> None:
         super().__init__(screen)
-        self._ref = ref
-        self._changed = changed
-        self._records = records
+        self._subject = subject
 
     def action_next_tab(self) -> None:
         self.screen.query_one(RecordDetail).turn(1)
@@ -116,7 +126,7 @@ class RecordActions(Part):
             # Where names stand enter leads to them
             detail.open_tab("links")
             return
-        ref, place = self._ref(), detail.version
+        ref, place = self._subject.ref(), detail.version
         if ref is None or place is None:
             return
         self.say("")
@@ -142,7 +152,7 @@ class RecordActions(Part):
 
     @flow(writes=True)
     async def action_duplicate(self) -> None:
-        ref = self._ref()
+        ref = self._subject.ref()
         if ref is not None:
             await self._fill_form(register.RegisterScreen(ref.kind, duplicate_of=ref.id))
 
@@ -190,8 +200,8 @@ class RecordActions(Part):
 
     @flow
     async def action_copy(self) -> None:
-        if self._marked:
-            entries = await self.read(_read_entries, self.datastore, self._marked, unwanted())
+        if self._subject.marked:
+            entries = await self.read(_read_entries, self.datastore, self._subject.marked, unwanted())
             await self._copy(entries)
             return
         entry = await self._entry()
@@ -205,12 +215,12 @@ class RecordActions(Part):
     @flow
     async def action_compare(self) -> None:
         """Put the marked records side by side; where fewer than two are marked, the one under the cursor with them."""
-        refs = {row.id: Ref(row.kind, row.id, row.name) for row in self._marked}
-        ref = self._ref()
+        refs = {row.id: Ref(row.kind, row.id, row.name) for row in self._subject.marked}
+        ref = self._subject.ref()
         if ref is not None and len(refs) < LEAST:
             refs.setdefault(ref.id, ref)
         if len(refs) < LEAST:
-            go_on = "one record is marked: go to another, or mark it" if self._marked else "mark 2 to 4 records"
+            go_on = "one record is marked: go to another, or mark it" if self._subject.marked else "mark 2 to 4 records"
             self.say(f"{go_on} with {key_of('marks.mark')}, then {key_of('browse.compare')} compares them", "problem")
             return
         if len(refs) > MOST:
@@ -247,7 +257,7 @@ class RecordActions(Part):
     async def action_conflict(self) -> None:
         """Show the versions of the record side by side; where it is in no conflict, what else is in one."""
         self.say("")
-        ref = self._ref()
+        ref = self._subject.ref()
         entry = None if ref is None else await self.read(self.datastore.entry, ref.id, ref.kind)
         behind = None if entry is None else await self.read(self.datastore.manifests.get, entry.id)
         if entry is not None and len(entry.live_heads) > 1:
@@ -286,7 +296,7 @@ class RecordActions(Part):
 
     @flow(writes=True)
     async def action_delete(self) -> None:
-        if self._marked:
+        if self._subject.marked:
             await self._delete_marked()
             return
         entry = await self._entry_to_be("deleted")
@@ -312,7 +322,7 @@ class RecordActions(Part):
             self._show(Change(gone=entry.id))
 
     async def _delete_marked(self) -> None:
-        entries = await self.read(_read_entries, self.datastore, self._marked, unwanted())
+        entries = await self.read(_read_entries, self.datastore, self._subject.marked, unwanted())
         mine = [entry for entry in entries if entry.mine]
         if not mine:
             self.say("none of the marked records is yours to delete", "problem")
@@ -321,8 +331,8 @@ class RecordActions(Part):
         if not await self.ask(_question_before_deleting(mine, len(entries) - len(mine), named)):
             return
         deleted, failure = await kit.sign(self, _delete_all, self.datastore, mine)
-        if self._records is not None:
-            self._records.unmark(deleted)
+        if self._subject.records is not None:
+            self._subject.records.unmark(deleted)
         if failure:
             self.say(f"deleted {plural(len(deleted), 'record')}, not the others: {failure}", "problem")
         else:
@@ -337,7 +347,7 @@ class RecordActions(Part):
 
     def action_undo(self) -> None:
         """Undo the last operation on the record that is shown, after a question."""
-        ref = self._ref()
+        ref = self._subject.ref()
         if ref is None:
             self.action_undelete()
         else:
@@ -424,7 +434,7 @@ class RecordActions(Part):
 
     async def _entry(self) -> Entry | None:
         """The record as it is now; None where there is none or it is gone, which is said."""
-        ref = self._ref()
+        ref = self._subject.ref()
         if ref is None:
             self.say("no record under the cursor", "problem")
             return None
@@ -445,10 +455,6 @@ class RecordActions(Part):
                 return entry
             return entry if await self._choose_manifest(entry) else None
         return None
-
-    @property
-    def _marked(self) -> list[Row]:
-        return [] if self._records is None else list(self._records.marked.values())
 
     async def _offer_duplicate(self, entry: Entry, deed: str) -> None:
         owner = address_short(str(entry.record["owner_id"]))
@@ -474,7 +480,7 @@ class RecordActions(Part):
 
     def _show(self, change: Change) -> None:
         self.screen.host.look()
-        self._changed(change)
+        self._subject.changed(change)
 
 
 def _has_signed(datastore: Datastore) -> bool:

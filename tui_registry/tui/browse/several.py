@@ -16,15 +16,16 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.present import several
 from tui_registry.present.links import affected_line
 from tui_registry.text import exact, plural, safe_text
-from tui_registry.tui import browse, imports, kit
+from tui_registry.tui import imports, kit, register
 from tui_registry.tui.browse.reading import Question, read_found, read_places
-from tui_registry.tui.browse.record_actions import Change, Ref
+from tui_registry.tui.browse.record_actions import Change, Ref, Subject
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.kit.actions import key_of
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow, unwanted
 
 if TYPE_CHECKING:
     from tui_registry.tui.imports.survey import Progress
+    from tui_registry.tui.register import Fault
 
 _MOST_TAGS: Final = 6
 _MOST_AFFECTED: Final = 4
@@ -98,28 +99,14 @@ class Marking(Part):
 class Several(Part):
     """What the marked records get, or the one under the cursor where none are marked; and the file they go to."""
 
-    def __init__(
-        self,
-        screen: FlowScreen[None],
-        ref: Callable[[], Ref | None],
-        changed: Callable[[Change], object],
-        records: RecordList | None = None,
-    ) -> None:
-        """
-        Args:
-            ref: the record that the keys are about where none are marked.
-            changed: is called after every write.
-            records: the list in which records can be marked.
-        """
+    def __init__(self, screen: FlowScreen[None], subject: Subject) -> None:
         super().__init__(screen)
-        self._ref = ref
-        self._changed = changed
-        self._records = records
+        self._subject = subject
 
     @flow(writes=True)
     async def action_tags(self) -> None:
         """Add tags to the records, or take some away."""
-        asked = self._asked()
+        asked = self._subject.refs()
         own = await self._own_among(asked)
         if own is None:
             return
@@ -128,7 +115,7 @@ class Several(Part):
             f"{safe_text(tag, 40)}{f' ({exact(count)})' * (len(own) > 1)}" for tag, count in had[:_MOST_TAGS]
         )
         more = f" and {exact(len(had) - _MOST_TAGS)} more" if len(had) > _MOST_TAGS else ""
-        question = browse.ValueScreen(
+        question = register.ValueScreen(
             f"Tags of {_named_own(asked, own)}",
             f"They have {told or 'none'}{more}." if len(own) > 1 else f"It has {told or 'none'}{more}.",
             "rag -old adds one and takes one away",
@@ -142,13 +129,13 @@ class Several(Part):
     @flow(writes=True)
     async def action_licence(self) -> None:
         """Set the licence of the records."""
-        asked = self._asked()
+        asked = self._subject.refs()
         own = await self._own_among(asked)
         if own is None:
             return
         had = dict.fromkeys(safe_text(str(record["license"]), 40) for _, record in own)
         told = ", ".join([*had][:_MOST_TAGS]) + (" and others" if len(had) > _MOST_TAGS else "")
-        question = browse.ValueScreen(
+        question = register.ValueScreen(
             f"Licence of {_named_own(asked, own)}",
             f"Now {told}. It is an SPDX expression.",
             "Apache-2.0",
@@ -162,7 +149,7 @@ class Several(Part):
     @flow
     async def action_export(self) -> None:
         """Write the records into a file."""
-        asked = self._asked()
+        asked = self._subject.refs()
         if not asked:
             self.say("no record under the cursor", "problem")
             return
@@ -190,13 +177,6 @@ class Several(Part):
                     self.say(f"wrote {written.words} to {safe_text(str(written.path), 200)}", "done")
 
     # How
-
-    def _asked(self) -> list[Ref]:
-        """The marked records, else the one under the cursor."""
-        if self._records is not None and self._records.marked:
-            return [Ref(row.kind, row.id, row.name) for row in self._records.marked.values()]
-        ref = self._ref()
-        return [] if ref is None else [ref]
 
     async def _own_among(self, asked: Sequence[Ref]) -> list[_Sample] | None:
         """Those of this replica's own; None where there are none, which is said."""
@@ -244,7 +224,7 @@ class Several(Part):
         ]
         self.say(": ".join(filter(None, told)), "problem" if failure else "done")
         self.screen.host.look()
-        self._changed(Change())
+        self._subject.changed(Change())
 
 
 # What is read and written in threads
@@ -307,26 +287,27 @@ def _write(datastore: Datastore, planned: several.Plan, signed: _Signed) -> tupl
     return signed.count, failure
 
 
-def _wrong_tags(datastore: Datastore, sample: _Sample, text: str) -> str:
+def _wrong_tags(datastore: Datastore, sample: _Sample, text: str) -> list[Fault]:
     try:
         edit = several.read_tags(text)
     except ValueError as error:
-        return str(error)
+        return [register.Fault(str(error))]
     # Of what the record says already its own owner was told
-    return _first_wrong(datastore, edit, sample, "tags")
+    return [fault._replace(instead=()) for fault in _wrong(datastore, edit, sample, "tags")]
 
 
-def _wrong_licence(datastore: Datastore, sample: _Sample, text: str) -> str:
-    if not text.strip():
-        return "write a licence, such as Apache-2.0 or MIT"
-    return _first_wrong(datastore, several.Edit(licence=text.strip()), sample, "license")
+def _wrong_licence(datastore: Datastore, sample: _Sample, text: str) -> list[Fault]:
+    if not text:
+        return [register.Fault("write a licence, such as Apache-2.0 or MIT")]
+    return _wrong(datastore, several.Edit(licence=text), sample, "license")
 
 
-def _first_wrong(datastore: Datastore, edit: several.Edit, sample: _Sample, field: str) -> str:
-    """What the rules have against it in that field; empty for nothing."""
+def _wrong(datastore: Datastore, edit: several.Edit, sample: _Sample, field: str) -> list[Fault]:
+    """What the rules have against it in that field."""
     kind, record = sample
     said = (one for one in datastore.check(kind, edit.of(record)) if one.path.startswith(field))
-    return next((one.sentence for one in said if one.severity == "error"), "")
+    wrong = [one for one in said if one.severity == "error"]
+    return [register.Fault(one.sentence, instead=tuple(str(each) for each in one.instead if each)) for one in wrong]
 
 
 def _offered_tags(datastore: Datastore, had: Sequence[str], text: str) -> list[str]:

@@ -31,6 +31,7 @@ from tui_registry.tui.browse import (
     RecordActions,
     Ref,
     Restoring,
+    Subject,
     Surroundings,
     VersionScreen,
     version_lines,
@@ -73,7 +74,7 @@ class HistoryScreen(FrameScreen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._record = RecordActions(self, lambda: self.ref, self._changed)
+        self._record = RecordActions(self, Subject(lambda: self.ref, self._changed))
         self._restoring = Restoring(self)
         self._asked = Asked()
         self._seen_changes: int | None = None

@@ -28,7 +28,7 @@ from tui_registry.present.imports import (
 from tui_registry.present.record_rows import value_row
 from tui_registry.present.versions import change_lines
 from tui_registry.text import ELLIPSIS, exact, plural, safe_text
-from tui_registry.tui.imports.mending import MendScreen, Trouble, faults_in_words, mend_all, troubles
+from tui_registry.tui.imports.mending import Trouble, faults_in_words, mend_all, mend_screen, troubles
 from tui_registry.tui.imports.survey import Line, Progress, Survey, remember, sign_all, take_operations
 from tui_registry.tui.kit.actions import Where, bindings_for, key_of
 from tui_registry.tui.kit.dialogs import (
@@ -381,7 +381,7 @@ class FindingsScreen(FrameScreen[str | None]):
             return
         scope = which_ones(len(trouble.places), marked=bool(marked))
         lines = [self._lines[place] for place in trouble.places]
-        text = await self.ask(MendScreen(trouble, lines, scope, Desk(self.datastore).known_words))
+        text = await self.ask(mend_screen(self.datastore, trouble, lines, scope, Desk(self.datastore).known_words))
         if text is not None:
             await self._mend(trouble, lines, text)
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
-
-from textual import events, on
-from textual.content import Content
-from textual.widget import Widget
-from textual.widgets import Input, OptionList, Static
-from textual.widgets.option_list import Option
 
 from tui_registry.datastore import Datastore, Described, ImportRun
 from tui_registry.errors import Json, Problem
@@ -20,12 +14,9 @@ from tui_registry.present.imports import LICENCE_ASSUMED, NOT_STATED, Finding, d
 from tui_registry.records.merging import choose
 from tui_registry.text import exact, plural, safe_text
 from tui_registry.tui.imports.survey import Line, Survey, judge
-from tui_registry.tui.kit.actions import bindings_for
-from tui_registry.tui.kit.dialogs import Dialog
-from tui_registry.tui.kit.flows import flow
-from tui_registry.tui.register.form_fields import OTHER, FormField, default_text, field_at, read_text
-from tui_registry.tui.register.inputs import SafeInput, move_by_arrows
+from tui_registry.tui.register.form_fields import OTHER, FormField, default_text, field_at, read_text, spelt_text
 from tui_registry.tui.register.known_words import Ask, licences_like
+from tui_registry.tui.register.value_screen import Fault, ValueScreen
 
 # ---- what is wrong with several ------------------------------------------------------------------------------------
 
@@ -154,128 +145,34 @@ def _faults_of(line: Line) -> Iterator[tuple[FormField, str, str, bool]]:
 _MOST_NAMED: Final = 3
 
 
-class MendScreen(Dialog[str]):
-    """Answers with the text of the field, which the rules have nothing against."""
+def mend_screen(datastore: Datastore, trouble: Trouble, lines: Sequence[Line], scope: str, ask: Ask) -> ValueScreen:
+    """The question for the value.
 
-    AUTO_FOCUS = "SafeInput"
-    # Where there is little room, what is offered stays in sight
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 - as Textual has it
-    BINDINGS = bindings_for("mending")
+    Args:
+        lines: those that get it.
+        scope: which those are, such as `of the marked ones`.
+        ask: finds what records here say in a field.
+    """
+    field, sample = trouble.field, lines[0].found
+    names = [safe_text(line.candidate.name, 40) for line in lines[:_MOST_NAMED]]
+    more = f" and {exact(len(lines) - _MOST_NAMED)} more" if len(lines) > _MOST_NAMED else ""
+    return ValueScreen(
+        f"{field.title} of {plural(len(lines), 'finding')} {scope}",
+        f"{trouble.words}: {', '.join(names)}{more}.",
+        f"e.g. {field.hint}" if field.hint else "type, or choose below",
+        lambda typed: offers(field, typed.strip(), ask),
+        partial(_faults_in, datastore, sample, field),
+        closed=bool(field.names),
+    )
 
-    def __init__(self, trouble: Trouble, lines: Sequence[Line], scope: str, ask: Ask) -> None:
-        """
-        Args:
-            lines: those that get the value.
-            scope: which those are, such as `of the marked ones`.
-            ask: finds what records here say in a field.
-        """
-        names = [safe_text(line.candidate.name, 40) for line in lines[:_MOST_NAMED]]
-        more = f" and {exact(len(lines) - _MOST_NAMED)} more" if len(lines) > _MOST_NAMED else ""
-        super().__init__(
-            f"{trouble.field.title} of {plural(len(lines), 'finding')} {scope}",
-            f"{trouble.words}: {', '.join(names)}{more}.\nNothing is signed by this: the list shows what it leads to.",
-        )
-        self._field = trouble.field
-        self._sample = lines[0].found
-        self._ask = ask
-        self._typed = ""
-        self._offers: Sequence[str] = ()
-        self._offered_for: str | None = None
 
-    def compose_answers(self) -> Iterable[Widget]:
-        yield SafeInput(placeholder=f"e.g. {self._field.hint}" if self._field.hint else "type, or choose below")
-        yield Static(classes="wrong")
-        yield OptionList()
-        yield Static("Tab completes, Enter gives it to all of them, Esc goes back", classes="keys")
-
-    def on_mount(self) -> None:
-        self._look()
-
-    # ---- typing and choosing
-
-    @on(Input.Changed)
-    def _changed(self, event: Input.Changed) -> None:
-        event.stop()
-        self._typed = event.value.strip()
-        self._look()
-
-    @flow(group="mending", exclusive=True, background=True)
-    async def _look(self) -> None:
-        """Offer what could be meant, and say what is wrong with what is typed."""
-        await self._show_offers()
-        said = await self._faults(self._typed) if self._typed and not self._field.names else []
-        self._tell(said)
-
-    async def _show_offers(self) -> None:
-        typed = self._typed
-        if typed == self._offered_for:
-            return  # the cursor in them stays where it was moved to
-        found = await self.read(offers, self._field, typed, self._ask)
-        if typed != self._typed:
-            return
-        self._offers, self._offered_for = found, typed
-        shown = self.query_one(OptionList)
-        shown.clear_options()
-        shown.add_options(Option(Content(_words(offer))) for offer in found)
-        # Of the variants the first one is meant; a licence may be another one than all that are known
-        shown.highlighted = 0 if found and self._field.names else None
-        shown.display = bool(found) or bool(self._field.names)
-
-    async def _faults(self, text: str) -> list[Problem]:
-        return await self.read(partial(faults, self.datastore, self._sample, self._field, text))
-
-    @flow
-    async def action_complete(self) -> None:
-        """Put the offer under the cursor, or else the first, into the line."""
-        await self._show_offers()
-        if self._offers:
-            line = self.query_one(SafeInput)
-            line.value = self._offers[self.query_one(OptionList).highlighted or 0].removeprefix(OTHER)
-            line.cursor_position = len(line.value)
-            line.focus()
-
-    def on_key(self, event: events.Key) -> None:
-        move_by_arrows(event, self.query_one(OptionList))
-
-    # ---- answering
-
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self._take()
-
-    @on(OptionList.OptionSelected)
-    def _picked(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        self._give(self._offers[event.option_index])
-
-    @flow
-    async def _take(self) -> None:
-        # The offers for the last key may still be on their way
-        await self._show_offers()
-        at = self.query_one(OptionList).highlighted
-        await self._give_if_right(self._typed if at is None else self._offers[at])
-
-    @flow
-    async def _give(self, text: str) -> None:
-        await self._give_if_right(text)
-
-    async def _give_if_right(self, text: str) -> None:
-        if not text:
-            self._say_wrong(f"write what it is, such as {self._field.hint or 'one of those below'}")
-            return
-        said = await self._faults(text)
-        if said and said[0].severity == "error":
-            self._tell(said)
-        else:
-            self.dismiss(text)
-
-    def _tell(self, said: Sequence[Problem]) -> None:
-        sign = {"error": "✗", "warning": "!"}
-        self._say_wrong("" if not said else f"{sign[said[0].severity]} {said[0].sentence}")
-
-    def _say_wrong(self, words: str) -> None:
-        self.query_one(".wrong", Static).update(Content(safe_text(words, 300)))
+def _faults_in(datastore: Datastore, sample: Finding, field: FormField, text: str) -> list[Fault]:
+    if not text:
+        return [Fault(f"write what it is, such as {field.hint or 'one of those below'}")]
+    return [
+        Fault(one.sentence, one.severity == "error", tuple(spelt_text(field, each) for each in one.instead if each))
+        for one in faults(datastore, sample, field, text)
+    ]
 
 
 def offers(field: FormField, typed: str, ask: Ask) -> list[str]:
@@ -290,7 +187,3 @@ def offers(field: FormField, typed: str, ask: Ask) -> list[str]:
     )
     other = [OTHER + typed] if field.names and typed and lower not in (name.lower() for name in field.names) else []
     return found + other
-
-
-def _words(offer: str) -> str:
-    return safe_text(f"Other: {offer.removeprefix(OTHER)}" if offer.startswith(OTHER) else offer, 100)

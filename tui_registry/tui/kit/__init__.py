@@ -21,12 +21,16 @@ if TYPE_CHECKING:
         PageScreen as PageScreen,
         page_of_package as page_of_package,
     )
-    from tui_registry.tui.kit.palette import ActionsProvider as ActionsProvider, SearchesProvider as SearchesProvider
+    from tui_registry.tui.kit.palette import (
+        ActionsProvider as ActionsProvider,
+        PagesProvider as PagesProvider,
+        SearchesProvider as SearchesProvider,
+    )
     from tui_registry.tui.kit.signing import sign as sign
 
 __all__ = [
     "ActionsProvider", "AskScreen", "Choice", "ChooseScreen", "ConfirmScreen", "HelpScreen", "PageScreen",
-    "SearchesProvider", "page_of_package", "sign",
+    "PagesProvider", "SearchesProvider", "page_of_package", "sign",
 ]  # fmt: skip
 
 __getattr__, __dir__ = lazy_exports(
@@ -40,6 +44,7 @@ __getattr__, __dir__ = lazy_exports(
         "PageScreen": ".help",
         "page_of_package": ".help",
         "ActionsProvider": ".palette",
+        "PagesProvider": ".palette",
         "SearchesProvider": ".palette",
         "sign": ".signing",
     },

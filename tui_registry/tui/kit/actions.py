@@ -479,6 +479,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("findings.back", ("escape",), "back", "Show all again, then leave, after a question where something is "
            "marked or mended", "findings", "back"),
     Action("mending.complete", ("tab",), "complete", "Complete the value", "mending", "complete"),
+    Action("mending.suggestion", ("ctrl+t",), "take it", "Write what the problem says in place of what is wrong; of "
+           "several one is chosen", "mending", "take_suggestion"),
     Action("take.find", ("ctrl+f",), "find nodes", "Ask the local network, once, which nodes are there", "take",
            "find"),
     # Sync

@@ -14,8 +14,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from tui_registry.datastore import NewsCount
-from tui_registry.text import address_short, age, plural, safe_text
+from tui_registry.text import address_short, age, exact, plural, safe_text
 from tui_registry.tui.kit.actions import Action, Where, action, key_name, meant_by
 from tui_registry.tui.kit.facts import Facts, Outcome, Tone
 from tui_registry.tui.kit.flows import FlowScreen
@@ -231,9 +230,9 @@ def facts_in_words(
         told = [watched_words(one, facts.owners) for one in facts.watched[:_WATCHED_TOLD]]
         more = [f"{len(facts.watched) - _WATCHED_TOLD} more watched"] if len(facts.watched) > _WATCHED_TOLD else []
         words += [(text, "$text-accent") for text in (*more, *told)]
-        whole = NewsCount(facts.news.records, exact=facts.news.exact) if in_short else facts.news
+        short = f"{'' if facts.news.exact else 'over '}{exact(facts.news.records)} new"
         key = f"{action('browse.news').footer_key} " if lists else ""
-        words.append((f"{key}{news_words(whole)}", "$text-accent"))
+        words.append((f"{key}{short if in_short else news_words(facts.news)}", "$text-accent"))
     words.append((plural(count, "record"), ""))
     failing = sum(peer.last_error is not None for peer in facts.peers)
     if failing:

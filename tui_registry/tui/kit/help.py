@@ -1,13 +1,13 @@
-"""Help: every key, from the registry of actions, and the query language, from the grammar's own text."""
+"""Help: every key, from the registry of actions, and the query language, from the grammar's own text; and the pages of
+the package, as the command line prints them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from importlib import resources
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -19,8 +19,10 @@ from textual.widgets import Input, Static
 
 from tui_registry import query
 from tui_registry.present.owners import LIKE_MARK, LIKE_MARK_MEANS
+from tui_registry.present.pages import PAGES, page_text
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import HEADINGS, Where, actions_for, bindings_for, key_name, key_of
+from tui_registry.tui.kit.authored import markdown_lines
 from tui_registry.tui.kit.dialogs import NARROWING_STYLES, NarrowingInput, NarrowingLine
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.text_flow import TextBody, field, heading, paragraph, stack
@@ -120,37 +122,35 @@ class HelpScreen(PageScreen):
         super().__init__("Help", lambda words, width: help_text(places, width, words))
 
 
-def page_of_package(title: str, page: str, heading: str) -> PageScreen:
-    """A page of the package to read, from one of its headings on.
+def page_of_package(name: str, heading: str = "") -> PageScreen:
+    """A page of help to read.
 
     Args:
-        page: the file, in Markdown.
-        heading: the line that it is shown from.
+        name: one of `PAGES`.
+        heading: one of its headings, whose part alone is shown; all of the page without one.
     """
-    text = resources.files("tui_registry").joinpath(page).read_text("utf-8")
-    markdown = text[text.index(heading) :].partition("\n")[2]
-    return PageScreen(title, lambda words, width: page_text(markdown, width, words))
+    text = page_text(name)
+    if heading:
+        begins, _, title = heading.partition(" ")
+        part = text[text.index(f"\n{heading}\n") + 1 :].partition("\n")[2]
+        return PageScreen(title, partial(_laid_out, re.split(rf"\n(?=#{{1,{len(begins)}}} )", part)[0]))
+    title, _, part = text.partition("\n")
+    return PageScreen(title.lstrip("# "), partial(_laid_out, part))
 
 
-def page_text(markdown: str, width: int, words: Sequence[str] = ()) -> Content:
-    """Paragraphs, lists and headings of one of our own pages, laid out for a width; other signs stay as they are. Where
-    words are given, only the paragraphs that hold all of them."""
+def _laid_out(markdown: str, words: Sequence[str], width: int) -> Content:
+    """One of our own pages for a width. Where words are given, only the paragraphs and tables that hold all of them."""
     lines: list[Content] = []
-    for block in markdown.strip().split("\n\n"):
-        if not _holds(block, words):
-            continue
-        if block.startswith("#"):
-            lines += [Content.styled(block.lstrip("# "), "bold"), Content("")]
-            continue
-        if block.startswith("    "):
-            lines += [Content(line) for line in block.split("\n")] + [Content("")]
-            continue
-        for item in re.split(r"\n(?=- |\d\. )", block):
-            text = " ".join(line.strip() for line in item.split("\n")).replace("**", "").replace("`", "")
-            indent = 2 if re.match(r"- |\d\. ", text) else 0
-            lines += paragraph(text, width, indent=indent)
-        lines.append(Content(""))
+    # By its chapters: what is laid out of strangers' texts at once is bounded, and a page may be longer.
+    for chapter in re.split(r"\n(?=## )", markdown):
+        found = "\n\n".join(block for block in _BLOCK.findall(chapter) if _holds(block, words)) if words else chapter
+        if found.strip():
+            lines += [*markdown_lines(found, width), Content("")]
     return stack(lines)
+
+
+# Up to an empty line; what is fenced has some of its own.
+_BLOCK: Final = re.compile(r"(?:```.*?\n```|.+?)(?=\n\n|\s*\Z)", re.DOTALL)
 
 
 def help_text(places: Iterable[Where], width: int, words: Sequence[str] = ()) -> Content:
@@ -195,6 +195,10 @@ def help_text(places: Iterable[Where], width: int, words: Sequence[str] = ()) ->
             lines += (
                 field(f"  {example}", means, width, 2 + _EXAMPLE_WIDTH) if beside else paragraph(line, width, "", 2)
             )
+    palette, line = key_of("app.palette"), key_of("app.command_line")
+    chapter(
+        f"Pages to read: {line}help NAME, or {palette}", ((name, about, "page help") for name, about in PAGES.items())
+    )
     chapter("Each key in all modes", ((key, means, "") for key, means in key_table()))
     return stack(lines[1:])
 

@@ -23,7 +23,7 @@ from tui_registry.datastore import Datastore
 from tui_registry.errors import Json, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.settings import Settings
-from tui_registry.text import safe_text
+from tui_registry.text import USUAL_CONTEXT, safe_text
 from tui_registry.tui.kit.actions import action, key_of
 from tui_registry.tui.kit.colours import LEAST_CONTRAST, ReadableText, colours_of, own_theme
 from tui_registry.tui.kit.facts import Facts, Outcome, Tone, read_facts
@@ -59,10 +59,6 @@ class Decision(NamedTuple):
 
     value: Json
     seen: tuple[Json, ...]
-
-
-# `fit.CONTEXT`, which the first frame does without.
-USUAL_CONTEXT: Final = 8_192
 
 
 class RegistryHost(App[None]):

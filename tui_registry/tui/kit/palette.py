@@ -1,4 +1,4 @@
-"""The command palette, fed by the registry of actions and by the saved searches."""
+"""The command palette, fed by the registry of actions, by the saved searches and by the pages of help."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from textual.dom import DOMNode
 from textual.types import IgnoreReturnCallbackType
 
 from tui_registry.errors import RegistryError
+from tui_registry.present.pages import PAGES
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import Action, actions_for, key_name
 from tui_registry.tui.kit.frame import FrameScreen
-from tui_registry.tui.kit.host import RegistryHost
+from tui_registry.tui.kit.help import page_of_package
+from tui_registry.tui.kit.host import RegistryHost, styled
 from tui_registry.tui.kit.messages import Search
 
 
@@ -73,6 +75,24 @@ class SearchesProvider(Provider):
         self.app.post_message(Search(f"@{name}"))
 
 
+class PagesProvider(Provider):
+    """The pages of help: `Help: trust`."""
+
+    async def discover(self) -> Hits:
+        for name, about in PAGES.items():
+            yield DiscoveryHit(_headed(name, about), partial(self._read, name), text=f"Help: {name}")
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for name, about in PAGES.items():
+            score = max(matcher.match(f"Help: {name}"), matcher.match(about))
+            if score > 0:
+                yield Hit(score, _headed(name, about), partial(self._read, name), text=f"Help: {name}")
+
+    def _read(self, name: str) -> None:
+        self.app.push_screen(styled(self.app, page_of_package(name)))
+
+
 # The palette itself, and a second key for the same.
 _NOT_HERE = ("app.palette", "app.help_f1")
 
@@ -95,6 +115,10 @@ def _shown(action: Action) -> Content:
     name = action.label if action.label[:1].isupper() else action.label[:1].upper() + action.label[1:]
     keys = f"  {action.shown_keys}" if action.keys else ""
     return Content.assemble((name, "bold"), (keys, "bold $text-accent"), f"  {action.tooltip}")
+
+
+def _headed(name: str, about: str) -> Content:
+    return Content.assemble((f"Help: {name}", "bold"), f"  {about}")
 
 
 def _named(name: str, query: str) -> Content:

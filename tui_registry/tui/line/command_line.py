@@ -19,7 +19,9 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui_registry.errors import RegistryError
+from tui_registry.present.pages import page_called
 from tui_registry.text import safe_text
+from tui_registry.tui import kit
 from tui_registry.tui.kit.actions import bindings_for, key_of
 from tui_registry.tui.kit.dialogs import Dialog, LineInput
 from tui_registry.tui.kit.flows import FlowScreen, flow
@@ -71,6 +73,11 @@ class CommandLines:
         if not line:
             return
         self._keep(line)
+        asked = line.split()
+        page = page_called(asked[1]) if len(asked) == _OF_HELP and asked[0] == "help" else None
+        if page is not None:
+            await screen.ask(kit.page_of_package(page))
+            return
         ended = await screen.ask(ProgramScreen(f":{line}", lines.argv(line)))
         if ended is not None:
             well = ended.code == 0 and not ended.stopped
@@ -181,6 +188,8 @@ class LineScreen(Dialog[str]):
 # How
 
 _MOST_KEPT: Final = 200
+# `help NAME`
+_OF_HELP: Final = 2
 # The lines that there are for them (dialogs.tcss): the box stands still while one types.
 _MOST_OFFERED: Final = 5
 # No command takes a secret as a word; but somebody may try, or write one into an address.

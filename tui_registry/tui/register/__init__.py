@@ -11,9 +11,14 @@ from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from tui_registry.tui.register.register_screen import RegisterMode as RegisterMode, RegisterScreen as RegisterScreen
+    from tui_registry.tui.register.value_screen import Fault as Fault, ValueScreen as ValueScreen
 
-__all__ = ["RegisterMode", "RegisterScreen"]
+__all__ = ["Fault", "RegisterMode", "RegisterScreen", "ValueScreen"]
 
 __getattr__, __dir__ = lazy_exports(
-    __name__, {"RegisterMode": ".register_screen", "RegisterScreen": ".register_screen"}
+    __name__,
+    {
+        **dict.fromkeys(("RegisterMode", "RegisterScreen"), ".register_screen"),
+        **dict.fromkeys(("Fault", "ValueScreen"), ".value_screen"),
+    },
 )

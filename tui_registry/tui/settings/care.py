@@ -16,7 +16,7 @@ from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
 from tui_registry.keystore import locked
 from tui_registry.present.amounts import bar, clock, percent
-from tui_registry.present.keeping import backed_up, verified
+from tui_registry.present.keeping import verified
 from tui_registry.text import exact
 from tui_registry.tui import kit
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow, unwanted
@@ -130,15 +130,7 @@ def _back_up(datastore: Datastore, notes: list[str], with_key: bool, path: Path,
         return locked(identity, passphrase.encode())
 
     made = backup.back_up(datastore, path, lock if with_key else None)
-    told, left_out = backed_up(
-        made.path,
-        operations=made.operations,
-        records=made.records,
-        address=made.address,
-        has_key=made.has_key,
-        tokens=made.tokens,
-        former=made.former,
-    )
+    told, left_out = made.in_words()
     if left_out:
         notes += [*told, *left_out]
     return told[0]

@@ -14,7 +14,7 @@ from tui_registry.errors import RegistryError
 from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
 from tui_registry.present.pulls import Event, Progress, PullResult, Started, SyncError
 from tui_registry.settings import interval
-from tui_registry.text import age, exact
+from tui_registry.text import age, exact, plural
 from tui_registry.tui.kit.actions import action, key_of
 from tui_registry.tui.kit.facts import Tone
 from tui_registry.tui.kit.host import POLL_SECONDS, RegistryHost
@@ -169,7 +169,7 @@ def outcome(ended: Iterable[tuple[PullResult, Peer | None]]) -> tuple[str, Tone]
     shown = f": {action('app.conflicts').footer_key} shows {'it' if conflicts == 1 else 'them'}" if conflicts else ""
     elsewhere = sum(result.elsewhere for result in results)
     if elsewhere:  # the worse news of the two
-        shown = f": {action('sync.elsewhere').footer_key} tells more"
+        shown = f" ({action('sync.elsewhere').footer_key})"
     odd = [result for result in results if result.concerns]
     tone: Tone = "problem" if failed or elsewhere or odd else "done"
     if len(ended) == 1:
@@ -179,7 +179,7 @@ def outcome(ended: Iterable[tuple[PullResult, Peer | None]]) -> tuple[str, Tone]
     new = sum(result.applied for result in results)
     rejected = sum(result.rejected for result in results)
     stopped = sum(result.error is not None for result in results) - len(failed)
-    words = [f"{exact(len(results))} pulls: {exact(new)} new" if new else f"{exact(len(results))} pulls: nothing new"]
+    words = [f"{exact(len(results))} pulls: {plural(new, 'new operation') if new else 'nothing new'}"]
     words += [f"{exact(rejected)} rejected"] if rejected else []
     words += [f"{exact(conflicts)} in conflict{'' if elsewhere else shown}"] if conflicts else []
     words += [f"{exact(elsewhere)} {SIGNED_ELSEWHERE}{shown}"] if elsewhere else []

@@ -478,8 +478,7 @@ class SignedElsewhere(Part):
                 self.say(f"{told} will not be told again", "done")
                 self.screen.host.look()
             case elsewhere.STOLEN.key:
-                title = "Somebody else has your key"
-                await self.ask(kit.page_of_package(title, "trust.md", f"### {title}"))
+                await self.ask(kit.page_of_package("trust", "### Somebody else has your key"))
 
 
 def _read(datastore: Datastore) -> _Found:

@@ -1,0 +1,94 @@
+"""The pages of help, at `/docs/NAME`: to a browser as HTML, to all others as they are written, in Markdown. They are
+those that the command line prints, made from this package alone: nothing of the replica stands in them."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+
+from tui_registry.node.description import add_head
+from tui_registry.node.pages import HEADERS, page
+from tui_registry.node.queues import Queues
+from tui_registry.node.requests import etag_of, is_held
+from tui_registry.node.responses import problem
+from tui_registry.present.pages import PAGES, page_called, page_text
+from tui_registry.text import nearest, safe_text
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+# Where one page names another.
+_NAMES_A_PAGE = re.compile(r"(?:tui-registry )?help (\w+)")
+
+
+def help_routes(queues: Queues) -> APIRouter:
+    """`/docs/{name}`, for each of `PAGES`."""
+    router = APIRouter(include_in_schema=False)
+
+    async def answer(request: Request, name: str) -> Response:
+        found = page_called(name)
+        if found is None:
+            near = nearest(name, PAGES)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(PAGES)}"
+            return problem(404, "no_route", f"there is no page of help called '{safe_text(name, 40)}': {hint}")
+        made = _as_html if "text/html" in request.headers.get("accept", "") else _as_written
+        content, tag = await queues.read(request.scope["client"], made, found)
+        # A later version of the program may say something else.
+        headers = {"etag": tag, "cache-control": "no-cache", "vary": "accept"}
+        if is_held(request, tag):
+            return Response(status_code=304, headers=headers)
+        answered = HTMLResponse if made is _as_html else PlainTextResponse
+        return answered(content, headers={**HEADERS, **headers})
+
+    router.add_api_route("/docs/{name}", answer, methods=["GET"])
+    add_head(router, "/docs/{name}", answer)
+    return router
+
+
+# How
+
+
+@cache
+def _as_written(name: str) -> tuple[bytes, str]:
+    # As plain text: browsers would download it under its own media type.
+    content = page_text(name).encode()
+    return content, etag_of(content)
+
+
+@cache
+def _as_html(name: str) -> tuple[bytes, str]:
+    from markdown_it import MarkdownIt
+
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    text = page_text(name)
+    tokens = reader.parse(text)
+    for token in tokens:
+        # How a column is aligned: no style but the sheet's is allowed.
+        token.attrs.pop("style", None)
+        if token.type == "inline":
+            token.children = _leading(token.children or [])
+    body = reader.renderer.render(tokens, reader.options, {})
+    title = text.partition("\n")[0].lstrip("# ")
+    content = page(
+        title, body.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>"), ".."
+    )
+    return (made := content.encode()), etag_of(made)
+
+
+def _leading(children: list[Token]) -> list[Token]:
+    """A run of text in which a page that is named leads to that page. No other word of it leads anywhere."""
+    from markdown_it.token import Token
+
+    found: list[Token] = []
+    for token in children:
+        named = _NAMES_A_PAGE.fullmatch(token.content) if token.type == "code_inline" else None
+        led = page_called(named[1]) if named is not None else None
+        if led is None:
+            found.append(token)
+        else:
+            found += [Token("link_open", "a", 1, {"href": led}), token, Token("link_close", "a", -1)]
+    return found
