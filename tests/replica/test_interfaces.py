@@ -15,6 +15,7 @@ from tui_registry.datastore import Datastore, Place, SpeakerPage
 from tui_registry.errors import Json, Record
 from tui_registry.records.schema import defaults
 from tui_registry.records.wire import derive_manifest_id
+from tui_registry.replica.catalogue import interfaces
 
 MCP: Record = {"url": "https://example.org/mcp", "protocol": "MCP", "version": ""}
 A2A: Record = {"url": "https://example.org/a2a", "protocol": "A2A", "version": "1.0"}
@@ -112,7 +113,7 @@ def test_what_changed_comes_last_and_what_fell_out_is_told_to_who_asks(datastore
     assert datastore.verify().sound
 
 
-def test_pages_lead_on_and_names_and_versions_choose(datastore: Datastore) -> None:
+def test_pages_lead_on_and_names_and_versions_choose(datastore: Datastore, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(7):
         agent(datastore, f"Server-{number}", MCP)
     seen: list[str] = []
@@ -125,10 +126,26 @@ def test_pages_lead_on_and_names_and_versions_choose(datastore: Datastore) -> No
     assert seen == [f"Server-{number}" for number in range(7)]
     assert [name for name, _ in told(datastore, datastore.interfaces.page("MCP", 9, name="vER-3"))] == ["Server-3"]
     assert datastore.interfaces.page("MCP", 9, version="9.9.9").speakers == ()
-    # A page that had its time has what was found, and leads on.
-    hasty = datastore.interfaces.page("MCP", 5, seconds=-1.0)
-    assert hasty.speakers == ()
-    assert hasty.next is not None
+    # A page that had its time has what was found, and leads on: whoever goes on comes to the end.
+    monkeypatch.setattr(interfaces, "_SIFTED_AT_ONCE", 2)
+    for name, gone, version in (
+        ("", False, None), ("", True, None), ("sERVER-", False, None), ("-5", False, None), ("-5", True, None),
+        ("", False, "9.9.9"),
+    ):  # fmt: skip
+        for seconds, limit in ((-1.0, 5), (9.0, 1), (9.0, 9)):
+            seen, place = [], None
+            for turn in range(9):
+                page = datastore.interfaces.page(
+                    "MCP", limit, after=place, seconds=seconds, name=name, gone=gone, version=version
+                )
+                assert turn or seconds > 0 or page.next is not None
+                seen += [one for one, _ in told(datastore, page)]
+                place = page.next
+                if place is None:
+                    break
+            assert place is None
+            listed = [f"Server-{number}" for number in range(7)] if version is None else []
+            assert seen == [one for one in listed if name.lower() in one.lower()]
 
 
 def test_a_muted_owner_is_left_out_of_the_list_and_a_purged_one_out_of_all(datastore: Datastore) -> None:

@@ -617,11 +617,16 @@ class _Tiles:
     def _keep(self, epoch: str, span: Span, tile: _Known) -> _Known:
         former = self._kept.pop((epoch, span), None)  # somebody else found it beside the replica meanwhile
         self._kept[epoch, span] = tile
-        self._size += len(tile.body) - (0 if former is None else len(former.body))
+        self._size += _size_of(tile) - (0 if former is None else _size_of(former))
         while self._size > self._limit:
             _, dropped = self._kept.popitem(last=False)
-            self._size -= len(dropped.body)
+            self._size -= _size_of(dropped)
         return tile
+
+
+def _size_of(tile: _Known) -> int:
+    """Bytes in memory, about: of one operation there may be a tile, and of each tile hundreds of shorter ones."""
+    return len(tile.body) + 1_500
 
 
 def _tile(data: bytes, etag: str) -> _Known:

@@ -31,6 +31,7 @@ Stated: TypeAlias = tuple[str, int]
 
 # Rows that one statement reads.
 _AT_ONCE = 200
+_SIFTED_AT_ONCE = 1_000
 _BEFORE_ALL = 2**63 - 1
 
 
@@ -101,29 +102,48 @@ class Interfaces:
             seconds: of the processor, after which a page ends.
         """
         place = after or Place(since, _BEFORE_ALL)
-        at_once = min(_AT_ONCE, 2 * limit)
         sought = fold_case(name)
+        # Few of those are met that are told by their names.
+        is_sifted = not gone and bool(sought or version is not None)
+        at_once = _SIFTED_AT_ONCE if is_sifted else min(_AT_ONCE, 2 * limit)
         found: list[tuple[Place, _Row]] = []
         until = time.thread_time() + seconds
         with self._pool.read() as db:
             muted = {owner for (owner,) in db.execute("SELECT owner FROM kept_out WHERE muted_at IS NOT NULL")}
             while True:
-                rows = db.execute(
-                    _GONE_TOO if gone else _LIVE, (protocol, place.changed, place.changed, -place.rid, at_once)
-                ).fetchall()
+                after_place = (protocol, place.changed, place.changed, -place.rid, at_once)
+                if is_sifted:
+                    # The last row tells of the window.
+                    *rows, end = db.execute(_SIFTED, (*after_place, sought, version)).fetchall()
+                    rows.sort(key=lambda row: (row[0], -row[1]))
+                    seen = end[2]
+                else:
+                    rows = db.execute(_GONE_TOO if gone else _LIVE, after_place).fetchall()
+                    end, seen = rows[-1] if rows else None, len(rows)
                 # The row is what a page goes on behind, whether or not there is a record to it.
                 for changed, rid, *of_record in rows:
-                    if len(found) == limit or time.thread_time() > until:
+                    if len(found) == limit:
                         return SpeakerPage(_speakers(db, found), place)
-                    place = Place(changed, rid)
-                    row = _Row(*of_record)
-                    if row.subject is None or row.owner in muted or not _is_asked(row, gone, sought, version):
-                        continue
+                    place, row = Place(changed, rid), _Row(*of_record)
+                    is_asked = row.subject is not None and row.owner not in muted
                     # Of what is not listed any more the first name is at hand, in what stood behind it.
-                    if row.name is not None or not sought or sought in _first_name(_speakers(db, [(place, row)])[0]):
+                    if (
+                        is_asked
+                        and _is_asked(row, gone, sought, version)
+                        and (
+                            row.name is not None
+                            or not sought
+                            or sought in _first_name(_speakers(db, [(place, row)])[0])
+                        )
+                    ):
                         found.append((place, row))
-                if len(rows) < at_once:
+                    if time.thread_time() > until:
+                        return SpeakerPage(_speakers(db, found), place)
+                if seen < at_once or end is None:
                     return SpeakerPage(_speakers(db, found), None)
+                place = Place(*end[:2])
+                if time.thread_time() > until:
+                    return SpeakerPage(_speakers(db, found), place)
 
     def one(self, protocol: str, record_id: str) -> Speaker | None:
         """The agent with that id (64 hex digits) as it stands, of muted owners too; None where it never answered in the
@@ -234,6 +254,15 @@ _LIVE = (
     "SELECT i.changed, i.rid, c.id, c.owner, i.source, c.name, c.version, c.status "
     f"{_WINDOW.format('interfaces_live', 'AND source IS NOT NULL')} CROSS JOIN catalogue c ON c.rid = i.source "
     "ORDER BY i.changed, i.rid DESC"
+)
+# The same of those with a name and a version, in any order, and at the end the last row that was looked at, and how
+# many were. `lower` knows A-Z alone, as `fold_case` does.
+_SIFTED = (
+    f"WITH i AS MATERIALIZED (SELECT * {_WINDOW.format('interfaces_live', 'AND source IS NOT NULL')}) "
+    "SELECT i.changed, i.rid, c.id, c.owner, i.source, c.name, c.version, c.status FROM i "
+    "CROSS JOIN catalogue c ON c.rid = i.source WHERE instr(lower(c.name), ?) AND c.version = coalesce(?, c.version) "
+    "UNION ALL SELECT max(changed), (SELECT min(rid) FROM i WHERE changed = (SELECT max(changed) FROM i)), count(*), "
+    "NULL, NULL, NULL, NULL, NULL FROM i"
 )
 _COLUMNS = "i.changed, i.rid, k.id, k.owner, i.source, c.name, c.version, c.status"
 _OF_RECORD = "LEFT JOIN keys k ON k.id = m.subject AND k.rid > 0 LEFT JOIN catalogue c ON c.rid = i.source"
