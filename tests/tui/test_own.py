@@ -152,6 +152,13 @@ def test_a_key_is_read_as_people_write_it(typed: str, key: str) -> None:
     assert read_key(typed) == key
 
 
+def test_for_a_file_full_of_faults_no_more_than_a_few_words_are_guessed() -> None:
+    for entries in ([(f"browse.serch{n}", "x") for n in range(4_000)], [("browse.search", "ctrl+ff1")] * 4_000):
+        _, found = read_keys(entries)
+        assert len(found) == 4_000
+        assert 0 < sum("did you mean" in fault.sentence for fault in found) <= 16
+
+
 async def test_the_app_starts_with_the_rest_and_tells_the_line(shared: Datastore, config: Path) -> None:
     settings = written(
         config,
