@@ -161,7 +161,7 @@ async def sources(pilot: Pilot[None]) -> None:
 
 async def fitting(pilot: Pilot[None]) -> None:
     """What runs on one card, and what the answer on one model is made of."""
-    await pilot.press("/", *"fit:runs kind:model", "enter")
+    await pilot.press("/", *"fit:runs kind:model -is:conflict", "enter")
     await settle(pilot)
     await pilot.press("j", "right", "right")
 

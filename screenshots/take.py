@@ -30,35 +30,38 @@ from tui_registry.tui import RegistryApp  # noqa: E402
 SIZE = (132, 34)
 
 
-async def play(scene: Callable[[Pilot[None]], Awaitable[None]], size: tuple[int, int], theme: str) -> Frame:
-    """Play the scene in a new app on new data, and give what it comes to."""
+async def play(scene: Callable[[Pilot[None]], Awaitable[None]], size: tuple[int, int]) -> tuple[Frame, Frame]:
+    """Play the scene in a new app on new data, and give what it comes to: in dark colours, and in light ones."""
     with prepared() as datastore, tempfile.TemporaryDirectory() as folder, furnish(datastore, Path(folder)):
         write_model(Path(folder))
         os.chdir(folder)
-        app = RegistryApp(datastore, settings=Settings(name="laptop", theme=theme))
+        app = RegistryApp(datastore, settings=Settings(name="laptop"))
         # They show what somebody sees who has records of their own.
         (datastore.data_dir / "this-is-sample-data").unlink()
         async with app.run_test(size=size, notifications=True) as pilot:
             await settle(pilot)
             await scene(pilot)
             await settle(pilot)
+            dark = frame(app)
+            app.theme = "textual-light"
+            await settle(pilot)
+            light = frame(app)
             os.chdir(HERE)
-            shown = frame(app)
-    return shown
+    return dark, light
 
 
 async def take(name: str) -> None:
     """Write the pictures of that name."""
     if name == "tour":
         frames: list[Frame] = []
-        await play(partial(tour, frames=frames), SIZES[name], "")
+        await play(partial(tour, frames=frames), SIZES[name])
         best = next(number for number, shown in enumerate(frames) if shown.caption.startswith(BEST))
         _write(name, moving(frames, best))
         return
-    size = SIZES.get(name, SIZE)
-    _write(name, still(await play(SCENES[name], size, "")))
+    dark, light = await play(SCENES[name], SIZES.get(name, SIZE))
+    _write(name, still(dark))
     if name in LIGHT:
-        _write(f"{name}-light", still(await play(SCENES[name], size, "textual-light"), light=True))
+        _write(f"{name}-light", still(light, light=True))
 
 
 def _write(name: str, picture: str) -> None:
