@@ -38,9 +38,10 @@ def main() -> None:
     """Take them all."""
     with prepared() as datastore, running(datastore) as address:
         conflict = datastore.conflicts(1)[0]
-        take("node-browse.png", f"{address.url}/browse?q=qwen", "1000,560")
-        take("node-conflict.png", f"{address.url}/browse/{conflict.kind}s/{conflict.id}", "1000,760", DARK)
-        take("node-docs.png", f"{address.url}/docs", "1000,560")
+        lantern = datastore.search("name:=lantern-7b").rows[0]
+        take("node-browse.png", f"{address.url}/browse?q=qwen", "1000,640")
+        take("node-record.png", f"{address.url}/browse/{lantern.kind}s/{lantern.id}", "1000,1000")
+        take("node-conflict.png", f"{address.url}/browse/{conflict.kind}s/{conflict.id}", "1000,930", DARK)
 
 
 if __name__ == "__main__":
