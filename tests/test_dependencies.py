@@ -1,4 +1,5 @@
-"""What is imported is declared, and nothing else: a distribution that only another one brings may leave with it."""
+"""What is imported is declared, and nothing else: a distribution that only another one brings may leave with it. And what
+of others is used that they do not promise is named here, so that a version without it is told in a sentence."""
 
 from __future__ import annotations
 
@@ -9,7 +10,10 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib.metadata import packages_distributions
+from inspect import getsource, signature
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 OURS = {"tests", "tui_registry"}
 OF_THE_CHECKER = {"_typeshed"}  # types that only a checker has
@@ -78,3 +82,72 @@ def test_a_developer_gets_all_that_the_tests_import() -> None:
     # atheris is brought by hand: CONTRIBUTING says so.
     known = declared([requirement for lines in (PROJECT["dependencies"], *extras.values()) for requirement in lines])
     assert {*imported("tests")} - known == {"atheris"}
+
+
+def test_the_oldest_versions_that_are_run_are_the_oldest_that_are_allowed() -> None:
+    extras = PROJECT["optional-dependencies"]
+    lines = [line for name, lines in extras.items() if name != "dev" for line in lines]
+    asked = [Requirement(line) for line in PROJECT["dependencies"] + lines]
+    allowed = {spelt(each.name): bound.version for each in asked for bound in each.specifier if bound.operator == ">="}
+    text = (HOME / "tests" / "oldest.txt").read_text()
+    run = dict(line.split("==") for line in text.splitlines() if not line.startswith("#"))
+    # 8.2 and 8.2.0 are one version.
+    assert {spelt(name): same(version) for name, version in run.items()} == {
+        name: same(version) for name, version in allowed.items()
+    }
+
+
+def same(version: str) -> tuple[int, ...]:
+    return (*map(int, version.split(".")), 0, 0, 0)[:4]
+
+
+def test_each_dependency_has_a_line_that_says_what_it_is_for() -> None:
+    (lines,) = re.findall(
+        r"^dependencies = \[\n(.*?)^\]", (HOME / "pyproject.toml").read_text(), re.DOTALL | re.MULTILINE
+    )
+    for line in lines.splitlines():
+        assert re.fullmatch(r'    (#.*|"[^"]+", # .+)', line), line
+
+
+def test_what_is_private_to_textual_and_used_here_is_there() -> None:
+    from textual.app import App
+    from textual.binding import BindingsMap
+    from textual.drivers.linux_driver import LinuxDriver
+    from textual.widget import Widget
+    from textual.widgets import OptionList, Select, _select
+
+    widgets = "tui/register/{field_rows,entry_rows}.py: the menu of a choice that narrows as one types"
+    assert issubclass(_select.SelectOverlay, OptionList), widgets
+    assert issubclass(_select.SelectCurrent, Widget), widgets
+    assert "self._setup_options_renderables()" in getsource(Select), widgets
+    assert signature(App._display).parameters.keys() == {"self", "screen", "renderable"}, (
+        "tui/kit/host.py: every screen is drawn through it, and where the terminal is too small a sentence stands there"
+    )
+    assert signature(App._handle_exception).parameters.keys() == {"self", "error"}, (
+        "tui/kit/host.py and gate.py: what an error of a screen ends in"
+    )
+    app = App[None]()
+    assert app._driver is None, "tui/kit/{terminal,editing}.py: what writes to the terminal"
+    assert app._exit_renderables == [], "tui/kit/host.py: the page of values that a crash would print"
+    assert app._keymap == {}, "tui/kit/gate.py: keys that a person changed"
+    assert isinstance(Widget()._bindings.copy(), BindingsMap), (
+        "tui/kit/{gate,host}.py: what a key does where it is typed"
+    )
+    assert "_writer_thread" in getsource(LinuxDriver), "tui/kit/terminal.py: whether the terminal is still written to"
+
+
+def test_what_is_private_to_others_and_used_here_is_there() -> None:
+    from h11 import SERVER, Connection
+    from packaging.licenses import _spdx
+    from uvicorn.protocols.http import h11_impl
+
+    listed = "licences.py: rare licences are proposed, and old ones known, by packaging's own list"
+    assert {"id", "deprecated"} <= _spdx.LICENSES["mit"].keys(), listed
+    assert "id" in _spdx.EXCEPTIONS["llvm-exception"], listed
+    assert len(Connection(SERVER)._receive_buffer) == 0, (
+        "node/server.py: how much of a request is there and not read yet"
+    )
+    parts = "node/server.py: when a connection may begin, goes on and is let go"
+    for name in ("handle_events", "on_response_complete", "timeout_keep_alive_handler", "data_received", "shutdown"):
+        assert callable(getattr(h11_impl.H11Protocol, name)), f"{name}, {parts}"
+    assert isinstance(h11_impl.RequestResponseCycle, type), parts

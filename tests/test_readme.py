@@ -51,11 +51,19 @@ def spans(page: str) -> list[str]:
     return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", text)]
 
 
+def is_command_line(span: str) -> bool:
+    return span.startswith("tui-registry ") and span != "tui-registry --version"
+
+
 def words_of(line: str) -> list[str]:
     return shlex.split(line, comments=True)[1:]
 
 
-SAID = list(dict.fromkeys([*lines(README), *(span for span in spans(README) if span.split()[0] == "tui-registry")]))
+SAID = list(
+    dict.fromkeys(
+        [*lines(README), *(span for page in (README, CONTRIBUTING) for span in spans(page) if is_command_line(span))]
+    )
+)
 
 
 def test_the_two_commands_of_the_set_up_stand_there_word_for_word() -> None:
@@ -187,6 +195,14 @@ def test_every_path_in_the_plan_is_there() -> None:
     named = {span for span in spans(CONTRIBUTING) if _PATH.fullmatch(span) and not re.search(r"NAME|X_Y", span)}
     assert len(named) > 100
     assert {path for path in named if not meant(path)} == set()
+
+
+def test_every_module_that_is_run_by_hand_is_there() -> None:
+    named = {name for span in spans(CONTRIBUTING) for name in re.findall(r"\btests(?:\.\w+)+", span)}
+    assert len(named) > 10
+    for name in named:
+        path = HOME / name.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), name
 
 
 def test_every_name_in_a_row_of_what_to_touch_stands_in_a_file_of_that_row() -> None:

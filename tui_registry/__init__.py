@@ -38,7 +38,7 @@ __all__ = [
     "check_op", "connect", "parse_op",
 ]  # fmt: skip
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
 
 _HOMES = {
     **dict.fromkeys(("AgentOp", "Identity", "ModelOp", "OpError", "check_op", "parse_op"), ".crdt"),

@@ -128,6 +128,14 @@ def _measure(folder: Path) -> dict[str, list[float]]:
             "keystroke: eval:MMLU": _each(["eval:MMLU"] * 20, found),
             "keystroke: eval:MMLU>=x": _each([f"eval:MMLU>=0.{part}" for part in (1, 5, 9, 95, 998)] * 5, found),
             "keystroke: is:orphaned": _each(["is:orphaned", "is:orphaned kind:agent", "-is:orphaned"] * 7, found),
+            "keystroke: the same in another order, and with other terms": _each(
+                [
+                    f"{stated} {other}"
+                    for stated in ("eval:MMLU>=0.5", "eval:MMLU>=0.9", "is:orphaned")
+                    for other in ("sort:name", "sort:-params", "sort:updated", "license:mit", "tag:chat", "de")
+                ],
+                found,
+            ),
         }
 
 

@@ -161,6 +161,7 @@ _ELSEWHERE = {
     "hub purge",
     "hub rewrite",
     "hub upgrade",
+    "hub leave",
 }
 
 

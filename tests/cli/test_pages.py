@@ -16,12 +16,14 @@ import tui_registry
 from tests.cli.conftest import Cli
 from tests.importers.made import TEXT, U32, gguf
 from tests.seeds import owner, signed
+from tui_registry import fit
 from tui_registry.cli.commands import COMMANDS
 from tui_registry.cli.parser import PROGRAM, build_parser
 from tui_registry.datastore import Datastore
 from tui_registry.formfile.editor import LANGUAGE
 from tui_registry.present.pages import ALIASES, PAGES, page_text
 from tui_registry.query import GRAMMAR
+from tui_registry.text import USUAL_CONTEXT
 
 HOME = Path(tui_registry.__file__).parent
 DAY = 86_400
@@ -78,6 +80,25 @@ def test_a_wrong_name_says_the_nearest(cli: Cli) -> None:
 def test_a_page_names_pages_and_commands_that_there_are(name: str) -> None:
     for topic in re.findall(r"`(?:tui-registry )?help ([a-z-]+)`", page_text(name)):
         assert topic in PAGES or topic in COMMANDS, topic
+
+
+def test_the_numbers_by_which_fit_estimates_are_those_of_the_program() -> None:
+    page = page_text("fit")
+    bits, shared = fit.bits_of("Q4_K_M"), fit.Machine(ram=36 * fit.GIB, unified=True)
+    assert bits is not None
+    for said in (
+        f"({bits.bits:g} bits)",
+        f"{USUAL_CONTEXT:,} unless `--context` says otherwise",
+        f"{fit.OVERHEAD_SHARE * 100:g} % of the weights, and no less than {fit.OVERHEAD_LEAST / fit.GB:g} GB",
+        f"its memory less {fit.GPU_RESERVE / fit.GB:g} GB",
+        f"equal ones (within {fit._EQUAL * 100:g} %)",
+        f"less a tenth, and no less than {fit.RAM_RESERVE_LEAST / fit.GB:g} GB",
+    ):
+        assert said in page, said
+    assert fit.RAM_RESERVE_SHARE == 0.1
+    assert fit.unified_room(shared) == 24 * fit.GIB
+    assert fit.unified_room(shared._replace(ram=40 * fit.GIB)) == 30 * fit.GIB
+    assert "two thirds of it, above 36 GiB three quarters" in page
 
 
 # ---- what they say to type -------------------------------------------------------------------------------------------

@@ -66,6 +66,24 @@ def test_a_view_whose_node_writes_while_it_is_looked_at_was_not_put_back(log: Po
     assert (stands.code, stands.size) == ("follows", head.size + 1)
 
 
+def test_a_view_leaves_its_hub_with_all_that_it_holds_though_the_hub_is_away(
+    log: PostgresLog, cli: Cli, data_dir: Path, postgres_schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, head = lines(data_dir), log.head()
+    monkeypatch.delenv(VARIABLE)
+    asked = cli("hub", "leave")
+    assert (asked.code, "--yes" in asked.err, log.head()) == (2, True, head)
+    left = cli("hub", "leave", "--yes", "--json").json
+    assert (left["hub"], left["size"], lines(data_dir)) == (head.hub, head.size, before)
+    assert left["epoch"] != head.epoch
+    assert cli("register", "model", "-", given=MODEL.replace("name: ", "name: later-")).code == 0
+    assert cli("verify").code == 0
+    assert log.head() == head
+    assert is_one_sentence(cli("hub", "leave", "--yes"), "follows no hub")
+    monkeypatch.setenv(VARIABLE, postgres_schema)
+    assert cli("hub", "status", "--json").json["view"]["code"] == "alone"
+
+
 class TestInit:
     def test_a_hub_begins_with_a_replica_under_its_epoch_at_the_same_places(
         self, empty: PostgresLog, cli: Cli, data_dir: Path

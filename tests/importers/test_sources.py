@@ -171,3 +171,35 @@ def test_a_folder_that_cannot_be_read_is_told_and_so_is_a_file_in_it(mode: int) 
                     said = found.problems[0].sentence
             assert "cannot be read" in said
         shut.chmod(0o755)
+
+
+def test_of_a_project_the_agents_and_servers_of_its_tools_are_found_and_nothing_else_that_is_hidden(
+    tmp_path: Path,
+) -> None:
+    agent, server = "---\ndescription: Reviews what changed\n---\n", {"command": "npx", "args": ["-y", "@x/y"]}
+    texts = {
+        ".claude/agents/reviews.md": agent,
+        ".claude/agents/.hidden.md": agent,
+        ".claude/commands/deploys.md": agent,
+        ".claude/other.agent.md": agent,
+        ".github/agents/triages.agent.md": agent,
+        ".github/workflows/agents/builds.md": agent,
+        ".git/agents/never.md": agent,
+        ".opencode/agents/plans.md": agent,
+        ".mcp.json": json.dumps({"mcpServers": {"files": server}}),
+        ".cursor/mcp.json": json.dumps({"mcpServers": {"notes": server}}),
+        ".vscode/mcp.json": json.dumps({"servers": {"issues": server}}),
+        ".vscode/launch.json": json.dumps({"mcpServers": {"no": server}}),
+        "inner/.mcp.json": json.dumps({"mcpServers": {"inside": server}}),
+        ".env": "KEY=secret\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / ".claude" / "agents" / "linked").symlink_to(tmp_path / ".git")
+    found = [*read_source(tmp_path)]
+    assert sorted(str(at(one, "name")) for one in found if isinstance(one, Finding)) == [
+        "files", "inside", "issues", "notes", "plans", "reviews", "triages",
+    ]  # fmt: skip
+    assert not [one for one in found if isinstance(one, Skipped)]
+    assert len([*read_source(tmp_path / ".claude")]) > 1  # who names such a folder means all of it

@@ -244,6 +244,7 @@ def narrow() -> Iterator[None]:
         (matching, "_LOOKED_UP", 1), (matching, "_NEWEST", 2), (matching, "_SMALL_PART", 2.0), (matching, "FEW", 2),
         (matching, "_MANY", 4), (matching, "_MANY_WORDS", 5), (matching, "_SAMPLED_FOR_SHARE", 2),
         (matching, "_DENSE", 0.4), (matching, "_SOON", 9), (matching, "_GLANCED_AT", 2),
+        (matching, "_NEAR", (1, 2)),
     )  # fmt: skip
     before = [(module, name, getattr(module, name)) for module, name, _ in bounds]
     try:
@@ -616,7 +617,7 @@ def test_what_has_a_status_is_walked_along_an_index_of_its_own_in_every_order(
     for name in ("LISTED", "_CHECKED", "FEW"):
         monkeypatch.setattr(matching, name, 2)
     monkeypatch.setattr(matching, "_read", noted)
-    for order in ("updated", "created", "name", "params", "context"):
+    for order in matching.ORDERS:
         for sign in ("", "-"):
             said.clear()
             found = datastore.search(f"status:deprecated,withdrawn kind:model sort:{sign}{order}", limit=3).rows

@@ -76,6 +76,25 @@ async def test_a_node_that_asks_for_a_token_is_shown_the_one_that_was_pasted_and
             assert "offered" in status(app)
 
 
+async def test_a_peer_that_has_another_address_by_now_gets_neither_the_token_nor_what_was_allowed(
+    here: Datastore, there: Datastore, tmp_path: Path
+) -> None:
+    token = there.tokens.add("me", ["push"])
+    elsewhere = Datastore.open(tmp_path / "elsewhere", clock=lambda: NOW)
+    with elsewhere, serving(there, accept_ops="token") as asked, serving(elsewhere, accept_ops=True) as other:
+        here.peers.add("hub", asked.url)
+        async with syncing(here) as (app, pilot):
+            await press(pilot, "p", "y")
+            assert isinstance(app.screen, TokenScreen)
+            here.peers.remove("hub")
+            here.peers.add("hub", other.url)
+            await press(pilot, *token, "enter")
+            assert status(app) == (
+                f"hub: leads to {other.url} now, which it did not when this began: nothing was sent there"
+            )
+            assert (there.stats().ops, elsewhere.stats().ops) == (2, 0)
+
+
 async def test_who_takes_no_operations_says_so(here: Datastore, there: Datastore, tmp_path: Path) -> None:
     here.peers.add("stick", str(static_log(tmp_path / "stick", 2)))
     async with syncing(here) as (app, pilot):

@@ -888,7 +888,7 @@ def _hub_named(parser: ArgumentParser) -> None:
 
 def _hub(parser: ArgumentParser) -> None:
     actions = parser.add_subparsers(
-        dest="action", metavar="init|status|nodes|publish|recover|fork|purge|rewrite|upgrade", required=True
+        dest="action", metavar="init|status|nodes|publish|recover|fork|purge|rewrite|upgrade|leave", required=True
     )
     init = actions.add_parser(
         "init",
@@ -955,6 +955,13 @@ def _hub(parser: ArgumentParser) -> None:
             "It is refused while a node of an older version is on the list."
         ),
     )
+    leave = actions.add_parser(
+        "leave",
+        description=(
+            "Make this folder's view a replica of its own, with all that it holds, under a new epoch. The hub is not\n"
+            "asked: it may be gone for good. Stop the node of this folder first."
+        ),
+    )
     publish = actions.add_parser(
         "publish",
         description=(
@@ -968,10 +975,11 @@ def _hub(parser: ArgumentParser) -> None:
     publish.add_argument("--alone", action="store_true", help=ALONE)
     for action in (init, status, nodes, publish, recover, fork, purge, rewrite, upgrade):
         _hub_named(action)
+    for action in (init, status, nodes, publish, recover, fork, purge, rewrite, upgrade, leave):
         _json(action, _LINES if action is nodes else "a JSON object")
     for action in (recover, purge, rewrite, upgrade):
         action.add_argument("--dry-run", action="store_true", help="only say what it would do")
-    for action in (recover, fork, purge, rewrite):
+    for action in (recover, fork, purge, rewrite, leave):
         _yes(action)
 
 

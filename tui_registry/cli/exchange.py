@@ -40,6 +40,7 @@ from tui_registry.cli.registry import (
 from tui_registry.datastore import DATABASE, StoreError
 from tui_registry.errors import RegistryError
 from tui_registry.exports import exported_json, operations_of
+from tui_registry.frozen import NamedTuple
 from tui_registry.settings import data_dir, load_settings
 from tui_registry.text import age, exact, moment_utc, plural, safe_text, size_bytes
 
@@ -55,6 +56,16 @@ if TYPE_CHECKING:
     from tui_registry.present.found import Recommended
     from tui_registry.present.pulls import Event, PullResult, PushResult
     from tui_registry.sync import Bounds, Rounds
+
+
+class _Token(NamedTuple):
+    """What opens a peer to pushes, and the address that it had when the command began: no other is shown it."""
+
+    word: str | None = None
+    address: str | None = None
+
+
+_NO_TOKEN = _Token()
 
 
 def peer(args: Namespace) -> int:
@@ -107,11 +118,11 @@ def sync(args: Namespace) -> int:
     for source in args.source:
         if "://" in source:
             raise UsageError(f"--from reads files: fetch it first, such as with 'curl -OC - {safe_text(source, 200)}'")
-    token = None
+    word = None
     if args.token_file is not None:
         if not args.push or len(names) != 1:
             raise UsageError("--token-file goes with --push and one peer, which alone is shown the token")
-        token = token_in(args.token_file)
+        word = token_in(args.token_file)
     with open_registry(args) as datastore:
         if not args.audit and not args.dry_run:
             datastore.expect_writable()  # before anything is fetched
@@ -124,6 +135,7 @@ def sync(args: Namespace) -> int:
 
         from tui_registry.sync import Rounds, bounds_of
 
+        token = _NO_TOKEN if word is None else _Token(word, datastore.peers.get(names[0]).address)
         bounds = bounds_of(load_settings())
         if args.timeout is not None:
             bounds = replace(bounds, pull_seconds=args.timeout)
@@ -783,7 +795,7 @@ def nodes_named(datastore: Datastore, names: Sequence[str]) -> list[str]:
 
 
 async def _sync(
-    datastore: Datastore, names: list[str], bounds: Bounds, *, push: bool, token: str | None, as_json: bool
+    datastore: Datastore, names: list[str], bounds: Bounds, *, push: bool, token: _Token, as_json: bool
 ) -> int:
     from tui_registry.sync import pull_all
 
@@ -886,7 +898,7 @@ async def _sync_every(
     rounds: Rounds,
     *,
     push: bool,
-    token: str | None = None,
+    token: _Token = _NO_TOKEN,
     as_json: bool,
     wait: Callable[[asyncio.Event, float], Awaitable[None]] | None = None,
 ) -> int:
@@ -962,7 +974,7 @@ async def _push_in_round(
     datastore: Datastore,
     name: str,
     bounds: Bounds,
-    token: str | None,
+    token: _Token,
     pushes: Rounds,
     stop: asyncio.Event,
     *,
@@ -975,7 +987,7 @@ async def _push_in_round(
     from tui_registry.present.pulls import PushResult
     from tui_registry.sync import push
 
-    pushing = asyncio.ensure_future(push(datastore, name, bounds=bounds, token=token))
+    pushing = asyncio.ensure_future(push(datastore, name, bounds=bounds, token=token.word, at=token.address))
     stopping = asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait({pushing, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -1033,12 +1045,12 @@ def _ended_by_signals(stop: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-async def _push(datastore: Datastore, name: str, bounds: Bounds, token: str | None, *, as_json: bool) -> bool:
+async def _push(datastore: Datastore, name: str, bounds: Bounds, token: _Token, *, as_json: bool) -> bool:
     from tui_registry.present.pulls import PushResult, SyncError
     from tui_registry.sync import push
 
     try:
-        result = await push(datastore, name, bounds=bounds, token=token)
+        result = await push(datastore, name, bounds=bounds, token=token.word, at=token.address)
     except SyncError as error:
         note(safe_text(error.sentence))
         if as_json:

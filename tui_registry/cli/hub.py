@@ -46,6 +46,8 @@ def hub(args: Namespace) -> int:
         "init": _init, "status": _status, "nodes": _nodes, "recover": _recover, "fork": _fork, "purge": _purge,
         "rewrite": _rewrite, "publish": _publish, "upgrade": _upgrade,
     }  # fmt: skip
+    if args.action == "leave":
+        return _leave(args)
     with hub_log(args) as log:
         return verbs[args.action](args, log)
 
@@ -240,6 +242,30 @@ def _fork(args: Namespace, log: PostgresLog) -> int:
         note(
             "its nodes begin in empty folders, as those of the other hub stay that one's; they sign with the same key, "
             "and take the tokens that were made there"
+        )
+    return 0
+
+
+def _leave(args: Namespace) -> int:
+    with open_registry(args) as datastore:
+        hub, folder = datastore.hub.id, safe_text(str(datastore.data_dir), 200)
+        if hub is None:
+            raise StoreError("no_hub", f"{folder} is a replica of its own, and follows no hub")
+        if not args.yes:
+            confirm(
+                f"{folder} follows the hub {hub[:8]} no more, and may hold less than that has. Is that meant?",
+                "make it a replica of its own",
+                "nothing was changed",
+            )
+        datastore.hub.release()
+        head = datastore.log.head()
+    if args.json:
+        out_json({"hub": hub, "epoch": head.epoch, "size": head.size})
+    else:
+        out(f"{folder} is a replica of its own now, with {plural(head.size, 'operation')}")
+        note(
+            "it signs with the hub's key still, as the hub's nodes do: where those go on, give it a key of its own "
+            "('identity new') before you write"
         )
     return 0
 

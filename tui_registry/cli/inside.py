@@ -73,6 +73,7 @@ _ONCE: Final = "with --every it runs until it is stopped: leave that out, or run
 _NOT_SO: Final = {
     ("sync", "--every"): _ONCE,
     ("hub", "--every"): _ONCE,
+    ("hub", "leave"): "that changes which log the app reads: leave the app, and run it in a shell",
     ("config", "edit"): "an editor needs the terminal: use 'config set NAME VALUE', or run it in a shell",
     ("identity", "new"): "that changes the key that the app signs with: leave the app, and run it in a shell",
     ("identity", "import"): "that changes the key that the app signs with: leave the app, and run it in a shell",

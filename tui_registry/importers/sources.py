@@ -303,7 +303,8 @@ def _read_foreign(document: Json, path: Path, kind: Kind | None) -> list[Finding
 
 
 def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
-    """What the files below a folder hold, in order of their names; hidden ones are left out, but for `.well-known`.
+    """What the files below a folder hold, in order of their names. Hidden ones are left out, but for `.well-known` and
+    the places where coding tools keep the agents and servers of a project.
 
     Raises:
         SourceError: a folder cannot be read.
@@ -316,10 +317,13 @@ def read_folder(folder: Path, kind: Kind | None) -> Iterator[Found]:
     for parent, folders, names in os.walk(folder, onerror=refuse):
         place = Path(parent)
         # In place, as os.walk asks: hidden folders hold tools' files, and the order must not depend on the disk.
-        folders[:] = sorted(name for name in folders if not name.startswith(".") or name == _WELL_KNOWN)
+        meant = _OF_TOOLS.get(place.name) if place != folder else None
+        if meant is not None:
+            folders[:], names = meant.intersection(folders), [*meant.intersection(names)]
+        folders[:] = sorted(name for name in folders if not name.startswith(".") or name in _SEEN_FOLDERS)
         if "snapshots" in folders and "blobs" in folders:
             folders.remove("blobs")  # the Hub's cache: snapshots are links to the blobs
-        names = sorted(name for name in names if not name.startswith("."))
+        names = sorted(name for name in names if not name.startswith(".") or name == _SERVERS)
         if (place / "sync" / "head").is_file():
             folders.remove("sync")
             add = f"tui-registry peer add NAME {_typed(place)}"
@@ -349,7 +353,17 @@ def _stored(found: Draft | SourceError, place: Path, kind: Kind | None) -> Found
     return Skipped(str(place), found.sentence) if isinstance(found, SourceError) else found.finding().wanted_as(kind)
 
 
-_WELL_KNOWN = ".well-known"  # hidden by its name, and meant for everybody (RFC 8615)
+# What is in the hidden folders of coding tools that a project shares (their documentation stands in `agent_files` and
+# `mcp_clients`); all else there is settings, logs and secrets.
+_OF_TOOLS = {
+    ".claude": frozenset(("agents",)),
+    ".github": frozenset(("agents",)),
+    ".opencode": frozenset(("agent", "agents")),
+    ".cursor": frozenset(("mcp.json",)),
+    ".vscode": frozenset(("mcp.json",)),
+}
+_SERVERS = ".mcp.json"  # of a project, as Claude Code reads it
+_SEEN_FOLDERS = (".well-known", *_OF_TOOLS)  # the first is meant for everybody (RFC 8615)
 _WITH_PARTS = {name for each in FORMATS if each.folder is not None for name in each.folder.have_parts}
 
 

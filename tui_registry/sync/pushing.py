@@ -18,6 +18,7 @@ from tui_registry.sync.bounds import TILE_OPS, Bounds
 from tui_registry.sync.concurrency import in_thread
 from tui_registry.sync.difference import Compared, compare, settle
 from tui_registry.sync.transport import is_url
+from tui_registry.text import safe_text
 
 if TYPE_CHECKING:
     from tui_registry.sync.http_transport import HttpTransport
@@ -56,6 +57,7 @@ async def push(
     *,
     bounds: Bounds | None = None,
     token: str | None = None,
+    at: str | None = None,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> PushResult:
     """Offer the operations that the peer lacks; all of this log to a node of 0.1, which does not tell.
@@ -64,6 +66,8 @@ async def push(
 
     Args:
         token: what opens the peer to pushes, where it asks for that. Nobody else is shown it.
+        at: the address that somebody allowed this for, and the token is for. A peer that was given another one since is
+            offered nothing. None for whichever it has.
         progress: called with operations offered, and how many there are to offer.
 
     Raises:
@@ -74,7 +78,7 @@ async def push(
     bounds = bounds or Bounds()
     try:
         async with asyncio.timeout(bounds.pull_seconds) as given:
-            return await _push(datastore, peer_name, bounds, token, progress)
+            return await _push(datastore, peer_name, bounds, token, at, progress)
     except TimeoutError:
         if not given.expired():
             raise
@@ -230,11 +234,19 @@ async def _asked(
 
 
 async def _push(
-    datastore: Datastore, peer_name: str, bounds: Bounds, token: str | None, progress: Callable[[int, int], None]
+    datastore: Datastore,
+    peer_name: str,
+    bounds: Bounds,
+    token: str | None,
+    at: str | None,
+    progress: Callable[[int, int], None],
 ) -> PushResult:
     from tui_registry.sync.http_transport import HttpTransport
 
     peer = await _taking(datastore, peer_name)
+    if at not in (None, peer.address):
+        moved = f"leads to {safe_text(peer.address, 120)} now, which it did not when this began: nothing was sent there"
+        raise SyncError(peer.name, "redirect", moved)
     # What is given away is remembered: a replica that is put back to less notices it before it signs anew.
     await in_thread(datastore.mark.note, await in_thread(datastore.log.head))
     tally, offered = Tally(), 0

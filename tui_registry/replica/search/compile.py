@@ -40,13 +40,24 @@ Condition = tuple[str, list[Parameter]]
 IS_KIND = "c.kind = ?"
 HAS_MANIFEST = "c.manifest_heads > 0"
 HAS_STATUS = "c.status IS NOT NULL"
+# Whether there is a manifest the row itself tells: only where there is one it is looked for.
 IS_ORPHANED = (
-    "EXISTS (SELECT 1 FROM links l CROSS JOIN missing x ON x.target = l.target "
-    "WHERE l.stated_by IN (c.rid, (SELECT m.rid FROM manifests m WHERE m.subject = c.id)))"
+    "(c.kind = 1 AND EXISTS (SELECT 1 FROM links l CROSS JOIN missing x ON x.target = l.target "
+    f"WHERE l.stated_by = c.rid)) OR ({HAS_MANIFEST} AND EXISTS (SELECT 1 FROM manifests m CROSS JOIN links l "
+    "ON l.stated_by = m.rid CROSS JOIN missing x ON x.target = l.target WHERE m.subject = c.id))"
 )
-_IS_GIVEN = "EXISTS (SELECT 1 FROM manifests m WHERE m.subject = c.id AND ({}))"
+_IS_GIVEN = f"{HAS_MANIFEST} AND EXISTS (SELECT 1 FROM manifests m WHERE m.subject = c.id AND ({{}}))"
 _IS_MEASURED = (
-    "EXISTS (SELECT 1 FROM manifests m CROSS JOIN evaluations e ON e.rid = m.rid WHERE m.subject = c.id AND {})"
+    f"{HAS_MANIFEST} AND EXISTS (SELECT 1 FROM manifests m CROSS JOIN evaluations e ON e.rid = m.rid "
+    "WHERE m.subject = c.id AND {})"
+)
+# The same by an index of what is stated, as rids.
+_ORPHANED = (
+    "SELECT l.source AS rid FROM missing x CROSS JOIN links l INDEXED BY links_to ON l.target = x.target "
+    "WHERE l.source IS NOT NULL"
+)
+_MEASURED = (
+    "SELECT e.source AS rid FROM evaluations e INDEXED BY evaluations_measured WHERE {} AND e.source IS NOT NULL"
 )
 IS_LISTED = "c.rid IN (SELECT rowid FROM words WHERE words MATCH ?)"
 LOOKED_UP = "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = c.rid)"
@@ -93,8 +104,9 @@ class Compiled(NamedTuple):
         ids: the least and the greatest id, where the query asks for the beginning of one.
         kind: 0 or 1 where the query asks for one kind.
         conflicts: the query asks for records in conflict. invalid: it asks for invalid ones. manifests: for those that
-            have a manifest. orphaned: for those that name what is not here.
-        measured: a condition on `evaluations e`, which must hold for what was measured, where the query asks for that.
+            have a manifest.
+        stated: for each part that asks for what an index of statements tells, what was measured and what names records
+            that are not here: the part, and a statement of rids for all that it finds, one or several times each.
         named: where names are found in other words than those of the only free text, an expression over `names` for all
             names that it finds but inside of words; and `elsewhere` is one over `words` for what is found without the
             other words. A phrase is found in `names` in a tenth of the time.
@@ -115,8 +127,7 @@ class Compiled(NamedTuple):
     conflicts: bool = False
     invalid: bool = False
     manifests: bool = False
-    orphaned: bool = False
-    measured: Condition | None = None
+    stated: tuple[tuple[Node, Condition], ...] = ()
     named: str | None = None
     elsewhere: str | None = None
     has_status: bool = False
@@ -129,6 +140,10 @@ class Compiled(NamedTuple):
         Made when it is asked for: which look-up is the cheaper one the index must tell, and for a phrase that costs as
         much as the search."""
         return self.context.shown(_all(self.parts, self.context))
+
+    def beside(self, node: Node) -> Condition:
+        """The same for all parts but one."""
+        return self.context.shown(_all([part for part in self.parts if part is not node], self.context))
 
     @property
     def columns(self) -> Condition | None:
@@ -241,8 +256,7 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
         Match("is", "conflict") in parts,
         Match("is", "invalid") in parts,
         Match("has", "manifest") in parts,
-        Match("is", "orphaned") in parts,
-        next((compared for part in parts if (compared := _compared(part)) is not None), None),
+        tuple((part, rows) for part in parts if (rows := _stated(part)) is not None),
         named,
         elsewhere,
         has_status=any(map(_asks_status, parts)),
@@ -269,11 +283,7 @@ def _among(node: Node) -> Condition | None:
         case Range("pulled"):
             return PULLED, [*_times_of(node)]
         case Or(nodes):
-            each = [_among(part) for part in nodes]
-            found = [rows for rows in each if rows is not None]
-            if len(found) < len(each):
-                return None
-            return " UNION ".join(rows for rows, _ in found), [value for _, values in found for value in values]
+            return _each_of(nodes, _among)
         case _:
             return None
 
@@ -288,6 +298,29 @@ def _compared(node: Node) -> Condition | None:
         return None
     benchmark, sign, number = measured(node.value)
     return None if number is None else (f"e.benchmark = ? AND e.value {sign} ?", [fold_case(benchmark), number])
+
+
+def _stated(node: Node) -> Condition | None:
+    """`Compiled.stated` of a part."""
+    match node:
+        case Match("is", "orphaned"):
+            return _ORPHANED, []
+        case Match():
+            compared = _compared(node)
+            return None if compared is None else (_MEASURED.format(compared[0]), compared[1])
+        case Or(nodes):
+            return _each_of(nodes, _stated)
+        case _:
+            return None
+
+
+def _each_of(nodes: Sequence[Node], of: Callable[[Node], Condition | None]) -> Condition | None:
+    """A statement of rids for all that one of some nodes finds; None where not each has one."""
+    each = [of(node) for node in nodes]
+    found = [rows for rows in each if rows is not None]
+    if len(found) < len(each):
+        return None
+    return " UNION ALL ".join(rows for rows, _ in found), [value for _, values in found for value in values]
 
 
 def _asks_status(node: Node) -> bool:

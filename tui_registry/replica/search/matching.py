@@ -44,6 +44,7 @@ _SMALL_PART = 0.25
 
 
 _IN_WORDS = "SELECT rowid AS rid FROM words WHERE words MATCH ?"
+_EACH_ONCE = "SELECT DISTINCT rid FROM ({})"
 
 
 class Order(NamedTuple):
@@ -131,7 +132,7 @@ def listed(db: sqlite3.Connection, compiled: Compiled, most: int = LISTED) -> li
     if compiled.among is not None:
         statement, bound = compiled.among
         # Checked by their rows though there be many: most of them are what is asked for.
-        found = _few(db, statement, tuple(bound), compiled.whole, checked=LISTED)
+        found = _few(db, _EACH_ONCE.format(statement), tuple(bound), compiled.whole, checked=LISTED)
         if found is not None or compiled.match is None:
             return found
     if compiled.conflicts:
@@ -149,20 +150,12 @@ def listed(db: sqlite3.Connection, compiled: Compiled, most: int = LISTED) -> li
         found = _few(db, described, (), compiled.whole)
         if found is not None or compiled.match is None:
             return found
-    if compiled.orphaned:
-        orphaned = (
-            "SELECT DISTINCT l.source AS rid FROM missing x CROSS JOIN links l INDEXED BY links_to "
-            "ON l.target = x.target WHERE l.source IS NOT NULL"
-        )
-        found = _few(db, orphaned, (), compiled.whole)
-        if found is not None or compiled.match is None:
-            return found
-    if compiled.measured is not None:
-        where, parameters = compiled.measured
-        measured = f"SELECT DISTINCT e.source AS rid FROM evaluations e WHERE {where} AND e.source IS NOT NULL"
-        found = _few(db, measured, tuple(parameters), compiled.whole)
+    for part, stated in compiled.stated:
+        found = _of_stated(db, compiled, part, stated, most)
         if found is not None:
             return found
+    if compiled.stated and compiled.match is None:
+        return None
     if compiled.named is not None and compiled.columns is not None:
         found = _in_names_and_elsewhere(db, compiled.named, compiled.columns, compiled, most)
     elif compiled.match is None:
@@ -174,13 +167,19 @@ def listed(db: sqlite3.Connection, compiled: Compiled, most: int = LISTED) -> li
 
 def source(compiled: Compiled, rids: list[int] | None, limit: int) -> Source:
     """The matches that are listed, or those among what was registered last, looking at no more than `limit` records;
-    the last registered first."""
+    the last registered first. Of what only statements tell, those among any so many."""
     if rids is not None:
         return of_rids(sorted(rids, reverse=True)[:limit])
     if compiled.match is not None:
         recent = "(SELECT rowid AS rid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?)"
         where, parameters = compiled.rest
         bound: list[Parameter] = [compiled.match, limit]
+    elif compiled.stated:
+        ((part, (rows, values)), *_) = compiled.stated
+        # Rows that lie anywhere, which takes longer than to read those that came one after the other.
+        recent = f"(SELECT DISTINCT rid FROM ({rows} LIMIT ?))"
+        where, parameters = compiled.beside(part)
+        bound = [*values, min(limit, _SAMPLED)]
     else:
         recent = "(SELECT rid FROM catalogue ORDER BY rid DESC LIMIT ?)"
         where, parameters = compiled.whole
@@ -210,6 +209,8 @@ def count(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None) ->
         out, exact = hidden(db, compiled)
         return total - out, exact
     if compiled.match is not None and compiled.rest[0] == "1":
+        return LISTED, False
+    if compiled.stated and len(compiled.parts) == 1 and not compiled.context.hidden:
         return LISTED, False
     tables, where, parameters = source(compiled, None, _SAMPLED)
     (total,) = db.execute(f"SELECT count(*) FROM {tables} WHERE {where}", parameters).fetchone()
@@ -346,6 +347,18 @@ def _all(db: sqlite3.Connection, statement: str, parameters: Sequence[Parameter 
     return rids
 
 
+def _of_stated(
+    db: sqlite3.Connection, compiled: Compiled, part: Node, statement: Condition, most: int
+) -> list[int] | None:
+    """As `_few` of all matches, from what an index tells of one part of the query: nothing of that is looked at."""
+    rows, bound = statement
+    found = _few(db, _EACH_ONCE.format(rows), tuple(bound), ("1", []), most)
+    if found is None:
+        return None
+    beside = compiled.beside(part)
+    return _within(db, found, compiled) if asks_words(beside[0]) else _kept(db, found, beside)
+
+
 def _in_names_and_elsewhere(
     db: sqlite3.Connection, named: str, columns: Condition, compiled: Compiled, most: int
 ) -> list[int] | None:
@@ -424,8 +437,8 @@ def window_soon(
     place, after = _begun(state, order)
     if place != 0 or (after is not None and after[0] is None):
         return None
-    if compiled.has_status or compiled.manifests or compiled.among is not None:
-        return None  # its own index is short
+    if compiled.has_status or compiled.manifests or compiled.stated or compiled.among is not None:
+        return None  # its own index is short, or tells all of it
     along = _along(sort, compiled, None)
     kind = compiled.kind if sort.key == "updated" else None
     density = estimate(db, compiled.match, _GLANCED_AT) / max(1, records(db, kind))
@@ -464,11 +477,15 @@ def window(
     Args:
         rids: all matches, None where they are too many to list.
     """
+    near: _Near | None = None
     if rids is not None and len(rids) <= FEW:
         read_from = of_rids(rids)
     else:
-        read_from = Source(_along(sort, compiled, rids), *_with_status(compiled, _walk(db, compiled, rids, sort)))
-    ahead, horizon = _ahead(db, ask, read_from, sort)
+        along = _along(sort, compiled, rids)
+        read_from = Source(along, *_with_status(compiled, _walk(db, compiled, rids, sort)))
+        if rids is None and compiled.stated and (columns := _by_columns(compiled)) is not None:
+            near = _near(compiled, along, columns)
+    ahead, horizon = _ahead(db, ask, read_from if near is None else near.source, sort)
     parts = _parts(ask, sort, horizon, compiled.kind)
     order, descending = _directions(ask, sort, parts)
     begin, after = _begun(state, order)
@@ -476,7 +493,10 @@ def window(
     places: list[int] = []
     for place in order[order.index(begin) :]:
         wanted = ask.limit + 1 - len(found)
-        rows = _read(db, ask, read_from, sort, descending, parts[place], after, wanted)
+        if near is None:
+            rows = _read(db, ask, read_from, sort, descending, parts[place], after, wanted)
+        else:
+            rows = _read_near(db, ask, near, read_from, sort, descending, parts[place], after, wanted)
         found += _among(rows, ahead, sort, descending, after)[:wanted] if place == 0 else rows
         places += [place] * (len(found) - len(places))
         if len(found) > ask.limit:
@@ -488,6 +508,31 @@ def window(
 
 
 _After = tuple[str | int | None, int]
+
+# So many rows are looked at one by one, and so many more where the first ones promise that these fill the window: to
+# look at a row, of which the next one may lie anywhere, costs as much as to list some twenty matches.
+_NEAR = (300, 1_500)
+
+
+class _Near(NamedTuple):
+    """All that an order is walked along, looked at row after row.
+
+    Attributes:
+        walked: what holds for every row of its index that is walked.
+    """
+
+    source: Source
+    walked: Condition
+
+
+def _near(compiled: Compiled, along: str, columns: Condition) -> _Near | None:
+    """The rows along an index that a condition on columns holds for; None where the index is a short one."""
+    if compiled.conflicts or compiled.invalid or compiled.manifests:
+        return None
+    walked = _with_status(compiled, ("1", []))
+    if "catalogue_kind_" in along:
+        walked = _of_kind(compiled, walked)
+    return _Near(Source(along, *_with_status(compiled, _of_kind(compiled, columns))), walked)
 
 
 def _directions(ask: Ask, sort: Sort, parts: list[Condition]) -> tuple[range, bool]:
@@ -588,6 +633,8 @@ def _walk(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None, so
         if len(rids) > _DENSE * sum(_kinds(db)) and (columns := _by_columns(compiled)) is not None:
             return columns
         return _of_kind(compiled, ("c.rid IN (SELECT value FROM json_each(?))", [json.dumps(rids)]))
+    if compiled.stated:
+        return _by_statements(db, compiled)
     if compiled.match is None or compiled.is_kind:
         return compiled.whole
     if compiled.has_status and (columns := _by_columns(compiled)) is not None:
@@ -608,6 +655,26 @@ def _walk(db: sqlite3.Connection, compiled: Compiled, rids: list[int] | None, so
         return compiled.whole
     rest, parameters = compiled.rest
     return _of_kind(compiled, (f"{IS_LISTED} AND {rest}", [compiled.match, *parameters]))
+
+
+def _by_statements(db: sqlite3.Connection, compiled: Compiled) -> Condition:
+    """The condition for walking past rows that are in a list of what an index of statements tells."""
+    (part, (statement, bound)), *others = compiled.stated
+    if others:
+        part, (statement, bound) = min(compiled.stated, key=lambda one: _stated(db, one[1]))
+    where, parameters = compiled.beside(part)
+    if compiled.match is not None and asks_words(where):
+        # Not word by word for each that is stated: the words are listed too.
+        rest, values = compiled.rest
+        where, parameters = f"{IS_LISTED} AND ({rest})", [compiled.match, *values]
+    return _of_kind(compiled, (f"c.rid IN ({statement}) AND ({where})", [*bound, *parameters]))
+
+
+def _stated(db: sqlite3.Connection, statement: Condition) -> int:
+    """How many rows a statement has; of more than a list is made of, that there are so many."""
+    rows, bound = statement
+    (count,) = db.execute(f"SELECT count(*) FROM (SELECT 1 FROM ({rows}) LIMIT ?)", [*bound, _LONGEST]).fetchone()
+    return int(count)
 
 
 def _by_columns(compiled: Compiled) -> Condition | None:
@@ -682,6 +749,68 @@ def _read(
         if len(found) == limit:
             break
     return found
+
+
+def _read_near(
+    db: sqlite3.Connection,
+    ask: Ask,
+    near: _Near,
+    read_from: Source,
+    sort: Sort,
+    descending: bool,
+    part: Condition,
+    after: _After | None,
+    limit: int,
+) -> list[Found]:
+    """As `_read` from `read_from`, but the first rows from `near`, as long as these promise to fill the window soon:
+    only then what `read_from` lists is listed."""
+    found: list[Found] = []
+    for most in _NEAR:
+        last = _reach(db, near, sort, descending, part, after, most)
+        within = near.source
+        if last is not None:
+            bound, values = _beyond(sort, "<=" if not descending else ">=", last)
+            within = within._replace(where=f"({within.where}) AND {bound}", parameters=[*within.parameters, *values])
+        found += _read(db, ask, within, sort, descending, part, after, limit - len(found))
+        if len(found) == limit or last is None:
+            return found
+        after = last
+        if len(found) * sum(_NEAR) < limit * most:
+            break
+    beyond = "<" if descending else ">"
+    if after is not None and sort.key in ("updated", "created"):
+        # Few have the same time: to pass these costs less than a list for them and another one for the rest.
+        where, values = _beyond(sort, beyond, after)
+        part = (where, values) if beyond in part[0] else (f"{part[0]} AND {where}", [*part[1], *values])
+        after = None
+    return found + _read(db, ask, read_from, sort, descending, part, after, limit - len(found))
+
+
+def _reach(
+    db: sqlite3.Connection, near: _Near, sort: Sort, descending: bool, part: Condition, after: _After | None, most: int
+) -> _After | None:
+    """The last of the first so many rows of a part that lie behind a row, whatever they are; None where there are no
+    more than these."""
+    key, direction = ORDERS[sort.key].key, "DESC" if descending else "ASC"
+    conditions = [near.walked, part]
+    if after is not None:
+        conditions.append(_beyond(sort, "<" if descending else ">", after))
+    found: _After | None = db.execute(
+        f"SELECT {key}, c.rid FROM {near.source.tables} WHERE {' AND '.join(where for where, _ in conditions)} "
+        f"ORDER BY {key} {direction}, c.rid {direction} LIMIT 1 OFFSET ?",
+        [*(value for _, values in conditions for value in values), most - 1],
+    ).fetchone()
+    return found
+
+
+def _beyond(sort: Sort, sign: str, place: _After) -> Condition:
+    """The condition for what lies on one side of a row."""
+    value, rid = place
+    if value is None:  # and so is that of all rows of its part
+        return f"c.rid {sign} ?", [rid]
+    key = ORDERS[sort.key].key
+    # Of names in any case the pair by itself bounds nothing: SQLite would go on to the end of the index.
+    return f"{key} {sign[0]}= ? AND ({key}, c.rid) {sign} (?, ?)", [value, value, rid]
 
 
 def _stretches(key: str, beyond: str, part: Condition, after: _After | None) -> list[Condition]:

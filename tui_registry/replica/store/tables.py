@@ -790,6 +790,8 @@ _VERSION_2 = (
     """,
     "CREATE INDEX interfaces_changed ON interfaces (protocol, changed, rid DESC, source)",
     "CREATE INDEX interfaces_live ON interfaces (protocol, changed, rid DESC, source) WHERE source IS NOT NULL",
+    # As for the other orders.
+    "CREATE INDEX catalogue_status_need ON catalogue (need, rid, status, kind) WHERE status IS NOT NULL",
 )
 
 # Version n is reached from n-1 by the n-th group of statements.

@@ -68,14 +68,15 @@ def formfile_lines(template: str, width: int) -> list[Content]:
     return lines
 
 
-def markdown_lines(text: str, width: int, mark: Marking | None = None) -> list[Content]:
+def markdown_lines(text: str, width: int, mark: Marking | None = None, longest: int = _LONGEST) -> list[Content]:
     """A description as Markdown, broken to the width; the same text and width give the same lines.
 
     Args:
         text: as its author wrote it, not made safe.
         mark: is given each piece of text, as it will be shown, before it is broken into lines.
+        longest: characters, beyond which it is cut.
     """
-    shown = safe_text(text, _LONGEST, newlines=True)
+    shown = safe_text(text, longest, newlines=True)
     mark = mark or _as_it_is
     if shown.count("[") > _MOST_BRACKETS:
         return paragraph(mark(Content(shown)), width)
@@ -227,21 +228,54 @@ def _inline(found: Iterable[Token]) -> Content:
 
 
 def _table(rows: Sequence[Sequence[Content]], room: int) -> list[Content]:
-    """Columns side by side where they have room; else the cells of a row one behind the other."""
+    """Columns side by side, cells that are too wide broken within them; where there is no room for that, the cells of a
+    row one behind the other."""
     if not rows:
         return []
-    widths = [
-        max(cell_len(row[place].plain) if place < len(row) else 0 for row in rows) for place in range(len(rows[0]))
-    ]
-    fits = sum(widths) + 3 * (len(widths) - 1) <= room
-    lines = []
+    widths = _shared_out(
+        [max(cell_len(row[place].plain) if place < len(row) else 0 for row in rows) for place in range(len(rows[0]))],
+        room,
+    )
+    lines: list[Content] = []
     for number, row in enumerate(rows):
-        cells = [
-            Content.assemble(cell, " " * (width - cell_len(cell.plain) if fits else 0))
-            for cell, width in zip(row, widths, strict=False)
-        ]
-        line = Content.styled(" │ ", _QUIET).join(cells)
-        lines.append(line.stylize_before("bold") if number == 0 else line)
-    if fits:
-        lines.insert(1, Content.styled("─┼─".join("─" * width for width in widths), _QUIET))
+        if widths:
+            drawn = _side_by_side([wrapped(cell, width) for cell, width in zip(row, widths, strict=False)], widths)
+        else:
+            drawn = [Content.styled(_BETWEEN, _QUIET).join(row)]
+        lines += [line.stylize_before("bold") for line in drawn] if number == 0 else drawn
+        if number == 0 and widths:
+            lines.append(Content.styled("─┼─".join("─" * width for width in widths), _QUIET))
     return lines
+
+
+_BETWEEN: Final = " │ "
+# Cells to a column: with fewer a text is broken after every word.
+_LEAST_COLUMN: Final = 12
+
+
+def _shared_out(wanted: Sequence[int], room: int) -> list[int]:
+    """The widths of columns that want so many cells: narrow ones have what they want, the others share what is left.
+    None where that is too little."""
+    widths = [*wanted]
+    left, share = room - len(_BETWEEN) * (len(wanted) - 1), 0
+    for place, others in zip(
+        sorted(range(len(wanted)), key=lambda one: wanted[one]), range(len(wanted), 0, -1), strict=True
+    ):
+        share = left // others
+        widths[place] = min(wanted[place], share)
+        left -= widths[place]
+    return widths if all(has >= min(asked, _LEAST_COLUMN) for has, asked in zip(widths, wanted, strict=True)) else []
+
+
+def _side_by_side(cells: Sequence[Sequence[Content]], widths: Sequence[int]) -> list[Content]:
+    """The lines of a row, each cell in its column."""
+    drawn = []
+    for line in range(max(map(len, cells), default=0)):
+        parts = [
+            Content.assemble(cell[line], " " * (width - cell_len(cell[line].plain)))
+            if line < len(cell)
+            else Content(" " * width)
+            for cell, width in zip(cells, widths, strict=False)
+        ]
+        drawn.append(Content.styled(_BETWEEN, _QUIET).join(parts))
+    return drawn

@@ -134,8 +134,8 @@ def page_of_package(name: str, heading: str = "") -> PageScreen:
         begins, _, title = heading.partition(" ")
         part = text[text.index(f"\n{heading}\n") + 1 :].partition("\n")[2]
         return PageScreen(title, partial(_laid_out, re.split(rf"\n(?=#{{1,{len(begins)}}} )", part)[0]))
-    title, _, part = text.partition("\n")
-    return PageScreen(title.lstrip("# "), partial(_laid_out, part))
+    # By its name: titles are long, and how it is closed stands behind.
+    return PageScreen(f"Help: {name}", partial(_laid_out, text))
 
 
 def _laid_out(markdown: str, words: Sequence[str], width: int) -> Content:
@@ -145,7 +145,7 @@ def _laid_out(markdown: str, words: Sequence[str], width: int) -> Content:
     for chapter in re.split(r"\n(?=## )", markdown):
         found = "\n\n".join(block for block in _BLOCK.findall(chapter) if _holds(block, words)) if words else chapter
         if found.strip():
-            lines += [*markdown_lines(found, width), Content("")]
+            lines += [*markdown_lines(found, width, longest=len(found)), Content("")]
     return stack(lines)
 
 
@@ -195,10 +195,8 @@ def help_text(places: Iterable[Where], width: int, words: Sequence[str] = ()) ->
             lines += (
                 field(f"  {example}", means, width, 2 + _EXAMPLE_WIDTH) if beside else paragraph(line, width, "", 2)
             )
-    palette, line = key_of("app.palette"), key_of("app.command_line")
-    chapter(
-        f"Pages to read: {line}help NAME, or {palette}", ((name, about, "page help") for name, about in PAGES.items())
-    )
+    how = f"{key_of('app.palette')}, or {key_of('app.line')}help NAME"
+    chapter(f"Pages to read: {how}", ((name, about, "page help") for name, about in PAGES.items()))
     chapter("Each key in all modes", ((key, means, "") for key, means in key_table()))
     return stack(lines[1:])
 

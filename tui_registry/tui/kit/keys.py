@@ -25,7 +25,7 @@ def read_keys(texts: Texts) -> tuple[Keys, list[SettingFault]]:
     faults: list[SettingFault] = []
     for name, text in texts:
         try:
-            given[name] = _read_entry(name, text)
+            given[name] = _read_entry(name, text, suggests=len(faults) < _MOST_SUGGESTED)
         except ValueError as error:
             faults.append(SettingFault("keys", name, str(error)))
     while clash := _clash(given):
@@ -35,7 +35,11 @@ def read_keys(texts: Texts) -> tuple[Keys, list[SettingFault]]:
     return given, faults
 
 
-def read_key(text: str) -> str:
+# For so many faults the nearest word is looked for, which takes half a millisecond each: the app starts behind it.
+_MOST_SUGGESTED: Final = 16
+
+
+def read_key(text: str, *, suggests: bool = True) -> str:
     """One key as the registry of actions spells it, from what a person writes: `Ctrl+F`, `esc`, `question_mark`.
 
     Raises:
@@ -51,12 +55,12 @@ def read_key(text: str) -> str:
     base = base.strip()
     plain = _ALIASES.get(base.lower(), base.lower() if len(base) > 1 else base)
     if not set(modifiers) <= {"ctrl", "shift", "alt"} or not base:
-        raise ValueError(f"there is no key '{safe_text(text, 40)}'{_nearest_key(text)}")
+        raise ValueError(f"there is no key '{safe_text(text, 40)}'{_nearest_key(text if suggests else '')}")
     if plain not in _NAMED:
         if len(plain) > 1:
             character = key_to_character(plain) or _SIGNS.get(plain)
             if character is None or not character.isprintable():
-                raise ValueError(f"there is no key '{safe_text(text, 40)}'{_nearest_key(text)}")
+                raise ValueError(f"there is no key '{safe_text(text, 40)}'{_nearest_key(text if suggests else '')}")
             plain = character
         if "shift" in modifiers:
             raise ValueError(f"shift and a letter is the capital letter: write {safe_text(plain.upper(), 1)}")
@@ -72,14 +76,14 @@ def read_key(text: str) -> str:
 # How
 
 
-def _read_entry(name: str, text: str) -> tuple[str, ...]:
+def _read_entry(name: str, text: str, *, suggests: bool) -> tuple[str, ...]:
     item = _BY_ID.get(name)
     if item is None:
-        near = [one for one in _BY_ID if one.partition(".")[2] == name] or get_close_matches(name, _BY_ID, n=1)
+        near = _nearest_ids(name) if suggests else []
         hint = f"did you mean {near[0]}?" if near else "'tui-registry config keys' lists them"
         raise ValueError(f"there is no such action: {hint}")
     words = [text] if text.strip() == "," else text.split(",") if text.strip() else []
-    keys = tuple(dict.fromkeys(map(read_key, words)))
+    keys = tuple(dict.fromkeys(read_key(word, suggests=suggests) for word in words))
     if item.where in _TYPED_IN and (letter := next(filter(types, keys), None)) is not None:
         raise ValueError(f"{key_name(letter)} types there: take a key such as ctrl+{_example(letter)} or f5")
     if name in _ALWAYS and all(map(types, keys)):
@@ -124,8 +128,12 @@ def together(one: Where, other: Where) -> bool:
     return False
 
 
+def _nearest_ids(name: str) -> list[str]:
+    return [one for one in _BY_ID if one.partition(".")[2] == name] or get_close_matches(name, _BY_ID, n=1)
+
+
 def _nearest_key(text: str) -> str:
-    near = get_close_matches(text.lower(), _ALL_KEYS, n=1)
+    near = get_close_matches(text.lower(), _ALL_KEYS, n=1) if text else []
     return f": did you mean {near[0]}?" if near else ": write a sign, ctrl+f, f5, enter, esc, space, pagedown or such"
 
 

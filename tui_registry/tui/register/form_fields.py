@@ -414,7 +414,7 @@ _LABELS = {
 }
 _LONG_ADDRESS = 36
 # How the form takes it, after what it is.
-_ENTRIES = "; Enter opens one, a adds, Delete removes"
+_ENTRIES = "; Enter opens one"
 _ONE_BY_ONE = "; Enter or a comma adds one, "
 _TAKEN = {
     "preferred_models": ": type and press Enter to search, ctrl+left moves one forward",

@@ -19,6 +19,7 @@ from tui_registry.present.amounts import bar, clock, percent
 from tui_registry.present.keeping import verified
 from tui_registry.text import exact
 from tui_registry.tui import kit
+from tui_registry.tui.kit.actions import key_of
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow, unwanted
 from tui_registry.tui.kit.text_flow import paragraph, stack
 from tui_registry.tui.settings.key_copy import LockedFileScreen
@@ -58,7 +59,7 @@ class Care(Part):
     async def verify(self) -> None:
         """Check every operation and rebuild what is derived, as the command does, and say what was found."""
         if self.how_far:
-            self.say("the replica is being verified: c stops it")
+            self.say(f"the replica is being verified: {key_of('settings.cancel')} stops it")
             return
         self._stopped, gone = False, unwanted()
         loop, began, told_at = asyncio.get_running_loop(), time.monotonic(), 0.0

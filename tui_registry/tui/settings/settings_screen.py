@@ -430,20 +430,28 @@ def row_in_full(row: SettingRow, width: int) -> Content:
     lines = paragraph(safe_text(row.name, 100), width, "bold")
     lines += paragraph(safe_text(row.value, 1_000), width)
     lines += paragraph(row.about, width, "$foreground-muted")
-    return stack([*lines, *paragraph(_DOES[row.kind], width, "$text-accent")])
+    return stack([*lines, *paragraph(_does(row.kind), width, "$text-accent")])
 
 
-_DOES: Final[dict[SettingKind, str]] = {
-    "name": "enter changes it",
-    "theme": "enter chooses others",
-    "every": "enter changes it",
-    "first": "enter turns it on or off",
-    "key": f"enter saves a copy, as {_EXPORT} does · y copies the path",
-    "verify": "enter begins · c stops it",
-    "backup": "enter asks where to",
-    "place": "enter or y copies it",
-    "owner": "enter renames it · d forgets it · y copies the address",
-}
+def _does(kind: SettingKind) -> str:
+    copy = key_of("settings.copy")
+    match kind:
+        case "name" | "every":
+            return "enter changes it"
+        case "theme":
+            return "enter chooses others"
+        case "first":
+            return "enter turns it on or off"
+        case "key":
+            return f"enter saves a copy, as {_EXPORT} does · {copy} copies the path"
+        case "verify":
+            return f"enter begins · {key_of('settings.cancel')} stops it"
+        case "backup":
+            return "enter asks where to"
+        case "place":
+            return f"enter or {copy} copies it"
+        case "owner":
+            return f"enter renames it · {key_of('settings.forget')} forgets it · {copy} copies the address"
 
 
 def _wrong_interval(text: str) -> str | None:

@@ -86,7 +86,7 @@ class Pushes(Part):
         if name in self.pushing:
             return
         try:
-            result = await self._run(name, self._tokens.get(place))
+            result = await self._run(peer, self._tokens.get(place))
         except TokenAskedError:
             self.say(f"{name}: takes operations from those who bear a token for that", "problem")
             self._ask_token(peer, known=place in self._tokens)
@@ -105,8 +105,9 @@ class Pushes(Part):
             self._tokens[place] = token
             self._offer(peer)
 
-    async def _run(self, name: str, token: str | None) -> PushResult | None:
+    async def _run(self, peer: Peer, token: str | None) -> PushResult | None:
         """What the push came to; None where it was stopped, which is said."""
+        name = peer.name
 
         def progress(done: int, of: int) -> None:
             self.pushing[name] = replace(self.pushing[name], done=done, of=of)
@@ -114,7 +115,9 @@ class Pushes(Part):
 
         bounds = sync.bounds_of(self.screen.host.settings)
         self.pushing[name] = Pushing()
-        task = asyncio.ensure_future(sync.push(self.datastore, name, bounds=bounds, token=token, progress=progress))
+        # To where the question said that it goes, and nowhere else
+        offering = sync.push(self.datastore, name, bounds=bounds, token=token, at=peer.address, progress=progress)
+        task = asyncio.ensure_future(offering)
         self._tasks[name] = task
         self._moved()
         try:

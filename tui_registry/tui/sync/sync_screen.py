@@ -130,7 +130,7 @@ class SyncScreen(FrameScreen[None]):
         if view is None:
             return
         if view.pulling is not None:
-            self.say(f"a pull from {view.name} is running: c stops it")
+            self.say(_running_words(view))
         else:
             self._begin([view.name])
 
@@ -153,7 +153,7 @@ class SyncScreen(FrameScreen[None]):
         if view is None:
             return
         if view.failure is None:
-            self.say(f"{view.name} did not fail: s pulls from it")
+            self.say(f"{view.name} did not fail: {key_of('sync.pull')} pulls from it")
         else:
             self._begin([view.name])
 
@@ -167,7 +167,8 @@ class SyncScreen(FrameScreen[None]):
             self._pushes.stop(view.name)
         else:
             count = len(self.pulls.pulling)
-            others = f": put the cursor on one that is, or C stops all {count}" if count else ""
+            every = f"{key_of('sync.cancel_all')} stops all {count}"
+            others = f": put the cursor on one that is, or {every}" if count else ""
             self.say(f"{view.name} is not being pulled from{others}")
 
     def action_cancel_all(self) -> None:
@@ -209,8 +210,7 @@ class SyncScreen(FrameScreen[None]):
         if view is None:
             return
         if view.pulling is not None or view.name in self._pushes.pushing:
-            running = "pull from" if view.pulling is not None else "push to"
-            self.say(f"a {running} {view.name} is running: c stops it")
+            self.say(_running_words(view))
         else:
             await self._pushes.push_to(view.peer)
 
@@ -268,8 +268,7 @@ class SyncScreen(FrameScreen[None]):
         if view is None:
             return
         if view.pulling is not None or view.name in self._pushes.pushing:
-            running = "pull from" if view.pulling is not None else "push to"
-            self.say(f"a {running} {view.name} is running: c stops it, then d removes it", "problem")
+            self.say(f"{_running_words(view)}, then {key_of('sync.remove')} removes it", "problem")
             return
         await self._taking.forget(view.peer)
 
@@ -353,7 +352,7 @@ class SyncScreen(FrameScreen[None]):
         """The peer under the cursor, or None and a word about it."""
         view = self.view
         if view is None:
-            self.say("there are no peers yet: a adds one")
+            self.say(f"there are no peers yet: {key_of('sync.add')} adds one")
         return view
 
     @flow(background=True, exclusive=True, group="peers")
@@ -517,3 +516,8 @@ def _question(found: _Found, now: int) -> tuple[str, list[kit.Choice], str]:
         kit.Choice(not_yours, not_yours, "they are not mine", "somebody has the key"),
     ]
     return elsewhere.operations(found.number), choices, "\n".join(lines)
+
+
+def _running_words(view: PeerView) -> str:
+    what = "pull from" if view.pulling is not None else "push to"
+    return f"a {what} {view.name} is running: {key_of('sync.cancel')} stops it"
