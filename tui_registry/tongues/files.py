@@ -86,13 +86,13 @@ _PART = re.compile(r"[0-9a-f]{1,64}\.json", re.ASCII)
 _CARD = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _OWN_PART = re.compile(rb'\A\{"specVersion":"[^"]*",' + re.escape(MARK))
 _OWN_CARD = re.compile(f'"uri":"{EXTENSION}"'.encode())
-# Bytes of a file that are looked at for it: a card has it behind its description and its interfaces.
-_MOST_LOOKED_AT = 2 * 1024 * 1024
+# Bytes of a file that are looked at for it: a catalog begins so, a card has it behind its description and interfaces.
+_LOOKED_AT = {_OWN_PART: 256, _OWN_CARD: 2 * 1024 * 1024}
 
 
 def _is_own(file: Path, own: re.Pattern[bytes]) -> bool:
     with file.open("rb") as opened:
-        return own.search(opened.read(_MOST_LOOKED_AT)) is not None
+        return own.search(opened.read(_LOOKED_AT[own])) is not None
 
 
 def _expect_own(file: Path, own: re.Pattern[bytes]) -> None:
