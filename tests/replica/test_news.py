@@ -16,6 +16,7 @@ from tui_registry.datastore import DATABASE, MOST_NOTE, Datastore, NewsCount, St
 from tui_registry.query import QueryError
 from tui_registry.replica import unshared
 from tui_registry.replica.catalogue import news
+from tui_registry.replica.search import matching
 
 LAB = owner("lab")
 
@@ -291,3 +292,17 @@ def test_a_replica_of_before_begins_with_nothing_new(tmp_path: Path) -> None:
     with Datastore.open(folder) as datastore:
         assert datastore.stats().records
         assert counts(datastore) == (0, 0, 0)
+
+
+def test_the_few_that_are_not_new_are_listed_where_all_others_are(
+    datastore: Datastore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("LISTED", 8), ("_CHECKED", 8)):
+        monkeypatch.setattr(matching, name, value)
+    datastore.apply([signed(LAB, "model", f"seen {number}") for number in range(3)], source="peer")
+    datastore.news.seen()
+    datastore.add("model", make_record("model", "own"))
+    datastore.apply([signed(LAB, "model", f"new {number}") for number in range(20)], source="peer")
+    page = datastore.search("-is:new sort:name", limit=2)
+    assert ([row.name for row in page.rows], page.total, page.exact) == (["own", "seen 0"], 4, True)
+    assert datastore.search("is:new", limit=2).exact is False

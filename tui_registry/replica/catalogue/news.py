@@ -53,6 +53,13 @@ _NEW_RUNS = (
     "WHERE idx <= r.looked), 0)"
 )
 NEW: Final = _CAME.format(of=_OF, runs=_NEW_RUNS)
+# All that `IS_NEW` does not hold for, and perhaps others: where nearly all is new these are few. (With the plus SQLite
+# makes no index of all operations for it.)
+SEEN: Final = (
+    "SELECT DISTINCT rid FROM (SELECT o.rid AS rid FROM replica r CROSS JOIN ops o ON o.idx < r.looked "
+    "WHERE +o.is_head = 1 AND +o.rid > 0 UNION ALL SELECT o.rid FROM replica r CROSS JOIN arrivals a "
+    f"ON a.source IS NULL CROSS JOIN ops o ON o.idx >= a.idx AND o.idx < {_STOP} WHERE +o.is_head = 1 AND +o.rid > 0)"
+)
 # Takes the two times.
 PULLED: Final = _CAME.format(
     of=_OF,

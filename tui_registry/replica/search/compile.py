@@ -111,6 +111,7 @@ class Compiled(NamedTuple):
             names that it finds but inside of words; and `elsewhere` is one over `words` for what is found without the
             other words. A phrase is found in `names` in a tenth of the time.
         has_status: whatever it finds has a status.
+        seen: the query asks for what is not new to the person here.
         among: a statement of rids for all that the query finds, and perhaps others, where it asks for what a person
             keeps or what came here: these are few.
     """
@@ -131,6 +132,7 @@ class Compiled(NamedTuple):
     named: str | None = None
     elsewhere: str | None = None
     has_status: bool = False
+    seen: bool = False
     among: Condition | None = None
 
     @property
@@ -260,6 +262,7 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
         named,
         elsewhere,
         has_status=any(map(_asks_status, parts)),
+        seen=Not(Match("is", "new")) in parts,
         among=next((rows for part in sorted(parts, key=_is_of_arrivals) if (rows := _among(part)) is not None), None),
     )
 

@@ -17,6 +17,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.query.nodes import And, Node, Query, QueryError, Sort
 from tui_registry.replica.catalogue.current import COLUMNS, DAY, IN_CONFLICT, Row, owned_by, records_of, row_of
 from tui_registry.replica.catalogue.derived import KIND_CODES_BY_NAME
+from tui_registry.replica.catalogue.news import SEEN
 from tui_registry.replica.search.compile import (
     HAS_MANIFEST,
     HAS_STATUS,
@@ -162,6 +163,8 @@ def listed(db: sqlite3.Connection, compiled: Compiled, most: int = LISTED) -> li
         found = _few(db, "SELECT rid FROM catalogue", (), compiled.whole)
     else:
         found = _few(db, _IN_WORDS, (compiled.match,), compiled.rest, most)
+    if found is None and compiled.seen and not asks_words(compiled.whole[0]):
+        found = _few(db, SEEN, (), compiled.whole)
     return _in_a_rare_range(db, compiled) if found is None else found
 
 
