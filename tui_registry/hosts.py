@@ -47,7 +47,7 @@ def place_of_host(host: str) -> Place:
     try:
         # 127.1, 0x7f.1 and 2130706433 are all this machine
         number = str(ipaddress.IPv4Address(socket.inet_aton(host)))
-    except OSError:
+    except (OSError, ValueError):  # what is no text for C, too
         number = host
     try:
         found = ipaddress.ip_address(number.partition("%")[0])

@@ -308,6 +308,7 @@ def test_interfaces_of_an_agent_card_are_told_with_the_version_that_they_speak()
                 "http://0x7f.1/x", "http://127.1:80/x", "http://2130706433/x", "http://0300.0250.0.1/x", "http://10.0.0.1./x",
                 "http://localhost./x", "http://hub.internal./x", "http://[::ffff:10.0.0.1]/x", "http://[::ffff:7f00:1]/x",
                 "http://[64:ff9b::a00:1]/x", "http://[2002:a00:1::]/x", "http://224.0.0.1/x", "http://%31%32%37.0.0.1/x",
+                "http://a\0b.com/x", "http://\udcff.example.com/", "http://[v1.x]/", "http://\uff11\uff12\uff17.0.0.1/",
                 "http://0/x", "http://box.LAN/x", "https://x.corp/y",
             )
         ),

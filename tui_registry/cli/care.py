@@ -253,11 +253,7 @@ def _verify_file(file: str, *, as_json: bool) -> int:
     try:
         chains = _checked(file, name)
     except OperationsError as error:
-        if not as_json:
-            raise
-        out_json({"file": name, "sound": False, "line": error.line, "code": error.code, "sentence": error.sentence})
-        report(error)
-        return 1
+        return _not_sound(name, error, as_json=as_json)
     if as_json:
         records: list[Json] = [_chain_json(chain) for chain in chains]
         count = sum(len(chain.ops) for chain in chains)
@@ -269,6 +265,14 @@ def _verify_file(file: str, *, as_json: bool) -> int:
     out(f"{name} is sound: the owner signed every operation, and nothing was changed since.")
     out("This does not prove that it is all: later operations may exist.")
     return 0
+
+
+def _not_sound(name: str, error: OperationsError, *, as_json: bool) -> int:
+    if not as_json:
+        raise error
+    out_json({"file": name, "sound": False, "line": error.line, "code": error.code, "sentence": error.sentence})
+    report(error)
+    return 1
 
 
 # Proofs that a key has two faces
@@ -294,11 +298,7 @@ def _verify_faces(file: str, *, as_json: bool) -> int:
         if not number:
             raise OperationsError("file", name, 1, "there is no proof: the file is empty")
     except OperationsError as error:
-        if not as_json:
-            raise
-        out_json({"file": name, "sound": False, "line": error.line, "code": error.code, "sentence": error.sentence})
-        report(error)
-        return 1
+        return _not_sound(name, error, as_json=as_json)
     if as_json:
         told: list[Json] = [
             {"key": proof.key, "epoch": proof.epoch, "size": proof.size, "roots": [*proof.roots]} for proof in proofs

@@ -98,9 +98,10 @@ def read_model_folder(folder: Path, *, is_copy: bool = False) -> Draft:
         SourceError: nothing in it can be read.
     """
     draft = Draft("model", str(folder))
-    here = _names_in(folder)
-    if not here:
-        raise SourceError(f"{shown(str(folder), 300)} cannot be read: nobody may list what is in it")
+    try:
+        here = frozenset(path.name for path in folder.iterdir())
+    except OSError as error:
+        raise SourceError(f"{shown(str(folder), 300)} cannot be read ({error.strerror})") from error
     modules = _noted(draft, _read_value, folder / MODULES) if MODULES in here else None
     part = encoder_in(modules)
     inner, in_it = (folder / part, _names_in(folder / part)) if part else (folder, here)

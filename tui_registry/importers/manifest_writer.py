@@ -194,6 +194,8 @@ def public_address(text: str) -> str:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return ""
+    if ("[" in parts.netloc) != (":" in host):  # brackets hold an address of IPv6 and nothing else
+        return ""
     plain = parts.scheme in ("http", "https") and not (parts.username or parts.password or parts.query)
     if not plain or "%" in host or place_of_host(host) != "public":
         return ""

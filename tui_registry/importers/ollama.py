@@ -156,7 +156,7 @@ def _draft(model: Mapping[str, Json], show: Mapping[str, Json] | None, source: s
         ]
     )
     _put_behind(draft, show, info, parent)
-    if not parent:  # what was made of another one here may be nowhere else
+    if name and not parent:  # what was made of another one here may be nowhere else
         _put_repository(draft, name)
     size = model.get("size")
     put_requirements(draft, size if isinstance(size, int) and size > 1024**2 else None, told.sized)

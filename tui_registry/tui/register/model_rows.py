@@ -22,16 +22,17 @@ from tui_registry.tui.register.inputs import SafeInput, move_by_arrows, shown_li
 from tui_registry.tui.register.item_rows import ItemsRow
 
 
+class PickWanted(Message):
+    """Somebody wants to pick a record for a row; `query` is what was typed."""
+
+    def __init__(self, row: ModelsRow | RecordRow, query: str) -> None:
+        super().__init__()
+        self.row = row
+        self.query = query
+
+
 class ModelsRow(ItemsRow):
     """A list of ids of models: each is read by its name, and picked by search."""
-
-    class Wanted(Message):
-        """Somebody wants to pick a model; `query` is what was typed."""
-
-        def __init__(self, row: ModelsRow, query: str) -> None:
-            super().__init__()
-            self.row = row
-            self.query = query
 
     def __init__(self, field: FormField, text: str) -> None:
         super().__init__(field, text)
@@ -56,20 +57,12 @@ class ModelsRow(ItemsRow):
         query = self.control.value.strip()
         self.put_line("")
         self.took_input()
-        self.post_message(self.Wanted(self, query))
+        self.post_message(PickWanted(self, query))
         return True
 
 
 class RecordRow(LineRow):
     """The id of one record: it is read by its name, and picked by search."""
-
-    class Wanted(Message):
-        """Somebody wants to pick a record; `query` is what was typed."""
-
-        def __init__(self, row: RecordRow, query: str) -> None:
-            super().__init__()
-            self.row = row
-            self.query = query
 
     def __init__(self, field: FormField, text: str) -> None:
         super().__init__(field, text)
@@ -97,7 +90,7 @@ class RecordRow(LineRow):
         query = self.control.value.strip()
         if query and not _is_id(query):
             event.stop()
-            self.post_message(self.Wanted(self, query))
+            self.post_message(PickWanted(self, query))
 
 
 def _is_id(item: str) -> bool:

@@ -46,7 +46,7 @@ from tui_registry.tui.register.form_fields import MANIFEST, field_at, spelt_text
 from tui_registry.tui.register.form_state import FormState
 from tui_registry.tui.register.item_rows import ItemsRow
 from tui_registry.tui.register.known_words import licences_like
-from tui_registry.tui.register.model_rows import ModelsRow, PickModel, RecordRow
+from tui_registry.tui.register.model_rows import PickModel, PickWanted, RecordRow
 
 # Seconds from a keystroke to the draft on disk, so that fast typing is not a write for each letter.
 DRAFT_DELAY = 0.5
@@ -614,26 +614,25 @@ class RegisterScreen(FrameScreen[Saved | None]):
         self.form.body.call_after_refresh(self.form.body.show_focused)
         self.say("as it will be read: F4 edits it again, links are not opened" if row.reading else "")
 
-    @on(ModelsRow.Wanted)
+    @on(PickWanted)
     @flow
-    async def _pick_model(self, message: ModelsRow.Wanted) -> None:
+    async def _pick(self, message: PickWanted) -> None:
+        row, path = message.row, message.row.field.path
         # Of what an agent prefers, and of nothing else, the record says which types fit
-        of_agent = message.row.field.path == "preferred_models"
+        of_agent = path == "preferred_models"
         compatible = split_items(self.state.texts.get("compatible_model_types", "")) if of_agent else None
-        model_id = await self.ask(
-            PickModel(message.query, compatible, message.row.chips.items, without=self.state.record_id)
-        )
-        if model_id is not None:
-            message.row.take_in([model_id])
-
-    @on(RecordRow.Wanted)
-    @flow
-    async def _pick_record(self, message: RecordRow.Wanted) -> None:
         # A record is replaced by one of its kind, and made from models
-        kind: Kind = self.state.kind if message.row.field.path == f"{MANIFEST}superseded_by" else "model"
-        identifier = await self.ask(PickModel(message.query, None, kind=kind, without=self.state.record_id))
-        if identifier is not None:
-            message.row.take(identifier)
+        kind: Kind = self.state.kind if path == f"{MANIFEST}superseded_by" else "model"
+        there = () if isinstance(row, RecordRow) else row.chips.items
+        identifier = await self.ask(
+            PickModel(message.query, compatible, there, kind=kind, without=self.state.record_id)
+        )
+        if identifier is None:
+            return
+        if isinstance(row, RecordRow):
+            row.take(identifier)
+        else:
+            row.take_in([identifier])
 
 
 class RegisterMode(FrameScreen[None]):
