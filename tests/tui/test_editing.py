@@ -8,6 +8,7 @@ import shlex
 import sys
 import tempfile
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -61,37 +62,40 @@ async def test_an_editor_changes_a_long_text_as_one_edit(tmp_path: Path, monkeyp
             assert left(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    ("value", "told", "kept"),
-    [
-        ("", "set $VISUAL or $EDITOR", False),
-        ("no-such-editor --wait", "cannot be started", False),
-        ("vi 'x", "ends within a quotation", False),
-        (editor(""), "nothing was changed", False),
-        (editor("path.write_text(path.read_text() + '\\n')"), "nothing was changed", False),
-        (editor("sys.exit(3)"), "ended with 3: the text stays as it was", False),
-        (editor("path.write_text('much'); sys.exit(3)"), "and what was written is in", True),
-        (editor("path.write_text('much'); os.kill(os.getpid(), 9)"), "signal 9 ended the editor", True),
-        (editor("path.write_bytes(b'\\xff')"), "not UTF-8", True),
-        (editor("path.write_text('x' * 300_000)"), "more than 256 KiB", True),
-        (editor("path.unlink()"), "cannot be read", False),
-    ],
-)
+# What stands in $VISUAL, what is said of how it ended, and whether what was written is kept.
+_ENDS_BADLY: Final = [
+    ("", "set $VISUAL or $EDITOR", False),
+    ("no-such-editor --wait", "cannot be started", False),
+    ("vi 'x", "ends within a quotation", False),
+    (editor(""), "nothing was changed", False),
+    (editor("path.write_text(path.read_text() + '\\n')"), "nothing was changed", False),
+    (editor("sys.exit(3)"), "ended with 3: the text stays as it was", False),
+    (editor("path.write_text('much'); sys.exit(3)"), "and what was written is in", True),
+    (editor("path.write_text('much'); os.kill(os.getpid(), 9)"), "signal 9 ended the editor", True),
+    (editor("path.write_bytes(b'\\xff')"), "not UTF-8", True),
+    (editor("path.write_text('x' * 300_000)"), "more than 256 KiB", True),
+    (editor("path.unlink()"), "cannot be read", False),
+]
+
+
 async def test_where_an_editor_does_not_end_well_the_text_stays_and_so_does_what_was_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, told: str, kept: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with replica(tmp_path / "data") as datastore:
         datastore.add("model", make_record("model", "mine", description="before"))
         async with running(datastore, (160, 50)) as (app, pilot):
             await press(pilot, "e")
             await go_to(pilot, "description")
-            monkeypatch.setenv("VISUAL", value)
-            await press(pilot, "ctrl+o")
-            assert told in status(app)
-            assert area(app).text == "before"
-            assert bool(left(tmp_path)) == kept
-            if kept:
-                assert os.fspath(left(tmp_path)[0]) in status(app)
+            for value, told, kept in _ENDS_BADLY:
+                monkeypatch.setenv("VISUAL", value)
+                app.say("")
+                await press(pilot, "ctrl+o")
+                assert told in status(app), value
+                assert area(app).text == "before", value
+                assert len(left(tmp_path)) == kept, value
+                for path in left(tmp_path):
+                    assert os.fspath(path) in status(app), value
+                    path.unlink()
 
 
 async def test_where_the_disk_has_no_room_for_the_file_nothing_of_it_is_left(

@@ -7,6 +7,11 @@ from pathlib import Path
 import pytest
 from textual import events
 from textual.command import CommandPalette
+from textual.css.styles import RulesMap
+from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
+from textual.widget import Widget
+from textual.widgets import Input
 
 from tests.seeds import make_record
 from tests.tui.driving import (
@@ -28,6 +33,9 @@ from tui_registry.tui import RegistryApp
 from tui_registry.tui.kit.frame import KeyFooter, StatusLine, TitleLine
 from tui_registry.tui.kit.help import HelpScreen
 from tui_registry.tui.kit.palette import ActionsProvider
+
+# What was found for widgets beside one another.
+Styled = dict[tuple[object, ...], RulesMap]
 
 
 async def test_the_title_line_tells_replica_address_and_records(tmp_path: Path) -> None:
@@ -146,6 +154,27 @@ async def test_mode_two_is_the_form_and_esc_leads_back_to_browse(tmp_path: Path)
             assert app.screen is browse_of(app)
             await press(pilot, "2")
             assert type(app.screen).__name__ == "RegisterScreen"
+
+
+async def test_a_widget_is_styled_when_it_is_mounted_and_never_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That it is compact is a class that its constructor gives it, and no reason to look through all the rules."""
+    early, apply = list[str](), Stylesheet.apply
+
+    def watched(self: Stylesheet, node: DOMNode, *, animate: bool = False, cache: Styled | None = None) -> None:
+        if isinstance(node, Widget) and node.parent is None:
+            early.append(type(node).__name__)
+        apply(self, node, animate=animate, cache=cache)
+
+    monkeypatch.setattr(Stylesheet, "apply", watched)
+    with replica(tmp_path) as datastore:
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "colon")
+            line = app.screen.query_one(Input)
+            assert line.compact
+            assert line.styles.border_top[0] == ""
+    assert early == []
 
 
 async def test_an_unknown_theme_in_the_settings_is_named_and_harmless(tmp_path: Path) -> None:

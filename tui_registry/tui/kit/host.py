@@ -18,6 +18,7 @@ from textual.filter import LineFilter
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widget import Widget
 
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json, RegistryError
@@ -142,6 +143,14 @@ class RegistryHost(App[None]):
         if key not in self._readable:
             self._readable[key] = ReadableText(least, colours_of(self.console.color_system), self.current_theme.dark)
         return [*super().get_line_filters(), self._readable[key]]
+
+    def update_styles(self, node: DOMNode, animate: bool = True) -> None:
+        """Style a widget and what is in it anew; one that is not mounted yet is styled when it is.
+
+        Textual would do so for each class that its constructor gives it, too: a tenth of what it takes to open a form.
+        """
+        if node.parent is not None or not isinstance(node, Widget):
+            super().update_styles(node, animate)
 
     def get_driver_class(self) -> type[Driver]:
         return TerminalDriver
