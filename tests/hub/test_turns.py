@@ -34,11 +34,13 @@ def shared(request: pytest.FixtureRequest) -> SharedLog:
 
 @pytest.fixture
 def begin(tmp_path: Path, shared: SharedLog) -> Iterator[Callable[[], View]]:
-    """Opens another node's replica."""
+    """Opens another node's replica. Each of them has the time by a clock of its own, hours from the others' and from
+    the hub's."""
     views: list[View] = []
 
     def opened() -> View:
-        views.append(View(tmp_path / f"view{len(views)}", shared))
+        ahead = 7_200 * (len(views) - 1)
+        views.append(View(tmp_path / f"view{len(views)}", shared, clock=lambda: NOW + ahead))
         return views[-1]
 
     yield opened
@@ -162,6 +164,17 @@ def test_writers_of_several_nodes_at_once_lose_and_double_nothing(begin: Callabl
         written = [digest for part in threads.map(work, range(6)) for digest in part]
     lines = same_everywhere(views, shared)
     assert len(lines) == len({*written}) + 4 == 28
+
+
+def test_what_speaks_a_protocol_changed_at_the_same_time_on_all_nodes(begin: Callable[[], View]) -> None:
+    one, other = begin(), begin()
+    behind = {"interfaces": [{"url": "https://a.example/", "protocol": "MCP", "version": ""}]}
+    op = one.store.add("agent", make_record("agent", "first"), manifest=manifest(**behind))
+    other.store.add("agent", make_record("agent", "second"), manifest=manifest(**behind))
+    other.store.update("agent", op.key, make_record("agent", "first", description="new"), [op.hash])
+    one.store.hub.follow()
+    asked = "SELECT rid, protocol, stated, source, changed FROM interfaces ORDER BY rid"
+    assert rows(one.store, asked) == rows(other.store, asked) != []
 
 
 # ---- what goes wrong -----------------------------------------------------------------------------------------------
