@@ -179,6 +179,14 @@ def test_so_it_is_of_the_other_lock(name: str, value: object, part: str) -> None
     assert part in refusal(document)
 
 
+def test_where_there_is_not_the_memory_for_a_lock_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keystore, "_MOST_SCRYPT_BYTES", 2**60)
+    monkeypatch.setattr(keystore, "_MOST_SCRYPT_R", 2**20)
+    document = json.loads(json.dumps(QUICK))
+    document["crypto"]["kdfparams"] |= {"n": 2**31, "r": 2**10}  # 256 TiB: more than a process has addresses for
+    assert "of memory for the lock of this keystore" in refusal(document)
+
+
 @pytest.mark.parametrize("number", [0, 2**256 - 1])
 def test_what_decrypts_to_no_key_is_a_broken_keystore(number: int) -> None:
     class NoKey(Identity):

@@ -32,6 +32,8 @@ def is_public(address: str) -> bool:
         wrapped = found.ipv4_mapped or found.sixtofour or (found.teredo and found.teredo[1])
         if wrapped is not None:
             return is_public(str(wrapped))
+        if found not in _GIVEN_OUT:
+            return False
     return found.is_global and not found.is_multicast
 
 
@@ -59,6 +61,10 @@ def place_of_host(host: str) -> Place:
     return "public" if is_public(number) else "private"
 
 
+# All of IPv6 that is given out for the internet (RFC 4291, 2.4, and IANA's list). The rest is of one's own network,
+# such as fec0::/10 and 64:ff9b:1::/48, holds an IPv4 address in a form that is used no more, or is of nobody yet: which
+# of that is_global knows differs from one version of Python to the next.
+_GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
 # NAT64 (RFC 6052).
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 # Names that mean something only where they are (RFC 6762, RFC 6761, RFC 8375, and the habit of routers).

@@ -17,7 +17,7 @@ from typing import Final
 from tui_registry import crdt
 from tui_registry.durable import drafted, give_new_name, sync_folder
 from tui_registry.errors import Json, RegistryError
-from tui_registry.text import safe_text
+from tui_registry.text import safe_text, size_bytes
 
 MAX_KEYSTORE_BYTES: Final = 64 * 1024
 _LEAST_CHARACTERS: Final = 8
@@ -59,7 +59,7 @@ def write_keystore(path: Path, identity: crdt.Identity, passphrase: bytes) -> No
     """Write the locked key to a new file that only its owner can read.
 
     Raises:
-        CopyError: the file is there already, or cannot be written.
+        CopyError: the file is there already, or cannot be written. KeystoreError: as `locked`.
     """
     try:
         with drafted(path, locked(identity, passphrase).encode("ascii")) as draft:
@@ -72,7 +72,11 @@ def write_keystore(path: Path, identity: crdt.Identity, passphrase: bytes) -> No
 
 
 def locked(identity: crdt.Identity, passphrase: bytes) -> str:
-    """The key as a keystore, in ASCII."""
+    """The key as a keystore, in ASCII.
+
+    Raises:
+        KeystoreError: there is not the memory that locking takes.
+    """
     from secrets import token_bytes
     from uuid import uuid4
 
@@ -99,7 +103,8 @@ def read_keystore(text: str, passphrase: bytes) -> crdt.Identity:
     """The key in a keystore.
 
     Raises:
-        KeystoreError: it is no keystore of version 3, asks for too much work, or the passphrase is another.
+        KeystoreError: it is no keystore of version 3, asks for too much work or more memory than there is, or the
+            passphrase is another.
     """
     document, crypto = _document(text)
     cipher = crypto.get("cipher")
@@ -164,8 +169,11 @@ def _by_scrypt(passphrase: bytes, salt: bytes, n: int, r: int, p: int, length: i
     # Not hashlib's: OpenSSL refuses an N of 2^16 and above where r is 1, as in the definition's own example.
     from Crypto.Protocol.KDF import scrypt
 
-    # It takes text, and means the bytes of its characters.
-    derived = scrypt(passphrase.decode("latin-1"), salt.decode("latin-1"), key_len=length, N=n, r=r, p=p)
+    try:
+        # It takes text, and means the bytes of its characters.
+        derived = scrypt(passphrase.decode("latin-1"), salt.decode("latin-1"), key_len=length, N=n, r=r, p=p)
+    except (ValueError, MemoryError):  # of what it is given here it refuses nothing
+        raise KeystoreError(f"there are no {size_bytes(128 * n * r)} of memory for the lock of this keystore") from None
     assert isinstance(derived, bytes)  # of one key
     return derived
 

@@ -141,7 +141,17 @@ def test_nothing_is_made_where_there_is_no_replica(cli: Cli, data_dir: Path, tmp
     assert not data_dir.exists()
 
 
-def test_a_passphrase_is_asked_for_twice_on_a_terminal(own: str, data_dir: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("talk", "code"),
+    [
+        # The line could be read, and what it asked for failed.
+        (((b"Passphrase: ", b"correct horse\n"), (b"again: ", b"another one\n"), (b"differ", b"")), 1),
+        (((b"Passphrase: ", b"correct \xff horse\n"), (b"is not text in the encoding", b"")), 2),
+    ],
+)
+def test_a_passphrase_is_asked_for_twice_on_a_terminal(
+    talk: tuple[tuple[bytes, bytes], ...], code: int, own: str, data_dir: Path, tmp_path: Path
+) -> None:
     ours, theirs = pty.openpty()
     line = [sys.executable, "-m", "tui_registry", "--data-dir", str(data_dir), "backup", str(tmp_path / "saved")]
     with subprocess.Popen(
@@ -149,11 +159,11 @@ def test_a_passphrase_is_asked_for_twice_on_a_terminal(own: str, data_dir: Path,
     ) as process:
         os.close(theirs)
         said = b""
-        for awaited, typed in ((b"Passphrase: ", b"correct horse\n"), (b"again: ", b"another one\n"), (b"differ", b"")):
+        for awaited, typed in talk:
             while awaited not in said:
                 said += os.read(ours, 1_000)
             os.write(ours, typed)
-        assert process.wait() == 1  # the line could be read, and what it asked for failed
+        assert process.wait() == code
     os.close(ours)
     assert not (tmp_path / "saved").exists()
 

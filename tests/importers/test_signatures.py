@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
@@ -76,9 +77,11 @@ def test_a_card_at_a_path_of_its_own_is_checked_too(path: str) -> None:
     assert "signature fits" in note_of(said({path: SIGNED[0]["card"], KEYS: SIGNED[0]["jwks"]}, path))
 
 
-def test_a_signed_card_that_is_nested_too_deep_is_told() -> None:
+def test_a_signed_card_that_is_nested_deep_is_checked_or_that_is_told() -> None:
     deep = json.dumps(SIGNED[0]["card"])[:-1].encode() + b', "x": ' + b'{"a": [' * 450 + b"]}" * 450 + b"}"
-    assert "nested too deep" in note_of(said({CARD: deep, KEYS: SIGNED[0]["jwks"]}))
+    told = note_of(said({CARD: deep, KEYS: SIGNED[0]["jwks"]}))
+    # From Python 3.12 on its recursion limit is not that of JSON's encoder.
+    assert ("nested too deep" if sys.version_info < (3, 12) else "signature fits") in told
 
 
 def test_each_card_of_a_list_is_checked_by_itself() -> None:

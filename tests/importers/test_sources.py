@@ -186,6 +186,7 @@ def test_of_a_project_the_agents_and_servers_of_its_tools_are_found_and_nothing_
         ".github/workflows/agents/builds.md": agent,
         ".git/agents/never.md": agent,
         ".opencode/agents/plans.md": agent,
+        ".opencode/agent/drafts.md": agent,
         ".mcp.json": json.dumps({"mcpServers": {"files": server}}),
         ".cursor/mcp.json": json.dumps({"mcpServers": {"notes": server}}),
         ".vscode/mcp.json": json.dumps({"servers": {"issues": server}}),
@@ -199,7 +200,7 @@ def test_of_a_project_the_agents_and_servers_of_its_tools_are_found_and_nothing_
     (tmp_path / ".claude" / "agents" / "linked").symlink_to(tmp_path / ".git")
     found = [*read_source(tmp_path)]
     assert sorted(str(at(one, "name")) for one in found if isinstance(one, Finding)) == [
-        "files", "inside", "issues", "notes", "plans", "reviews", "triages",
+        "drafts", "files", "inside", "issues", "notes", "plans", "reviews", "triages",
     ]  # fmt: skip
     assert not [one for one in found if isinstance(one, Skipped)]
     assert len([*read_source(tmp_path / ".claude")]) > 1  # who names such a folder means all of it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -90,7 +91,7 @@ def test_every_type_is_named_and_every_name_is_there(document: dict[str, Json]) 
         assert isinstance(shape, dict)
         assert [*shape["properties"]] == [field.name for field in FIELDS[kind]]
     # To the digit, which a float has not.
-    assert '"maximum":18446744073709551615' in httpx.Response(200, json=schemas).text
+    assert '"maximum": 18446744073709551615' in json.dumps(schemas)
 
 
 @pytest.mark.parametrize("kind", KINDS)

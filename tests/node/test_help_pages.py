@@ -84,4 +84,6 @@ def test_a_page_that_there_is_not_is_refused_in_words(untouched: Node) -> None:
         assert answer.status_code == 404, path
         assert "<b>" not in answer.text
         assert "\x1b" not in answer.text
+        told = untouched.reader.get(path)
+        assert (told.status_code, told.headers["content-type"]) == (404, "application/problem+json"), path
     assert untouched.reader.put("/docs/trust").status_code == 405

@@ -150,7 +150,11 @@ async def test_a_name_that_leads_to_this_machine_once_it_is_connected_to_is_sent
         ("fd00:ec2::254", False),
         ("::ffff:10.0.0.1", False),
         ("64:ff9b::a00:1", False),
+        ("64:ff9b:1::a00:1", False),
         ("2002:a00:1::", False),
+        ("::10.0.0.1", False),
+        ("::ffff:0:10.0.0.1", False),
+        ("fec0::1", False),
         ("store.example", False),
     ],
 )

@@ -594,14 +594,15 @@ def ask_passphrase(file: str | None, *, new: bool) -> bytes:
     """The passphrase: the first line of a file, or typed by a person, twice when it is a new one.
 
     Raises:
-        UsageError: nobody can be asked, or it is too short for a new one. StoppedError: the two that were typed differ.
+        UsageError: nobody can be asked, what was typed is no text, or it is too short for a new one.
+        StoppedError: the two that were typed differ.
         FileError: the file cannot be read.
     """
     if file is not None:
         phrase = _first_line(file)
     elif sys.stdin.isatty():
-        phrase = getpass.getpass("Passphrase: ")
-        if new and getpass.getpass("The same again: ") != phrase:
+        phrase = _typed("Passphrase: ")
+        if new and _typed("The same again: ") != phrase:
             raise StoppedError("the two passphrases differ: nothing was written")
     else:
         raise UsageError("nobody can be asked for the passphrase: put it in a file and name it with --passphrase-file")
@@ -609,6 +610,15 @@ def ask_passphrase(file: str | None, *, new: bool) -> bytes:
     if weak is not None:
         raise UsageError(weak)
     return phrase.encode()
+
+
+def _typed(question: str) -> str:
+    try:
+        typed = getpass.getpass(question)
+        typed.encode()  # where the locale has no encoding, bytes that are none come through
+    except UnicodeError:
+        raise UsageError("what was typed is not text in the encoding of this terminal: look at its settings") from None
+    return typed
 
 
 def _first_line(name: str) -> str:

@@ -174,7 +174,11 @@ def confirm(question: str, deed: str, stopped: str, otherwise: str = "say --yes"
         raise UsageError(f"nobody can be asked whether to {deed}: {otherwise}")
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    try:
+        answer = sys.stdin.readline().strip().lower()
+    except UnicodeDecodeError:
+        answer = ""
+    if answer not in ("y", "yes"):
         raise StoppedError(stopped)
 
 

@@ -43,8 +43,9 @@ def is_agent_file(text: str) -> bool:
 def is_agents(text: str, path: Path) -> bool:
     """Whether a text is the file of an agent by its place, such as `.claude/agents`: no more than a description has to
     stand in one there."""
-    placed = path.absolute().parent.name == "agents" or path.name.lower().endswith(".agent.md")
-    matter = front_matter(text) if placed and path.name.upper() not in ("SKILL.MD", "README.MD") else None
+    place, name = path.absolute().parent.parts, path.name.lower()
+    placed = place[-1:] == ("agents",) or place[-2:] == (".opencode", "agent") or name.endswith(".agent.md")
+    matter = front_matter(text) if placed and name not in ("skill.md", "readme.md") else None
     if matter is None or matter.values.get("kind") in ("model", "agent"):
         return False
     return bool(text_at(matter.values, "description")) and (_OTHERS - {"argument-hint"}).isdisjoint(matter.values)

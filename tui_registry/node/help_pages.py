@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
 from tui_registry.node.description import add_head
-from tui_registry.node.pages import HEADERS, page
+from tui_registry.node.pages import HEADERS, page, wants_html
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import etag_of, is_held
 from tui_registry.node.responses import problem
@@ -35,7 +35,7 @@ def help_routes(queues: Queues) -> APIRouter:
             near = nearest(name, PAGES)
             hint = f"did you mean {near}?" if near else f"there are {', '.join(PAGES)}"
             return problem(404, "no_route", f"there is no page of help called '{safe_text(name, 40)}': {hint}")
-        made = _as_html if "text/html" in request.headers.get("accept", "") else _as_written
+        made = _as_html if wants_html(request.scope) else _as_written
         content, tag = await queues.read(request.scope["client"], made, found)
         # A later version of the program may say something else.
         headers = {"etag": tag, "cache-control": "no-cache", "vary": "accept"}

@@ -111,7 +111,12 @@ def shown(text: str, limit: int | None = None, *, newlines: bool = False) -> str
 def is_page(scope: Scope) -> bool:
     """Whether a request is for a page for people, so that its refusal is one too."""
     path = str(scope["path"])
-    return path == BROWSE or path.startswith((f"{BROWSE}/", "/docs/"))
+    return path == BROWSE or path.startswith(f"{BROWSE}/") or (path.startswith("/docs/") and wants_html(scope))
+
+
+def wants_html(scope: Scope) -> bool:
+    """Whether a browser asks, where a page is there for programs too."""
+    return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
 
 
 def refusal_page(told: Mapping[str, Json], root: str) -> str:
