@@ -488,6 +488,28 @@ def test_what_nodes_of_a_hub_say_in_the_formats_of_others_is_what_a_node_alone_s
                 assert _without_arrivals(texts.pop()) == alone, path
 
 
+def test_who_reads_a_list_of_servers_page_by_page_from_one_node_and_another_meets_each_once(
+    nodes: tuple[Node, Node],
+) -> None:
+    for number in range(3):
+        said = {"name": f"paged-{number}", "license": "MIT", "version": "1.0.0"}
+        reached = [{"url": f"https://b.example/{number}", "protocol": "MCP", "version": "1.0"}]
+        made = nodes[number % 2].writer.post("/agents", json={**said, "manifest": {"interfaces": reached}})
+        assert made.status_code == 201, made.text
+    settle(*nodes)
+    (whole,) = {node.reader.get("/v0.1/servers").content for node in nodes}
+    met: list[object] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = nodes[len(met) % 2].reader.get("/v0.1/servers", params={"limit": "1", **cursor}).json()
+        met += page["servers"]
+        if "nextCursor" not in page["metadata"]:
+            break
+        cursor = {"cursor": page["metadata"]["nextCursor"]}
+    assert met == json.loads(whole)["servers"]
+    assert len(met) >= 3
+
+
 def _without_arrivals(text: str) -> Any:
     tree = json.loads(text)
     for server in (tree.get("servers") or [tree]) if "entries" not in tree else ():
