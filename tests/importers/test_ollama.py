@@ -292,3 +292,11 @@ def test_a_model_of_a_registry_in_somebodys_own_network_is_told_without_it(tmp_p
     (found,) = found_in(tmp_path)
     assert isinstance(found.manifest, dict)
     assert found.manifest["repository_url"] == ""
+
+
+@pytest.mark.parametrize("name", ["a b\x1b[31m", "é/ü", ":latest", "x/../y", "localhost:5000/a/b"])
+def test_a_name_that_nothing_is_pulled_by_is_called_no_repository(name: str) -> None:
+    draft, _ = read_tags({"models": [TAGS["models"][0] | {"name": name}, TAGS["models"][1]]}, "x")
+    found = draft.finding()
+    assert not isinstance(found.manifest, dict) or found.manifest["repository_url"] == ""
+    assert not any("repository" in note for note in found.notes)

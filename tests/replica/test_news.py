@@ -145,6 +145,16 @@ def test_a_search_that_watches_itself_ends(datastore: Datastore) -> None:
     assert names(datastore, "is:watched") == {"first"}
 
 
+@pytest.mark.parametrize("field", ["note", "eval"])
+def test_all_that_may_be_watched_is_searched_at_once(datastore: Datastore, field: str) -> None:
+    datastore.add("model", make_record("model", "own"))
+    for number in range(news.MOST_WATCHED):
+        asked = ",".join(f"b{number}x{place}" + (">=0" if field == "eval" else "") for place in range(60))
+        datastore.searches.save(f"s{number}", f"{field}:{asked}")
+        datastore.news.watch(f"@s{number}")
+    assert (names(datastore, "is:watched"), names(datastore, "-is:watched")) == (set(), {"own"})
+
+
 def test_stars_and_notes_are_found_shown_and_taken_away(datastore: Datastore) -> None:
     ids = [datastore.add("model", make_record("model", name)).key for name in ("one", "two", "three")]
     assert datastore.stars.star([ids[0], ids[1], ids[0]], starred=True) == 2

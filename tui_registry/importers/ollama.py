@@ -37,6 +37,7 @@ from tui_registry.importers.untrusted import (
 from tui_registry.importers.weights import lacking, of_scheme, put_requirements
 from tui_registry.licences import UNSTATED
 from tui_registry.present.imports import CUT_OFF
+from tui_registry.present.using import ollama_model
 from tui_registry.text import exact, parse_count, safe_text
 
 if TYPE_CHECKING:
@@ -180,6 +181,8 @@ def _put_repository(draft: Draft, name: str) -> None:
     if len(words) > 2 and place_of_host(words[0].partition(":")[0]) != "public":
         return
     repository = f"ollama://{name.removesuffix(':latest')}"
+    if not ollama_model(repository):
+        return
     draft.behind.put("repository_url", repository)
     draft.note(f"its repository is {shown(repository, 120)}, by its name: take that out if it was never pushed there")
 

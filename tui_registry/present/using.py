@@ -203,8 +203,8 @@ def _file(uri: str, repository: str) -> _File | str:
     hub = _hub(uri)
     if hub is not None:
         found = _File(name, hub=hub)
-    elif _ollama(uri):
-        found = _File(name, ollama=_ollama(uri))
+    elif ollama_model(uri):
+        found = _File(name, ollama=ollama_model(uri))
     elif scheme == "oci" and _OCI.fullmatch(rest):
         found = _File(name, oci=rest)
     elif scheme == "ipfs" and _CID.fullmatch(rest.partition("/")[0]) and _PATH.fullmatch(rest) and ".." not in rest:
@@ -231,7 +231,7 @@ def _within(path: str, repository: str) -> _File | str:
         return f"is a path in a repository, whose address {_NOT_FOLLOWED}"
     if not _PATH.fullmatch(path):
         return _UNREAD
-    hub, model = _hub(repository), _ollama(repository)
+    hub, model = _hub(repository), ollama_model(repository)
     if model:
         return _File(name, ollama=model)  # which fetches all of its files
     if hub is None:
@@ -240,7 +240,7 @@ def _within(path: str, repository: str) -> _File | str:
     return _File(name, hub=hub._replace(path=f"{above}{path}"))
 
 
-def _ollama(uri: str) -> str:
+def ollama_model(uri: str) -> str:
     """What Ollama calls the model at an address; empty for other addresses."""
     name = uri.removeprefix("ollama://")
     return name if name != uri and _OLLAMA.fullmatch(name) else ""
@@ -458,7 +458,7 @@ def _of_repository(repository: str, known: set[str]) -> list[Line] | str:
     hub = _hub(repository)
     if hub is not None and hub.repo not in known:
         lines.append(_hf(hub._replace(path="")))
-    if model := _ollama(repository):
+    if model := ollama_model(repository):
         lines += _of_one("model", _File(model, ollama=model))
     clone = _clone(repository)
     if clone is not None:

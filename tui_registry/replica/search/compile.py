@@ -317,13 +317,18 @@ def _stated(node: Node) -> Condition | None:
             return None
 
 
+_OR = " UNION ALL "
+
+
 def _each_of(nodes: Sequence[Node], of: Callable[[Node], Condition | None]) -> Condition | None:
-    """A statement of rids for all that one of some nodes finds; None where not each has one."""
+    """A statement of rids for all that one of some nodes finds; None where not each has one, or for too many nodes."""
     each = [of(node) for node in nodes]
     found = [rows for rows in each if rows is not None]
     if len(found) < len(each):
         return None
-    return " UNION ALL ".join(rows for rows, _ in found), [value for _, values in found for value in values]
+    statement = _OR.join(rows for rows, _ in found)
+    # As in `_joined`: SQLite puts 500 statements together.
+    return (statement, [value for _, values in found for value in values]) if statement.count(_OR) < 400 else None
 
 
 def _asks_status(node: Node) -> bool:
@@ -612,7 +617,7 @@ def _condition(node: Node, context: Context) -> Condition:
         case And() | Or():
             parts = [_condition(part, context) for part in node.nodes]
             word = " AND " if isinstance(node, And) else " OR "
-            return word.join(f"({part})" for part, _ in parts), [value for _, values in parts for value in values]
+            return _joined(word, [part for part, _ in parts]), [value for _, values in parts for value in values]
         case Range("pulled"):
             return IS_PULLED, [*_times_of(node), *_times_of(node)]
         case Range():
@@ -622,6 +627,18 @@ def _condition(node: Node, context: Context) -> Condition:
             return _column_condition(node, context) or _by_words(node, context)
         case Text():
             return _by_words(node, context)
+
+
+def _joined(word: str, parts: Sequence[str]) -> str:
+    """Parts with a word between them: what is watched has more of them than one query, and SQLite reads n in a row as a
+    tree that is n deep, of which it takes 1,000."""
+    while len(parts) > _IN_A_ROW:
+        rows = (parts[place : place + _IN_A_ROW] for place in range(0, len(parts), _IN_A_ROW))
+        parts = [_joined(word, row) for row in rows]
+    return word.join(f"({part})" for part in parts)
+
+
+_IN_A_ROW = 100
 
 
 def _bounds(node: Range) -> tuple[str, int, int]:
