@@ -64,7 +64,7 @@ async def test_a_model_is_registered_by_keyboard_alone(datastore: Datastore) -> 
     needs = record["resource_requirements"]
     assert isinstance(needs, dict)
     assert (needs["recommended_memory_mb"], needs["requires_gpu"], needs["min_vram_gb"]) == (16_384, True, 12)
-    assert saved.id in app.outcome.text
+    assert app.outcome.text == f"registered Qwen2.5-7B, id {saved.id[:12]}"
     assert datastore.drafts.all() == []
 
 

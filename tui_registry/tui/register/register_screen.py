@@ -375,8 +375,9 @@ class RegisterScreen(FrameScreen[Saved | None]):
                 self.keep_draft()
         else:
             leftover = await self._drop_draft()
-            # The id first: all of it fits into 80 columns
-            done = f"{'registered' if record_id is None else 'saved'} {key} {safe_text(str(record['name']), 40)}"
+            # As many of the id's digits as tell records apart, so that the name and what follows are in sight too.
+            said = "registered" if record_id is None else "saved"
+            done = f"{said} {safe_text(str(record['name']), 40)}, id {key[:12]}"
             self.say(f"{done} ({leftover})" if leftover else done, "problem" if leftover else "done")
             self.host.look()
             self.dismiss(Saved(kind, key))
