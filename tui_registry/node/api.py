@@ -581,9 +581,9 @@ class _Records:
             stored=True,
         )
         standing = [_standing(body) for body in page.bodies]
-        items = b",".join(
-            [_in_part(body.record, asked.fields)[:-1] + told for body, told in zip(page.bodies, standing, strict=True)]
-        )
+        items = [
+            _in_part(body.record, asked.fields)[:-1] + told for body, told in zip(page.bodies, standing, strict=True)
+        ]
         beside: Record = {"next": page.next, "notes": [*page.notes]}
         if asked.total:
             beside |= {"total": page.total, "total_is_exact": page.exact}
@@ -594,9 +594,11 @@ class _Records:
         # The revision of a record stands for all of its bytes, which would take twenty times as long to hash. Another
         # version of the program may spell them otherwise.
         said = _spelt([tui_registry.__version__, None if asked.fields is None else [*asked.fields]])
-        tag = etag_of(b"\n".join((said, _spelt(beside), *standing)))
+        spelt = _spelt(beside)
+        tag = etag_of(b"\n".join((said, spelt, *standing)))
         # What is proposed where nothing was found is what could be found in time.
-        return Whole(_with(b'{"items":[%b]}' % items, beside), tag), page.until if page.bodies else 0
+        whole = b'{"items":[%b],%b' % (b",".join(items), spelt[1:])
+        return Whole(whole, tag), page.until if page.bodies else 0
 
     def _facets(self, asked: _Question) -> bytes:
         found = self._datastore.facets(
