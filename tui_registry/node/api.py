@@ -529,14 +529,13 @@ class _Records:
         kept = self._answered.get((self._kind, asked), changes, now)
         if kept is not None:
             return kept
-        body, until = self._read_page(asked)
-        page = Whole(body, etag_of(body))
+        page, until = self._read_page(asked)
         if until is None or until > now:
             characters = len(asked.query) + len(asked.cursor or "")
             self._answered.keep((self._kind, asked), page, changes, now, until, characters=characters)
         return page
 
-    def _read_page(self, asked: _Question) -> tuple[bytes, int | None]:
+    def _read_page(self, asked: _Question) -> tuple[Whole, int | None]:
         """A page, and until which time it is the answer while nothing is written; 0 where it is so only once."""
         order = _order(asked.sort) if asked.sort else None
         page = self._datastore.search(
@@ -554,7 +553,10 @@ class _Records:
             # Nothing is decoded, and none of them is judged.
             stored=True,
         )
-        items = b",".join([_with_standing(_in_part(body.record, asked.fields), body) for body in page.bodies])
+        standing = [_standing(body) for body in page.bodies]
+        items = [
+            _in_part(body.record, asked.fields)[:-1] + told for body, told in zip(page.bodies, standing, strict=True)
+        ]
         beside: Record = {"next": page.next, "notes": [*page.notes]}
         if asked.total:
             beside |= {"total": page.total, "total_is_exact": page.exact}
@@ -562,8 +564,14 @@ class _Records:
             beside["did_you_mean"] = page.did_you_mean
         if page.near:
             beside["near"] = [*page.near]
+        # The revision of a record stands for all of its bytes, which would take twenty times as long to hash. Another
+        # version of the program may spell them otherwise.
+        said = _spelt([tui_registry.__version__, None if asked.fields is None else [*asked.fields]])
+        spelt = _spelt(beside)
+        tag = etag_of(b"\n".join((said, spelt, *standing)))
         # What is proposed where nothing was found is what could be found in time.
-        return _with(b'{"items":[%b]}' % items, beside), page.until if page.bodies else 0
+        whole = b'{"items":[%b],%b' % (b",".join(items), spelt[1:])
+        return Whole(whole, tag), page.until if page.bodies else 0
 
     def _facets(self, asked: _Question) -> bytes:
         found = self._datastore.facets(
@@ -1123,13 +1131,17 @@ def _answer_with(op: _Op, status: int = 200, headers: dict[str, str] | None = No
 
 
 def _with_standing(record: bytes, body: Body) -> bytes:
-    """A record as JSON with what a list tells of it beside its fields. Hashes need no escapes, and a speller takes as
-    long for them as the record takes to be read."""
+    """A record as JSON with what a list tells of it beside its fields."""
+    return record[:-1] + _standing(body)
+
+
+def _standing(body: Body) -> bytes:
+    """What a list tells of a record behind its fields. Hashes need no escapes, and a speller takes as long for them as
+    the record takes to be read."""
     status = "" if body.status is None else f',"status":{_SPELLER.encode(body.status)}'
     heads = ",".join([f'"{head}"' for head in body.heads])
     conflict = "true" if body.live > 1 else "false"
-    told = f',"revision":"{body.revision}","conflict":{conflict},"heads":[{heads}]{status}}}'
-    return record[:-1] + told.encode()
+    return f',"revision":"{body.revision}","conflict":{conflict},"heads":[{heads}]{status}}}'.encode()
 
 
 def _in_part(record: bytes, fields: Sequence[str] | None) -> bytes:

@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from tui_registry import records
@@ -194,9 +195,15 @@ class Entry(NamedTuple):
 
 def revision_of(heads: Iterable[str]) -> str:
     """What stands for exactly these heads, ascending; 64 hex digits."""
-    from hashlib import sha3_256  # lists do without it
+    return _hashing()("".join(heads).encode())
 
-    return sha3_256("".join(heads).encode()).hexdigest()
+
+@cache
+def _hashing() -> Callable[[bytes], str]:
+    # Lists do without it; and to import it each time takes longer than to hash.
+    from hashlib import sha3_256
+
+    return lambda content: sha3_256(content).hexdigest()
 
 
 def revision_with(heads: Iterable[str], beside: Iterable[str]) -> str:
@@ -523,11 +530,12 @@ OF_BODY = (
 def body_of(db: sqlite3.Connection, values: Sequence[Any]) -> Body:
     """A `Body` from the values of `OF_BODY`."""
     rid, identifier, kind, live, status, shown, body, number = values
-    heads = [shown]
-    if number != 1:
-        heads = [head for (head,) in db.execute("SELECT hash FROM ops WHERE is_head = 1 AND rid = ?", (rid,))]
-        heads.sort()
-    hashes = tuple([head.hex() for head in heads])
+    hashes: tuple[str, ...]
+    if number == 1:  # nearly always
+        hashes = (shown.hex(),)
+    else:
+        heads = db.execute("SELECT hash FROM ops WHERE is_head = 1 AND rid = ? ORDER BY hash", (rid,))
+        hashes = tuple([head.hex() for (head,) in heads])
     return Body(KINDS_BY_CODE[kind], identifier.hex(), record_in(body), hashes, live, status)
 
 

@@ -746,7 +746,10 @@ def _read(
             [*read_from.parameters, *bound, limit - len(found)],
         )
         if ask.stored:
-            found += [(rid, UNREAD._replace(**{column: value})) for rid, value in rows]
+            # `_replace` takes four times as long.
+            place = UNREAD._fields.index(column)
+            before, behind = UNREAD[:place], UNREAD[place + 1 :]
+            found += [(rid, Row._make((*before, value, *behind))) for rid, value in rows]
         else:
             found += [(values[0], row_of(values, ask.now)) for values in rows]
         if len(found) == limit:

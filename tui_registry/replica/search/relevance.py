@@ -45,7 +45,7 @@ from tui_registry.replica.search.matching import (
     stale_cursor,
 )
 
-_BLOCK = 1_000
+_BLOCK = 500
 # So many matches are ranked as a whole.
 RANKED = 2_000
 # Reading a row to rank it takes as long as passing so many entries of an index.
