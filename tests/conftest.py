@@ -7,7 +7,6 @@ import asyncio
 import os
 import shutil
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
@@ -52,15 +51,6 @@ _ROOM_BYTES: Final = 2 << 30
 def pytest_configure() -> None:
     if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
-
-
-def pytest_collection_finish() -> None:
-    """Each node of a test describes the same deeds. FastAPI makes 450 schemas for that, which is most of what it costs
-    to start a node: they are made once."""
-    if "fastapi.routing" in sys.modules:
-        from fastapi import routing
-
-        routing.create_model_field = lru_cache(maxsize=None)(routing.create_model_field)
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -95,6 +95,24 @@ def test_a_node_is_asked_without_a_web_framework_screens_types_or_keys(replica: 
             assert not names & (TYPES | KEYS | {"textual", "fastapi", "uvicorn", "starlette", "yaml"})
 
 
+_NODE = """
+import sys
+import httpx
+from tui_registry.datastore import Datastore
+from tui_registry.node import running
+with Datastore.open(sys.argv[1]) as store, running(store) as node:
+    for path in ("/health", "/models", "/browse", "/sync/head"):
+        assert httpx.get(node.url + path, headers={"accept": "*/*"}, trust_env=False, timeout=60).status_code == 200
+    print(*sorted({name.partition(".")[0] for name in sys.modules}))
+    assert httpx.get(node.url + "/openapi.json", trust_env=False, timeout=60).json()["openapi"]
+"""
+
+
+def test_a_node_describes_itself_for_whoever_asks_and_starts_without(replica: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", _NODE, replica], capture_output=True, text=True, check=True)
+    assert not {*done.stdout.split()} & {"fastapi", "pydantic", "textual"}
+
+
 def test_how_a_replica_stands_is_told_without_screens_network_types_or_keys(replica: Path) -> None:
     assert not imported(replica, "status") & (SCREENS | NETWORK | TYPES | KEYS | {"yaml"})
 

@@ -392,12 +392,10 @@ def needs(record: Record, manifest: Record | None, tokens: int = USUAL_CONTEXT, 
         record: a plain model. manifest: what stands behind it.
         tokens: of context. width: of the values of its cache.
     """
-    longest = record.get("context_length")
-    is_capped = isinstance(longest, int) and 0 < longest < tokens
-    context = longest if is_capped and isinstance(longest, int) else tokens
+    context, is_capped = _context(record, tokens)
     architecture = None if manifest is None else manifest.get("architecture")
     cache = cache_of(architecture, context, width)
-    if cache.source == "unknown" and _variant(record.get("model_type")) not in _KEEP_CACHE:
+    if cache.source == "unknown" and not _keeps_cache(record):
         cache = Cache("none", tokens=context, width=width)
     found = [_need(record, build, cache, is_capped) for build in builds(manifest) if build.size is not None]
     if not found:
@@ -418,9 +416,11 @@ Asked: TypeAlias = tuple[int, int, bool, int]
 
 def asked_of(record: Record) -> Asked:
     """The part of a model."""
-    (need,) = needs(record, None)
+    # As `needs` has it of a record without a manifest, of which nothing else is asked here: every record that arrives
+    # comes by.
+    _, _, weights = _estimated(record)
     stated, _ = _stated(_members(record.get("resource_requirements")))
-    return need.weights, stated, need.cache.source != "none", need.cache.tokens
+    return weights, stated, _keeps_cache(record), _context(record, USUAL_CONTEXT)[0]
 
 
 class Behind(NamedTuple):
@@ -458,19 +458,16 @@ def least_need(asked: Asked, behind: Behind) -> int | None:
 def _need(record: Record, build: Build | None, cache: Cache, is_capped: bool) -> Need:
     kept = _members(record.get("resource_requirements"))
     remarks: list[str] = []
-    count = record.get("parameters")
-    parameters = count if isinstance(count, int) and count > 0 else 0
     bits: Bits | None = None
-    weights = 0
     source: WeightsFrom = "unknown"
     if build is not None and build.size is not None:
-        weights, source = build.size, "files"
+        parameters, weights, source = _parameters(record), build.size, "files"
         said = build.quantization or _variant(record.get("quantization"))
     else:
-        bits = _bits_in(record)
+        parameters, bits, weights = _estimated(record)
         said = _variant(record.get("quantization")) if bits is None else bits.scheme
         if parameters and bits is not None:
-            weights, source = math.ceil(parameters * bits.bits / 8), "parameters"
+            source = "parameters"
             if not bits.is_said:
                 remarks.append("usual_bits")
     overhead = max(OVERHEAD_LEAST, round(weights * OVERHEAD_SHARE)) if weights else 0
@@ -509,6 +506,29 @@ def _need(record: Record, build: Build | None, cache: Cache, is_capped: bool) ->
     )
 
 
+def _context(record: Record, tokens: int) -> tuple[int, bool]:
+    """So many tokens, or the longest context that the model has where that is shorter; and whether it is."""
+    longest = record.get("context_length")
+    if isinstance(longest, int) and 0 < longest < tokens:
+        return longest, True
+    return tokens, False
+
+
+def _keeps_cache(record: Record) -> bool:
+    return _variant(record.get("model_type")) in _KEEP_CACHE
+
+
+def _parameters(record: Record) -> int:
+    count = record.get("parameters")
+    return count if isinstance(count, int) and count > 0 else 0
+
+
+def _estimated(record: Record) -> tuple[int, Bits | None, int]:
+    """Parameters, bits of a weight, and the bytes that these make; 0 where one of them is not known."""
+    parameters, bits = _parameters(record), _bits_in(record)
+    return parameters, bits, math.ceil(parameters * bits.bits / 8) if parameters and bits is not None else 0
+
+
 def _members(value: Json) -> Mapping[str, Json]:
     return value if isinstance(value, dict) else {}
 
@@ -520,7 +540,7 @@ def _bits_in(record: Record) -> Bits | None:
     count = record.get("parameters")
     parameters = count if isinstance(count, int) else 0
     if not said:
-        return Bits("FP16", 16.0, False)
+        return _UNSAID
     upper = said.upper()
     if upper in _KINDS:
         tags = record.get("tags")
@@ -535,6 +555,9 @@ def _bits_in(record: Record) -> Bits | None:
                 return found
         return Bits("Q4_K_M", _GGUF["Q4_K_M"], False) if upper == "GGUF" else Bits(upper, _OTHERS[upper], False)
     return bits_of(said, parameters)
+
+
+_UNSAID: Final = Bits("FP16", 16.0, False)
 
 
 def _stated(kept: Mapping[str, Json]) -> tuple[int, str]:

@@ -22,7 +22,7 @@ from typing import Final
 def skeleton(name: str) -> str:
     """What the name looks like; never empty where the name is not."""
     folded = _folded(name)
-    claim = _claim().search(folded)
+    claim = _claimed(folded)
     # What it says of itself is no part of the name that it imitates.
     core = _bare(folded if claim is None else folded[: claim.start()])
     # A name of nothing but signs is itself.
@@ -44,7 +44,7 @@ def imitates_marks(name: str) -> bool:
     """Whether the name itself holds what this program says beside names: who signed, a short address, a check mark."""
     if not name.isascii() and any(character in _CHECKS for character in name):
         return True
-    return _claim().search(_folded(name)) is not None
+    return _claimed(_folded(name)) is not None
 
 
 # How
@@ -121,6 +121,13 @@ def _joint() -> re.Pattern[str]:
 @cache
 def _accents() -> re.Pattern[str]:
     return re.compile(_ACCENTS)
+
+
+def _claimed(folded: str) -> re.Match[str] | None:
+    # Each claim holds one of these; the expression costs ten times what looking for all of them does.
+    if "ed" in folded or "key" in folded or "looks" in folded or "ox" in folded:
+        return _claim().search(folded)
+    return None
 
 
 @cache

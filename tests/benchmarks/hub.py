@@ -101,8 +101,9 @@ def _writes(seconds: float) -> None:
                 floor = _by_psycopg(postgres, writers, seconds)
                 before = fleet.shared_size()
                 done = _written([node.port for node in fleet.nodes], fleet.token, writers, seconds)
-                # What a turn appends has one time.
-                ((turns,),) = postgres.ask("SELECT count(DISTINCT added_at) FROM hub_log WHERE idx >= %s", before)
+                # What a turn appends was written by one transaction.
+                asked = "SELECT count(DISTINCT CAST(xmin AS text)) FROM hub_log WHERE idx >= %s"
+                ((turns,),) = postgres.ask(asked, before)
                 _row(
                     f"{writers}", f"{nodes}", f"{done / seconds:,.0f}", f"{done / max(1, turns):.1f}",
                     f"{floor:,.0f}", f"{done / seconds / floor:.2f}",

@@ -58,7 +58,7 @@ def test_the_lines_for_tools_are_printed_and_the_rest_is_said(cli: Cli, ids: dic
     said = cli("use", ids["real"])
     assert said.code == 0
     assert "ollama     ollama run hf.co/org/m:Q4_K_M\n" in said.out
-    assert "runs none of these lines" in said.err
+    assert "shown and not run" in said.err
     only = cli("use", ids["real"], "--for", "hf")
     assert (only.code, only.out) == (0, "hf download org/m m.Q4_K_M.gguf\n")
     told = cli("use", ids["real"], "--for", "vllm", "--json")

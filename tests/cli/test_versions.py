@@ -167,6 +167,9 @@ def test_diff_of_a_conflict_tells_each_version_against_their_ancestor(cli: Cli, 
         "arrived from laptop",
     ):
         assert part in said.out
+    # It leads on, not to itself
+    assert f"'tui-registry resolve {fork.id[:12]}' settles it" in said.err
+    assert "tui-registry diff" not in said.err
     told = cli("diff", fork.id, "--json").json
     assert (told["conflict"], told["against"]) == (True, fork.ops["Apache-2.0"])
     by_path = {found["path"]: found for found in told["differing"]}
@@ -306,7 +309,7 @@ def test_show_of_a_record_in_conflict_names_its_versions_and_how_to_settle_it(cl
         "version B: rival",
         f"({fork.ops['ISC'][:12]})",
         "they differ in version, description, licence, tags",
-        f"'tui-registry resolve {fork.id[:12]}' settles it",
+        f"'tui-registry diff {fork.id[:12]}' shows what differs; 'tui-registry resolve {fork.id[:12]}' settles it",
     ):
         assert part in said
     assert "versions" not in shown(cli, cli("register", "model", "-", "--new", "--json", given=MODEL).json["id"])

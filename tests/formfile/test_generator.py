@@ -99,6 +99,12 @@ def test_a_disagreement_is_a_warning_at_its_line(line, at, sentence):
     assert (at, "warning", sentence) in [(p.line, p.severity, p.sentence) for p in found]
 
 
+def test_what_stands_there_and_cannot_be_read_is_not_missing_as_well():
+    read = parse("NAME x\nVCPU 4\nMEMORY 16GB\nDISK 40\nGPU A1\n")
+    assert read.errors
+    assert check_agreement(read, "model", model(requires_gpu=True)) == []
+
+
 def test_a_required_gpu_has_to_be_there_and_large_enough():
     record = model(requires_gpu=True, min_vram_gb=100)
     rest = "NAME x\nVCPU 4\nMEMORY 16384\nDISK 40\n"

@@ -31,6 +31,8 @@ class MemoryLog:
             patience: seconds that others wait for a turn.
         """
         self._patience = patience
+        # Its clock, in Unix seconds, which goes on as a test says.
+        self.now = NOW
         self._lock = threading.Lock()
         self.head_now = SharedHead(hub, epoch, 0, "0" * 64, NO_CHAIN, 1, HUB_KEY.address)
         self.epochs = {epoch}
@@ -42,6 +44,9 @@ class MemoryLog:
 
     def operations(self, start: int, stop: int) -> list[SharedOp]:
         return self.ops[start:stop]
+
+    def added(self, start: int, stop: int) -> list[int | None]:
+        return [op.added_at for op in self.ops[start:stop]]
 
     def chain_at(self, size: int) -> bytes | None:
         if size == 0:
@@ -76,21 +81,23 @@ class MemoryLog:
         self.head_now = self.head_now._replace(size=size, chain=last, fingerprint=f"{total:064x}")
 
     def rewrite(self, epoch: str, bodies: Sequence[tuple[bytes, bytes]]) -> None:
-        """Keep other operations, under another epoch."""
+        """Keep other operations, under another epoch; those that are there came when they did."""
+        came = {op.hash: op.added_at for op in self.ops}
         self.put_back(0)
         self.head_now = self.head_now._replace(epoch=epoch)
         self.epochs.add(epoch)
         total = sum(int.from_bytes(digest, "big") for digest, _ in bodies) % 2**256
-        self.write(bodies, f"{total:064x}", ())
+        self.write(bodies, f"{total:064x}", (), self.now)
+        self.ops = [op._replace(added_at=came.get(op.hash, op.added_at)) for op in self.ops]
 
-    def write(self, ops: Sequence[tuple[bytes, bytes]], fingerprint: str, done: Sequence[DoneOnce]) -> None:
+    def write(self, ops: Sequence[tuple[bytes, bytes]], fingerprint: str, done: Sequence[DoneOnce], at: int) -> None:
         chain = self.head_now.chain
         known = {op.hash for op in self.ops}
         for digest, body in ops:
             assert digest not in known, "written twice"
             known.add(digest)
             chain = chained(chain, body)
-            self.ops.append(SharedOp(len(self.ops), digest, body, chain, NOW))
+            self.ops.append(SharedOp(len(self.ops), digest, body, chain, at))
         self.done_once.update((one.key, one) for one in done)
         self.head_now = self.head_now._replace(size=len(self.ops), fingerprint=fingerprint, chain=chain)
 
@@ -98,7 +105,8 @@ class MemoryLog:
 class _MemoryTurn:
     def __init__(self, log: MemoryLog) -> None:
         self._log = log
-        self._written: tuple[Sequence[tuple[bytes, bytes]], str, Sequence[DoneOnce]] | None = None
+        self.now = log.now
+        self._written: tuple[Sequence[tuple[bytes, bytes]], str, Sequence[DoneOnce], int] | None = None
 
     @property
     def head(self) -> SharedHead:
@@ -114,8 +122,10 @@ class _MemoryTurn:
     def done(self, key: bytes) -> DoneOnce | None:
         return self._log.done(key)
 
-    def append(self, ops: Sequence[tuple[bytes, bytes]], fingerprint: str, done: Sequence[DoneOnce] = ()) -> SharedHead:
-        self._written = ops, fingerprint, done
+    def append(
+        self, ops: Sequence[tuple[bytes, bytes]], fingerprint: str, done: Sequence[DoneOnce] = (), at: int | None = None
+    ) -> SharedHead:
+        self._written = ops, fingerprint, done, self.now if at is None else at
         return self.head
 
     def commit(self) -> None:
@@ -151,6 +161,10 @@ class Shaky:
     def operations(self, start: int, stop: int) -> list[SharedOp]:
         self._come("operations")
         return self.inner.operations(start, stop)
+
+    def added(self, start: int, stop: int) -> list[int | None]:
+        self._come("operations")
+        return self.inner.added(start, stop)
 
     def chain_at(self, size: int) -> bytes | None:
         self._come("operations")
@@ -201,6 +215,10 @@ class _ShakyTurn:
     def head(self) -> SharedHead:
         return self._inner.head
 
+    @property
+    def now(self) -> int:
+        return self._inner.now
+
     def operations(self, start: int, stop: int) -> list[SharedOp]:
         return self._inner.operations(start, stop)
 
@@ -210,10 +228,12 @@ class _ShakyTurn:
     def done(self, key: bytes) -> DoneOnce | None:
         return self._inner.done(key)
 
-    def append(self, ops: Sequence[tuple[bytes, bytes]], fingerprint: str, done: Sequence[DoneOnce] = ()) -> SharedHead:
+    def append(
+        self, ops: Sequence[tuple[bytes, bytes]], fingerprint: str, done: Sequence[DoneOnce] = (), at: int | None = None
+    ) -> SharedHead:
         self._log._come("append", self._session)
         self._log.appended.append((len(ops), sum(len(body) for _, body in ops)))
-        head = self._inner.append(ops, fingerprint, done)
+        head = self._inner.append(ops, fingerprint, done, at)
         self._log._come("appended", self._session)
         return head
 

@@ -140,7 +140,7 @@ def test_a_log_of_later_rules_is_not_followed(view: View, shared: MemoryLog) -> 
 def test_an_operation_that_breaks_a_rule_is_not_followed_whoever_wrote_it(
     line: bytes, view: View, shared: MemoryLog
 ) -> None:
-    shared.write([(b"\1" * 32, line)], "0" * 64, ())
+    shared.write([(b"\1" * 32, line)], "0" * 64, (), NOW)
     assert refused(view.store.hub.follow) == "hub_other"
     assert view.store.hub.standing()[:2] == (False, "invalid")
     assert view.store.log.head().size == 5
@@ -291,7 +291,7 @@ def test_tiles_whose_chain_the_hub_confirms_are_taken_without_their_signatures(
     view: View, shared: MemoryLog, tmp_path: Path
 ) -> None:
     lines = [op.body for op in shared.ops]
-    late = View(tmp_path / "late", shared)
+    late = View(tmp_path / "late", shared, clock=lambda: NOW + 3_600)
     assert refused(lambda: late.store.hub.lines_unverified(0, [*lines[:2], lines[3]])) == "hub_differs"
     assert refused(lambda: late.store.hub.lines_unverified(1, lines[1:])) == "hub_differs"
     other = stranger_ops(1, by="another")

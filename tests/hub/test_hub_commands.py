@@ -15,11 +15,11 @@ pytest.importorskip("psycopg", reason="needs psycopg: pip install -e '.[hub]'")
 import psycopg
 
 from tests.cli.conftest import MODEL, Cli, cli as cli, data_dir as data_dir, is_one_sentence, own as own
-from tests.seeds import make_record, owner as stranger, seed
+from tests.seeds import NOW, make_record, owner as stranger, seed
 from tui_registry import __version__
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.hub import admin
-from tui_registry.hub.postgres import VARIABLE, PostgresLog, connect
+from tui_registry.hub.postgres import VARIABLE, Kept, PostgresLog, connect
 from tui_registry.records.schema import RULES_VERSION
 
 
@@ -34,7 +34,7 @@ def empty(postgres_schema: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pos
 @pytest.fixture
 def log(empty: PostgresLog, cli: Cli, data_dir: Path) -> PostgresLog:
     """A hub with a few records of strangers and one of its own; the folder that commands mean is a view of it."""
-    with Datastore.open(data_dir) as datastore:
+    with Datastore.open(data_dir, clock=lambda: NOW) as datastore:  # they came long ago
         seed(datastore)
     assert cli("register", "model", "-", given=MODEL).code == 0
     said = cli("hub", "init", "--from", str(data_dir), "--json")
@@ -49,6 +49,15 @@ def lines(folder: Path) -> list[bytes]:
 
 def shared_lines(log: PostgresLog) -> list[bytes]:
     return [found.body for found in log.operations(0, log.head().size)]
+
+
+def came(log: PostgresLog, folder: Path) -> dict[bytes, int | None]:
+    """When the operations of the log came, which are a view's, and came to that as well."""
+    ops = log.operations(0, log.head().size)
+    with Datastore.open(folder, read_only=True) as datastore:
+        there = datastore.log.arrived([op.hash for op in ops])
+    assert there == {op.hash: op.added_at for op in ops}
+    return there
 
 
 def put_back(log: PostgresLog, dsn: str, size: int) -> None:
@@ -96,6 +105,7 @@ class TestInit:
         assert (head.epoch, head.size, head.fingerprint) == (before.epoch, before.size, before.fingerprint)
         assert (said["hub"], said["size"], said["folder"]) == (head.hub, before.size, str(data_dir))
         assert shared_lines(empty) == lines(data_dir)
+        assert len(came(empty, data_dir)) == head.size
         assert head.address == before.node
         status = cli("hub", "status", "--json")
         assert status.code == 0
@@ -190,7 +200,7 @@ class TestStatus:
         size = log.head().size
         put_back(log, postgres_schema, size - 1)
         assert code() == (1, "restored")
-        other = log.extend(log.head(), [(b"x" * 32, b"another operation")], "0" * 64)
+        other = log.extend(log.head(), [Kept(b"x" * 32, b"another operation", NOW)], "0" * 64)
         assert (other.size, code()) == (size, (1, "restored"))
         log.renew_epoch(other, "ab" * 16, "test")
         assert code() == (1, "other_epoch")
@@ -237,7 +247,8 @@ class TestVerify:
         # To before the rewriting: it knows nothing of the epoch of this view.
         with psycopg.connect(postgres_schema, autocommit=True) as db:
             db.execute("DELETE FROM hub_epochs WHERE epoch = %s", ("ab" * 16,))
-        log.rewrite(log.head(), former.epoch, "test", 0, [(b"%032d" % n, line) for n, line in enumerate(had)], "0" * 64)
+        had_then = [Kept(b"%032d" % n, line, NOW) for n, line in enumerate(had)]
+        log.rewrite(log.head(), former.epoch, "test", 0, had_then, "0" * 64)
         assert is_one_sentence(cli("verify"), "knows nothing of this view's epoch", "hub recover")
         assert lines(data_dir) == now
         put_back(log, postgres_schema, 2)
@@ -246,9 +257,9 @@ class TestVerify:
 
 class TestRecover:
     def test_what_postgresql_lost_comes_back_from_a_view(
-        self, log: PostgresLog, cli: Cli, postgres_schema: str
+        self, log: PostgresLog, cli: Cli, postgres_schema: str, data_dir: Path
     ) -> None:
-        before = log.head()
+        before, then = log.head(), came(log, data_dir)
         put_back(log, postgres_schema, 4)
         dry = cli("hub", "recover", "--from-view", "--dry-run", "--json").json
         assert (dry["appended"], dry["done"], log.head().size) == (before.size - 4, False, 4)
@@ -256,6 +267,7 @@ class TestRecover:
         done = cli("hub", "recover", "--from-view", "--yes", "--json")
         assert (done.code, done.json["appended"]) == (0, before.size - 4)
         assert log.head() == before
+        assert came(log, data_dir) == then
         assert cli("hub", "status").code == 0
         again = cli("hub", "recover", "--from-view", "--yes")
         assert (again.code, "nothing to append" in again.out) == (0, True)
@@ -264,7 +276,7 @@ class TestRecover:
         self, log: PostgresLog, cli: Cli, postgres_schema: str, data_dir: Path
     ) -> None:
         put_back(log, postgres_schema, 4)
-        before = log.extend(log.head(), [(b"x" * 32, b"another operation")], "0" * 64)
+        before = log.extend(log.head(), [Kept(b"x" * 32, b"another operation", NOW)], "0" * 64)
         said = cli("hub", "recover", "--from-view", "--yes")
         assert is_one_sentence(said, "other operations", "--new-epoch")
         assert log.head() == before
@@ -300,6 +312,7 @@ class TestRecover:
             assert admin.rejoin(datastore, log)
         assert sorted(shared_lines(log)) == sorted(all_of_it)
         assert shared_lines(log) == lines(data_dir)
+        assert came(log, data_dir)
         kept = log.rewrite(log.head(), "ab" * 16, "purged", 3, [], "0" * 64)
         with Datastore.open(data_dir, hub=log) as datastore:
             assert admin.rejoin(datastore, log)
@@ -341,6 +354,7 @@ class TestPurge:
         other, owner = tmp_path / "other", stranger("stranger").address
         with Datastore.open(other, hub=log) as datastore:
             datastore.hub.follow()
+        then = came(log, data_dir)
         before, kept = log.head(), [line for line in lines(data_dir) if owner.encode() not in line]
         dry = cli("hub", "purge", owner, "--dry-run", "--json").json
         assert (dry["ops"], dry["done"], log.head()) == (before.size - len(kept), False, before)
@@ -362,6 +376,8 @@ class TestPurge:
             datastore.hub.remake()
             assert datastore.verify().sound
         assert lines(other) == kept
+        assert came(log, data_dir) == came(log, other)
+        assert came(log, data_dir).items() <= then.items()
         again = cli("hub", "purge", owner, "--yes", "--json").json
         assert (again["ops"], again["epoch"]) == (0, head.epoch)
 
@@ -380,13 +396,14 @@ class TestRewrite:
         assert not [*data_dir.glob(".hub-rewriting*")]
 
     def test_what_breaks_a_rule_is_left_out(self, log: PostgresLog, cli: Cli, data_dir: Path) -> None:
-        sound = lines(data_dir)
-        before = log.extend(log.head(), [(b"x" * 32, b'{"no": "operation"}')], "0" * 64)
+        sound, then = lines(data_dir), came(log, data_dir)
+        before = log.extend(log.head(), [Kept(b"x" * 32, b'{"no": "operation"}', NOW)], "0" * 64)
         dry = cli("hub", "rewrite", "--dry-run", "--json").json
         assert (dry["left_out"], dry["rewritten"], log.head()) == (1, False, before)
         said = cli("hub", "rewrite", "--yes", "--json")
         assert (said.code, said.json["left_out"], said.json["rewritten"]) == (0, 1, True)
         assert shared_lines(log) == sound == lines(data_dir)
+        assert came(log, data_dir) == then
         assert log.head().epoch == said.json["epoch"] != before.epoch
         assert cli("hub", "status").code == 0
 

@@ -24,7 +24,7 @@ from tests.node.conftest import client, refused
 from tests.seeds import make_record
 from tests.sync.logs import ALICE, BOB, T0, bodies, roots
 from tui_registry.datastore import NO_CHAIN, Datastore, HubStanding, StoreError, Token
-from tui_registry.hub.postgres import StoredToken, connect
+from tui_registry.hub.postgres import Kept, StoredToken, connect
 from tui_registry.node import running
 from tui_registry.node.following import SETTLING_SECONDS, Following
 from tui_registry.node.responses import of_error
@@ -419,7 +419,14 @@ def test_a_node_makes_its_view_anew_where_the_log_was_rewritten_and_not_where_it
         written(node, "third")
         # As a copy of before the rewriting is: it knows nothing of that epoch.
         db.execute("DELETE FROM hub_epochs WHERE epoch = %s", ("ab" * 16,))
-        node.shared.rewrite(node.shared.head(), before.epoch, "test", 1, [second[1:3]], before.fingerprint)
+        node.shared.rewrite(
+            node.shared.head(),
+            before.epoch,
+            "test",
+            1,
+            [Kept(second.hash, second.body, second.added_at)],
+            before.fingerprint,
+        )
         while (ready := node.reader.get("/health/ready")).status_code == 200:
             pass
         (reason,) = refused(ready, 503, "not_ready")["reasons"]
@@ -474,10 +481,33 @@ def test_what_nodes_of_a_hub_say_in_the_formats_of_others_is_what_a_node_alone_s
         assert store.apply(ops).applied == len(ops)
         with running(store) as address, client(address) as reader:
             for path in paths:
-                # When something came here is told, and orders a list; the clocks of these nodes differ.
+                texts = {told(node.reader, node.address.url, path) for node in nodes}
+                assert len(texts) == 1, path
+                # When something came here is told, and orders a list: to a node alone it came just now.
                 alone = _without_arrivals(told(reader, address.url, path))
-                for node in nodes:
-                    assert _without_arrivals(told(node.reader, node.address.url, path)) == alone, path
+                assert _without_arrivals(texts.pop()) == alone, path
+
+
+def test_who_reads_a_list_of_servers_page_by_page_from_one_node_and_another_meets_each_once(
+    nodes: tuple[Node, Node],
+) -> None:
+    for number in range(3):
+        said = {"name": f"paged-{number}", "license": "MIT", "version": "1.0.0"}
+        reached = [{"url": f"https://b.example/{number}", "protocol": "MCP", "version": "1.0"}]
+        made = nodes[number % 2].writer.post("/agents", json={**said, "manifest": {"interfaces": reached}})
+        assert made.status_code == 201, made.text
+    settle(*nodes)
+    (whole,) = {node.reader.get("/v0.1/servers").content for node in nodes}
+    met: list[object] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = nodes[len(met) % 2].reader.get("/v0.1/servers", params={"limit": "1", **cursor}).json()
+        met += page["servers"]
+        if "nextCursor" not in page["metadata"]:
+            break
+        cursor = {"cursor": page["metadata"]["nextCursor"]}
+    assert met == json.loads(whole)["servers"]
+    assert len(met) >= 3
 
 
 def _without_arrivals(text: str) -> Any:

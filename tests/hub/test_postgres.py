@@ -29,7 +29,16 @@ from psycopg import conninfo
 from tests.hub.conftest import in_schema, new_head
 from tui_registry.datastore import NO_CHAIN, DoneOnce, SharedHead, StoreError, Token, chained
 from tui_registry.hub import postgres as hub_postgres
-from tui_registry.hub.postgres import IDLE_SECONDS, LOCK_SECONDS, VARIABLE, PostgresLog, StoredToken, connect, dsn_from
+from tui_registry.hub.postgres import (
+    IDLE_SECONDS,
+    LOCK_SECONDS,
+    VARIABLE,
+    Kept,
+    PostgresLog,
+    StoredToken,
+    connect,
+    dsn_from,
+)
 
 FP = "0" * 64
 
@@ -37,6 +46,10 @@ FP = "0" * 64
 def op(n: int) -> tuple[bytes, bytes]:
     body = b"operation %d" % n
     return hashlib.sha256(body).digest(), body
+
+
+def kept(n: int, at: int | None = 1_700_000_000) -> Kept:
+    return Kept(*op(n), at)
 
 
 def write(log: PostgresLog, *numbers: int) -> SharedHead:
@@ -481,14 +494,16 @@ def test_it_is_begun_once_by_whoever_comes_first(postgres_schema: str) -> None:
     try:
         with ThreadPoolExecutor(4) as threads:
             assert sorted(threads.map(PostgresLog.migrate, logs)) == [False, False, False, True]
-        ops = [op(n) for n in range(2_500)]
+        ops = [kept(n, None if n < 700 else n) for n in range(2_500)]
         told: list[int] = []
         head = logs[0].begin(new_head(), iter(ops), told.append)
         assert told == [1_000, 2_000, 2_500]
         assert head == logs[1].head()
         assert (head.size, head.chain) == (2_500, logs[1].chain_at(2_500))
-        assert bodies(logs[1]) == [body for _, body in ops]
-        assert [found.body for found in logs[1].operations(250, 770)] == [body for _, body in ops[250:770]]
+        assert bodies(logs[1]) == [one.body for one in ops]
+        found = logs[1].operations(250, 770)
+        assert [(one.hash, one.body, one.added_at) for one in found] == ops[250:770]
+        assert logs[1].added(250, 770) == [one.added_at for one in found]
         refused(lambda: logs[2].begin(new_head()), "hub_other", "holds a hub already")
         assert logs[3].head() == head
     finally:
@@ -499,7 +514,7 @@ def test_it_is_begun_once_by_whoever_comes_first(postgres_schema: str) -> None:
 class TestWhole:
     def test_another_log_in_its_place_is_under_another_epoch(self, postgres_log: PostgresLog) -> None:
         before = write(postgres_log, 1, 2, 3)
-        after = postgres_log.rewrite(before, "ab" * 16, "purge", 1, [op(3)], "1" * 64)
+        after = postgres_log.rewrite(before, "ab" * 16, "purge", 1, [kept(3)], "1" * 64)
         assert postgres_log.head() == after
         assert (after.hub, after.epoch, after.size) == (before.hub, "ab" * 16, 2)
         assert bodies(postgres_log) == [op(1)[1], op(3)[1]]
@@ -512,8 +527,8 @@ class TestWhole:
     def test_what_fails_halfway_changed_nothing(self, postgres_log: PostgresLog) -> None:
         before = write(postgres_log, 1, 2, 3)
 
-        def broken() -> Iterator[tuple[bytes, bytes]]:
-            yield op(5)
+        def broken() -> Iterator[Kept]:
+            yield kept(5)
             raise ZeroDivisionError
 
         for what in (
@@ -527,10 +542,10 @@ class TestWhole:
 
     def test_what_was_lost_is_appended(self, postgres_log: PostgresLog) -> None:
         before = write(postgres_log, 1)
-        after = postgres_log.extend(before, [op(2), op(3)], "2" * 64)
+        after = postgres_log.extend(before, [kept(2), kept(3)], "2" * 64)
         assert (after.epoch, after.size, after.fingerprint) == (before.epoch, 3, "2" * 64)
         assert postgres_log.head() == after
-        refused(lambda: postgres_log.extend(before, [op(4)], FP), "hub_busy")
+        refused(lambda: postgres_log.extend(before, [kept(4)], FP), "hub_busy")
 
     def test_it_goes_its_own_way(self, postgres_log: PostgresLog) -> None:
         before = write(postgres_log, 1)

@@ -17,6 +17,7 @@ from tests.replica.replicas import rows
 from tests.replica.test_manifests import manifest
 from tests.seeds import NOW, make_record, owner, signed, stranger_ops
 from tui_registry.datastore import MOST_BYTES, MOST_OPS, Datastore, Once, SharedLog, StoreError
+from tui_registry.errors import Record
 from tui_registry.replica.log import turns
 from tui_registry.sync import publish, pull
 
@@ -34,11 +35,13 @@ def shared(request: pytest.FixtureRequest) -> SharedLog:
 
 @pytest.fixture
 def begin(tmp_path: Path, shared: SharedLog) -> Iterator[Callable[[], View]]:
-    """Opens another node's replica."""
+    """Opens another node's replica. Each of them has the time by a clock of its own, hours from the others' and from
+    the hub's."""
     views: list[View] = []
 
     def opened() -> View:
-        views.append(View(tmp_path / f"view{len(views)}", shared))
+        ahead = 7_200 * (len(views) - 1)
+        views.append(View(tmp_path / f"view{len(views)}", shared, clock=lambda: NOW + ahead))
         return views[-1]
 
     yield opened
@@ -162,6 +165,48 @@ def test_writers_of_several_nodes_at_once_lose_and_double_nothing(begin: Callabl
         written = [digest for part in threads.map(work, range(6)) for digest in part]
     lines = same_everywhere(views, shared)
     assert len(lines) == len({*written}) + 4 == 28
+
+
+def answering(protocol: str) -> Record:
+    return manifest(interfaces=[{"url": "https://a.example/", "protocol": protocol, "version": ""}])
+
+
+def same_lists(*views: View) -> list[tuple[object, ...]]:
+    """What the nodes tell of the agents of a protocol, and of those that were: they follow to the end first."""
+    asked = "SELECT rid, protocol, stated, source, changed FROM interfaces ORDER BY rid DESC, protocol"
+    for view in views:
+        view.store.hub.follow()
+    told = [rows(view.store, asked) for view in views]
+    assert all(one == told[0] for one in told)
+    return told[0]
+
+
+def test_what_speaks_a_protocol_changed_at_the_same_time_on_all_nodes(begin: Callable[[], View]) -> None:
+    one, other = begin(), begin()
+    op = one.store.add("agent", make_record("agent", "first"), manifest=answering("MCP"))
+    other.store.add("agent", make_record("agent", "second"), manifest=answering("MCP"))
+    other.store.update("agent", op.key, make_record("agent", "first", description="new"), [op.hash])
+    assert len(same_lists(one, other)) == 2
+
+
+def test_a_node_tells_what_fell_out_of_another_ones_list_before_it_followed(begin: Callable[[], View]) -> None:
+    one, other = begin(), begin()
+    gone = one.store.add("agent", make_record("agent", "gone"), manifest=answering("MCP"))
+    one.store.delete("agent", gone.key, [gone.hash])
+    another = one.store.add("agent", make_record("agent", "in another"), manifest=answering("MCP"))
+    (said,) = one.store.manifests.history(another.key)
+    one.store.manifests.set(another.key, answering("A2A"), [said.hash])
+    # What counts for agents of a type alone.
+    packed = manifest(artifacts=[{"uri": "https://a.example/x", "media_type": "", "sha256": "ab" * 32,
+                                  "size_bytes": 1, "quantization": None}])  # fmt: skip
+    typed = one.store.add("agent", make_record("agent", "typed", agent_type={"Other": "MCP server"}), manifest=packed)
+    other.store.hub.follow(one.store.log.head().size - 2)
+    one.store.update("agent", typed.key, make_record("agent", "typed"), [typed.hash])
+    told = same_lists(one, other)
+    assert [(protocol, stated > 0, source is not None) for _, protocol, stated, source, _ in told] == [
+        ("MCP", False, False), ("A2A", True, True), ("MCP", False, False), ("MCP", True, False),
+    ]  # fmt: skip
+    assert all(row[-1] == told[0][-1] > 0 for row in told)
 
 
 # ---- what goes wrong -----------------------------------------------------------------------------------------------

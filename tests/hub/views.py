@@ -46,6 +46,8 @@ def same_everywhere(views: list[View], shared: SharedLog) -> list[bytes]:
         assert bodies(view.store) == [op.body for op in ops]
         assert view.store.hub.chain_of_view() == head.chain
         assert view.store.hub.standing()[:2] == (True, "follows")
+        # Whatever the node's own clock says, and whoever wrote it.
+        assert view.store.log.arrived([op.hash for op in ops]) == {op.hash: op.added_at for op in ops}
     assert len({op.hash for op in ops}) == len(ops), "one operation stands there twice"
     return [op.body for op in ops]
 

@@ -28,7 +28,7 @@ from tests.seeds import make_record, stranger_ops
 from tui_registry.datastore import Datastore
 from tui_registry.errors import KINDS, Kind, Record
 from tui_registry.node import running
-from tui_registry.node.description import EVENTS
+from tui_registry.node.routes import EVENTS
 from tui_registry.records.schema import defaults
 from tui_registry.tongues.mcp_registry import server_name
 

@@ -19,8 +19,9 @@ from tests.node.test_conflicts_api import given, revision
 from tests.seeds import owner
 from tests.test_protocol_page import section, table
 from tui_registry.errors import KINDS, Json, Kind
-from tui_registry.node.description import EVENTS, EXAMPLES, Problem, curl_line, deeds, operations
+from tui_registry.node.description import EXAMPLES, Problem, curl_line, deeds, operations
 from tui_registry.node.log_description import SYNC_PATHS, TONGUE_PATHS
+from tui_registry.node.routes import EVENTS
 from tui_registry.query import GRAMMAR
 from tui_registry.records.schema import FIELDS
 

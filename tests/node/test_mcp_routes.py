@@ -17,8 +17,8 @@ from tui_registry.datastore import Datastore
 from tui_registry.errors import Json, Record
 from tui_registry.importers import Finding, read_source
 from tui_registry.node import running
-from tui_registry.node.description import LEFT_OUT_HEADER
 from tui_registry.node.limits import NodeBounds
+from tui_registry.node.routes import LEFT_OUT_HEADER
 from tui_registry.records.schema import defaults
 from tui_registry.tongues.mcp_registry import OFFICIAL, OURS
 

@@ -531,12 +531,12 @@ def test_what_is_no_field_without_its_colon_has_no_note(word: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("fit:runs", "models running on this machine"),
-        ("fit:runs,offload", "models running on this machine or running on its GPU and memory together"),
+        ("fit:runs", "models that run on this machine"),
+        ("fit:runs,offload", "models that run on this machine or that run on its GPU and memory together"),
         ("-fit:no", "not models that do not run on this machine"),
-        ("fit:24GB", "models running on a GPU with 24 GB"),
-        ("fit:24gib", "models running on a GPU with 24 GiB"),
-        ("fit:1.5t", "models running on a GPU with 1.5 TB"),
+        ("fit:24GB", "models that run on a GPU with 24 GB"),
+        ("fit:24gib", "models that run on a GPU with 24 GiB"),
+        ("fit:1.5t", "models that run on a GPU with 1.5 TB"),
         ("sort:fit", "everything; least needed memory first"),
         ("fit:24", "everything; without its unfinished end"),
         ("fit:ru", "everything; without its unfinished end"),

@@ -104,6 +104,9 @@ async def test_completion_offers_instructions_and_enter_takes_one(datastore: Dat
             "MODEL",
             "MEMORY",
         ]
+        # Below the beginning that they complete: no rest of a line shows before them
+        assert offers.absolute_offset is not None
+        assert offers.absolute_offset.x == editor(app).cursor_screen_offset.x - len("m")
         await pilot.press("down", "enter")
         await settled(pilot)
         assert not editor(app).offering

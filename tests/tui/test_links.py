@@ -37,9 +37,10 @@ async def test_the_links_of_a_record_lead_on_and_back(tmp_path: Path) -> None:
             assert "Needed by  1" in text
             assert "Derived from  1" in text
             assert "allows no commercial use" in " ".join(text.split())
-            await press(pilot, "left_square_bracket")
+            assert "] goes to the next, [ to the one before" in " ".join(text.split())
+            await press(pilot, "right_square_bracket")
             assert "in the history" not in screen_text(app)
-            await press(pilot, "right_square_bracket", "enter", "left_square_bracket", "enter")
+            await press(pilot, "left_square_bracket", "enter", "right_square_bracket", "enter")
             assert isinstance(app.screen, DetailScreen)
             shown = app.screen.query_one(RecordDetail)
             assert shown.entry is not None

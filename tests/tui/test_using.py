@@ -48,7 +48,7 @@ async def test_the_lines_for_tools_are_shown_and_one_is_copied(
             assert isinstance(app.screen, UseScreen)
             seen = screen_text(app)
             assert "ollama run hf.co/org/m:Q4_K_M" in seen
-            assert "runs none of these lines" in seen
+            assert "shown and not run" in seen
             assert "artifacts[1].uri: ollama://not/a/name/at/all can be read by no tool" in " ".join(seen.split())
             await press(pilot, "down", "enter")
             assert app.clipboard == "ollama pull hf.co/org/m:Q4_K_M"

@@ -22,7 +22,7 @@ import threading
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Annotated, Final, Literal, TypeVar
 
 from tui_registry import __version__
@@ -84,10 +84,19 @@ def serve(args: Namespace) -> int:
             note(error.sentence)  # programs begin their servers once and for all: it may come
         if sys.stdin.isatty():
             note("this waits for an MCP client to speak on stdin: 'mcp --help' says what to tell yours. Ctrl+C ends it")
-        # A client that goes before all is said is no failure.
-        with suppress(BrokenPipeError), _alone():
-            asyncio.run(_answer(replica))
+        try:
+            with _alone():
+                asyncio.run(_answer(replica))
+        except BrokenPipeError:
+            # A client that goes before all is said is no failure. From Python 3.13 on the file that holds the rest
+            # would tell of it once more when it is let go, which is at the end of this process.
+            sys.unraisablehook = _but_for_lost_readers
     return 0
+
+
+def _but_for_lost_readers(told: sys.UnraisableHookArgs) -> None:
+    if not isinstance(told.exc_value, BrokenPipeError):
+        sys.__unraisablehook__(told)
 
 
 # What is told with each answer

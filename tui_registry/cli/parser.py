@@ -149,8 +149,8 @@ class _TopParser(_Parser):
             "A decentralised registry of AI models and agents. Without a command it opens the terminal interface.",
         ]
         for room, commands in groupby(COMMANDS.values(), lambda command: command.room):
-            lines += ["", f"{room}:", *(f"  {command.name:<10} {command.summary}" for command in commands)]
-        lines += ["", "Pages:", *(f"  {name:<10} {about}" for name, about in PAGES.items())]
+            lines += ["", f"{room}:", *(f"  {command.name:<11} {command.summary}" for command in commands)]
+        lines += ["", "Pages:", *(f"  {name:<11} {about}" for name, about in PAGES.items())]
         lines += [
             "",
             "options:",

@@ -80,7 +80,8 @@ def conflict_lines(versions: Versions, now: int, names: Mapping[str, str]) -> It
     for line in settling.version_lines(versions, now, names):
         yield f"  {line}"
     yield f"  they differ in {settling.differ_in(versions)}"
-    yield f"  {as_asked(settling.how_to_settle(versions, names))}"
+    looks = f"'tui-registry diff {versions.id[:12]}' shows what differs"
+    yield f"  {as_asked(f'{looks}; {settling.how_to_settle(versions, names)}')}"
 
 
 def as_it_was_before(identifier: str, removal: HistoryEntry, replaced: Iterable[HistoryEntry]) -> str:

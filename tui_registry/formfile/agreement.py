@@ -21,6 +21,7 @@ from .language import (
     Model,
     Template,
     Vcpu,
+    is_tried,
 )
 from .words import CONTROL, quote_free_text
 
@@ -60,7 +61,7 @@ def _resources(formfile: Formfile, needs: Mapping[str, Json]) -> list[FormfilePr
         # The first one counts, as in the builder.
         at = next((i for i in formfile.instructions if i.keyword == name), None)
         if at is None:
-            if least > _GIVEN[name]:
+            if least > _GIVEN[name] and not is_tried(formfile.lines, name):
                 problems.append(_disagreement(None, f"{name} is missing: the record needs at least {least}{unit}"))
             continue
         given = _given(at)
@@ -80,7 +81,8 @@ def _gpus(formfile: Formfile, kind: Kind, needs: Mapping[str, Json]) -> list[For
     gpus = [instruction for instruction in formfile.instructions if isinstance(instruction, Gpu)]
     required = needs.get("requires_gpu") is True
     if not gpus:
-        return [_disagreement(None, "GPU is missing: the record requires one")] if required else []
+        is_missing = required and not is_tried(formfile.lines, "GPU")
+        return [_disagreement(None, "GPU is missing: the record requires one")] if is_missing else []
     if not required:
         says = "the record does not require a GPU" if kind == "model" else "agents require no GPU in their record"
         return [_disagreement(gpus[0], f"GPU {gpus[0].model[:40]}: {says}")]

@@ -7,6 +7,7 @@ the builder would ignore, refuse or read in another way.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar, Literal, TypeAlias
 
 from tui_registry.errors import Severity
@@ -332,6 +333,11 @@ class Line(Frozen):
     raw: str
     holds: Instruction | Declaration | None = None
     comment: str | None = None
+
+
+def is_tried(lines: Iterable[Line], keyword: str) -> bool:
+    """Whether some line that could not be read starts with this name: then it is not missing as well."""
+    return any(line.holds is None and line.raw.split(None, 1)[:1] == [keyword] for line in lines)
 
 
 class Formfile(Frozen, uncompared=("lines",), hidden=("lines",)):

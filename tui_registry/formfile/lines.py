@@ -42,6 +42,7 @@ from .language import (
     Span,
     Template,
     User,
+    is_tried,
     shown,
 )
 from .secrets import ends_private_key, find_secrets, in_private_key, opens_private_key
@@ -70,7 +71,7 @@ def parse(text: str, mode: Mode = "lint", *, secrets: bool = True) -> Formfile:
     lines = list(_lines(text, _State(secrets=secrets), report))
     instructions = tuple(line.holds for line in lines if isinstance(line.holds, Instruction))
     declarations = tuple(line.holds for line in lines if isinstance(line.holds, Declaration))
-    _check_whole(instructions, declarations, _uses(lines), report, secrets=secrets, named=_tried(lines, Name.keyword))
+    _check_whole(instructions, declarations, _uses(lines), report, secrets=secrets, named=is_tried(lines, Name.keyword))
     problems = tuple(sorted(report.problems, key=lambda problem: (problem.line, problem.column)))
     return Formfile(instructions, declarations, problems, tuple(lines))
 
@@ -263,11 +264,6 @@ def _uses(lines: list[Line]) -> list[tuple[str, int, int]]:
             end = line.holds.span.end - 1
             uses.extend((name, line.number, at) for name, at in placeholders(line.raw[:end]))
     return uses
-
-
-def _tried(lines: list[Line], keyword: str) -> bool:
-    """Whether some line that could not be read starts with this name: then it is not missing as well."""
-    return any(line.holds is None and line.raw.split(None, 1)[:1] == [keyword] for line in lines)
 
 
 # ---- the rules about a Formfile as a whole: what must be there, what may be there once, what placeholders need -------

@@ -26,7 +26,7 @@ from tui_registry.datastore import (
 from tui_registry.durable import drafted, drafted_folder, sweep, sync_folder
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
-from tui_registry.hub.postgres import Epoch, Node, PostgresLog, StoredToken
+from tui_registry.hub.postgres import Epoch, Kept, Node, PostgresLog, StoredToken
 from tui_registry.hub.publishing import LEASE
 from tui_registry.records.schema import RULES_VERSION
 from tui_registry.text import exact, plural, safe_text
@@ -150,7 +150,7 @@ def begin(
             return there
     shared = SharedHead(token_hex(16), head.epoch, 0, head.fingerprint, b"", RULES_VERSION, datastore.address)
 
-    def all_of_it() -> Iterator[tuple[bytes, bytes]]:
+    def all_of_it() -> Iterator[Kept]:
         yield from operations_of(datastore, 0, head.size)
         if datastore.log.head() != head:
             raise StoreError(
@@ -386,7 +386,7 @@ def rewrite(
                     token_hex(16),
                     "rewritten",
                     0,
-                    operations_of(checked, 0, sound.size),
+                    operations_of(checked, 0, sound.size, came_to=datastore),
                     sound.fingerprint,
                     _of(progress, sound.size),
                 )
@@ -431,11 +431,19 @@ def add_token(log: PostgresLog, name: str, scopes: Iterable[TokenScope]) -> str:
     return token
 
 
-def operations_of(datastore: Datastore, start: int, stop: int) -> Iterator[tuple[bytes, bytes]]:
-    """The operations of a replica from a place up to another one, each as its hash and its bytes."""
+def operations_of(datastore: Datastore, start: int, stop: int, *, came_to: Datastore | None = None) -> Iterator[Kept]:
+    """The operations of a replica from a place up to another one.
+
+    Args:
+        came_to: what they came to before this replica was made of them: when they did is told.
+    """
     for first in range(start, stop, _CHUNK):
         last = min(first + _CHUNK, stop)
-        yield from zip(datastore.log.hashes(first, last), datastore.log.lines(first, last), strict=True)
+        hashes, lines = datastore.log.hashes(first, last), datastore.log.lines(first, last)
+        came = datastore.log.arrived(hashes)
+        if came_to is not None:
+            came.update(came_to.log.arrived(hashes))
+        yield from (Kept(digest, line, came[digest]) for digest, line in zip(hashes, lines, strict=True))
 
 
 # As JSON
@@ -586,9 +594,7 @@ def _take_out(
     """Rewrite the shared log, which the view has to its end, without the operations at some places."""
     first, doomed = places[0], frozenset(places)
     behind = enumerate(operations_of(datastore, first, head.size), first)
-    total = int(head.fingerprint, 16) - sum(
-        int.from_bytes(digest, "big") for place, (digest, _) in behind if place in doomed
-    )
+    total = int(head.fingerprint, 16) - sum(int.from_bytes(one.hash, "big") for place, one in behind if place in doomed)
     behind = enumerate(operations_of(datastore, first, head.size), first)
     log.rewrite(
         head,

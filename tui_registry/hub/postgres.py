@@ -18,6 +18,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
 from secrets import token_hex
@@ -140,6 +141,14 @@ class Epoch(NamedTuple):
     size: int
 
 
+class Kept(NamedTuple):
+    """An operation that a hub's log takes over: its hash, its bytes, and when it came, as in `SharedOp`."""
+
+    hash: bytes
+    body: bytes
+    added_at: int | None
+
+
 class PostgresLog:
     """The log of a hub (`SharedLog`), with its nodes, tokens and leases. Safe to use from any thread.
 
@@ -167,6 +176,11 @@ class PostgresLog:
         """The operations from a place up to another one, in order, without a lock."""
         return self.ask(lambda db: _operations(db, start, stop))
 
+    def added(self, start: int, stop: int) -> list[int | None]:
+        """When the operations from a place up to another one came, in order, without a lock."""
+        ask = f"SELECT {_ADDED} FROM hub_log WHERE idx >= %s AND idx < %s ORDER BY idx"
+        return [at for (at,) in self.ask(lambda db: db.all(ask, (start, stop)))]
+
     def chain_at(self, size: int) -> bytes | None:
         """The chain of the first `size` operations; None where there are not so many."""
         if size == 0:
@@ -185,8 +199,8 @@ class PostgresLog:
     @contextlib.contextmanager
     def turn(self) -> Iterator[PostgresTurn]:
         """Lock the log's end: nobody else appends before the block has ended. What was not committed is rolled back."""
-        with self._locked(_BEGIN) as (db, head):
-            yield PostgresTurn(self, db, head)
+        with self._locked(_BEGIN) as (db, head, now):
+            yield PostgresTurn(self, db, head, now)
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -250,14 +264,14 @@ class PostgresLog:
     def begin(
         self,
         head: SharedHead,
-        operations: Iterable[tuple[bytes, bytes]] = (),
+        operations: Iterable[Kept] = (),
         progress: Callable[[int], None] | None = None,
     ) -> SharedHead:
         """Begin the hub's log, with the operations that a replica has, all in one transaction.
 
         Args:
             head: what it is to be; its size and chain are made of the operations.
-            operations: each as its hash and its bytes, in order.
+            operations: in order.
             progress: called with how many are written.
 
         Raises:
@@ -286,7 +300,7 @@ class PostgresLog:
         epoch: str,
         why: str,
         keep: int,
-        operations: Iterable[tuple[bytes, bytes]],
+        operations: Iterable[Kept],
         fingerprint: str,
         progress: Callable[[int], None] | None = None,
         *,
@@ -304,7 +318,7 @@ class PostgresLog:
         Raises:
             StoreError: `hub_busy`: the log has another head by now; nothing was written.
         """
-        with self._locked(_BEGIN_BULK, _BULK_SECONDS) as (db, head):
+        with self._locked(_BEGIN_BULK, _BULK_SECONDS) as (db, head, _):
             if (head.epoch, head.size, head.chain) != (expected.epoch, expected.size, expected.chain):
                 raise StoreError(
                     "hub_busy", "somebody wrote to the hub's log meanwhile, and nothing was changed: do it again"
@@ -324,7 +338,7 @@ class PostgresLog:
     def extend(
         self,
         expected: SharedHead,
-        operations: Iterable[tuple[bytes, bytes]],
+        operations: Iterable[Kept],
         fingerprint: str,
         progress: Callable[[int], None] | None = None,
     ) -> SharedHead:
@@ -336,7 +350,7 @@ class PostgresLog:
         Raises:
             StoreError: `hub_busy`: the log has another head by now; nothing was written.
         """
-        with self._locked(_BEGIN_BULK, _BULK_SECONDS) as (db, head):
+        with self._locked(_BEGIN_BULK, _BULK_SECONDS) as (db, head, _):
             if head != expected:
                 raise StoreError(
                     "hub_busy", "somebody wrote to the hub's log meanwhile, and nothing was changed: look again"
@@ -354,7 +368,7 @@ class PostgresLog:
         Raises:
             StoreError.
         """
-        with self._locked(_BEGIN) as (db, head):
+        with self._locked(_BEGIN) as (db, head, _):
             with self.saying():
                 db.run("UPDATE hub_head SET hub = %s, epoch = %s, store = %s", (hub, epoch, store))
                 # They are nodes of the hub that this was.
@@ -370,7 +384,7 @@ class PostgresLog:
 
     def raise_rules(self, rules: int) -> SharedHead:
         """Let only programs follow that know these rules."""
-        with self._locked(_BEGIN) as (db, head):
+        with self._locked(_BEGIN) as (db, head, _):
             with self.saying():
                 db.run("UPDATE hub_head SET rules = %s", (rules,))
             self._commit(db)
@@ -483,19 +497,23 @@ class PostgresLog:
             raise self._said(error) from None
 
     @contextlib.contextmanager
-    def _locked(self, begin: str, seconds: float = _ANSWER_SECONDS) -> Iterator[tuple[_Connection, SharedHead]]:
-        """The log's end, locked, in a transaction that the caller commits."""
+    def _locked(self, begin: str, seconds: float = _ANSWER_SECONDS) -> Iterator[tuple[_Connection, SharedHead, int]]:
+        """The log's end, locked, in a transaction that the caller commits; and since when, in Unix seconds."""
         with contextlib.ExitStack() as stack:
             for is_last in (False, True):
                 db = stack.enter_context(self._connections.lent(seconds, fresh=is_last))
                 with self.saying():
                     try:
-                        rows = db.last(f"{begin}; {self._connections.surely}{_HEAD} FOR UPDATE OF h")
+                        # In one journey. What the second one says is of after the lock was waited for.
+                        *_, rows, ((now,),) = db.each(
+                            f"{begin}; {self._connections.surely}{_HEAD} FOR UPDATE OF h; "
+                            f"SELECT {_SECONDS.format('clock_timestamp()')}"
+                        )
                         break
                     except psycopg.Error:
                         if is_last or not db.is_stale:
                             raise
-            yield db, self._head_of(self._only(rows))
+            yield db, self._head_of(self._only(rows)), now
 
     def _commit(self, db: _Connection) -> None:
         try:
@@ -591,15 +609,21 @@ class PostgresLog:
 class PostgresTurn:
     """The shared log, locked (`SharedTurn`)."""
 
-    def __init__(self, log: PostgresLog, db: _Connection, head: SharedHead) -> None:
+    def __init__(self, log: PostgresLog, db: _Connection, head: SharedHead, now: int) -> None:
         self._log = log
         self._db = db
         self._head = head
+        self._now = now
 
     @property
     def head(self) -> SharedHead:
         """As it is under the lock."""
         return self._head
+
+    @property
+    def now(self) -> int:
+        """When the lock was taken: Unix seconds, by PostgreSQL's clock."""
+        return self._now
 
     def operations(self, start: int, stop: int) -> list[SharedOp]:
         """As of `SharedLog`."""
@@ -616,22 +640,26 @@ class PostgresTurn:
         with self._log.saying():
             return _done(self._db, key)
 
-    def append(self, ops: Sequence[tuple[bytes, bytes]], fingerprint: str, done: Sequence[DoneOnce] = ()) -> SharedHead:
+    def append(
+        self, ops: Sequence[tuple[bytes, bytes]], fingerprint: str, done: Sequence[DoneOnce] = (), at: int | None = None
+    ) -> SharedHead:
         """Write operations at the log's end, and the head behind them.
 
         Args:
             ops: each as its hash and its bytes. fingerprint: of the log with them.
+            at: when they came, as whoever appends them has put it down; None for `now`.
         """
         head, place, end = self._head, self._head.size, self._head.chain
+        added = _stored(self._now if at is None else at)
         values: list[object] = []
         for digest, body in ops:
             end = chained(end, body)
-            values += (place, digest, body, end)
+            values += (place, digest, body, end, added)
             place += 1
         with self._log.saying():
             db = self._db
             if ops:
-                rows = ", ".join([f"(%s, %s, %s, %s, {_NOW})"] * len(ops))
+                rows = ", ".join(["(%s, %s, %s, %s, %s)"] * len(ops))
                 db.run(f"INSERT INTO hub_log (idx, hash, body, chain, added_at) VALUES {rows}", values)
             if done:
                 rows = ", ".join([f"(%s, %s, %s, %s, {_NOW})"] * len(done))
@@ -910,6 +938,9 @@ _VERSION: Final = len(_STEPS)
 _TRIES: Final = 3
 # The clock of whoever keeps the log, as it goes: `now()` stands still within a transaction, which may have waited.
 _NOW: Final = "statement_timestamp()"
+_SECONDS: Final = "CAST(floor(extract(epoch FROM {})) AS bigint)"
+# When an operation came: nobody was there in 1970, which stands for what is not known.
+_ADDED: Final = f"nullif({_SECONDS.format('added_at')}, 0)"
 # How long a request is known again: by that clock as well, which all nodes have alike.
 _KEPT: Final = "interval '1 day'"
 _BOUNDED: Final = (
@@ -1064,11 +1095,15 @@ class _Connection(psycopg.Connection[TupleRow]):
 
     def last(self, statements: str, *, back: int = 0) -> list[TupleRow]:
         """Every row of the last of several statements, or of the one that is so many before it."""
+        return self.each(statements)[-1 - back]
+
+    def each(self, statements: str) -> list[list[TupleRow]]:
+        """Every row of each of several statements."""
         cursor = self.execute(statements.encode())
         results = [cursor.fetchall() if cursor.description else []]
         while cursor.nextset():
             results.append(cursor.fetchall() if cursor.description else [])
-        return results[-1 - back]
+        return results
 
 
 class _Connections:
@@ -1250,14 +1285,18 @@ def _operations(db: _Connection, start: int, stop: int) -> list[SharedOp]:
     found: list[SharedOp] = []
     for first in range(start, stop, _READ_AT_ONCE):
         rows = db.all(
-            "SELECT idx, hash, body, chain, CAST(extract(epoch FROM added_at) AS bigint) FROM hub_log "
-            "WHERE idx >= %s AND idx < %s ORDER BY idx",
+            f"SELECT idx, hash, body, chain, {_ADDED} FROM hub_log WHERE idx >= %s AND idx < %s ORDER BY idx",
             (first, min(stop, first + _READ_AT_ONCE)),
         )
         found += (SharedOp(place, bytes(digest), bytes(body), bytes(end), at) for place, digest, body, end, at in rows)
         if len(rows) < _READ_AT_ONCE:
             break
     return found
+
+
+def _stored(at: int | None) -> datetime:
+    """When an operation came, as PostgreSQL keeps it."""
+    return datetime.fromtimestamp(at or 0, UTC)
 
 
 def _places(db: _Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:
@@ -1283,7 +1322,7 @@ def _copy(
     db: _Connection,
     place: int,
     end: bytes,
-    operations: Iterable[tuple[bytes, bytes]],
+    operations: Iterable[Kept],
     progress: Callable[[int], None] | None,
 ) -> tuple[int, bytes]:
     """Write operations behind those that are there; gives how many there are then, and their chain."""
@@ -1291,11 +1330,10 @@ def _copy(
     for first in rest:
         # A piece at a time: whoever gives them may read them from a disk, and the line would stand still meanwhile.
         piece = list(islice(chain((first,), rest), _IN_A_CHUNK))
-        ((at,),) = db.all(f"SELECT {_NOW}")
         with db.cursor() as cursor, cursor.copy(b"COPY hub_log (idx, hash, body, chain, added_at) FROM STDIN") as copy:
-            for digest, body in piece:
+            for digest, body, at in piece:
                 end = chained(end, body)
-                copy.write_row((place, digest, body, end, at))
+                copy.write_row((place, digest, body, end, _stored(at)))
                 place += 1
         if progress is not None:
             progress(place)

@@ -44,7 +44,8 @@ def unknown(fields: Mapping[str, Json]) -> Problem:
     named = ", ".join(shown(key, 30) for key in list(fields)[:4])
     more = ", ..." if len(fields) > 4 else ""
     said = f"has the field{'' if len(fields) == 1 else 's'} {named}{more} and so" if fields else "has no fields and"
-    return Problem("", "error", FORMAT, f"{said} describes no model or agent that can be read here: {FILES} are")
+    sentence = f"{said} describes no model or agent that can be read here: what can be is {FILES}"
+    return Problem("", "error", FORMAT, sentence)
 
 
 # ---- text ------------------------------------------------------------------------------------------------------------

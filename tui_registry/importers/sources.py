@@ -141,7 +141,7 @@ _LINES = (".ndjson", ".jsonl")
 _NAMED = (".json", ".yaml", ".yml", *_LINES)
 _TEXTS = tuple(each.text for each in FORMATS if each.text is not None)
 _REFUSALS = {name: text.otherwise for text in _TEXTS for name in (*text.suffixes, text.beside)}
-_UNKNOWN = Problem("", "error", "document", f"is nothing that can be read here: {FILES} are")
+_UNKNOWN = Problem("", "error", "document", f"is nothing that can be read here: what can be is {FILES}")
 
 
 def read_file(path: Path, kind: Kind | None = None) -> Iterator[Found]:

@@ -11,12 +11,11 @@ from contextlib import contextmanager
 from functools import cache, partial
 from hashlib import sha3_256
 
-from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import HTMLResponse, Response
-from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
-import tui_registry
 from tui_registry.crdt import AnyOp
 from tui_registry.datastore import (
     MOST_STEPS,
@@ -46,15 +45,6 @@ from tui_registry.errors import (
 )
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.browse import browse_routes
-from tui_registry.node.description import (
-    MERGE_PATCH,
-    OWN_NAMES,
-    add_deed,
-    add_head,
-    completed,
-    deeds,
-    docs_page,
-)
 from tui_registry.node.doors import Doors, Whereabouts
 from tui_registry.node.events import Events
 from tui_registry.node.following import Following
@@ -87,6 +77,7 @@ from tui_registry.node.requests import (
     wrong,
 )
 from tui_registry.node.responses import AtHand, NodeError, PacedAnswers, answer_with_problems
+from tui_registry.node.routes import EVENTS, MERGE_PATCH, RECORD_ROUTES, NodeRoute
 from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.node.tongue_routes import tongue_routes
 from tui_registry.node.watch import Watch, Watched
@@ -151,26 +142,19 @@ def create_app(
     if hub is not None:
         hub.counts = watch.counts
     tokens = Tokens(datastore)
-    app = _Node(
-        title="tui-registry node",
-        version=tui_registry.__version__,
-        summary="A decentralised registry of AI models and agents",
-        # Made once and in a thread: it takes a while.
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        # A redirect to the other spelling of a path would be a second way to say everything.
-        redirect_slashes=False,
-    )
-    answer_with_problems(app)
     answered = KeptAnswers(bounds.list_cache_bytes)
+    routes: list[NodeRoute] = []
     for kind in KINDS:
-        app.include_router(_record_routes(_Records(datastore, kind, tokens, queues, bounds, hub, answered), kind))
-    app.include_router(_about(app, queues, Events(datastore, queues, bounds, hub)))
-    app.include_router(help_routes(queues))
-    app.include_router(browse_routes(datastore, queues, bounds))
-    app.include_router(tongue_routes(datastore, queues, bounds, answered, whereabouts.public_url))
-    app.include_router(mcp_routes(datastore, queues, bounds))
+        routes += _record_routes(_Records(datastore, kind, tokens, queues, bounds, hub, answered), kind)
+    routes += _about(queues, Events(datastore, queues, bounds, hub))
+    routes += help_routes(queues)
+    routes += browse_routes(datastore, queues, bounds)
+    routes += tongue_routes(datastore, queues, bounds, answered, whereabouts.public_url)
+    routes += mcp_routes(datastore, queues, bounds)
+    app = Starlette(routes=routes)
+    # A redirect to the other spelling of a path would be a second way to say everything.
+    app.router.redirect_slashes = False
+    answer_with_problems(app)
     log = LogRoutes(
         app,
         datastore,
@@ -196,22 +180,11 @@ def create_app(
 # Records
 
 
-class _RecordId(StringConvertor):
-    """What stands for a record in a path: not what is a path of its own, and takes other methods."""
-
-    regex = f"(?!(?:{'|'.join(OWN_NAMES)})$)[^/]+"
-
-
-register_url_convertor("record_id", _RecordId())
-
-
-def _record_routes(routes: _Records, kind: Kind) -> APIRouter:
-    """The routes of one kind, as `deeds` describes them.
+def _record_routes(routes: _Records, kind: Kind) -> Iterator[NodeRoute]:
+    """The routes of one kind.
 
     Reads are open. A write is signed by this replica's key and needs a bearer token.
     """
-    router = APIRouter(prefix=f"/{kind}s", tags=[f"{kind}s"])
-    said = deeds(kind)
     for name, endpoint in (
         ("register", routes.register), ("browse", routes.browse), ("search", routes.search), ("facets", routes.facets),
         ("show", routes.show),
@@ -222,8 +195,8 @@ def _record_routes(routes: _Records, kind: Kind) -> APIRouter:
         ("patch_manifest", routes.patch_manifest), ("delete_manifest", routes.delete_manifest),
         ("resolve_manifest", routes.resolve_manifest), ("manifest_history", routes.manifest_history),
     ):  # fmt: skip
-        add_deed(router, endpoint, said[name])
-    return router
+        method, path = RECORD_ROUTES[name]
+        yield NodeRoute(f"/{kind}s{path}", endpoint, method)
 
 
 class _Question(NamedTuple):
@@ -1266,17 +1239,20 @@ def _spelt(tree: Json) -> bytes:
 # What the node says about itself
 
 
-def _about(app: FastAPI, queues: Queues, events: Events) -> APIRouter:
-    router = APIRouter(tags=["about"])
-
+def _about(queues: Queues, events: Events) -> list[NodeRoute]:
+    # Imported and made once, by whoever asks first, and in a thread: it takes a while.
     @cache
     def page() -> bytes:
-        return docs_page(app.openapi()).encode()
+        from tui_registry.node.description import docs_page, document
+
+        return docs_page(document()).encode()
 
     @cache
     def description(root: str) -> bytes:
+        from tui_registry.node.description import document
+
         servers: dict[str, Json] = {"servers": [{"url": root}]} if root else {}
-        return _spelt({**app.openapi(), **servers})
+        return _spelt({**document(), **servers})
 
     async def docs(request: Request) -> Response:
         return HTMLResponse(await queues.read(request.scope["client"], page), headers=HEADERS)
@@ -1285,15 +1261,4 @@ def _about(app: FastAPI, queues: Queues, events: Events) -> APIRouter:
         root = request.scope["root_path"].rstrip("/")
         return Response(await queues.read(request.scope["client"], description, root), 200, None, _JSON)
 
-    for path, endpoint in (("/openapi.json", openapi), ("/docs", docs), ("/events", events.answer)):
-        router.add_api_route(path, endpoint, methods=["GET"], include_in_schema=False)
-        add_head(router, path, endpoint)
-    return router
-
-
-class _Node(FastAPI):
-    def openapi(self) -> dict[str, Json]:
-        """The OpenAPI document."""
-        if not self.openapi_schema:
-            self.openapi_schema = completed(super().openapi())
-        return self.openapi_schema
+    return [NodeRoute("/openapi.json", openapi), NodeRoute("/docs", docs), NodeRoute(EVENTS, events.answer)]

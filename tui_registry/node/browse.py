@@ -13,19 +13,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 import tui_registry
 from tui_registry.datastore import Datastore, Entry, HistoryEntry, ManifestEntry, Page, Row, StoreError, Versions
 from tui_registry.errors import KINDS, Json, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
-from tui_registry.node.description import add_head
 from tui_registry.node.limits import MAX_QUESTION_TEXT, PAGE, NodeBounds
 from tui_registry.node.pages import BROWSE, HEADERS, page, shown
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import etag_of, is_held, parameters
 from tui_registry.node.responses import NodeError, of_error
+from tui_registry.node.routes import NodeRoute
 from tui_registry.present import settling
 from tui_registry.present.amounts import moment
 from tui_registry.present.deeds import standing
@@ -63,10 +63,9 @@ _PLACE = re.compile(r"[0-9]{1,18}", re.ASCII)
 _LABEL = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 
 
-def browse_routes(datastore: Datastore, queues: Queues, bounds: NodeBounds) -> APIRouter:
+def browse_routes(datastore: Datastore, queues: Queues, bounds: NodeBounds) -> list[NodeRoute]:
     """`/`, which leads to `/browse`; and under that `models/{id}`, `models/{id}/history` and
     `models/{id}/versions/{hash}`; the same for agents."""
-    router = APIRouter(include_in_schema=False)
     search = _Search(datastore, queues, bounds)
     found = [("/", search.lead), (BROWSE, search.answer)]
     for kind in KINDS:
@@ -77,10 +76,7 @@ def browse_routes(datastore: Datastore, queues: Queues, bounds: NodeBounds) -> A
             (f"{at}/{{record_id}}/history", records.history),
             (f"{at}/{{record_id}}/versions/{{version}}", records.version),
         ]
-    for path, endpoint in found:
-        router.add_api_route(path, endpoint, methods=["GET"])
-        add_head(router, path, endpoint)
-    return router
+    return [NodeRoute(path, endpoint) for path, endpoint in found]
 
 
 class _Place(NamedTuple):

@@ -1,7 +1,9 @@
 """What the node says about itself: the types of what it takes and answers, made from the records' own table, from which
 FastAPI describes its routes; and the page about them, one HTML file that is made here and loads nothing from anywhere.
 
-No type here is ever asked to read a body: bodies are read by our own rules, which say what is wrong in our own words.
+Imported by whoever asks for one of both first: FastAPI serves no route, and to import it and to make the types takes
+longer than all that a node needs to start. No type here is ever asked to read a body: bodies are read by our own rules,
+which say what is wrong in our own words.
 """
 
 from __future__ import annotations
@@ -9,20 +11,22 @@ from __future__ import annotations
 import json
 import re
 import types as python_types
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import cache
 from html import escape
 from shlex import quote
 from types import MappingProxyType
 from typing import Annotated, Literal, TypeAlias
 
-from fastapi import APIRouter, Security
-from fastapi.responses import JSONResponse, Response
+from fastapi import APIRouter, FastAPI, Security
+from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field, conint, constr
 from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+import tui_registry
 from tui_registry.datastore import revision_of
 from tui_registry.errors import KINDS, Json, Kind, Record
 from tui_registry.frozen import NamedTuple
@@ -39,21 +43,23 @@ from tui_registry.node.limits import (
 from tui_registry.node.log_description import SYNC_PATHS, SYNC_SCHEMAS, TONGUE_PATHS
 from tui_registry.node.pages import page
 from tui_registry.node.responses import MEDIA_TYPE, status_of
+from tui_registry.node.routes import (
+    EVENTS,
+    LEFT_OUT_HEADER,
+    MCP_LIMIT,
+    MCP_PAGE,
+    MCP_SERVERS,
+    MERGE_PATCH,
+    RECORD_ROUTES,
+)
 from tui_registry.present.pages import PAGES
 from tui_registry.query import GRAMMAR, spellings
 from tui_registry.records import schema, types
 from tui_registry.records.as_written import BESIDE, read_manifest
 from tui_registry.records.wire import derive_id, derive_manifest_id
-from tui_registry.tongues.mcp_registry import API, State, answer, listing, server, server_name
+from tui_registry.tongues.mcp_registry import State, answer, listing, server, server_name
 
 _JSON = "application/json"
-MERGE_PATCH = "application/merge-patch+json"
-EVENTS = "/events"
-# The read API of an MCP registry: its list, and how many servers a page has at most and unless asked for.
-MCP_SERVERS = f"{API}/servers"
-MCP_LIMIT, MCP_PAGE = 100, 30
-# What stands in a path where others name a record.
-OWN_NAMES = ("search", "validate", "facets")
 _REF = "#/components/schemas/{model}"
 # As the annotation of a field has them.
 _Type: TypeAlias = type[object] | python_types.UnionType | python_types.GenericAlias
@@ -1003,107 +1009,107 @@ def deeds(kind: Kind) -> dict[str, Deed]:
     of_one = (_ID_OR_PREFIX, _IF_NONE_MATCH)
     one, many, a = kind, f"{kind}s", _a(kind)
     write = (*_OF_WRITES, *_OF_STATES)
-    at = "/{record_id:record_id}"
+    at = RECORD_ROUTES
     stale: dict[int, dict[str, Json]] = {412: {"description": "`changed`: If-Match names another state"}}
     written_at = (_WHOLE_ID, _IF_MATCH, _IDEMPOTENCY_KEY)
     settled: Json = {"record": {**_SENT[kind]}, "revision": example["revision"]}
     return {
         "register": Deed(
-            "POST", "", f"register_{one}", f"Register {a}", shown,
+            *at["register"], f"register_{one}", f"Register {a}", shown,
             (*_OF_WRITES, *_WITH_BODY, "limit", "not_owner", "already_registered"),
             201, sent, {**_SENT[kind]}, ("ETag", "Location"), parameters=(_IDEMPOTENCY_KEY,),
         ),
         "browse": Deed(
-            "GET", "", f"list_{many}", f"List or search {many}, the last changed first", page,
+            *at["browse"], f"list_{many}", f"List or search {many}, the last changed first", page,
             ("query", "invalid", "interrupted"), told=("ETag",), others=held,
             parameters=(_QUERY, _LIMIT, _CURSOR, _SORT, _FIELDS, _TOTAL, _IF_NONE_MATCH),
         ),
         "search": Deed(
-            "POST", "/search", f"search_{many}", f"Search {many}", page,
+            *at["search"], f"search_{many}", f"Search {many}", page,
             ("query", *_WITH_BODY, "interrupted"), 200, Question, {"query": "tag:chat", "limit": 10},
         ),
         "facets": Deed(
-            "GET", "/facets", f"count_{many}", f"What {many} have in common, or those that a query finds, counted",
+            *at["facets"], f"count_{many}", f"What {many} have in common, or those that a query finds, counted",
             FacetPage, ("query", "invalid", "interrupted"), told=("ETag",), others=held,
             parameters=(_QUERY, _IF_NONE_MATCH),
         ),
         "show": Deed(
-            "GET", at, f"get_{one}", f"{a.capitalize()}, by its id or the beginning of it", shown,
+            *at["show"], f"get_{one}", f"{a.capitalize()}, by its id or the beginning of it", shown,
             ("ambiguous", "not_found", "invalid"), told=("ETag",), others=held,
             parameters=(_ID_OR_PREFIX, _FIELDS, _WITH_MANIFEST, _IF_NONE_MATCH), in_part=in_part,
         ),
         "history": Deed(
-            "GET", f"{at}/history", f"get_{one}_history", f"What was done to {a}, deleted or not, the last first",
+            *at["history"], f"get_{one}_history", f"What was done to {a}, deleted or not, the last first",
             history, ("ambiguous", "not_found", "invalid"), parameters=(_ID_OR_PREFIX, _LIMIT, _CURSOR),
         ),
         "heads": Deed(
-            "GET", f"{at}/heads", f"get_{one}_heads", f"The operations of {a} that stand, deleted or not", Heads,
+            *at["heads"], f"get_{one}_heads", f"The operations of {a} that stand, deleted or not", Heads,
             ("ambiguous", "not_found"), told=("ETag",), others=held, parameters=of_one,
         ),
         "versions": Deed(
-            "GET", f"{at}/versions", f"get_{one}_versions", f"The live versions of {a}, and what they come from",
+            *at["versions"], f"get_{one}_versions", f"The live versions of {a}, and what they come from",
             versions, ("ambiguous", "not_found"), told=("ETag",), others=held, parameters=of_one,
         ),
         "lineage": Deed(
-            "GET", f"{at}/lineage", f"get_{one}_lineage", f"What {a} stands on: what it needs, prefers, was made from",
+            *at["lineage"], f"get_{one}_lineage", f"What {a} stands on: what it needs, prefers, was made from",
             Lineage, ("ambiguous", "not_found", "invalid", "interrupted"), parameters=(_ID_OR_PREFIX, _DEPTH),
         ),
         "dependants": Deed(
-            "GET", f"{at}/dependants", f"get_{one}_dependants", f"What stands on {a}, deleted or not", Dependants,
+            *at["dependants"], f"get_{one}_dependants", f"What stands on {a}, deleted or not", Dependants,
             ("ambiguous", "not_found", "invalid", "interrupted"), parameters=(_ID_OR_PREFIX, _DEPTH),
         ),
         "validate": Deed(
-            "POST", "/validate", f"validate_{one}",
+            *at["validate"], f"validate_{one}",
             f"Say all that is wrong with {a}, and what would be registered; nothing is written", validation,
             ("foreign_origin", *_READ_BODY), 200, sent, {**_SENT[kind]},
         ),
         "update": Deed(
-            "PUT", at, f"replace_{one}", f"Replace {a}; If-Match guards against lost edits", shown,
+            *at["update"], f"replace_{one}", f"Replace {a}; If-Match guards against lost edits", shown,
             (*write, *_WITH_BODY, "limit"), 200, sent, {**_SENT[kind]}, ("ETag",), stale, written_at,
         ),
         "patch": Deed(
-            "PATCH", at, f"patch_{one}", f"Change fields of {a}, by a merge patch (RFC 7396); else as PUT", shown,
+            *at["patch"], f"patch_{one}", f"Change fields of {a}, by a merge patch (RFC 7396); else as PUT", shown,
             (*write, *_WITH_BODY, "limit"), 200, patch, _PATCHES[kind], ("ETag",), stale, written_at,
             (MERGE_PATCH, _JSON),
         ),
         "delete": Deed(
-            "DELETE", at, f"delete_{one}", f"Delete {a}; If-Match guards against lost edits", None, write, 204,
+            *at["delete"], f"delete_{one}", f"Delete {a}; If-Match guards against lost edits", None, write, 204,
             others=stale, parameters=written_at,
         ),
         "resolve": Deed(
-            "POST", f"{at}/resolve", f"resolve_{one}",
+            *at["resolve"], f"resolve_{one}",
             f"Settle {a} of which several versions are live, naming all heads; null deletes it", shown,
             (*write, *_WITH_BODY, "limit", "no_conflict"), 200, settling, settled, ("ETag",),
             {**stale, 204: {"description": "deleted"}}, written_at,
         ),
         "manifest": Deed(
-            "GET", f"{at}/manifest", f"get_{one}_manifest", f"What stands behind {a}", ShownManifest,
+            *at["manifest"], f"get_{one}_manifest", f"What stands behind {a}", ShownManifest,
             ("ambiguous", "not_found", "no_manifest"), told=("ETag",), others=held, parameters=of_one,
         ),
         "manifest_history": Deed(
-            "GET", f"{at}/manifest/history", f"get_{one}_manifest_history",
+            *at["manifest_history"], f"get_{one}_manifest_history",
             f"What was done to what stands behind {a}, deleted or not, the last first", ManifestHistory,
             ("ambiguous", "not_found", "invalid"), parameters=(_ID_OR_PREFIX, _LIMIT, _CURSOR),
         ),
         "put_manifest": Deed(
-            "PUT", f"{at}/manifest", f"replace_{one}_manifest",
+            *at["put_manifest"], f"replace_{one}_manifest",
             f"Write what stands behind {a}; If-Match guards against lost edits, If-None-Match: * against the first",
             ShownManifest, (*write, *_WITH_BODY, "limit"), 200, ManifestInput, _MANIFEST_SENT, ("ETag",),
             {**stale, 201: _WRITTEN_FIRST}, (*written_at, _IF_NEW),
         ),
         "patch_manifest": Deed(
-            "PATCH", f"{at}/manifest", f"patch_{one}_manifest",
+            *at["patch_manifest"], f"patch_{one}_manifest",
             f"Change fields of what stands behind {a}, by a merge patch (RFC 7396); else as PUT", ShownManifest,
             (*write, *_WITH_BODY, "limit"), 200, ManifestPatch, _MANIFEST_PATCH, ("ETag",),
             {**stale, 201: _WRITTEN_FIRST}, (*written_at, _IF_NEW), (MERGE_PATCH, _JSON),
         ),
         "delete_manifest": Deed(
-            "DELETE", f"{at}/manifest", f"delete_{one}_manifest",
+            *at["delete_manifest"], f"delete_{one}_manifest",
             f"Delete what stands behind {a}; If-Match guards against lost edits", None, (*write, "no_manifest"), 204,
             others=stale, parameters=written_at,
         ),
         "resolve_manifest": Deed(
-            "POST", f"{at}/manifest/resolve", f"resolve_{one}_manifest",
+            *at["resolve_manifest"], f"resolve_{one}_manifest",
             f"Settle a manifest of {a} of which several versions are live, naming all heads; null deletes it",
             ShownManifest, (*write, *_WITH_BODY, "limit", "no_conflict"), 200, ManifestResolution,
             {"manifest": _MANIFEST_SENT, "revision": example["revision"]}, ("ETag",),
@@ -1112,8 +1118,11 @@ def deeds(kind: Kind) -> dict[str, Deed]:
     }  # fmt: skip
 
 
-def add_deed(router: APIRouter, endpoint: Callable[..., Awaitable[Response]], deed: Deed) -> None:
-    """Add a route, described by its types. The endpoint reads its request and makes its answer, FastAPI neither."""
+async def _answered_elsewhere() -> None:
+    """FastAPI describes the routes alone."""
+
+
+def _add_deed(router: APIRouter, deed: Deed) -> None:
     extra: dict[str, Json] = {"parameters": [given.described() for given in deed.parameters]}
     if deed.body is not None:
         content: Json = {"schema": {"$ref": _REF.format(model=deed.body.__name__)}, "example": deed.example}
@@ -1126,11 +1135,11 @@ def add_deed(router: APIRouter, endpoint: Callable[..., Awaitable[Response]], de
     is_signed = "unauthorized" in deed.refused
     router.add_api_route(
         deed.path,
-        endpoint,
+        _answered_elsewhere,
         methods=[deed.method],
         operation_id=deed.name,
         summary=deed.summary,
-        # FastAPI would show the docstring of a private method otherwise.
+        # FastAPI would show the docstring of a private function otherwise.
         description=deed.summary,
         status_code=deed.status,
         response_model=deed.answer if deed.in_part is None else deed.answer | deed.in_part,
@@ -1140,8 +1149,6 @@ def add_deed(router: APIRouter, endpoint: Callable[..., Awaitable[Response]], de
         openapi_extra=extra,
         dependencies=[Security(_TOKEN)] if is_signed else [],
     )
-    if deed.method == "GET":
-        add_head(router, deed.path, endpoint)
 
 
 def _links(one: str) -> Json:
@@ -1151,13 +1158,6 @@ def _links(one: str) -> Json:
         name: {"operationId": f"{name}_{one}", "parameters": at, **({"requestBody": "$response.body"} if sends else {})}
         for name, sends in (("get", False), ("replace", True), ("delete", False))
     }
-
-
-def add_head(router: APIRouter, path: str, endpoint: Callable[..., Awaitable[Response]]) -> None:
-    """What answers GET answers HEAD too (RFC 9110, section 9.1); the server leaves the body out."""
-    router.add_api_route(
-        path, endpoint, methods=["HEAD"], include_in_schema=False, response_model=None, response_class=Response
-    )
 
 
 def _refusals(codes: Sequence[str]) -> dict[int | str, dict[str, object]]:
@@ -1186,7 +1186,24 @@ def _others(others: Mapping[int, dict[str, Json]]) -> dict[int | str, dict[str, 
 # The document
 
 
-def completed(openapi: dict[str, Json]) -> dict[str, Json]:
+@cache
+def document() -> dict[str, Json]:
+    """The OpenAPI document of a node that is reached at the root of its address."""
+    app = FastAPI(
+        title="tui-registry node",
+        version=tui_registry.__version__,
+        summary="A decentralised registry of AI models and agents",
+    )
+    for kind in KINDS:
+        router = APIRouter(prefix=f"/{kind}s", tags=[f"{kind}s"])
+        said = deeds(kind)
+        for name in RECORD_ROUTES:
+            _add_deed(router, said[name])
+        app.include_router(router)
+    return _completed(app.openapi())
+
+
+def _completed(openapi: dict[str, Json]) -> dict[str, Json]:
     """The document that FastAPI made, in place: problems under their media type, examples with their nulls, which
     FastAPI leaves out, the types of bodies, and what is described by hand."""
     by_name = {deed.name: deed for kind in KINDS for deed in deeds(kind).values()}
@@ -1329,7 +1346,6 @@ def _mcp_registry() -> dict[str, Json]:
 
 
 # Of the answers in other formats: how many records could not be said in it.
-LEFT_OUT_HEADER = "tui-registry-left-out"
 
 
 def _get(

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from fastapi import Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from tui_registry.datastore import Datastore, Operation

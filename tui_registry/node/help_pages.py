@@ -7,14 +7,14 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from tui_registry.node.description import add_head
 from tui_registry.node.pages import HEADERS, page, wants_html
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import etag_of, is_held
 from tui_registry.node.responses import problem
+from tui_registry.node.routes import NodeRoute
 from tui_registry.present.pages import PAGES, page_called, page_text
 from tui_registry.text import nearest, safe_text
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 _NAMES_A_PAGE = re.compile(r"(?:tui-registry )?help (\w+)")
 
 
-def help_routes(queues: Queues) -> APIRouter:
+def help_routes(queues: Queues) -> list[NodeRoute]:
     """`/docs/{name}`, for each of `PAGES`."""
-    router = APIRouter(include_in_schema=False)
 
-    async def answer(request: Request, name: str) -> Response:
+    async def answer(request: Request) -> Response:
+        name: str = request.path_params["name"]
         found = page_called(name)
         if found is None:
             near = nearest(name, PAGES)
@@ -44,9 +44,7 @@ def help_routes(queues: Queues) -> APIRouter:
         answered = HTMLResponse if made is _as_html else PlainTextResponse
         return answered(content, headers={**HEADERS, **headers})
 
-    router.add_api_route("/docs/{name}", answer, methods=["GET"])
-    add_head(router, "/docs/{name}", answer)
-    return router
+    return [NodeRoute("/docs/{name}", answer)]
 
 
 # How

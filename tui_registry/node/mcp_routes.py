@@ -13,17 +13,17 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeAlias
 
-from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from tui_registry.datastore import Body, Datastore, HistoryEntry, Place, Speaker
 from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
 from tui_registry.frozen import NamedTuple
-from tui_registry.node.description import LEFT_OUT_HEADER, MCP_LIMIT, MCP_PAGE, MCP_SERVERS, add_head
 from tui_registry.node.limits import MAX_QUESTION_TEXT, NodeBounds
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import etag_of, is_held, parameters, wrong
 from tui_registry.node.responses import NodeError, of_error, problem, status_of as status_of_code
+from tui_registry.node.routes import LEFT_OUT_HEADER, MCP_LIMIT, MCP_PAGE, MCP_SERVERS, NodeRoute
 from tui_registry.tongues.mcp_registry import (
     State,
     answer,
@@ -44,18 +44,14 @@ _READER = json.JSONDecoder()
 _SPELLER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
-def mcp_routes(datastore: Datastore, queues: Queues, bounds: NodeBounds) -> APIRouter:
+def mcp_routes(datastore: Datastore, queues: Queues, bounds: NodeBounds) -> list[NodeRoute]:
     """The routes; they are described in `description`."""
-    router = APIRouter(include_in_schema=False)
     routes = _Servers(datastore, queues, bounds)
-    for path, endpoint in (
-        (MCP_SERVERS, routes.servers),
-        (f"{MCP_SERVERS}/{{server_name:path}}/versions", routes.versions),
-        (f"{MCP_SERVERS}/{{server_name:path}}/versions/{{version:path}}", routes.version),
-    ):
-        router.add_api_route(path, endpoint, methods=["GET"])
-        add_head(router, path, endpoint)
-    return router
+    return [
+        NodeRoute(MCP_SERVERS, routes.servers),
+        NodeRoute(f"{MCP_SERVERS}/{{server_name:path}}/versions", routes.versions),
+        NodeRoute(f"{MCP_SERVERS}/{{server_name:path}}/versions/{{version:path}}", routes.version),
+    ]
 
 
 class _Question(NamedTuple):

@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 
-from fastapi import Request
+from starlette.requests import Request
 
 from tui_registry.errors import InvalidRecord, Json, Problem
 from tui_registry.node.limits import KEY_PATTERN, MAX_KEY, NodeBounds

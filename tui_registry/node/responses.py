@@ -14,10 +14,10 @@ from http import HTTPStatus
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, Response
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Match
 
 from tui_registry.errors import InvalidRecord, Json, Problem, RegistryError
@@ -178,7 +178,7 @@ def _docs(scope: Scope) -> str:
 
 
 def problem_of(error: Exception, scope: Scope) -> tuple[Response, bool]:
-    """The answer to what was raised beside FastAPI, and whether it is a fault of ours: the server has to hear of it."""
+    """The answer to what was raised beside the app, and whether it is a fault of ours: the server has to hear of it."""
     request = Request(scope)
     if isinstance(error, RegistryError):
         return of_error(error), False
@@ -187,7 +187,7 @@ def problem_of(error: Exception, scope: Scope) -> tuple[Response, bool]:
     return _unforeseen(request, error), True
 
 
-def answer_with_problems(app: FastAPI) -> None:
+def answer_with_problems(app: Starlette) -> None:
     """Let every error of the app be a problem+json answer, without a traceback or a path."""
     app.add_exception_handler(RegistryError, _registry_error)
     app.add_exception_handler(HTTPException, _http_error)

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 import h11
 import uvicorn
-from fastapi.responses import Response
+from starlette.responses import Response
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.utils import get_remote_addr

@@ -8,16 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from tui_registry.datastore import Datastore
-from tui_registry.node.description import add_head
 from tui_registry.node.kept import KeptAnswers, Whole
 from tui_registry.node.limits import NodeBounds
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import etag_of, is_held, parameters
 from tui_registry.node.responses import NodeError
+from tui_registry.node.routes import NodeRoute
 from tui_registry.text import safe_text
 from tui_registry.tongues import a2a_card, ai_catalog
 from tui_registry.tongues.ai_catalog import Site, site_at
@@ -28,23 +28,19 @@ _ID = re.compile(r"(?:0x)?[0-9a-f]{1,64}", re.ASCII | re.IGNORECASE)
 
 def tongue_routes(
     datastore: Datastore, queues: Queues, bounds: NodeBounds, answered: KeptAnswers, public_url: str
-) -> APIRouter:
+) -> list[NodeRoute]:
     """`/.well-known/ai-catalog.json`, its parts below `/catalog`, and `/agents/{id}/agent-card.json`.
 
     Args:
         answered: where answers are kept.
         public_url: as in `Whereabouts`.
     """
-    router = APIRouter(include_in_schema=False)
     tongues = _Tongues(datastore, queues, bounds, answered, public_url)
-    for path, endpoint in (
-        (f"/{ai_catalog.WELL_KNOWN}", tongues.catalog),
-        (f"/{ai_catalog.PARTS}/{{part}}", tongues.part),
-        ("/agents/{record_id:record_id}/agent-card.json", tongues.card),
-    ):
-        router.add_api_route(path, endpoint, methods=["GET"])
-        add_head(router, path, endpoint)
-    return router
+    return [
+        NodeRoute(f"/{ai_catalog.WELL_KNOWN}", tongues.catalog),
+        NodeRoute(f"/{ai_catalog.PARTS}/{{part}}", tongues.part),
+        NodeRoute("/agents/{record_id:record_id}/agent-card.json", tongues.card),
+    ]
 
 
 class _Tongues:

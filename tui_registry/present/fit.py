@@ -138,7 +138,7 @@ _REMARKS: Final = {
     "short": "the context is short: layers that look back a longer way may take less than was counted",
     "no_cache": "no architecture is stated: its cache is not counted, and it needs more than this",
     "nothing": "nothing tells what it needs",
-    "usual_bits": "its quantisation does not say how many bits a weight has: what is usual was taken",
+    "usual_bits": "nothing that is stated says how many bits a weight has: what is usual was taken",
 }
 
 

@@ -54,11 +54,10 @@ def who_settles(versions: Versions, names: Mapping[str, str]) -> str:
 
 
 def how_to_settle(versions: Versions, names: Mapping[str, str]) -> str:
-    """The commands that go on from here, for the owner and for others."""
-    looks = f"'tui-registry diff {versions.id[:12]}' shows what differs"
+    """Whose turn it is once one has seen what differs, and by which command."""
     if versions.mine:
-        return f"{looks}, 'tui-registry resolve {versions.id[:12]}' settles it"
-    return f"{looks}; only {who_settles(versions, names)} can settle it, with the key that signed it"
+        return f"'tui-registry resolve {versions.id[:12]}' settles it"
+    return f"only {who_settles(versions, names)} can settle it, with the key that signed it"
 
 
 def version_lines(versions: Versions, now: int, names: Mapping[str, str]) -> list[str]:

@@ -38,7 +38,7 @@ TOOLS: Final = {
     "curl": "curl",
     "ipfs": "IPFS",
 }
-ONLY_SHOWN: Final = "tui-registry runs none of these lines: read one before you do"
+ONLY_SHOWN: Final = "these lines are shown and not run: read one before you run it"
 NOTHING_SAID: Final = "its owner has not said where its files are or where it answers, so no tool has anything to read"
 
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache, lru_cache
-from itertools import pairwise
+from operator import add
 from typing import Final
 
 from tui_registry.errors import Record
@@ -44,14 +44,16 @@ def words(text: str) -> list[str]:
 
 def forms(text: str) -> list[str]:
     """What a text is found by beside its words."""
-    undotted = ["net"] if ".net" in text.lower() and ".net" in words(text) else []
+    lower = text.lower()
+    undotted = ["net"] if ".net" in lower and ".net" in words(text) else []
     if text.isascii():
-        if _compiled(_CAPITAL_INSIDE).search(text) is None and _compiled(_UNIT).search(text) is None:
+        has_capital = lower != text and _compiled(_CAPITAL_INSIDE).search(text) is not None
+        if not has_capital and _compiled(_UNIT).search(text) is None:
             return undotted
         return [*undotted, *(piece for run in _compiled(_FORM).findall(text) for piece in _forms_of(run))]
-    text = unicodedata.normalize("NFKC", text)
-    found = [piece for run in _compiled(_FORM).findall(text) for piece in _forms_of(run)]
-    return [*undotted, *found, *(run[-1] for run in _compiled(_PAIRED).findall(_fold(text)) if len(run) > 1)]
+    runs = _compiled(_FORM).findall(unicodedata.normalize("NFKC", text))
+    found = [piece for run in runs for piece in _forms_of(run)]
+    return [*undotted, *found, *(run[-1] for run in _compiled(_PAIRED).findall(_folded(text)) if len(run) > 1)]
 
 
 def word_places(folded: str) -> list[tuple[str, int, int]]:
@@ -72,10 +74,12 @@ def searched_text(record: Record) -> tuple[str, ...]:
     found: list[str] = []
     for name in TEXT_FIELDS:
         value = record.get(name)
-        if isinstance(value, list):
-            found.append("\n".join(item for item in value if isinstance(item, str)))
+        if isinstance(value, str):
+            found.append(value)
+        elif value and isinstance(value, list):
+            found.append("\n".join([item for item in value if isinstance(item, str)]))
         else:
-            found.append(value if isinstance(value, str) else "")
+            found.append("")
     return tuple(found)
 
 
@@ -96,8 +100,12 @@ def searched_words(record: Record) -> SearchedWords:
     """The words and forms of a record: more than any record has that was written to be read, and not so many that a
     record of nothing but words takes many times its own room in an index."""
     name, described, *lists = searched_text(record)
-    tags, capabilities, tools = (words(text)[:_MOST_OF_A_LIST] for text in lists)
-    others = [form for text in (described, *lists) if text for form in forms(text)]
+    # Most lists are empty or short, and most texts have no forms.
+    tags, capabilities, tools = [words(text)[:_MOST_OF_A_LIST] if text else [] for text in lists]
+    others: list[str] = []
+    for text in (described, *lists):
+        if text:
+            others += forms(text)
     description = words(described)[:_MOST_DESCRIBING]
     return SearchedWords(words(name), description, tags, capabilities, tools, forms(name), others[:_MOST_FORMS])
 
@@ -229,14 +237,19 @@ def _words_of(folded: str) -> list[str]:
     found: list[str] = []
     for word in _compiled(_ANY_WORD).findall(folded):
         if _is_paired(word):
-            found += [word] if len(word) == 1 else map("".join, pairwise(word))
+            found += [word] if len(word) == 1 else map(add, word, word[1:])
         else:
             found.append(word)
     return found
 
 
 def _is_paired(word: str) -> bool:
-    return word >= "\u0e00" and bool(_compiled(_PAIRED).findall(word[0]))
+    return word >= "\u0e00" and _begins_pairs(word[0])
+
+
+@lru_cache(maxsize=8192)
+def _begins_pairs(character: str) -> bool:
+    return _compiled(_PAIRED).match(character) is not None
 
 
 def _forms_of(run: str) -> list[str]:
@@ -244,13 +257,12 @@ def _forms_of(run: str) -> list[str]:
     return [piece[:LONGEST_WORD].lower() for piece in pieces]
 
 
+# Of each text that a record has the words are asked for, and then the forms.
+@lru_cache(maxsize=8)
 def _folded(text: str) -> str:
-    return _fold(unicodedata.normalize("NFKC", text))
-
-
-def _fold(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", text).translate(_FOLDING)
     # Without its accents a character may go together with the next one.
-    return unicodedata.normalize("NFKC", "".join(map(folded_character, text)))
+    return unicodedata.normalize("NFKC", folded)
 
 
 @lru_cache(maxsize=8192)
@@ -267,6 +279,20 @@ def folded_character(character: str) -> str:
     if digit is not None:
         return str(digit)
     return "".join(map(_plain, character.casefold()))
+
+
+class _Folding(dict[int, str]):
+    """`folded_character` as a table to translate by; it learns each character as it comes."""
+
+    def __missing__(self, code: int) -> str:
+        found = folded_character(chr(code))
+        if len(self) < _MOST_LEARNT:
+            self[code] = found
+        return found
+
+
+_MOST_LEARNT: Final = 8192
+_FOLDING: Final = _Folding()
 
 
 def _plain(character: str) -> str:

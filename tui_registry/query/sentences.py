@@ -41,8 +41,8 @@ _FLAGS = {
 }
 _COMPARED = {"<": "under ", "<=": "most ", ">": "over ", ">=": "least ", "=": "exactly "}
 _FITS = {
-    "runs": "running on this machine",
-    "offload": "running on its GPU and memory together",
+    "runs": "that run on this machine",
+    "offload": "that run on its GPU and memory together",
     "no": "that do not run on this machine",
     "unknown": "of which nothing tells what they need",
 }
@@ -78,7 +78,7 @@ def _match(name: str, values: list[str]) -> str:
     if field.shape == "kind":
         return " or ".join([f"{value}s" for value in values])
     if field.shape == "fit":
-        kinds = [_FITS.get(value, f"running on a GPU with {_size(value)}") for value in values]
+        kinds = [_FITS.get(value, f"that run on a GPU with {_size(value)}") for value in values]
         return f"models {' or '.join(kinds)}"
     if field.shape == "note":
         return f"your note says {' or '.join(f'“{value}…”' for value in values)}"

@@ -159,8 +159,11 @@ def class_words(record: Record) -> list[str]:
     """The words of all numbers that a record states, and of its creation."""
     needs = record["resource_requirements"]
     assert isinstance(needs, dict)
-    stated = ((field, (needs if of_needs else record).get(name)) for field, of_needs, name in _STATED)
-    found = [word for field, number in stated if type(number) is int and (word := _word(field, number))]
+    found = [
+        word
+        for field, of_needs, name in _STATED
+        if type(number := (needs if of_needs else record).get(name)) is int and (word := _word(field, number))
+    ]
     created = record["created_at"]
     if type(created) is int:
         found.append(f"{_TIME}{_time_class(created)}")
@@ -304,7 +307,8 @@ def variant_text(value: Json) -> str:
 
 
 def has_template(record: Record) -> bool:
-    return bool(str(record["formfile_template"]).strip())
+    template = record["formfile_template"]
+    return template != "" and bool(str(template).strip())
 
 
 def texts(value: Json) -> list[str]:
@@ -321,18 +325,26 @@ def _facets(kind: Kind, record: Record) -> list[str]:
         facet_word("framework", variant_text(record["framework"])),
         facet_word("license", str(record["license"])),
         hex_word("owner", str(record["owner_id"])),
-        *(facet_word("version", beginning) for beginning in version_beginnings(str(record["version"]))),
-        *(facet_word("tag", value) for value in texts(record["tags"])),
-        *(facet_word("cap", value) for value in texts(record["capabilities"])),
-        *(facet_word("tool", value) for value in texts(record.get("tools"))),
-        # Asked for by its first digits, so what counts is how it begins.
-        *(hex_word("model", digits) for value in texts(record.get("preferred_models")) if (digits := _digits(value))),
+        *_version_words(str(record["version"])),
+        *[facet_word("tag", value) for value in texts(record["tags"])],
+        *[facet_word("cap", value) for value in texts(record["capabilities"])],
     ]
+    if kind == "agent":
+        found += [facet_word("tool", value) for value in texts(record.get("tools"))]
+        # Asked for by its first digits, so what counts is how it begins.
+        preferred = texts(record.get("preferred_models"))
+        found += [hex_word("model", digits) for value in preferred if (digits := _digits(value))]
     if (quantization := record.get("quantization")) is not None:
         found.append(facet_word("quant", variant_text(quantization)))
     if has_template(record):
         found.append(facet_word("has", "formfile"))
     return found + class_words(record)
+
+
+# Most records are of the same few versions.
+@lru_cache(maxsize=4_096)
+def _version_words(version: str) -> tuple[str, ...]:
+    return tuple([facet_word("version", beginning) for beginning in version_beginnings(version)])
 
 
 def _digits(value: str) -> str:
@@ -447,9 +459,14 @@ def _prefers(record: Record) -> tuple[bytes, ...]:
 
 def asked_of(record: Record) -> tuple[int, int, bool, int]:
     """A model's part in what it needs to run."""
-    from tui_registry import fit  # a list is read without it
+    return _asking()(record)
 
-    return fit.asked_of(record)
+
+@cache
+def _asking() -> Callable[[Record], tuple[int, int, bool, int]]:
+    from tui_registry.fit import asked_of  # a list is read without it
+
+    return asked_of
 
 
 @cache
@@ -464,8 +481,9 @@ def record_columns(kind: Kind, record: Record, asked: tuple[int, int, bool, int]
     needs = record["resource_requirements"]
     assert isinstance(needs, dict)
     quantization = record.get("quantization")
+    name = str(record["name"])
     return (
-        str(record["name"]),
+        name,
         str(record["version"]),
         variant_text(record[f"{kind}_type"]),
         variant_text(record["framework"]),
@@ -481,7 +499,7 @@ def record_columns(kind: Kind, record: Record, asked: tuple[int, int, bool, int]
         None if asked is None else _need(asked),
         1 if needs.get("requires_gpu") is True else 0,
         1 if has_template(record) else 0,
-        looks(str(record["name"])),
+        looks(name),
         _labels(record),
         _clamped(record["created_at"]),
         _clamped(record["updated_at"]),
@@ -493,9 +511,14 @@ def _need(
     asked: tuple[int, int, bool, int], weights: int | None = None, token: int | None = None, constant: int | None = None
 ) -> int | None:
     """What a model needs at least, with what its manifest gives to that (`fit.Behind`)."""
+    return _clamped(_needing()(asked, weights, token, constant))
+
+
+@cache
+def _needing() -> Callable[[tuple[int, int, bool, int], int | None, int | None, int | None], int | None]:
     from tui_registry.fit import Behind, least_need  # a list is read without it
 
-    return _clamped(least_need(asked, Behind(weights, token, constant)))
+    return lambda asked, *behind: least_need(asked, Behind(*behind))
 
 
 def counted_values(kind: Kind, columns: RecordColumns) -> tuple[str, ...]:
@@ -541,10 +564,13 @@ def _labels(record: Record) -> str:
     """Tags, capabilities and tools that are counted, a line each, the facet's letter first; one that a record has twice
     counts once."""
     return "\n".join(
-        letter + value
-        for letter, field in (("g", "tags"), ("c", "capabilities"), ("u", "tools"))
-        for value in dict.fromkeys(texts(record.get(field)))
-        if is_counted(value)
+        [
+            letter + value
+            for letter, field in (("g", "tags"), ("c", "capabilities"), ("u", "tools"))
+            if (values := record.get(field))
+            for value in dict.fromkeys(texts(values))
+            if is_counted(value)
+        ]
     )
 
 

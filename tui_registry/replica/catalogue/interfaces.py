@@ -198,8 +198,8 @@ def count_protocols(db: sqlite3.Connection, records: Iterable[tuple[bytes, int |
     listed = list(records)
     of_subject = "WHERE rid = (SELECT rid FROM manifests WHERE subject = {})"
     db.executemany(
-        f"UPDATE interfaces SET source = {COUNTING.format('?1')} {of_subject.format('?2')}",
-        [(rid, identifier) for identifier, rid in listed],
+        f"UPDATE interfaces SET source = {COUNTING.format(':row')} {of_subject.format(':subject')}",
+        [{"row": rid, "subject": identifier} for identifier, rid in listed],
     )
     # What never counted fell out of no list, and is told to nobody.
     db.executemany(

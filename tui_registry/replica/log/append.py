@@ -47,6 +47,7 @@ from tui_registry.replica.log.judge import Checked
 from tui_registry.replica.log.left_out import OF_HUB, OVERHEAD_BYTES, count_source
 from tui_registry.replica.log.sets import forget_sets, keep
 from tui_registry.replica.store.stored import Stored, chunks, marks, packed, read_heads, read_record, stored_id
+from tui_registry.replica.store.tables import is_view
 
 _MODULUS = 2**256
 
@@ -97,6 +98,11 @@ class Batch:
         self._new_keys: dict[str, int] = {}
         self._new: list[_New] = []
         self._new_by_idx: dict[int, _New] = {}
+        # Of a view of a hub, what was appended and not yet written: agents, and those that are said to answer in a
+        # protocol, with the manifests that say so.
+        self._is_view = is_view(db)
+        self._agents: set[str] = set()
+        self._speaking: set[str] = set()
         self._named: set[int] = set()
         # The records that what was flushed brought into conflict, and those that it settled.
         self.came_into_conflict: set[int] = set()
@@ -172,6 +178,8 @@ class Batch:
         children = [self._known[child] for child in op.children]
         ancestor = check_against(op.claim, [child for child, _, _ in children])
         key = ancestor.key
+        if self._is_view:
+            self._keep_in_step(op, ancestor)
         rid = self._rids.get(key)
         if rid is None:
             rid = self._rids[key] = self._new_keys[key] = self._take_rid(ancestor.kind)
@@ -202,10 +210,27 @@ class Batch:
         self._kept = keep(db, self._kept, self._size - len(appended), appended)
         self._new.clear()
         self._new_by_idx.clear()
+        self._agents.clear()
+        self._speaking.clear()
         self._new_keys.clear()
         self._named.clear()
 
     # How: the log
+
+    def _keep_in_step(self, op: Checked, ancestor: Ancestor) -> None:
+        """Write what another node of the hub has listed before this operation, which changes it: that node tells what
+        fell out of its list, and so does this one, though both operations came to it together."""
+        key = ancestor.key
+        is_listed = key in self._speaking
+        if not is_listed and key in self._agents:
+            ask = "SELECT 1 FROM manifests m JOIN interfaces i ON i.rid = m.rid WHERE m.subject = ?"
+            is_listed = self._db.execute(ask, (bytes.fromhex(key),)).fetchone() is not None
+        if is_listed:
+            self.flush()
+        if ancestor.kind == "agent":
+            self._agents.add(key)
+        elif isinstance(op.derived, ManifestColumns) and op.derived.protocols:
+            self._speaking.update((key, op.derived.subject))
 
     def _take_index(self) -> int:
         """The next index of the log.

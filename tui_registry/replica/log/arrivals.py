@@ -230,7 +230,16 @@ def apply(
         return check_lines(pool, verifier, list(islice(stream, _APPLIED_AT_ONCE)))
 
     def put(part: Sequence[Arrival], db: sqlite3.Connection) -> Outcome:
-        return store(db, part, source, clock(), keep_pending=keep_pending, ration=ration, room=turns.room)
+        return store(
+            db,
+            part,
+            source,
+            clock(),
+            keep_pending=keep_pending,
+            ration=ration,
+            room=turns.room,
+            came=turns.moment,
+        )
 
     # The next batch is judged while this one is stored.
     with ThreadPoolExecutor(1) as ahead:
@@ -258,7 +267,7 @@ def release_due(pool: Pool, turns: Turns, clock: Callable[[], int], looks: Calla
     """
 
     def some(db: sqlite3.Connection) -> int:
-        return store(db, (), "", clock(), room=turns.room, due=_due(db)).report.applied
+        return store(db, (), "", clock(), room=turns.room, came=turns.moment, due=_due(db)).report.applied
 
     applied = 0
     while True:
@@ -346,6 +355,7 @@ def store(
     keep_pending: bool = True,
     ration: Ration | None = None,
     room: Room | None = None,
+    came: int | None = None,
     due: Sequence[str] = (),
 ) -> Outcome:
     """Append what is valid and not left out, keep what must wait, remember what was refused; inside the caller's
@@ -359,13 +369,15 @@ def store(
         keep_pending: whether ops that miss a child are kept for later.
         ration: one that they have to fit besides those of this replica.
         room: no more is released of what waits than fits it; the rest waits on. None for as much as there is.
+        came: when what is appended counts as having come, Unix seconds, on a hub (`Turns.moment`); None: now, and what
+            waited when it came.
         due: operations that are here, for which others may wait.
     """
     outcome = Outcome()
     report = outcome.report
     batch = Batch(db)
     batch.load(arrival.op for arrival in arrivals if arrival.op is not None)
-    here = FirstSeen(now, source)
+    here = FirstSeen(now if came is None else came, source)
     admission = Admission(db, source, ration, now)
     (any_pending,) = db.execute("SELECT EXISTS (SELECT 1 FROM pending)").fetchone()
     queue = deque(arrivals)
@@ -429,7 +441,7 @@ def store(
             waiting.setdefault(missing[0], []).append(arrival)
             continue
         try:
-            batch.append(op, arrival.body, here if arrival.held_by is None else _since(arrival))
+            batch.append(op, arrival.body, here if arrival.held_by is None else _since(arrival, came))
         except OpError as error:
             arrival.error = error
             _refuse(arrival, outcome, refused)
@@ -475,9 +487,9 @@ def _left_in(room: Room | None, arrivals: Sequence[Arrival]) -> tuple[int, int]:
     return room.ops - len(arrivals), room.bytes - sum(len(arrival.body) for arrival in arrivals)
 
 
-def _since(arrival: Arrival) -> FirstSeen:
+def _since(arrival: Arrival, came: int | None) -> FirstSeen:
     """Where an op came from that waited here."""
-    return FirstSeen(arrival.held_since, arrival.held_by)
+    return FirstSeen(arrival.held_since if came is None else came, arrival.held_by)
 
 
 def _hash_of_blocked(arrival: Arrival, admission: Admission) -> str | None:

@@ -347,11 +347,13 @@ class HubView:
             head = self.asked(self._expect_shared().head)
             self._expect_fit(row, head)
             stop = start + len(lines)
+            # A tile does not tell it, and to all views they came at the same time.
+            added = self.asked(lambda: self._expect_shared().added(start, stop))
             ops, chain = [], row.chain
-            for place, line in enumerate(lines, start):
+            for place, (line, at) in enumerate(zip(lines, added, strict=False), start):
                 chain = chained(chain, line)
-                ops.append(SharedOp(place, b"", line, chain, self._clock()))
-            if row.size != start or chain != self.chain_there(stop, head):
+                ops.append(SharedOp(place, b"", line, chain, at))
+            if row.size != start or len(ops) < len(lines) or chain != self.chain_there(stop, head):
                 raise StoreError(
                     "hub_differs",
                     f"operations {start} to {stop} from elsewhere are not those of the hub's log: they were not taken. "
@@ -649,7 +651,7 @@ class HubView:
         from tui_registry.replica.log.shared_log import NO_CHAIN, chained
 
         (had,) = db.execute("SELECT count(*) FROM ops").fetchone()
-        # When and from whom operations came, and whose bytes need not be verified once more.
+        # From whom operations came, and whose bytes need not be verified once more. When is what the shared log says.
         db.execute("PRAGMA temp_store = FILE")
         seen = ", ".join(
             f"(SELECT {column} FROM arrivals a WHERE a.idx <= o.idx ORDER BY a.idx DESC LIMIT 1) AS {column}"
@@ -689,7 +691,8 @@ class HubView:
             ]
             source = f"{OF_HUB}{head.hub[:8]}"
             came = [
-                FirstSeen(op.added_at, source) if one is None else one[0] for op, one in zip(ops, former, strict=True)
+                FirstSeen(op.added_at, source) if one is None else one[0]._replace(arrived_at=op.added_at)
+                for op, one in zip(ops, former, strict=True)
             ]
             self._take(db, row, ops, checked, came)
             restate(db, ((op.place, one[1]) for op, one in zip(ops, former, strict=True) if one is not None))

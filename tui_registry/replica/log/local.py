@@ -76,7 +76,7 @@ class LocalWrites:
         """
         identity = self._key.identity()
         with self._pool.read() as db:
-            return _Turn(db, identity, self._clock, None).would_add(kind, record)
+            return _Turn(db, identity, self._clock, FirstSeen()).would_add(kind, record)
 
     def add_all(
         self, records: Sequence[tuple[Kind, Record, GivenManifest]], *, bulk: bool, together: Together | None = None
@@ -130,7 +130,7 @@ class LocalWrites:
             number = run.together.number
             if number is None and run.together.label and _signs(db, named, found, wanted):
                 number = _new_batch(db, run.together.label)
-            turn = _Turn(db, identity, self._clock, number)
+            turn = self._turn(db, identity, number)
             taken: list[TakenIn] = []
             for entry, comparison in zip(named, found, strict=True):
                 outcome = TakenIn(comparison)
@@ -269,10 +269,15 @@ class LocalWrites:
         return self._turns.run(write) if once is None else self._turns.run_once(once, write)
 
     def _in_turn(self, db: sqlite3.Connection, identity: Identity, batch: int | None, deed: Callable[[_Turn], T]) -> T:
-        turn = _Turn(db, identity, self._clock, batch)
+        turn = self._turn(db, identity, batch)
         outcome = deed(turn)
         turn.flush()
         return outcome
+
+    def _turn(self, db: sqlite3.Connection, identity: Identity, batch: int | None) -> _Turn:
+        moment = self._turns.moment
+        seen = FirstSeen(self._clock() if moment is None else moment, None, batch)
+        return _Turn(db, identity, self._clock, seen)
 
 
 # How
@@ -349,13 +354,13 @@ class _Turn:
     Nobody else writes to the connection meanwhile. What is refused leaves the turn as it was.
     """
 
-    def __init__(self, db: sqlite3.Connection, identity: Identity, clock: Callable[[], int], batch: int | None) -> None:
+    def __init__(self, db: sqlite3.Connection, identity: Identity, clock: Callable[[], int], seen: FirstSeen) -> None:
         self._db = db
         self._identity = identity
         self._clock = clock
         self._batch = Batch(db)
         self._counter = _next_counter(db, identity)
-        self._seen = FirstSeen(clock(), None, batch)
+        self._seen = seen
         # Of a kind and name, the last second that was not free: a thousand of one name do not each try all before it
         self._taken: dict[tuple[Kind, str], int] = {}
 

@@ -339,6 +339,20 @@ class Log:
             rows = db.execute("SELECT hash FROM ops WHERE idx >= ? AND idx < ? ORDER BY idx", (start, stop))
             return [digest for (digest,) in rows]
 
+    def arrived(self, hashes: Sequence[bytes]) -> dict[bytes, int | None]:
+        """When those of these operations came here that did; Unix seconds, None where that is not known.
+
+        Args:
+            hashes: 32 bytes each.
+        """
+        found: dict[bytes, int | None] = {}
+        with self._pool.read() as db:
+            for chunk in chunks(hashes):
+                rows = db.execute(f"SELECT hash, idx FROM ops WHERE hash IN ({marks(chunk)})", chunk).fetchall()
+                seen = first_seen(db, (place for _, place in rows))
+                found.update((digest, seen[place].arrived_at) for digest, place in rows)
+        return found
+
     def keys(self, size: int | None = None) -> tuple[Head, bytes]:
         """The head, and the keys of every op of the log: `updated_at` (8 bytes) and hash (32), one behind the other,
         ascending. It reads the whole log.
@@ -420,7 +434,7 @@ class Log:
         last = head.size - 1
         came = first_seen(db, [last])[last].arrived_at if head.size else None
         if head.size and is_view(db):
-            # When it came differs from one node of a hub to the other, and all of them sign the same head.
+            # All nodes of a hub sign one head, of what the operation states itself.
             (came,) = db.execute("SELECT updated_at FROM ops WHERE idx = ?", (last,)).fetchone() or (None,)
         (has_manifests,) = db.execute("SELECT EXISTS (SELECT 1 FROM manifests)").fetchone()
         head = head._replace(rules=MANIFEST_RULES if has_manifests else 1, signed_at=came or 0)

@@ -392,7 +392,7 @@ class Peers:
             "WHERE peer = :peer AND epoch = :epoch AND again_index BETWEEN :start AND :stop",
             {"start": start, "stop": stop, "peer": name, "epoch": cursor.epoch},
         )
-        outcome = store(db, arrivals, name, now, epoch=cursor.epoch, room=self._turns.room)
+        outcome = store(db, arrivals, name, now, epoch=cursor.epoch, room=self._turns.room, came=self._turns.moment)
         total = _write_sums(db, name, cursor, arrivals)
         moved = cursor._replace(start=stop, next_index=max(stop, cursor.next_index), running_sum=total)
         _grow_edge(db, name, cursor, arrivals, outcome)
@@ -553,7 +553,7 @@ class Peers:
     ) -> ApplyReport:
         from tui_registry.replica.log.arrivals import store
 
-        outcome = store(db, arrivals, name, self._clock(), epoch=epoch, room=self._turns.room)
+        outcome = store(db, arrivals, name, self._clock(), epoch=epoch, room=self._turns.room, came=self._turns.moment)
         report = outcome.report
         if outcome.unread:
             _mark_unsupported(db, name, epoch, min(outcome.unread))

@@ -97,15 +97,16 @@ class SharedOp(NamedTuple):
     """One operation of the shared log.
 
     Attributes:
-        hash: 32 bytes. body: its exact line. chain: of the log up to and with it. added_at: Unix seconds, by the clock
-            of whoever keeps the log.
+        hash: 32 bytes. body: its exact line. chain: of the log up to and with it.
+        added_at: Unix seconds, by the clock of whoever keeps the log; of what the log began with when it came to the
+            replica that it was then, None where that is not known. To all views it came at this time.
     """
 
     place: int
     hash: bytes
     body: bytes
     chain: bytes
-    added_at: int
+    added_at: int | None
 
 
 class DoneOnce(NamedTuple):
@@ -130,6 +131,9 @@ class SharedLog(Protocol):
 
     def operations(self, start: int, stop: int) -> list[SharedOp]:
         """The operations from a place up to another one, in order, without a lock."""
+
+    def added(self, start: int, stop: int) -> list[int | None]:
+        """When the operations from a place up to another one came, as in `SharedOp`, in order, without a lock."""
 
     def chain_at(self, size: int) -> bytes | None:
         """The chain of the first `size` operations; None where there are not so many."""
@@ -156,6 +160,10 @@ class SharedTurn(Protocol):
     def head(self) -> SharedHead:
         """As it is under the lock."""
 
+    @property
+    def now(self) -> int:
+        """When the lock was taken: Unix seconds, by the clock of whoever keeps the log."""
+
     def operations(self, start: int, stop: int) -> list[SharedOp]:
         """As of `SharedLog`."""
 
@@ -165,11 +173,14 @@ class SharedTurn(Protocol):
     def done(self, key: bytes) -> DoneOnce | None:
         """As of `SharedLog`."""
 
-    def append(self, ops: Sequence[tuple[bytes, bytes]], fingerprint: str, done: Sequence[DoneOnce] = ()) -> SharedHead:
+    def append(
+        self, ops: Sequence[tuple[bytes, bytes]], fingerprint: str, done: Sequence[DoneOnce] = (), at: int | None = None
+    ) -> SharedHead:
         """Write operations at the log's end, and the head behind them.
 
         Args:
             ops: each as its hash and its bytes. fingerprint: of the log with them.
+            at: when they came, as whoever appends them has put it down; None for `now`.
         """
 
     def commit(self) -> None:

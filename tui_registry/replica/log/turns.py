@@ -90,6 +90,7 @@ class Turns:
         self._changed = threading.Condition()
         self._waiting: deque[_Deed[object]] = deque()
         self._is_led = False
+        self._moment: int | None = None
         # So many of those that wait are run one by one, as one of them ended the transaction of all.
         self._apart = 0
 
@@ -101,6 +102,15 @@ class Turns:
         from tui_registry.replica.log.shared_log import MOST_BYTES, MOST_OPS
 
         return Room(MOST_OPS, MOST_BYTES)
+
+    @property
+    def moment(self) -> int | None:
+        """Within a deed: when what it appends comes to all views of the hub, Unix seconds by the clock of whoever keeps
+        the shared log. None of a replica alone, which has its own.
+
+        Nodes whose clocks differ put down the same, or who asks one after the other about news would miss some.
+        """
+        return self._moment
 
     def at_once(self, alone: int) -> int:
         """How many items are best written in one transaction.
@@ -327,11 +337,15 @@ class Turns:
                 row = self._view.catch_up(db, locked, _MOST_MISSED)
                 if row is None:
                     raise _AgainError
-                ops, done = self._run_deeds(db, locked, turn)
+                self._moment = locked.now
+                try:
+                    ops, done = self._run_deeds(db, locked, turn)
+                finally:
+                    self._moment = None
                 turn.size = turn.shared_size = row.size + len(ops)
                 if not ops and not done:
                     return None
-                written = _Written(row, ops, done, *self._view.extend(db, row, ops))
+                written = _Written(row, ops, done, locked.now, *self._view.extend(db, row, ops))
                 self._write(locked, written, turn)
         except Exception:
             # What happens once it is known to be written, or may be, is for whoever asks next.
@@ -346,7 +360,7 @@ class Turns:
             StoreError: nothing was written, or nobody knows: then `turn.is_committing`.
         """
         turn.is_committing = False
-        locked.append(written.ops, written.fingerprint, written.done)
+        locked.append(written.ops, written.fingerprint, written.done, written.at)
         turn.is_committing = True
         try:
             locked.commit()
@@ -540,12 +554,14 @@ class _Written(NamedTuple):
 
     Attributes:
         row: how the view stood before. ops: each as its hash and its bytes. done: requests that were done.
+        at: when they came, as the view has it; Unix seconds.
         chain, fingerprint: of the log with them.
     """
 
     row: ViewRow
     ops: list[tuple[bytes, bytes]]
     done: list[DoneOnce]
+    at: int
     chain: bytes
     fingerprint: str
 

@@ -361,11 +361,11 @@ class RecordDetail(Vertical):
         return next((place for place, entry in enumerate(self._history or ()) if entry.place == self._at), None)
 
     def walk(self, step: int) -> str:
-        """Open the history, or move its cursor to an older version (1) or a newer one (-1); why not, if it cannot. The
-        cursor of the links, where these are open."""
+        """Open the history, or move its cursor to an older version (1) or a newer one (-1); why not, if it cannot.
+        Where the links are open, to the link before (1) or the next (-1): the key of what comes after is the same."""
         if self.tab == "links":
             rows = [] if self._links is None else self._links.rows
-            self._link = max(0, min(self._link + step, len(rows) - 1))
+            self._link = max(0, min(self._link - step, len(rows) - 1))
             self._refresh_texts()
             self._show_cursor()
             return ""
@@ -874,7 +874,8 @@ def link_lines(shown: LinksShown, at: int, width: int) -> tuple[list[Content], l
     """The records that it names and that name it, and the line of each; the cursor is on one."""
     if not shown.rows:
         return paragraph("It names no record, and no record here names it.", width, "$foreground-muted"), []
-    keys = "[ goes to the next, ] to the one before; enter opens it, backspace comes back"
+    after, before = key_of("record.newer"), key_of("record.older")
+    keys = f"{after} goes to the next, {before} to the one before; enter opens it, backspace comes back"
     lines, places = paragraph(keys, width, "$foreground-muted"), list[int]()
     for title, page in shown.sections:
         if not page.rows:

@@ -200,7 +200,7 @@ class UseScreen(Dialog[using.Line]):
             standing: what is to be known before the record is used; None where there is nothing.
         """
         told = [f"! it is {standing}"] if standing is not None else []
-        told.append(f"Enter copies a line: {using.ONLY_SHOWN}.")
+        told.append(f"Enter copies a line; {using.ONLY_SHOWN}.")
         told += [f"{unread.path}: {unread.uri[:60]} {unread.sentence}" for unread in found.unread[:_UNREAD_SHOWN]]
         if len(found.unread) > _UNREAD_SHOWN:
             told.append(f"and {exact(len(found.unread) - _UNREAD_SHOWN)} more without a line")

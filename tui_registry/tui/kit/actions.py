@@ -331,8 +331,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
            "record", "licence"),
     Action("record.name_owner", ("o",), "name owner", "Give the owner's key a name of yours", "record", "name_owner"),
     Action("record.owner", ("b",), "owner", "Mute, block or purge the owner, or take that back", "record", "owner"),
-    Action("record.older", ("[",), "older", "To an older version, in the history of the record", "record", "older"),
-    Action("record.newer", ("]",), "newer", "To a newer version, in the history of the record", "record", "newer"),
+    Action("record.older", ("[",), "older", "To an older version in history, or the link before", "record", "older"),
+    Action("record.newer", ("]",), "newer", "To a newer version in history, or the next link", "record", "newer"),
     Action("record.open_version", ("enter",), "as it was", "Open the version under the cursor: the record as it was "
            "then; in the links the record under it", "record", "open_version"),
     Action("record.star", ("*",), "star", "Put a star to the record, or to the marked ones, for yourself alone; again "

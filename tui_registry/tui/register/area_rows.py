@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar, get_args
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
+from textual.geometry import Offset
 from textual.widgets import OptionList, Static, TextArea
 
 from tui_registry.errors import Problem
@@ -204,7 +206,10 @@ class FormfileArea(SafeArea):
 
     def _show(self, found: list[Completion]) -> None:
         self._completions = found
-        self.offers.open_at(self.cursor_screen_offset, [_words(one) for one in found])
+        # From where the word begins, which they complete: else beginnings of the lines below would stand before them
+        row, column = self.cursor_location
+        begun = self.document.get_line(row)[min((one.start for one in found), default=column + 1) - 1 : column]
+        self.offers.open_at(self.cursor_screen_offset - Offset(cell_len(begun), 0), [_words(one) for one in found])
         self.offers.highlighted = 0 if found else None
 
     def _take(self, completion: Completion) -> None:

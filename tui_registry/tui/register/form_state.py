@@ -36,6 +36,10 @@ class SectionStatus:
     warnings: int
 
 
+# What the problems follow from: the kind, the texts, the record and the manifest being edited, what the rules found.
+_Asked = tuple[Kind, Texts, Record | None, Record | None, tuple[Problem, ...]]
+
+
 @dataclass(slots=True)
 class FormState:
     """What a form knows. `base` is what it began with; a draft is worth keeping when the texts differ from it.
@@ -64,6 +68,7 @@ class FormState:
     checked: tuple[Problem, ...] = ()
     origins: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    _found: tuple[_Asked, list[Problem]] | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
     def blank(cls, kind: Kind) -> FormState:
@@ -155,7 +160,16 @@ class FormState:
         return self.manifest()[0]
 
     def problems(self) -> list[Problem]:
-        """Every open problem in the order of the form; those of no field come first."""
+        """Every open problem in the order of the form; those of no field come first.
+
+        A form that shows them asks for each of its sections, after every key: they are found once for the same texts.
+        """
+        asked = (self.kind, self.texts, self.source, self.behind, self.checked)
+        if self._found is None or self._found[0] != asked:
+            self._found = (self.kind, dict(self.texts), self.source, self.behind, self.checked), self._find_problems()
+        return [*self._found[1]]
+
+    def _find_problems(self) -> list[Problem]:
         unreadable = [*self.record()[1], *self.manifest()[1]]
         covered = {problem.path for problem in unreadable}
         problems = [*unreadable, *(problem for problem in self.checked if self._path(problem) not in covered)]

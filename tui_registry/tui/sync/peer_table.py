@@ -372,7 +372,7 @@ def _said_in_full(state: str, view: PeerView) -> str:
         return f"never pulled: {key} reads its log"
     if any(number for _, number in kept_out(view.peer)):
         return "up to date: all of its log was read, and not all of it was kept"
-    return "up to date: all of its log was read, but the two logs differ"
+    return "up to date: all of its log was read; the two logs need not be the same"
 
 
 def _so_far(pulling: Pulling) -> str:
