@@ -339,6 +339,7 @@ async def test_the_arrows_choose_what_is_given_and_it_stays_in_sight_on_the_smal
             assert "write an id" not in screen_text(app)
             await press(pilot, "2", "down", "down", "down", "down")
             assert "ImageGeneration" in screen_text(app)
+            assert "nothing is signed yet" in screen_text(app)
             await press(pilot, "up", "up", "tab", "ctrl+u", "down", "down", "enter")
             assert status(app).startswith("gave 1 finding the type Multimodal")
             await press(pilot, "m", "1", *"mi", "down", "enter")
