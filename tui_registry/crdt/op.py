@@ -184,12 +184,13 @@ def claimed_hash(body: bytes) -> str | None:
 
     It only says which question they answer.
     """
-    match = _LAST_MEMBER.search(body)
+    match = _LAST_MEMBER.search(body, max(0, len(body) - _LONGEST_MEMBER))
     return None if match is None else match[1].decode()
 
 
 # The one spelling of an op ends in its hash: within the members of an Up, or of an Rm.
 _LAST_MEMBER = re.compile(rb'"hash":"([0-9a-f]{64})"\}{3,4}\Z')
+_LONGEST_MEMBER = len('"hash":""}}}}') + 64
 
 
 def digest_of(body: bytes) -> bytes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 from tui_registry.errors import Json, Kind, OpKind, Problem, Record
@@ -19,7 +19,7 @@ from tui_registry.records import schema
 from tui_registry.records.schema import MAX_TIME, OP_FIELDS, OTHER_TEXT, Field, FieldType
 
 _Encode: TypeAlias = Callable[[Json], bytes]
-_Check: TypeAlias = Callable[[str, Json], Iterator[Problem]]
+_Check: TypeAlias = Callable[[str, Json], Iterable[Problem] | None]
 
 _U64 = struct.Struct("<Q").pack
 _HEX = re.compile(r"[0-9a-f]+\Z")
@@ -55,7 +55,9 @@ def wire_problems(kind: OpKind, record: Record) -> Iterator[Problem]:
     Part of the protocol: never depends on a clock, a setting or a library's version.
     """
     for name, check in _LIMITS[kind]:
-        yield from check(name, record[name])
+        found = check(name, record[name])
+        if found is not None:
+            yield from found
     created, updated = record["created_at"], record["updated_at"]
     if isinstance(created, int) and isinstance(updated, int):
         if created < 0:
@@ -231,7 +233,9 @@ def _first_misfit(names: list[str], record: Record) -> tuple[str, str]:
 _ENCODERS: dict[OpKind, _Encoders] = {kind: _encoders(fields) for kind, fields in OP_FIELDS.items()}
 
 
-# How: limits, again one closure per field that has any.
+# How: limits, again one closure per field that has any. A check gives None for a value that keeps them, as nearly every
+# one does: to make a generator a value and go through it costs more than the look. What it gives else is made as it is
+# asked for: of a list of very many that are wrong, only the first may be wanted.
 
 
 def _error(path: str, code: str, sentence: str) -> Problem:
@@ -239,45 +243,58 @@ def _error(path: str, code: str, sentence: str) -> Problem:
 
 
 def _limit_text(of: schema.Text) -> _Check:
-    def check(path: str, value: Json) -> Iterator[Problem]:
-        if type(value) is not str:
-            return
-        length = len(value)
-        if of.hex_digits:
-            if length != of.hex_digits or not _HEX.match(value):
-                yield _error(path, "not_hex", f"must be {of.hex_digits} lower-case hex digits")
-            return
-        if length < of.least:
-            yield _error(path, "required", "must not be empty")
-        elif length > of.most:
-            yield _error(path, "too_long", f"has {length:,} characters, at most {of.most:,} are allowed")
-        if "\0" in value:
-            yield _error(path, "nul", "holds a NUL character, which is not allowed anywhere")
-        elif of.form is not None and value and length <= of.most and not re.fullmatch(of.form.pattern, value, re.ASCII):
-            yield _error(path, "form", of.form.sentence)
+    digits, least, most, form = of.hex_digits, of.least, of.most, of.form
 
-    return check
+    def check_hex(path: str, value: Json) -> Iterable[Problem] | None:
+        if type(value) is not str or (len(value) == digits and _HEX.match(value)):
+            return None
+        return (_error(path, "not_hex", f"must be {digits} lower-case hex digits"),)
+
+    def check(path: str, value: Json) -> Iterable[Problem] | None:
+        if type(value) is not str or (form is None and least <= len(value) <= most and "\0" not in value):
+            return None
+        length = len(value)
+        found: list[Problem] = []
+        if length < least:
+            found.append(_error(path, "required", "must not be empty"))
+        elif length > most:
+            found.append(_error(path, "too_long", f"has {length:,} characters, at most {most:,} are allowed"))
+        if "\0" in value:
+            found.append(_error(path, "nul", "holds a NUL character, which is not allowed anywhere"))
+        elif form is not None and value and length <= most and not re.fullmatch(form.pattern, value, re.ASCII):
+            found.append(_error(path, "form", form.sentence))
+        return found or None
+
+    return check_hex if digits else check
 
 
 _limit_other = _limit_text(OTHER_TEXT)
 
 
-def _limit_variant(path: str, value: Json) -> Iterator[Problem]:
-    if type(value) is dict:
-        yield from _limit_other(path, value["Other"])
+def _limit_variant(path: str, value: Json) -> Iterable[Problem] | None:
+    return _limit_other(path, value["Other"]) if type(value) is dict else None
 
 
 def _limit_many(of: schema.Many) -> _Check:
     each = _limit(of.of)
 
-    def check(path: str, value: Json) -> Iterator[Problem]:
-        if type(value) is not list:
-            return
+    def check(path: str, value: Json) -> Iterable[Problem] | None:
+        if type(value) is not list or not value:
+            return None
+        if len(value) > of.most:
+            return problems(path, value)
+        if each is not None:
+            for item in value:
+                if each(path, item) is not None:
+                    return problems(path, value)
+        return None
+
+    def problems(path: str, value: list[Json]) -> Iterator[Problem]:
         if len(value) > of.most:
             yield _error(path, "too_many", f"has {len(value):,} items, at most {of.most} are allowed")
         if each is not None:
             for index, item in enumerate(value):
-                yield from each(f"{path}[{index}]", item)
+                yield from each(f"{path}[{index}]", item) or ()
 
     return check
 
@@ -287,11 +304,14 @@ def _limit_struct(of: schema.Struct) -> _Check | None:
     if not checks:
         return None
 
-    def check(path: str, value: Json) -> Iterator[Problem]:
-        if type(value) is not dict:
-            return
+    def check(path: str, value: Json) -> Iterable[Problem] | None:
+        if type(value) is not dict or all(check_one(name, value[name]) is None for name, check_one in checks):
+            return None
+        return problems(path, value)
+
+    def problems(path: str, value: Record) -> Iterator[Problem]:
         for name, check_one in checks:
-            yield from check_one(f"{path}.{name}", value[name])
+            yield from check_one(f"{path}.{name}", value[name]) or ()
 
     return check
 

@@ -148,11 +148,10 @@ def vocabulary_of(records: Iterable[tuple[str, ...]]) -> Vocabulary:
     names: set[str] = set()
     others: set[str] = set()
     for columns in records:
-        names.update(columns[0].split())
-        names.update(columns[_NAME_FORMS].split())
+        names.update(columns[0].split(), columns[_NAME_FORMS].split())
         others.update(" ".join(columns[1:-1]).split())
-    known = {word for word in names | others if is_learnt(word)}
-    return Vocabulary(known, {word for word in names if has_inside(word)})
+    known = set(filter(is_learnt, names | others))
+    return Vocabulary(known, set(filter(has_inside, names)))
 
 
 def class_words(record: Record) -> list[str]:
