@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import traceback
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -88,6 +89,21 @@ class Nursery:
 
 # The other end
 
+# What programs import when they come to it: here it is once for all of them.
+_LATE = (
+    "platform",
+    "uuid",
+    "tui_registry.fit",
+    "tui_registry.records.as_written",
+    "tui_registry.records.authoring",
+    "tui_registry.records.manifests",
+    "tui_registry.records.merging",
+    "tui_registry.replica.log.imported",
+    "tui_registry.replica.log.local",
+    "tui_registry.replica.log.manifests",
+    "tui_registry.replica.log.retries",
+)
+
 
 def _serve() -> None:
     # Before anything has read it: small logs then have several tiles.
@@ -97,6 +113,8 @@ def _serve() -> None:
     from tests.crash import programs
 
     assert programs.TILE_OPS == bounds.TILE_OPS
+    for module in _LATE:
+        import_module(module)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     for line in sys.stdin:
         order = json.loads(line)

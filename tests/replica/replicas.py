@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -51,11 +51,18 @@ def database(datastore: Datastore) -> sqlite3.Connection:
 
 def rows(datastore: Datastore, statement: str, *values: object) -> list[tuple[object, ...]]:
     """What a statement answers, through a connection of its own."""
-    connection = database(datastore)
-    try:
+    with closing(database(datastore)) as connection:
         return connection.execute(statement, values).fetchall()
-    finally:
-        connection.close()
+
+
+# What a Datastore does not tell: what waits, the heads, the manifests, the links that count, and the links to nothing.
+_BESIDE = (
+    "SELECT DISTINCT body FROM pending",
+    "SELECT id, hash FROM ops JOIN keys USING (rid) WHERE is_head = 1",
+    "SELECT subject, hash, m.live_heads, status FROM manifests m JOIN ops USING (idx)",
+    "SELECT c.id, l.sort, l.target FROM links l JOIN catalogue c ON c.rid = l.source",
+    "SELECT target FROM missing",
+)
 
 
 def assert_agrees(
@@ -76,10 +83,12 @@ def assert_agrees(
     counts = (kinds.count("model"), kinds.count("agent"), len(state.valid), len(state.conflicts))
     assert (stats.models, stats.agents, stats.ops, stats.conflicts) == counts
     # what waits
-    assert {body for (body,) in rows(datastore, "SELECT DISTINCT body FROM pending")} == state.pending
+    with closing(database(datastore)) as beside:
+        waiting, marks, behind, linked, lacking = (beside.execute(question).fetchall() for question in _BESIDE)
+    assert {body for (body,) in waiting} == state.pending
     # heads and winners
     marked = {(bytes.fromhex(key), bytes.fromhex(head.hash)) for key in state.keys for head in state.heads(key)}
-    assert set(rows(datastore, "SELECT id, hash FROM ops JOIN keys USING (rid) WHERE is_head = 1")) == marked
+    assert set(marks) == marked
     for key in state.keys if each_entry else ():
         assert datastore.heads(key) == tuple(head.hash for head in state.heads(key))
         entry, best = datastore.entry(key), catalogue.get(key)
@@ -89,17 +98,15 @@ def assert_agrees(
             assert entry.heads == datastore.heads(key)
             assert entry.live_heads == tuple(op.hash for op in live)
             assert entry.live_heads[0] == best.hash
-    manifests = rows(datastore, "SELECT subject, hash, m.live_heads, status FROM manifests m JOIN ops USING (idx)")
-    assert {(subject.hex(), digest.hex(), live, status) for subject, digest, live, status in manifests} == {
+    assert {(subject.hex(), digest.hex(), live, status) for subject, digest, live, status in behind} == {
         (subject, best.hash, len(state.live_heads(best.key)), status_of(best))
         for subject, best in state.manifests.items()
     }
     # the links that count, and what is missing
-    counting = "SELECT c.id, l.sort, l.target FROM links l JOIN catalogue c ON c.rid = l.source"
-    links = {(key.hex(), sort, target.hex()) for key, sort, target in rows(datastore, counting)}  # type: ignore[attr-defined]
+    links = {(key.hex(), sort, target.hex()) for key, sort, target in linked}
     assert links == links_of(state)
     models = {key for key, best in catalogue.items() if best.kind == "model"}
-    missing = {target.hex() for (target,) in rows(datastore, "SELECT target FROM missing")}  # type: ignore[attr-defined]
+    missing = {target.hex() for (target,) in lacking}
     assert missing == {target for _, _, target in links} - models
     # the list, and the words
     found = datastore.search(limit=1000).rows

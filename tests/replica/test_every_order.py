@@ -35,11 +35,15 @@ def test_the_histories_are_all_valid() -> None:
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_every_order_op_by_op_in_a_replica_of_its_own(size: int) -> None:
     for history in histories(size):
+        seen: set[tuple[bytes, ...]] = set()
         for order in itertools.permutations(history):
             with replica() as datastore:
                 for count, body in enumerate(order, 1):
                     datastore.apply([body], source="anyone")
-                    assert_agrees(datastore, model.state(order[:count]))
+                    # Two orders that begin alike are alike until they part.
+                    if (so_far := order[:count]) not in seen:
+                        seen.add(so_far)
+                        assert_agrees(datastore, model.state(so_far))
 
 
 def orders(size: int) -> list[tuple[int, ...]]:

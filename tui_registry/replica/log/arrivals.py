@@ -241,20 +241,27 @@ def apply(
             came=turns.moment,
         )
 
-    # The next batch is judged while this one is stored.
+    def take(arrivals: Sequence[Arrival], *, bulk: bool) -> None:
+        nonlocal offset
+        for part in parts_of_turns(turns, arrivals):
+            try:
+                outcome = in_turn(turns, part, partial(put, part), bulk=bulk)
+            except StoreError as error:
+                raise error.after(total.applied) from error
+            total.add(outcome.report)
+            total.rejected += [item._replace(place=item.place + offset) for item in outcome.report.rejected]
+            offset += len(part)
+
+    arrivals = following()
+    # The next batch is judged while this one is stored. No thread is begun for less than a batch, as most is.
     with ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(following)
-        while arrivals := coming.result():
+        while len(arrivals) == _APPLIED_AT_ONCE:
             coming = ahead.submit(following)
-            for part in parts_of_turns(turns, arrivals):
-                # Less than a full batch is the last one: stored as an ordinary write, it gives back what a bulk held.
-                try:
-                    outcome = in_turn(turns, part, partial(put, part), bulk=len(arrivals) == _APPLIED_AT_ONCE)
-                except StoreError as error:
-                    raise error.after(total.applied) from error
-                total.add(outcome.report)
-                total.rejected += [item._replace(place=item.place + offset) for item in outcome.report.rejected]
-                offset += len(part)
+            take(arrivals, bulk=True)
+            arrivals = coming.result()
+    if arrivals:
+        # Stored as an ordinary write, the last one gives back what a bulk held.
+        take(arrivals, bulk=False)
     return total
 
 
