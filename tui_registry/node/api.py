@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
+import tui_registry
 from tui_registry.crdt import AnyOp
 from tui_registry.datastore import (
     MOST_STEPS,
