@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -569,6 +570,8 @@ def test_what_is_no_address_of_a_node_is_refused(url: str) -> None:
 
 
 def test_what_was_closed_says_so(recwarn: pytest.WarningsRecorder) -> None:
+    gc.collect()
+    recwarn.clear()  # what tests before this one left open
     with connect("http://127.0.0.1:1") as registry:
         pass
     registry.close()
