@@ -56,6 +56,15 @@ async def _until_idle(*bounds: float) -> None:
         await _until_rest(loop)
 
 
+async def _until_pressed(*bounds: float) -> None:
+    """Wait for what a key brings about; of several keys that are pressed, a frame is painted after the last one."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, IdleLoop):
+        await _until_processor_idle(*bounds)
+        return
+    await _until_rest(loop)
+
+
 async def _until_rest(loop: IdleLoop) -> None:
     await loop.until_idle()
     looks, end = 0, time.monotonic() + 2
@@ -93,7 +102,8 @@ async def _until_handled(pilot: Pilot[None], *bounds: float) -> bool:
     return await _until_screen_handled(pilot, *bounds)
 
 
-textual.app.wait_for_idle = textual.pilot.wait_for_idle = _until_idle  # type: ignore[assignment]
+textual.app.wait_for_idle = _until_pressed  # type: ignore[assignment]
+textual.pilot.wait_for_idle = _until_idle  # type: ignore[assignment]
 Pilot._wait_for_screen = _until_handled  # type: ignore[method-assign, assignment]
 Screen._compositor_refresh = _paint_when_idle  # type: ignore[method-assign, assignment]
 

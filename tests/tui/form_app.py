@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual.dom import DOMNode
 from textual.events import Key
 from textual.pilot import Pilot
@@ -16,6 +17,7 @@ from tui_registry.records.schema import defaults
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.host import RegistryHost, host_of
 from tui_registry.tui.register.field_rows import FieldRow
+from tui_registry.tui.register.form_state import FormState
 from tui_registry.tui.register.register_screen import RegisterScreen, Saved
 
 NOW = 1_750_000_000
@@ -63,6 +65,30 @@ async def settled(pilot: Pilot[None]) -> None:
     """Wait until every flow has ended or waits for a person, and the screens are still."""
     await settle(pilot)
     await pilot.pause()
+
+
+Opened = tuple[FormApp, Pilot[None]]
+# Of a test that takes the fixture `form`: it runs in the loop that the form lives in.
+SHARED = pytest.mark.asyncio(loop_scope="module")
+
+
+async def as_opened(app: FormApp, pilot: Pilot[None]) -> None:
+    """Make the form of a new record again what it was when it was opened: nothing typed, nothing left, no undo."""
+    screen, new = app.form, FormState.blank(app.form.state.kind)
+    assert app.screen is screen, "a dialog of the test before is still open"
+    assert screen.state.record_id is None
+    rows = [
+        row for path, row in screen.form.body.rows.items() if path in screen.state.left or row.text != new.texts[path]
+    ]
+    screen.state.texts, screen.state.left, screen.state.tried, screen.state.checked = new.texts, set(), False, ()
+    for row in rows:
+        row.put(new.texts[row.field.path])
+    screen.form.row_at("name").focus_control()
+    await settled(pilot)
+    screen.state.left.clear()
+    app.say("")
+    screen.check()
+    await settled(pilot)
 
 
 async def typed(pilot: Pilot[None], text: str) -> None:

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from textual.events import Key, Paste
 from textual.pilot import Pilot
 
-from tests.tui.form_app import FormApp, clock, echoed, go_to, lines, model, settled, typed, under
+from tests.tui.form_app import SHARED, FormApp, Opened, clock, echoed, go_to, lines, model, settled, typed, under
 from tests.tui.form_records import HOSTILE
 from tui_registry.datastore import Datastore
 from tui_registry.tui.register.form_fields import finished_items, join_items, split_items
@@ -95,68 +95,64 @@ def test_items_keep_their_order_and_no_line_is_too_long(words: list[str], width:
 # ---- in the form
 
 
-async def test_enter_or_a_comma_adds_an_item_and_the_line_begins_anew(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+@SHARED
+async def test_enter_or_a_comma_adds_an_item_and_the_line_begins_anew(form: Opened) -> None:
+    app, pilot = form
+    await go_to(pilot, "tags")
+    await write(pilot, "chat, code,multi")
+    assert tags(app) == ["chat", "code", "multi"]
+    await press(pilot, "enter")
+    await write(pilot, "chat,")
+    assert tags(app) == ["chat", "code", "multi"]
+    assert app.outcome.text == "chat is there already"
+    assert echoed(app, "tags") == "3 of 64"
+    await press(pilot, "enter")
+    assert app.form.query_one("#field-capabilities").has_focus_within
+
+
+@SHARED
+async def test_items_are_gone_over_removed_moved_and_brought_back_by_keys(form: Opened) -> None:
+    app, pilot = form
+    await go_to(pilot, "tags")
+    await write(pilot, "a, b, c, d,")
+    await press(pilot, "left", "left")
+    assert "[c]" in lines(app)
+    await press(pilot, "delete")
+    assert tags(app) == ["a", "b", "d"]
+    await press(pilot, "ctrl+left")
+    assert tags(app) == ["a", "d", "b"]
+    await press(pilot, "ctrl+z", "ctrl+z")
+    assert tags(app) == ["a", "b", "c", "d"]
+    await press(pilot, "home", "enter")
+    await write(pilot, "x,")
+    assert tags(app) == ["ax", "b", "c", "d"]
+
+
+@SHARED
+async def test_backspace_in_an_empty_line_takes_the_last_item_back_to_change_it(form: Opened) -> None:
+    app, pilot = form
+    await go_to(pilot, "tags")
+    await write(pilot, "chat, cody,")
+    await press(pilot, "backspace", "backspace")
+    await write(pilot, "e,")
+    assert tags(app) == ["chat", "code"]
+    await press(pilot, "ctrl+z")
+    assert tags(app) == ["chat", "code"]
+    await press(pilot, "ctrl+z")
+    assert tags(app) == ["chat", "cody"]
+
+
+@SHARED
+async def test_a_pasted_list_makes_an_item_of_each(form: Opened) -> None:
+    app, pilot = form
+    await go_to(pilot, "tags")
+    line = app.form.query_one("#field-tags ChipInput")
+    for pasted in ("a, b, c", "d\ne\n", "f", "\x1b[31m,"):
+        line.post_message(Paste(pasted))
         await settled(pilot)
-        await go_to(pilot, "tags")
-        await write(pilot, "chat, code,multi")
-        assert tags(app) == ["chat", "code", "multi"]
-        await press(pilot, "enter")
-        await write(pilot, "chat,")
-        assert tags(app) == ["chat", "code", "multi"]
-        assert app.outcome.text == "chat is there already"
-        assert echoed(app, "tags") == "3 of 64"
-        await press(pilot, "enter")
-        assert app.form.query_one("#field-capabilities").has_focus_within
-
-
-async def test_items_are_gone_over_removed_moved_and_brought_back_by_keys(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        await go_to(pilot, "tags")
-        await write(pilot, "a, b, c, d,")
-        await press(pilot, "left", "left")
-        assert "[c]" in lines(app)
-        await press(pilot, "delete")
-        assert tags(app) == ["a", "b", "d"]
-        await press(pilot, "ctrl+left")
-        assert tags(app) == ["a", "d", "b"]
-        await press(pilot, "ctrl+z", "ctrl+z")
-        assert tags(app) == ["a", "b", "c", "d"]
-        await press(pilot, "home", "enter")
-        await write(pilot, "x,")
-        assert tags(app) == ["ax", "b", "c", "d"]
-
-
-async def test_backspace_in_an_empty_line_takes_the_last_item_back_to_change_it(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        await go_to(pilot, "tags")
-        await write(pilot, "chat, cody,")
-        await press(pilot, "backspace", "backspace")
-        await write(pilot, "e,")
-        assert tags(app) == ["chat", "code"]
-        await press(pilot, "ctrl+z")
-        assert tags(app) == ["chat", "code"]
-        await press(pilot, "ctrl+z")
-        assert tags(app) == ["chat", "cody"]
-
-
-async def test_a_pasted_list_makes_an_item_of_each(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        await go_to(pilot, "tags")
-        line = app.form.query_one("#field-tags ChipInput")
-        for pasted in ("a, b, c", "d\ne\n", "f", "\x1b[31m,"):
-            line.post_message(Paste(pasted))
-            await settled(pilot)
-        assert tags(app) == ["a", "b", "c", "d", "e", "f\ufffd[31m"]
-        await press(pilot, "left")
-        assert "\x1b" not in lines(app)
+    assert tags(app) == ["a", "b", "c", "d", "e", "f\ufffd[31m"]
+    await press(pilot, "left")
+    assert "\x1b" not in lines(app)
 
 
 async def test_what_is_still_being_typed_is_part_of_the_record_and_of_the_draft(datastore: Datastore) -> None:
@@ -188,29 +184,27 @@ async def test_words_in_use_are_offered_with_how_many_records_have_them(datastor
         assert tags(app) == ["code", "multilingual", "math"]
 
 
-async def test_more_items_than_a_record_can_have_are_kept_and_said(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        await go_to(pilot, "tags")
-        app.form.query_one("#field-tags ChipInput").post_message(Paste(", ".join(f"t{n}" for n in range(65))))
-        await settled(pilot)
-        assert len(tags(app)) == 65
-        assert app.outcome.text == "65 are more than the 64 of a record: take some out"
-        await press(pilot, "tab")
-        assert "has 65 items, at most 64 are allowed" in under(app, "tags")
+@SHARED
+async def test_more_items_than_a_record_can_have_are_kept_and_said(form: Opened) -> None:
+    app, pilot = form
+    await go_to(pilot, "tags")
+    app.form.query_one("#field-tags ChipInput").post_message(Paste(", ".join(f"t{n}" for n in range(65))))
+    await settled(pilot)
+    assert len(tags(app)) == 65
+    assert app.outcome.text == "65 are more than the 64 of a record: take some out"
+    await press(pilot, "tab")
+    assert "has 65 items, at most 64 are allowed" in under(app, "tags")
 
 
-async def test_an_item_with_a_problem_is_marked_where_it_stands(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        await go_to(pilot, "tags")
-        await write(pilot, "chat, Code Review,")
-        assert "✗Code" not in lines(app)
-        await press(pilot, "tab")
-        assert "✗Code\xa0Review" in lines(app)
-        assert "item 2: Code Review is not a slug: write code-review" in under(app, "tags").replace("\n", " ")
+@SHARED
+async def test_an_item_with_a_problem_is_marked_where_it_stands(form: Opened) -> None:
+    app, pilot = form
+    await go_to(pilot, "tags")
+    await write(pilot, "chat, Code Review,")
+    assert "✗Code" not in lines(app)
+    await press(pilot, "tab")
+    assert "✗Code\xa0Review" in lines(app)
+    assert "item 2: Code Review is not a slug: write code-review" in under(app, "tags").replace("\n", " ")
 
 
 async def test_models_are_searched_by_what_was_typed_and_shown_by_name(datastore: Datastore) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import OptionList, Static
 
-from tests.tui.form_app import FormApp, clock, go_to, lines, model, settled, tab_to, typed, under
+from tests.tui.form_app import SHARED, FormApp, Opened, clock, go_to, lines, model, settled, tab_to, typed, under
 from tui_registry.datastore import Datastore
 from tui_registry.formfile import generate
 from tui_registry.records.authoring import check
@@ -33,39 +33,36 @@ def editor(app: FormApp) -> FormfileArea:
     return app.form.query_one(FormfileArea)
 
 
-async def test_instructions_are_coloured_and_unknown_ones_differ(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        area = editor(app)
-        area.load_text("NAME x\nNONSENSE y\n# words")
-        styles = [str(area.get_line(place).get_style_at_offset(app.console, 0)) for place in range(3)]
-        assert len(set(styles)) == 3
-        assert area.get_line(0).plain == "NAME x"
+@SHARED
+async def test_instructions_are_coloured_and_unknown_ones_differ(form: Opened) -> None:
+    app, _ = form
+    area = editor(app)
+    area.load_text("NAME x\nNONSENSE y\n# words")
+    styles = [str(area.get_line(place).get_style_at_offset(app.console, 0)) for place in range(3)]
+    assert len(set(styles)) == 3
+    assert area.get_line(0).plain == "NAME x"
 
 
-async def test_a_problem_is_shown_by_line_while_somebody_types(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        await go_to(pilot, TEMPLATE)
-        editor(app).insert("NAME x\nVCPU 500")
-        await settled(pilot)
-        assert "line 2: " in under(app, TEMPLATE)
-        assert editor(app).has_focus
+@SHARED
+async def test_a_problem_is_shown_by_line_while_somebody_types(form: Opened) -> None:
+    app, pilot = form
+    await go_to(pilot, TEMPLATE)
+    editor(app).insert("NAME x\nVCPU 500")
+    await settled(pilot)
+    assert "line 2: " in under(app, TEMPLATE)
+    assert editor(app).has_focus
 
 
-async def test_the_next_problem_goes_to_its_line_and_on_to_the_one_after(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        await typed(pilot, "a name")
-        editor(app).load_text("NAME x\nVCPU 500\nRUN true\nMEMORY 1")
-        await settled(pilot)
-        await pilot.press("ctrl+n")
-        assert editor(app).cursor_location == (1, 0)
-        await pilot.press("ctrl+n")
-        assert editor(app).cursor_location == (3, 0)
+@SHARED
+async def test_the_next_problem_goes_to_its_line_and_on_to_the_one_after(form: Opened) -> None:
+    app, pilot = form
+    await typed(pilot, "a name")
+    editor(app).load_text("NAME x\nVCPU 500\nRUN true\nMEMORY 1")
+    await settled(pilot)
+    await pilot.press("ctrl+n")
+    assert editor(app).cursor_location == (1, 0)
+    await pilot.press("ctrl+n")
+    assert editor(app).cursor_location == (3, 0)
 
 
 async def test_a_template_that_gives_less_than_the_record_needs_is_warned_about(datastore: Datastore) -> None:
@@ -89,102 +86,96 @@ def test_a_problem_of_the_template_names_its_line() -> None:
     assert [line_of(problem) for problem in problems] == [3]
 
 
-async def test_completion_offers_instructions_and_enter_takes_one(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        await go_to(pilot, TEMPLATE)
-        await pilot.press("f2")
-        offers = app.form.query_one(TemplateRow).query_one(OptionList)
-        assert editor(app).offering
-        assert offers.option_count > 5
-        assert "virtual processors" in lines(app)
-        await pilot.press("m")
-        assert [str(offers.get_option_at_index(at).prompt).split()[0] for at in range(offers.option_count)] == [
-            "MODEL",
-            "MEMORY",
-        ]
-        # Below the beginning that they complete: no rest of a line shows before them
-        assert offers.absolute_offset is not None
-        assert offers.absolute_offset.x == editor(app).cursor_screen_offset.x - len("m")
-        await pilot.press("down", "enter")
-        await settled(pilot)
-        assert not editor(app).offering
-        assert app.form.state.texts[TEMPLATE] == "MEMORY "
-        await pilot.press("5", "enter", "v", "f2")
-        await settled(pilot)
-        assert app.form.state.texts[TEMPLATE] == "MEMORY 5\nVCPU "
+@SHARED
+async def test_completion_offers_instructions_and_enter_takes_one(form: Opened) -> None:
+    app, pilot = form
+    await go_to(pilot, TEMPLATE)
+    await pilot.press("f2")
+    offers = app.form.query_one(TemplateRow).query_one(OptionList)
+    assert editor(app).offering
+    assert offers.option_count > 5
+    assert "virtual processors" in lines(app)
+    await pilot.press("m")
+    assert [str(offers.get_option_at_index(at).prompt).split()[0] for at in range(offers.option_count)] == [
+        "MODEL",
+        "MEMORY",
+    ]
+    # Below the beginning that they complete: no rest of a line shows before them
+    assert offers.absolute_offset is not None
+    assert offers.absolute_offset.x == editor(app).cursor_screen_offset.x - len("m")
+    await pilot.press("down", "enter")
+    await settled(pilot)
+    assert not editor(app).offering
+    assert app.form.state.texts[TEMPLATE] == "MEMORY "
+    await pilot.press("5", "enter", "v", "f2")
+    await settled(pilot)
+    assert app.form.state.texts[TEMPLATE] == "MEMORY 5\nVCPU "
 
 
-async def test_escape_closes_the_completions_and_only_they(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        await go_to(pilot, TEMPLATE)
-        await pilot.press("f2", "escape")
-        await settled(pilot)
-        assert not editor(app).offering
-        assert editor(app).has_focus
-        assert app.results == []
+@SHARED
+async def test_escape_closes_the_completions_and_only_they(form: Opened) -> None:
+    app, pilot = form
+    await go_to(pilot, TEMPLATE)
+    await pilot.press("f2", "escape")
+    await settled(pilot)
+    assert not editor(app).offering
+    assert editor(app).has_focus
+    assert app.results == []
 
 
-async def test_a_formfile_is_written_from_what_the_record_needs_and_undone(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        await typed(pilot, "my-llama")
-        await pilot.press("f3")
-        await settled(pilot)
-        record, _ = app.form.state.record()
-        assert record[TEMPLATE] == generate("model", record)
-        assert "NAME my-llama" in app.form.state.texts[TEMPLATE]
-        assert under(app, TEMPLATE) == ""
-        await pilot.press("ctrl+z")
-        await settled(pilot)
-        assert app.form.state.texts[TEMPLATE] == ""
+@SHARED
+async def test_a_formfile_is_written_from_what_the_record_needs_and_undone(form: Opened) -> None:
+    app, pilot = form
+    await typed(pilot, "my-llama")
+    await pilot.press("f3")
+    await settled(pilot)
+    record, _ = app.form.state.record()
+    assert record[TEMPLATE] == generate("model", record)
+    assert "NAME my-llama" in app.form.state.texts[TEMPLATE]
+    assert under(app, TEMPLATE) == ""
+    await pilot.press("ctrl+z")
+    await settled(pilot)
+    assert app.form.state.texts[TEMPLATE] == ""
 
 
-async def test_a_formfile_that_is_there_is_replaced_only_after_a_question(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        await go_to(pilot, TEMPLATE)
-        editor(app).insert("NAME mine")
-        await pilot.press("f3", "n")
-        await settled(pilot)
-        assert app.form.state.texts[TEMPLATE] == "NAME mine"
-        await pilot.press("f3", "y")
-        await settled(pilot)
-        assert app.form.state.texts[TEMPLATE] != "NAME mine"
+@SHARED
+async def test_a_formfile_that_is_there_is_replaced_only_after_a_question(form: Opened) -> None:
+    app, pilot = form
+    await go_to(pilot, TEMPLATE)
+    editor(app).insert("NAME mine")
+    await pilot.press("f3", "n")
+    await settled(pilot)
+    assert app.form.state.texts[TEMPLATE] == "NAME mine"
+    await pilot.press("f3", "y")
+    await settled(pilot)
+    assert app.form.state.texts[TEMPLATE] != "NAME mine"
 
 
-async def test_a_formfile_is_laid_out(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        editor(app).load_text("name   x\nvcpu  2")
-        await settled(pilot)
-        await app.form.run_action("format")
-        await settled(pilot)
-        assert app.form.state.texts[TEMPLATE] == "NAME x\nVCPU 2\n"
+@SHARED
+async def test_a_formfile_is_laid_out(form: Opened) -> None:
+    app, pilot = form
+    editor(app).load_text("name   x\nvcpu  2")
+    await settled(pilot)
+    await app.form.run_action("format")
+    await settled(pilot)
+    assert app.form.state.texts[TEMPLATE] == "NAME x\nVCPU 2\n"
 
 
-async def test_the_description_can_be_read_as_it_will_look_and_edited_again(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        await go_to(pilot, "description")
-        row = app.form.query_one(DescriptionRow)
-        row.control.insert("# Title\n\nSome **bold** words")
-        await pilot.press("f4")
-        await settled(pilot)
-        assert not row.control.display
-        assert "**" not in lines(app)
-        assert "Some bold words" in lines(app)
-        await pilot.press("f4")
-        await settled(pilot)
-        assert row.control.has_focus
-        assert app.form.state.texts["description"] == "# Title\n\nSome **bold** words"
+@SHARED
+async def test_the_description_can_be_read_as_it_will_look_and_edited_again(form: Opened) -> None:
+    app, pilot = form
+    await go_to(pilot, "description")
+    row = app.form.query_one(DescriptionRow)
+    row.control.insert("# Title\n\nSome **bold** words")
+    await pilot.press("f4")
+    await settled(pilot)
+    assert not row.control.display
+    assert "**" not in lines(app)
+    assert "Some bold words" in lines(app)
+    await pilot.press("f4")
+    await settled(pilot)
+    assert row.control.has_focus
+    assert app.form.state.texts["description"] == "# Title\n\nSome **bold** words"
 
 
 async def test_a_hostile_description_is_only_text_to_read(datastore: Datastore) -> None:

@@ -8,7 +8,20 @@ from pathlib import Path
 import pytest
 from textual.widgets import OptionList
 
-from tests.tui.form_app import FormApp, clock, echoed, go_to, lines, model, settled, tab_to, typed, under
+from tests.tui.form_app import (
+    SHARED,
+    FormApp,
+    Opened,
+    clock,
+    echoed,
+    go_to,
+    lines,
+    model,
+    settled,
+    tab_to,
+    typed,
+    under,
+)
 from tui_registry.datastore import Datastore
 from tui_registry.tui.register.form_body import Rail
 from tui_registry.tui.register.register_screen import RegisterScreen, Saved
@@ -108,73 +121,69 @@ async def test_an_agent_is_registered_by_keyboard_alone(datastore: Datastore) ->
     assert record["tools"] == ["web-search", "python"]
 
 
-async def test_a_problem_stands_under_its_field_only_after_it_was_left(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        await go_to(pilot, "version")
-        await typed(pilot, "1.0")
-        await settled(pilot)
-        assert under(app, "version") == ""
-        assert "1 problem before" not in lines(app)
-        assert "2 problems before this can be signed" in lines(app)
-        await pilot.press("tab")
-        await settled(pilot)
-        assert under(app, "version") == "✗ 1.0 is not SemVer: write 1.0.0"
-        # the name was passed on the way, the licence not yet
-        assert under(app, "name").startswith("✗ ")
-        assert under(app, "license") == ""
-        assert "✗ 2" in str(app.form.query_one(Rail).query_one(OptionList).get_option("identity").prompt)
-        await pilot.press("shift+tab")
-        await typed(pilot, "1.0.0")
-        await settled(pilot)
-        assert under(app, "version") == ""
+@SHARED
+async def test_a_problem_stands_under_its_field_only_after_it_was_left(form: Opened) -> None:
+    app, pilot = form
+    await go_to(pilot, "version")
+    await typed(pilot, "1.0")
+    await settled(pilot)
+    assert under(app, "version") == ""
+    assert "1 problem before" not in lines(app)
+    assert "2 problems before this can be signed" in lines(app)
+    await pilot.press("tab")
+    await settled(pilot)
+    assert under(app, "version") == "✗ 1.0 is not SemVer: write 1.0.0"
+    # the name was passed on the way, the licence not yet
+    assert under(app, "name").startswith("✗ ")
+    assert under(app, "license") == ""
+    assert "✗ 2" in str(app.form.query_one(Rail).query_one(OptionList).get_option("identity").prompt)
+    await pilot.press("shift+tab")
+    await typed(pilot, "1.0.0")
+    await settled(pilot)
+    assert under(app, "version") == ""
 
 
-async def test_the_menu_of_a_choice_does_not_count_as_leaving_it(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        await go_to(pilot, "quantization")
-        await pilot.press("enter", "end", "enter")
-        await settled(pilot)
-        assert "quantization" not in app.form.state.left
-        await pilot.press("tab", "tab")
-        await settled(pilot)
-        assert under(app, "quantization").startswith("✗ ")
+@SHARED
+async def test_the_menu_of_a_choice_does_not_count_as_leaving_it(form: Opened) -> None:
+    app, pilot = form
+    await go_to(pilot, "quantization")
+    await pilot.press("enter", "end", "enter")
+    await settled(pilot)
+    assert "quantization" not in app.form.state.left
+    await pilot.press("tab", "tab")
+    await settled(pilot)
+    assert under(app, "quantization").startswith("✗ ")
 
 
-async def test_a_menu_is_narrowed_by_typing_and_takes_the_rest_as_other(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        await go_to(pilot, "framework")
-        await pilot.press("enter", "o")
-        await settled(pilot)
-        menu = app.form.query_one("#field-framework ChoiceMenu", OptionList)
-        shown = [str(option.prompt) for option in menu.options]
-        assert shown == ["PyTorch", "TensorFlow", "ONNX", "CoreML", "Other: o"]
-        await pilot.press("n", "enter")
-        await settled(pilot)
-        assert app.form.state.texts["framework"] == "ONNX"
-        await pilot.press("enter", "x", "backspace", "[", "/", "x", "]", "enter")
-        await settled(pilot)
-        assert app.form.state.texts["framework"] == "Other:[/x]"
-        await pilot.press("!")
-        await settled(pilot)
-        assert app.form.state.texts["framework"] == "Other:[/x]!"
+@SHARED
+async def test_a_menu_is_narrowed_by_typing_and_takes_the_rest_as_other(form: Opened) -> None:
+    app, pilot = form
+    await go_to(pilot, "framework")
+    await pilot.press("enter", "o")
+    await settled(pilot)
+    menu = app.form.query_one("#field-framework ChoiceMenu", OptionList)
+    shown = [str(option.prompt) for option in menu.options]
+    assert shown == ["PyTorch", "TensorFlow", "ONNX", "CoreML", "Other: o"]
+    await pilot.press("n", "enter")
+    await settled(pilot)
+    assert app.form.state.texts["framework"] == "ONNX"
+    await pilot.press("enter", "x", "backspace", "[", "/", "x", "]", "enter")
+    await settled(pilot)
+    assert app.form.state.texts["framework"] == "Other:[/x]"
+    await pilot.press("!")
+    await settled(pilot)
+    assert app.form.state.texts["framework"] == "Other:[/x]!"
 
 
-async def test_a_default_is_typed_over_and_what_was_written_is_gone_on_with(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        await tab_to(pilot, "license")
-        await pilot.press(*"ISC")
-        assert app.form.state.texts["license"] == "ISC"
-        await pilot.press("shift+tab", "tab", *"-1")
-        await settled(pilot)
-        assert app.form.state.texts["license"] == "ISC-1"
+@SHARED
+async def test_a_default_is_typed_over_and_what_was_written_is_gone_on_with(form: Opened) -> None:
+    app, pilot = form
+    await tab_to(pilot, "license")
+    await pilot.press(*"ISC")
+    assert app.form.state.texts["license"] == "ISC"
+    await pilot.press("shift+tab", "tab", *"-1")
+    await settled(pilot)
+    assert app.form.state.texts["license"] == "ISC-1"
 
 
 async def test_saving_with_problems_goes_to_the_first_and_stores_nothing(datastore: Datastore) -> None:
@@ -265,20 +274,19 @@ async def test_a_draft_is_discarded_only_after_a_question(datastore: Datastore) 
         assert app.screen is app.form
 
 
-async def test_the_preview_shows_the_id_and_the_json(datastore: Datastore) -> None:
-    app = FormApp(datastore, RegisterScreen("model"))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
-        await typed(pilot, "llama")
-        await pilot.press("ctrl+r")
-        await settled(pilot)
-        shown = lines(app)
-        assert "What will be signed" in shown
-        assert '"name": "llama"' in shown
-        assert "bytes of 65,536" in shown
-        await pilot.press("escape")
-        await settled(pilot)
-        assert app.screen is app.form
+@SHARED
+async def test_the_preview_shows_the_id_and_the_json(form: Opened) -> None:
+    app, pilot = form
+    await typed(pilot, "llama")
+    await pilot.press("ctrl+r")
+    await settled(pilot)
+    shown = lines(app)
+    assert "What will be signed" in shown
+    assert '"name": "llama"' in shown
+    assert "bytes of 65,536" in shown
+    await pilot.press("escape")
+    await settled(pilot)
+    assert app.screen is app.form
 
 
 async def test_every_section_is_reached_by_keys(datastore: Datastore) -> None:
