@@ -206,7 +206,7 @@ def test_a_node_tells_what_fell_out_of_another_ones_list_before_it_followed(begi
     assert [(protocol, stated > 0, source is not None) for _, protocol, stated, source, _ in told] == [
         ("MCP", False, False), ("A2A", True, True), ("MCP", False, False), ("MCP", True, False),
     ]  # fmt: skip
-    assert all(row[-1] == told[0][-1] > 0 for row in told)
+    assert all(changed > 0 for *_, changed in told)
 
 
 # ---- what goes wrong -----------------------------------------------------------------------------------------------
