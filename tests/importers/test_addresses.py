@@ -73,7 +73,8 @@ def test_an_ollama_server_gives_a_draft_for_each_of_its_models(path: str) -> Non
         first, second = read(server.address + path)
     assert (at(first, "name"), at(first, "parameters")) == ("gemma3:4b", 4_299_915_632)
     digest = TAGS["models"][0]["digest"]
-    assert first.notes[-1] == f"no field holds what is stated here too: digest {digest}"
+    repository = "its repository is ollama://gemma3:4b, by its name: take that out if it was never pushed there"
+    assert first.notes == (repository, f"no field holds what is stated here too: digest {digest}")
     # The server did not show the second one: what the list says is there all the same.
     assert (at(second, "name"), at(second, "quantization")) == ("nomic-embed-text", "FP16")
     assert any("/api/show was not read" in note for note in second.notes)

@@ -292,7 +292,7 @@ def _wrong_tags(datastore: Datastore, sample: _Sample, text: str) -> list[Fault]
         edit = several.read_tags(text)
     except ValueError as error:
         return [register.Fault(str(error))]
-    # Of what the record says already its own owner was told
+    # What would be right is a tag, and the line holds what is added and taken away.
     return [fault._replace(instead=()) for fault in _wrong(datastore, edit, sample, "tags")]
 
 

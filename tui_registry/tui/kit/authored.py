@@ -255,14 +255,13 @@ _LEAST_COLUMN: Final = 12
 
 def _shared_out(wanted: Sequence[int], room: int) -> list[int]:
     """The widths of columns that want so many cells: narrow ones have what they want, the others share what is left.
-    None where that is too little."""
+    Empty where that is too little."""
     widths = [*wanted]
-    left, share = room - len(_BETWEEN) * (len(wanted) - 1), 0
+    left = room - len(_BETWEEN) * (len(wanted) - 1)
     for place, others in zip(
         sorted(range(len(wanted)), key=lambda one: wanted[one]), range(len(wanted), 0, -1), strict=True
     ):
-        share = left // others
-        widths[place] = min(wanted[place], share)
+        widths[place] = min(wanted[place], left // others)
         left -= widths[place]
     return widths if all(has >= min(asked, _LEAST_COLUMN) for has, asked in zip(widths, wanted, strict=True)) else []
 
