@@ -15,7 +15,7 @@ pytest.importorskip("psycopg", reason="needs psycopg: pip install -e '.[hub]'")
 import psycopg
 
 from tests.cli.conftest import MODEL, Cli, cli as cli, data_dir as data_dir, is_one_sentence, own as own
-from tests.seeds import NOW, make_record, owner as stranger, seed
+from tests.seeds import NOW, make_record, owner as stranger, seed, signed
 from tui_registry import __version__
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.hub import admin
@@ -397,13 +397,16 @@ class TestRewrite:
 
     def test_what_breaks_a_rule_is_left_out(self, log: PostgresLog, cli: Cli, data_dir: Path) -> None:
         sound, then = lines(data_dir), came(log, data_dir)
-        before = log.extend(log.head(), [Kept(b"x" * 32, b'{"no": "operation"}', NOW)], "0" * 64)
+        # What stands behind it is sound, and no view has it.
+        late = signed(stranger("late"), "model", "late")
+        behind = Kept(bytes.fromhex(late.hash), late.to_json(), NOW - 5)
+        before = log.extend(log.head(), [Kept(b"x" * 32, b'{"no": "operation"}', NOW), behind], "0" * 64)
         dry = cli("hub", "rewrite", "--dry-run", "--json").json
         assert (dry["left_out"], dry["rewritten"], log.head()) == (1, False, before)
         said = cli("hub", "rewrite", "--yes", "--json")
         assert (said.code, said.json["left_out"], said.json["rewritten"]) == (0, 1, True)
-        assert shared_lines(log) == sound == lines(data_dir)
-        assert came(log, data_dir) == then
+        assert shared_lines(log) == [*sound, behind.body] == lines(data_dir)
+        assert came(log, data_dir) == {**then, behind.hash: NOW - 5}
         assert log.head().epoch == said.json["epoch"] != before.epoch
         assert cli("hub", "status").code == 0
 

@@ -14,8 +14,10 @@ import pytest
 from tests.hub.memory import STEPS, MemoryLog, Step
 from tests.hub.views import View, as_one_replica, bodies, catalogue, same_everywhere
 from tests.replica.replicas import rows
+from tests.replica.test_interfaces import MCP, manifest_of
 from tests.replica.test_manifests import manifest
 from tests.seeds import NOW, make_record, owner, signed, stranger_ops
+from tui_registry.crdt import sign_up
 from tui_registry.datastore import MOST_BYTES, MOST_OPS, Datastore, Once, SharedLog, StoreError
 from tui_registry.errors import Record
 from tui_registry.replica.log import turns
@@ -207,6 +209,21 @@ def test_a_node_tells_what_fell_out_of_another_ones_list_before_it_followed(begi
         ("MCP", False, False), ("A2A", True, True), ("MCP", False, False), ("MCP", True, False),
     ]  # fmt: skip
     assert all(changed > 0 for *_, changed in told)
+
+
+def test_what_one_push_brings_into_conflict_and_settles_again_is_no_conflict(begin: Callable[[], View]) -> None:
+    view, by = begin(), owner("pusher")
+    first = signed(by, "agent", "listed")
+    assert first.record is not None
+    behind = sign_up(by, "manifest", manifest_of(first, MCP))
+    edits = [
+        sign_up(by, "agent", {**first.record, "description": said}, children=[first.hash], clock=2)
+        for said in ("one", "other")
+    ]
+    settled = sign_up(by, "agent", first.record, children=sorted(edit.hash for edit in edits), clock=3)
+    # Each edit is written by itself, as other nodes have listed the agent before it.
+    report = view.store.apply([op.to_json() for op in (first, behind, *edits, settled)], source="push:10.0.0.1")
+    assert (report.applied, report.conflicts, view.store.stats().conflicts) == (5, 0, 0)
 
 
 # ---- what goes wrong -----------------------------------------------------------------------------------------------

@@ -1345,9 +1345,6 @@ def _mcp_registry() -> dict[str, Json]:
     }  # fmt: skip
 
 
-# Of the answers in other formats: how many records could not be said in it.
-
-
 def _get(
     name: str,
     summary: str,

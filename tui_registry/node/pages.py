@@ -90,7 +90,8 @@ def page(title: str, body: str, root: str) -> str:
     Args:
         title: as text.
         body: as HTML, in which all text of others is `shown`.
-        root: what stands before the node's paths: what `root_path` says, or `.` for a page at the root.
+        root: what stands before the node's paths: what `root_path` says, or `.` for a page at the root, `..` for one
+            below a name of the root.
     """
     at = escape(root)
     return (

@@ -21,6 +21,7 @@ EVENTS = "/events"
 # The read API of an MCP registry: its list, and how many servers a page has at most and unless asked for.
 MCP_SERVERS = f"{API}/servers"
 MCP_LIMIT, MCP_PAGE = 100, 30
+# Of the answers in other formats: how many records could not be said in it.
 LEFT_OUT_HEADER = "tui-registry-left-out"
 MERGE_PATCH = "application/merge-patch+json"
 # What stands in a path where others name a record.

@@ -429,6 +429,7 @@ class Batch:
         """What manifests give records of which this batch has nothing else; `given` as in `follow`."""
         conflicted, settled = follow(self._db, given)
         self._conflicts += len(conflicted) - len(settled)
+        self.came_into_conflict.difference_update(settled)  # what one flush brings, a later one may settle
         self.came_into_conflict.update(conflicted)
         self.settled.update(settled)
 
@@ -440,6 +441,7 @@ class Batch:
         if is_in and not was_in:
             self.came_into_conflict.add(rid)
         elif was_in and not is_in:
+            self.came_into_conflict.discard(rid)
             self.settled.add(rid)
 
 
