@@ -73,6 +73,18 @@ async def test_a_folder_is_told_before_it_is_pulled_and_then_pulled(tmp_path: Pa
             await until(pilot, lambda: datastore.stats().records == 3)
 
 
+async def test_a_pull_that_was_asked_for_begins_though_the_peers_are_read_anew(tmp_path: Path) -> None:
+    log = static_log(tmp_path / "stick", 3)
+    with replica(tmp_path / "own") as datastore:
+        datastore.peers.add("stick", str(log))
+        async with running(datastore) as (app, pilot):
+            await press(pilot, "3")
+            sync_of(app)._pull_new("stick")
+            sync_of(app)._read_peers()
+            await settle(pilot)
+            assert datastore.stats().records == 3
+
+
 async def test_a_bundle_is_taken_without_a_peer_and_the_list_shows_it(tmp_path: Path) -> None:
     with Datastore.open(tmp_path / "there", clock=lambda: NOW) as there:
         there.apply(op.to_json() for op in stranger_ops(3))

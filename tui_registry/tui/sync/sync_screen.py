@@ -255,8 +255,9 @@ class SyncScreen(FrameScreen[None]):
         message.stop()
         self._pull_new(message.peer)
 
-    @flow(background=True, group="peers")
+    @flow(background=True, group="pull")
     async def _pull_new(self, name: str) -> None:
+        # In no group that a reading of the peers calls off: somebody asked for it.
         self.peers = await self.read(self.datastore.peers.all)
         self._select = name
         self._show()
