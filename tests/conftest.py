@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -48,10 +49,23 @@ _NUMBERS = count()
 _MEMORY: Final = Path("/dev/shm")
 _ROOM_BYTES: Final = 2 << 30
 
+# Some thirty times what the longest test takes, and more than `faulthandler_timeout`.
+_STUCK_SECONDS: Final = 300
+
 
 def pytest_configure() -> None:
     if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    """A test that never ends ends its worker, which says its name: `faulthandler_timeout` has told where it stood."""
+    signal.alarm(_STUCK_SECONDS)
+    try:
+        return (yield)
+    finally:
+        signal.alarm(0)
 
 
 @pytest.hookimpl(optionalhook=True)
