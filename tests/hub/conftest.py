@@ -17,9 +17,15 @@ from tui_registry.datastore import NO_CHAIN, SharedHead
 from tui_registry.records.schema import RULES_VERSION
 
 if TYPE_CHECKING:
+    from psycopg import Connection
+
     from tui_registry.hub.postgres import PostgresLog
 
 _NUMBERS = count()
+_END_THOSE_IN = """
+SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_class ON pg_class.oid = relation
+JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = %s AND pid <> pg_backend_pid()
+"""
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +55,14 @@ def postgres_schema(postgres: str) -> Iterator[str]:
     with psycopg.connect(postgres, autocommit=True) as db:
         db.execute(f'CREATE SCHEMA "{schema}"'.encode())
         yield in_schema(postgres, schema)
-        db.execute(f'DROP SCHEMA "{schema}" CASCADE'.encode())
+        drop_schema(db, schema)
+
+
+def drop_schema(db: Connection, schema: str) -> None:
+    """Drop a schema with all in it. A test that failed may have left open what holds its tables: that is ended, or this
+    would wait for it for ever."""
+    db.execute(_END_THOSE_IN, [schema])
+    db.execute(f'DROP SCHEMA "{schema}" CASCADE'.encode())
 
 
 def in_schema(dsn: str, schema: str) -> str:
