@@ -21,7 +21,7 @@ from tui_registry.cli.commands import COMMANDS
 from tui_registry.cli.parser import PROGRAM, build_parser
 from tui_registry.datastore import Datastore
 from tui_registry.formfile.editor import LANGUAGE
-from tui_registry.present.pages import ALIASES, PAGES, page_text
+from tui_registry.present.pages import PAGES, page_text
 from tui_registry.query import GRAMMAR
 from tui_registry.text import USUAL_CONTEXT
 
@@ -38,8 +38,6 @@ NOT_RUN = {"serve", "demo", "mcp", "hub", "--every", "edit"}
 
 def test_every_page_has_a_file_and_every_file_is_a_page() -> None:
     assert {path.stem for path in HOME.glob("*.md")} == {*PAGES}
-    assert {*ALIASES.values()} <= {*PAGES}
-    assert not {*ALIASES} & {*PAGES, *COMMANDS}
     for name in PAGES:
         assert re.match(r"# \S.*\n\n\S", page_text(name)), name
 
@@ -50,12 +48,12 @@ def test_help_lists_the_pages_with_a_line_each(cli: Cli) -> None:
     assert max(map(len, listed)) <= 120
 
 
-@pytest.mark.parametrize("name", [*PAGES, *ALIASES])
+@pytest.mark.parametrize("name", PAGES)
 def test_help_prints_a_page_behind_what_the_command_of_its_name_takes(cli: Cli, data_dir: Path, name: str) -> None:
     said = cli("help", name)
     command = f"{cli(name, '--help').out}\n" if name in COMMANDS else ""
     assert (said.code, said.err) == (0, "")
-    assert said.out == command + page_text(ALIASES.get(name, name))
+    assert said.out == command + page_text(name)
     assert not data_dir.exists()
     if command:
         assert f"'tui-registry help {name}' goes on with its page" in command
@@ -69,7 +67,7 @@ def test_tables_come_from_what_the_program_reads_by() -> None:
 
 
 def test_a_wrong_name_says_the_nearest(cli: Cli) -> None:
-    for typed, meant in (("conflict", "conflicts"), ("serach", "search"), ("operat", "operate"), ("trsut", "trust")):
+    for typed, meant in (("conflict", "conflicts"), ("serach", "search"), ("hubs", "hub"), ("trsut", "trust")):
         said = cli("help", typed)
         assert (said.code, said.out) == (2, "")
         assert f"there is no command or page '{typed}': did you mean {meant}?" in said.err

@@ -9,7 +9,7 @@ import pytest
 
 from tests.node.conftest import Node
 from tui_registry.node.pages import HEADERS
-from tui_registry.present.pages import ALIASES, PAGES, page_text
+from tui_registry.present.pages import PAGES, page_text
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 _FENCED = re.compile("^```.*?^```$", re.DOTALL | re.MULTILINE)
@@ -49,7 +49,7 @@ def test_a_page_is_text_for_programs_and_a_page_for_browsers(untouched: Node, na
     assert page.attributes <= {"lang", "charset", "name", "content", "href", "class", "start"}
     assert not any("//" in link or ":" in link for link in page.links)
     # Another page is where it is named.
-    named = {ALIASES.get(one, one) for one in re.findall(r"`(?:tui-registry )?help ([a-z]+)`", _FENCED.sub("", text))}
+    named = {*re.findall(r"`(?:tui-registry )?help ([a-z]+)`", _FENCED.sub("", text))}
     assert named & PAGES.keys() <= {*page.links}
     for answer in (plain, shown):
         assert {name: answer.headers[name] for name in HEADERS} == HEADERS
@@ -67,11 +67,9 @@ def test_a_page_that_the_caller_has_is_not_sent_again(untouched: Node) -> None:
         assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", first.headers["etag"])
 
 
-def test_the_page_of_the_api_lists_them_and_former_names_lead_there(untouched: Node) -> None:
+def test_the_page_of_the_api_lists_them(untouched: Node) -> None:
     listed = re.findall(r"<li><a href=docs/(\w+)>", untouched.reader.get("/docs").text)
     assert listed == [*PAGES]
-    for former, name in ALIASES.items():
-        assert untouched.reader.get(f"/docs/{former}").text == page_text(name)
 
 
 def test_a_page_that_there_is_not_is_refused_in_words(untouched: Node) -> None:

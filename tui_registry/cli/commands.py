@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from tui_registry.frozen import NamedTuple
-from tui_registry.present.pages import ALIASES, PAGES, page_called
+from tui_registry.present.pages import PAGES
 
 # A table on a terminal ends after so many records, and a list of operations after so many.
 RECORDS_SHOWN = 100
@@ -1271,18 +1271,18 @@ def _mcp(_: ArgumentParser) -> None:
 
 
 def _help(parser: ArgumentParser) -> None:
-    topics = [*COMMANDS, *(name for name in (*PAGES, *ALIASES) if name not in COMMANDS)]
+    topics = [*COMMANDS, *(name for name in PAGES if name not in COMMANDS)]
     about = "a command, or a page: start, search, conflicts, trust and others; 'tui-registry help' lists them"
     parser.add_argument("topic", nargs="?", type=_topic, choices=topics, metavar="COMMAND|PAGE", help=about)
 
 
 def _topic(typed: str) -> str:
     typed = words(typed)
-    if typed in COMMANDS or page_called(typed) is not None:
+    if typed in COMMANDS or typed in PAGES:
         return typed
     from tui_registry.text import nearest, safe_text
 
-    near = nearest(typed, [*COMMANDS, *PAGES, *ALIASES])
+    near = nearest(typed, [*COMMANDS, *PAGES])
     hint = f"did you mean {near}?" if near else "'tui-registry help' lists them"
     raise ArgumentTypeError(f"there is no command or page '{safe_text(typed, 40)}': {hint}")
 

@@ -12,7 +12,7 @@ from typing import IO, NoReturn
 
 from tui_registry import __version__
 from tui_registry.cli.commands import COMMANDS, directory, node_address, words
-from tui_registry.present.pages import PAGES, page_called, page_text
+from tui_registry.present.pages import PAGES, page_text
 
 PROGRAM = "tui-registry"
 
@@ -39,7 +39,7 @@ def build_parser(line: Sequence[str] | None = None) -> argparse.ArgumentParser:
 def explain(args: argparse.Namespace) -> int:
     """`help`: what a command takes, then the page of that name, where there is one; without a topic all there is."""
     topic: str | None = args.topic
-    page = None if topic is None else page_called(topic)
+    page = topic if topic in PAGES else None
     if topic is None or topic in COMMANDS:
         # Leaves with 0, as --help does.
         with suppress(SystemExit) if page else nullcontext():

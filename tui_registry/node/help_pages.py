@@ -15,7 +15,7 @@ from tui_registry.node.queues import Queues
 from tui_registry.node.requests import etag_of, is_held
 from tui_registry.node.responses import problem
 from tui_registry.node.routes import NodeRoute
-from tui_registry.present.pages import PAGES, page_called, page_text
+from tui_registry.present.pages import PAGES, page_text
 from tui_registry.text import nearest, safe_text
 
 if TYPE_CHECKING:
@@ -30,13 +30,12 @@ def help_routes(queues: Queues) -> list[NodeRoute]:
 
     async def answer(request: Request) -> Response:
         name: str = request.path_params["name"]
-        found = page_called(name)
-        if found is None:
+        if name not in PAGES:
             near = nearest(name, PAGES)
             hint = f"did you mean {near}?" if near else f"there are {', '.join(PAGES)}"
             return problem(404, "no_route", f"there is no page of help called '{safe_text(name, 40)}': {hint}")
         made = _as_html if wants_html(request.scope) else _as_written
-        content, tag = await queues.read(request.scope["client"], made, found)
+        content, tag = await queues.read(request.scope["client"], made, name)
         # A later version of the program may say something else.
         headers = {"etag": tag, "cache-control": "no-cache", "vary": "accept"}
         if is_held(request, tag):
@@ -84,9 +83,8 @@ def _leading(children: list[Token]) -> list[Token]:
     found: list[Token] = []
     for token in children:
         named = _NAMES_A_PAGE.fullmatch(token.content) if token.type == "code_inline" else None
-        led = page_called(named[1]) if named is not None else None
-        if led is None:
+        if named is None or named[1] not in PAGES:
             found.append(token)
         else:
-            found += [Token("link_open", "a", 1, {"href": led}), token, Token("link_close", "a", -1)]
+            found += [Token("link_open", "a", 1, {"href": named[1]}), token, Token("link_close", "a", -1)]
     return found

@@ -24,17 +24,8 @@ PAGES: Final = {
     "protocol": "what replicas agree on: enough to write another one",
 }
 
-# What pages were called before.
-ALIASES: Final = {"operate": "node", "hubs": "hub"}
-
 # In the place of this line stand tables that the program makes from what it reads by.
 _TABLES: Final = "(The program puts its tables here: `tui-registry help {name}`.)"
-
-
-def page_called(name: str) -> str | None:
-    """The page of that name, or of that name once; None where there is none."""
-    name = ALIASES.get(name, name)
-    return name if name in PAGES else None
 
 
 def page_text(name: str) -> str:

@@ -19,7 +19,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui_registry.errors import RegistryError
-from tui_registry.present.pages import page_called
+from tui_registry.present.pages import PAGES
 from tui_registry.text import safe_text
 from tui_registry.tui import kit
 from tui_registry.tui.kit.actions import bindings_for, key_of
@@ -74,9 +74,8 @@ class CommandLines:
             return
         self._keep(line)
         asked = line.split()
-        page = page_called(asked[1]) if len(asked) == _OF_HELP and asked[0] == "help" else None
-        if page is not None:
-            await screen.ask(kit.page_of_package(page))
+        if len(asked) == _OF_HELP and asked[0] == "help" and asked[1] in PAGES:
+            await screen.ask(kit.page_of_package(asked[1]))
             return
         ended = await screen.ask(ProgramScreen(f":{line}", lines.argv(line)))
         if ended is not None:
