@@ -447,25 +447,15 @@ def window_soon(
     density = estimate(db, compiled.match, _GLANCED_AT) / max(1, records(db, kind))
     if density * _SOON < 2 * (ask.limit + 1):
         return None
-    key = ORDERS[sort.key].key
-    beyond, direction, until = ("<", "DESC", ">=") if descending else (">", "ASC", "<=")
-    within, bound = parts[0]
-    if kind is not None:
-        within, bound = f"{IS_KIND} AND {within}", [kind, *bound]
-    if after is not None:
-        within += f" AND ({key}, c.rid) {beyond} (?, ?)"
-    in_order = f"ORDER BY {key} {direction}, c.rid {direction} LIMIT 1 OFFSET ?"
-    last = db.execute(
-        f"SELECT {key}, c.rid FROM {along} WHERE {within} {in_order}", [*bound, *(after or ()), _SOON]
-    ).fetchone()
-    whole = Source(along, *_of_kind(compiled, columns))
-    near = whole
-    if last is not None:
-        near = Source(along, f"({whole.where}) AND ({key}, c.rid) {until} (?, ?)", [*whole.parameters, *last])
-    found = _read(db, ask, near, sort, descending, parts[0], after, ask.limit + 1)
+    near = _near(compiled, along, columns)
+    if near is None:
+        return None
+    walk = _Walk(ORDERS[sort.key], descending, parts[0], after)
+    first, _ = _first(db, near, walk, _SOON)
+    found = _read(db, ask, first, walk, ask.limit + 1)
     if len(found) <= ask.limit:
         return None
-    ahead, _ = _ahead(db, ask, whole, sort)
+    ahead, _ = _ahead(db, ask, near.source, sort)
     found = _among(found, ahead, sort, descending, after)[: ask.limit]
     return _forwards(found, ask), _reached(found[-1], 0, ahead, sort)
 
@@ -496,10 +486,11 @@ def window(
     places: list[int] = []
     for place in order[order.index(begin) :]:
         wanted = ask.limit + 1 - len(found)
+        walk = _Walk(ORDERS[sort.key], descending, parts[place], after)
         if near is None:
-            rows = _read(db, ask, read_from, sort, descending, parts[place], after, wanted)
+            rows = _read(db, ask, read_from, walk, wanted)
         else:
-            rows = _read_near(db, ask, near, read_from, sort, descending, parts[place], after, wanted)
+            rows = _read_near(db, ask, near, read_from, walk, wanted)
         found += _among(rows, ahead, sort, descending, after)[:wanted] if place == 0 else rows
         places += [place] * (len(found) - len(places))
         if len(found) > ask.limit:
@@ -511,6 +502,31 @@ def window(
 
 
 _After = tuple[str | int | None, int]
+
+
+class _Walk(NamedTuple):
+    """A way along an order.
+
+    Attributes:
+        part: what holds for the rows of the stretch of the order that is walked.
+        after: the row behind which it begins, None at the beginning of the stretch.
+    """
+
+    order: Order
+    descending: bool
+    part: Condition
+    after: _After | None
+
+    @property
+    def beyond(self) -> str:
+        """How a row further on compares to one that was passed."""
+        return "<" if self.descending else ">"
+
+    @property
+    def in_order(self) -> str:
+        direction = "DESC" if self.descending else "ASC"
+        return f"ORDER BY {self.order.key} {direction}, c.rid {direction}"
+
 
 # So many rows are looked at one by one, and so many more where the first ones promise that these fill the window: to
 # look at a row, of which the next one may lie anywhere, costs as much as to list some twenty matches.
@@ -724,25 +740,14 @@ def _along(sort: Sort, compiled: Compiled, rids: list[int] | None) -> str:
     return f"catalogue c INDEXED BY {index}"
 
 
-def _read(
-    db: sqlite3.Connection,
-    ask: Ask,
-    read_from: Source,
-    sort: Sort,
-    descending: bool,
-    part: Condition,
-    after: _After | None,
-    limit: int,
-) -> list[Found]:
-    key = ORDERS[sort.key].key
-    direction = "DESC" if descending else "ASC"
+def _read(db: sqlite3.Connection, ask: Ask, read_from: Source, walk: _Walk, limit: int) -> list[Found]:
     found: list[Found] = []
-    column = ORDERS[sort.key].column
+    column = walk.order.column
     columns = f"c.rid, c.{column}" if ask.stored else COLUMNS
-    for condition, bound in _stretches(key, "<" if descending else ">", part, after):
+    for condition, bound in _stretches(walk):
         rows = db.execute(
             f"SELECT {columns} FROM {read_from.tables} WHERE ({read_from.where}) AND {condition} "
-            f"ORDER BY {key} {direction}, c.rid {direction} LIMIT ?",
+            f"{walk.in_order} LIMIT ?",
             [*read_from.parameters, *bound, limit - len(found)],
         )
         if ask.stored:
@@ -758,73 +763,61 @@ def _read(
 
 
 def _read_near(
-    db: sqlite3.Connection,
-    ask: Ask,
-    near: _Near,
-    read_from: Source,
-    sort: Sort,
-    descending: bool,
-    part: Condition,
-    after: _After | None,
-    limit: int,
+    db: sqlite3.Connection, ask: Ask, near: _Near, read_from: Source, walk: _Walk, limit: int
 ) -> list[Found]:
     """As `_read` from `read_from`, but the first rows from `near`, as long as these promise to fill the window soon:
     only then what `read_from` lists is listed."""
     found: list[Found] = []
     for most in _NEAR:
-        last = _reach(db, near, sort, descending, part, after, most)
-        within = near.source
-        if last is not None:
-            bound, values = _beyond(sort, "<=" if not descending else ">=", last)
-            within = within._replace(where=f"({within.where}) AND {bound}", parameters=[*within.parameters, *values])
-        found += _read(db, ask, within, sort, descending, part, after, limit - len(found))
+        first, last = _first(db, near, walk, most)
+        found += _read(db, ask, first, walk, limit - len(found))
         if len(found) == limit or last is None:
             return found
-        after = last
+        walk = walk._replace(after=last)
         if len(found) * sum(_NEAR) < limit * most:
             break
-    beyond = "<" if descending else ">"
-    if after is not None and sort.key in ("updated", "created"):
+    if walk.after is not None and walk.order.column in ("updated_at", "created_at"):
         # Few have the same time: to pass these costs less than a list for them and another one for the rest.
-        where, values = _beyond(sort, beyond, after)
-        part = (where, values) if beyond in part[0] else (f"{part[0]} AND {where}", [*part[1], *values])
-        after = None
-    return found + _read(db, ask, read_from, sort, descending, part, after, limit - len(found))
+        (within_part, bounds), (where, values) = walk.part, _beyond(walk.order, walk.beyond, walk.after)
+        is_bounded = walk.beyond in within_part
+        part = (where, values) if is_bounded else (f"{within_part} AND {where}", [*bounds, *values])
+        walk = walk._replace(part=part, after=None)
+    return found + _read(db, ask, read_from, walk, limit - len(found))
 
 
-def _reach(
-    db: sqlite3.Connection, near: _Near, sort: Sort, descending: bool, part: Condition, after: _After | None, most: int
-) -> _After | None:
-    """The last of the first so many rows of a part that lie behind a row, whatever they are; None where there are no
-    more than these."""
-    key, direction = ORDERS[sort.key].key, "DESC" if descending else "ASC"
-    conditions = [near.walked, part]
-    if after is not None:
-        conditions.append(_beyond(sort, "<" if descending else ">", after))
-    found: _After | None = db.execute(
-        f"SELECT {key}, c.rid FROM {near.source.tables} WHERE {' AND '.join(where for where, _ in conditions)} "
-        f"ORDER BY {key} {direction}, c.rid {direction} LIMIT 1 OFFSET ?",
+def _first(db: sqlite3.Connection, near: _Near, walk: _Walk, most: int) -> tuple[Source, _After | None]:
+    """The first so many rows of a walk, whatever they are, and the last of these; None where there are no more."""
+    conditions = [near.walked, walk.part]
+    if walk.after is not None:
+        conditions.append(_beyond(walk.order, walk.beyond, walk.after))
+    last: _After | None = db.execute(
+        f"SELECT {walk.order.key}, c.rid FROM {near.source.tables} "
+        f"WHERE {' AND '.join(where for where, _ in conditions)} {walk.in_order} LIMIT 1 OFFSET ?",
         [*(value for _, values in conditions for value in values), most - 1],
     ).fetchone()
-    return found
+    if last is None:
+        return near.source, None
+    tables, where, parameters = near.source
+    bound, values = _beyond(walk.order, ">=" if walk.descending else "<=", last)
+    return Source(tables, f"({where}) AND {bound}", [*parameters, *values]), last
 
 
-def _beyond(sort: Sort, sign: str, place: _After) -> Condition:
+def _beyond(order: Order, sign: str, place: _After) -> Condition:
     """The condition for what lies on one side of a row."""
     value, rid = place
     if value is None:  # and so is that of all rows of its part
         return f"c.rid {sign} ?", [rid]
-    key = ORDERS[sort.key].key
     # Of names in any case the pair by itself bounds nothing: SQLite would go on to the end of the index.
-    return f"{key} {sign[0]}= ? AND ({key}, c.rid) {sign} (?, ?)", [value, value, rid]
+    return f"{order.key} {sign[0]}= ? AND ({order.key}, c.rid) {sign} (?, ?)", [value, value, rid]
 
 
-def _stretches(key: str, beyond: str, part: Condition, after: _After | None) -> list[Condition]:
-    """What is left of a part after a row, in stretches that each begin at a place in an index. Else SQLite would pass
-    all that has the row's own value, and of two bounds on one side perhaps begin at the wider one."""
-    if after is None:
+def _stretches(walk: _Walk) -> list[Condition]:
+    """What is left of a walk, in stretches that each begin at a place in an index. Else SQLite would pass all that has
+    the value of the row behind which it begins, and of two bounds on one side perhaps begin at the wider one."""
+    part, beyond, key = walk.part, walk.beyond, walk.order.key
+    if walk.after is None:
         return [part]
-    value, rid = after
+    value, rid = walk.after
     if value is None:
         return [(f"{part[0]} AND c.rid {beyond} ?", [*part[1], rid])]
     same: Condition = (f"{key} = ? AND c.rid {beyond} ?", [value, rid])
