@@ -179,9 +179,9 @@ class TestTurn:
             write(postgres_log, n)
             postgres_log.operations(0, 5)
         with postgres_log._connections.lent(5) as db:
-            assert db.last("SHOW lock_timeout") == [("0",)]
-            assert db.last("SHOW statement_timeout") == [("0",)]
-            assert db.last("SELECT count(*) FROM pg_prepared_statements") == [(0,)]
+            assert db.all("SHOW lock_timeout") == [("0",)]
+            assert db.all("SHOW statement_timeout") == [("0",)]
+            assert db.all("SELECT count(*) FROM pg_prepared_statements") == [(0,)]
 
     def test_what_is_done_once_is_remembered_with_it(
         self, postgres_log: PostgresLog, admin: psycopg.Connection[Any]
@@ -303,12 +303,12 @@ class TestLost:
     ) -> None:
         lax = postgres_schema.replace("options=", "options=-csynchronous_commit%3Doff%20")
         with closing(connect(lax)) as log, log.turn() as turn:
-            assert turn._db.last("SHOW synchronous_commit") == [("on",)]
+            assert turn._db.all("SHOW synchronous_commit") == [("on",)]
 
 
 def sleeps(log: PostgresLog, db: Any) -> None:
     with log.saying():
-        db.last("SELECT pg_sleep(3)")
+        db.all("SELECT pg_sleep(3)")
 
 
 def end_session(pid: int, admin: psycopg.Connection[Any]) -> None:

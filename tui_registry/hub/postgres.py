@@ -169,7 +169,7 @@ class PostgresLog:
     def head(self) -> SharedHead:
         """How far the log is, without a lock."""
         # In one journey: simple statements without parameters go together.
-        rows = self.ask(lambda db: db.last(f"{_BEGIN_READING}; {_HEAD}; COMMIT", back=1), whole=True)
+        *_, rows, _ = self.ask(lambda db: db.each(f"{_BEGIN_READING}; {_HEAD}; COMMIT"), whole=True)
         return self._head_of(self._only(rows))
 
     def operations(self, start: int, stop: int) -> list[SharedOp]:
@@ -474,7 +474,7 @@ class PostgresLog:
                 try:
                     if whole:
                         return what(db)
-                    db.last(_BEGIN_READING if begin is None else f"{begin}; {self._connections.surely}SELECT 1")
+                    db.each(_BEGIN_READING if begin is None else f"{begin}; {self._connections.surely}SELECT 1")
                 except psycopg.Error:
                     if is_last or not db.is_stale:
                         raise
@@ -1093,10 +1093,6 @@ class _Connection(psycopg.Connection[TupleRow]):
         """Every row, in binary where there are values: half as many bytes."""
         return self.execute(statement.encode(), values, binary=values is not None).fetchall()
 
-    def last(self, statements: str, *, back: int = 0) -> list[TupleRow]:
-        """Every row of the last of several statements, or of the one that is so many before it."""
-        return self.each(statements)[-1 - back]
-
     def each(self, statements: str) -> list[list[TupleRow]]:
         """Every row of each of several statements."""
         cursor = self.execute(statements.encode())
@@ -1239,7 +1235,7 @@ class _Connections:
             raise StoreError("hub_away", f"{self.name} cannot be reached: its host is no name of a machine") from None
         if not self._is_met:
             try:
-                ((version, commits),) = db.last("SELECT version(), current_setting('synchronous_commit')")
+                ((version, commits),) = db.all("SELECT version(), current_setting('synchronous_commit')")
             except psycopg.Error as error:
                 db.close()
                 raise self.unreachable(error) from None

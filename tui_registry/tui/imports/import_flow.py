@@ -19,7 +19,7 @@ from tui_registry.text import safe_text
 from tui_registry.tui.imports.findings import SECONDS_BETWEEN_WORDS, FindingsScreen
 from tui_registry.tui.imports.survey import Progress, remember, survey
 from tui_registry.tui.kit.actions import bindings_for
-from tui_registry.tui.kit.dialogs import Dialog
+from tui_registry.tui.kit.dialogs import Dialog, write_into
 from tui_registry.tui.kit.flows import FlowScreen, flow, unwanted
 from tui_registry.tui.kit.paths import PathOffer, common_start, in_words, offers
 from tui_registry.tui.register.inputs import SafeInput, move_by_arrows
@@ -158,10 +158,7 @@ class SourceScreen(Dialog[Answer], Generic[Answer]):
             self._put(text)
 
     def _put(self, text: str) -> None:
-        line = self.query_one(SafeInput)
-        line.value = text
-        line.cursor_position = len(text)
-        line.focus()
+        write_into(self.query_one(SafeInput), text)
 
     def on_key(self, event: events.Key) -> None:
         move_by_arrows(event, self.query_one(OptionList))

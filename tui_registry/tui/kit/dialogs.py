@@ -76,6 +76,13 @@ class LineInput(Input):
         return safe_text(value)
 
 
+def write_into(line: Input, text: str) -> None:
+    """Put a text into a line in place of what it held, to be typed on from its end."""
+    line.value = text
+    line.cursor_position = len(text)
+    line.focus()
+
+
 class NarrowingInput(LineInput):
     """What a list of the screen is narrowed to, as it is typed."""
 

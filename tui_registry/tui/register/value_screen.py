@@ -13,7 +13,7 @@ from textual.widgets.option_list import Option
 from tui_registry.frozen import NamedTuple
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import bindings_for, key_of
-from tui_registry.tui.kit.dialogs import Choice, ChooseScreen, Dialog
+from tui_registry.tui.kit.dialogs import Choice, ChooseScreen, Dialog, write_into
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.register.form_fields import OTHER
 from tui_registry.tui.register.inputs import SafeInput, move_by_arrows
@@ -125,10 +125,7 @@ class ValueScreen(Dialog[str]):
         self._write(text)
 
     def _write(self, text: str) -> None:
-        line = self.query_one(SafeInput)
-        line.value = text
-        line.cursor_position = len(text)
-        line.focus()
+        write_into(self.query_one(SafeInput), text)
 
     def on_key(self, event: events.Key) -> None:
         move_by_arrows(event, self.query_one(OptionList))

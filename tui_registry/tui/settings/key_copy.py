@@ -21,7 +21,7 @@ from tui_registry.present.keeping import key_copied
 from tui_registry.settings import is_sample
 from tui_registry.text import address_short, safe_text
 from tui_registry.tui.kit.actions import TYPE_AHEAD, bindings_for
-from tui_registry.tui.kit.dialogs import Dialog, LineInput, back_or_accept
+from tui_registry.tui.kit.dialogs import Dialog, LineInput, back_or_accept, write_into
 from tui_registry.tui.kit.flows import FlowScreen, flow
 from tui_registry.tui.kit.paths import PathOffer, common_start, in_words, offers
 
@@ -174,10 +174,7 @@ class LockedFileScreen(Dialog[bool]):
             self.focus_next()
 
     def _put(self, text: str) -> None:
-        line = self._line(_FILE)
-        line.value = text
-        line.cursor_position = len(text)
-        line.focus()
+        write_into(self._line(_FILE), text)
 
     def on_key(self, event: events.Key) -> None:
         if event.key in ("up", "down") and self.focused is self._line(_FILE):
