@@ -69,7 +69,7 @@ async def settled(pilot: Pilot[None]) -> None:
 
 Opened = tuple[FormApp, Pilot[None]]
 # Of a test that takes the fixture `form`: it runs in the loop that the form lives in.
-SHARED = pytest.mark.asyncio(loop_scope="module")
+OF_SHARED_FORM = pytest.mark.asyncio(loop_scope="module")
 
 
 async def as_opened(app: FormApp, pilot: Pilot[None]) -> None:

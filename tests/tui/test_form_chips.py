@@ -12,7 +12,19 @@ from rich.cells import cell_len
 from textual.events import Key, Paste
 from textual.pilot import Pilot
 
-from tests.tui.form_app import SHARED, FormApp, Opened, clock, echoed, go_to, lines, model, settled, typed, under
+from tests.tui.form_app import (
+    OF_SHARED_FORM,
+    FormApp,
+    Opened,
+    clock,
+    echoed,
+    go_to,
+    lines,
+    model,
+    settled,
+    typed,
+    under,
+)
 from tests.tui.form_records import HOSTILE
 from tui_registry.datastore import Datastore
 from tui_registry.tui.register.form_fields import finished_items, join_items, split_items
@@ -95,7 +107,7 @@ def test_items_keep_their_order_and_no_line_is_too_long(words: list[str], width:
 # ---- in the form
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_enter_or_a_comma_adds_an_item_and_the_line_begins_anew(form: Opened) -> None:
     app, pilot = form
     await go_to(pilot, "tags")
@@ -110,7 +122,7 @@ async def test_enter_or_a_comma_adds_an_item_and_the_line_begins_anew(form: Open
     assert app.form.query_one("#field-capabilities").has_focus_within
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_items_are_gone_over_removed_moved_and_brought_back_by_keys(form: Opened) -> None:
     app, pilot = form
     await go_to(pilot, "tags")
@@ -128,7 +140,7 @@ async def test_items_are_gone_over_removed_moved_and_brought_back_by_keys(form: 
     assert tags(app) == ["ax", "b", "c", "d"]
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_backspace_in_an_empty_line_takes_the_last_item_back_to_change_it(form: Opened) -> None:
     app, pilot = form
     await go_to(pilot, "tags")
@@ -142,7 +154,7 @@ async def test_backspace_in_an_empty_line_takes_the_last_item_back_to_change_it(
     assert tags(app) == ["chat", "cody"]
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_a_pasted_list_makes_an_item_of_each(form: Opened) -> None:
     app, pilot = form
     await go_to(pilot, "tags")
@@ -184,7 +196,7 @@ async def test_words_in_use_are_offered_with_how_many_records_have_them(datastor
         assert tags(app) == ["code", "multilingual", "math"]
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_more_items_than_a_record_can_have_are_kept_and_said(form: Opened) -> None:
     app, pilot = form
     await go_to(pilot, "tags")
@@ -196,7 +208,7 @@ async def test_more_items_than_a_record_can_have_are_kept_and_said(form: Opened)
     assert "has 65 items, at most 64 are allowed" in under(app, "tags")
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_an_item_with_a_problem_is_marked_where_it_stands(form: Opened) -> None:
     app, pilot = form
     await go_to(pilot, "tags")

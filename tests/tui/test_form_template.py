@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 from textual.widgets import OptionList, Static
 
-from tests.tui.form_app import SHARED, FormApp, Opened, clock, go_to, lines, model, settled, tab_to, typed, under
+from tests.tui.form_app import (
+    OF_SHARED_FORM,
+    FormApp,
+    Opened,
+    clock,
+    go_to,
+    lines,
+    model,
+    settled,
+    tab_to,
+    typed,
+    under,
+)
 from tui_registry.datastore import Datastore
 from tui_registry.formfile import generate
 from tui_registry.records.authoring import check
@@ -33,7 +45,7 @@ def editor(app: FormApp) -> FormfileArea:
     return app.form.query_one(FormfileArea)
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_instructions_are_coloured_and_unknown_ones_differ(form: Opened) -> None:
     app, _ = form
     area = editor(app)
@@ -43,7 +55,7 @@ async def test_instructions_are_coloured_and_unknown_ones_differ(form: Opened) -
     assert area.get_line(0).plain == "NAME x"
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_a_problem_is_shown_by_line_while_somebody_types(form: Opened) -> None:
     app, pilot = form
     await go_to(pilot, TEMPLATE)
@@ -53,7 +65,7 @@ async def test_a_problem_is_shown_by_line_while_somebody_types(form: Opened) -> 
     assert editor(app).has_focus
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_the_next_problem_goes_to_its_line_and_on_to_the_one_after(form: Opened) -> None:
     app, pilot = form
     await typed(pilot, "a name")
@@ -86,7 +98,7 @@ def test_a_problem_of_the_template_names_its_line() -> None:
     assert [line_of(problem) for problem in problems] == [3]
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_completion_offers_instructions_and_enter_takes_one(form: Opened) -> None:
     app, pilot = form
     await go_to(pilot, TEMPLATE)
@@ -112,7 +124,7 @@ async def test_completion_offers_instructions_and_enter_takes_one(form: Opened) 
     assert app.form.state.texts[TEMPLATE] == "MEMORY 5\nVCPU "
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_escape_closes_the_completions_and_only_they(form: Opened) -> None:
     app, pilot = form
     await go_to(pilot, TEMPLATE)
@@ -123,7 +135,7 @@ async def test_escape_closes_the_completions_and_only_they(form: Opened) -> None
     assert app.results == []
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_a_formfile_is_written_from_what_the_record_needs_and_undone(form: Opened) -> None:
     app, pilot = form
     await typed(pilot, "my-llama")
@@ -138,7 +150,7 @@ async def test_a_formfile_is_written_from_what_the_record_needs_and_undone(form:
     assert app.form.state.texts[TEMPLATE] == ""
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_a_formfile_that_is_there_is_replaced_only_after_a_question(form: Opened) -> None:
     app, pilot = form
     await go_to(pilot, TEMPLATE)
@@ -151,7 +163,7 @@ async def test_a_formfile_that_is_there_is_replaced_only_after_a_question(form: 
     assert app.form.state.texts[TEMPLATE] != "NAME mine"
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_a_formfile_is_laid_out(form: Opened) -> None:
     app, pilot = form
     editor(app).load_text("name   x\nvcpu  2")
@@ -161,7 +173,7 @@ async def test_a_formfile_is_laid_out(form: Opened) -> None:
     assert app.form.state.texts[TEMPLATE] == "NAME x\nVCPU 2\n"
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_the_description_can_be_read_as_it_will_look_and_edited_again(form: Opened) -> None:
     app, pilot = form
     await go_to(pilot, "description")

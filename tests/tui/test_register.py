@@ -9,7 +9,7 @@ import pytest
 from textual.widgets import OptionList
 
 from tests.tui.form_app import (
-    SHARED,
+    OF_SHARED_FORM,
     FormApp,
     Opened,
     clock,
@@ -121,7 +121,7 @@ async def test_an_agent_is_registered_by_keyboard_alone(datastore: Datastore) ->
     assert record["tools"] == ["web-search", "python"]
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_a_problem_stands_under_its_field_only_after_it_was_left(form: Opened) -> None:
     app, pilot = form
     await go_to(pilot, "version")
@@ -143,7 +143,7 @@ async def test_a_problem_stands_under_its_field_only_after_it_was_left(form: Ope
     assert under(app, "version") == ""
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_the_menu_of_a_choice_does_not_count_as_leaving_it(form: Opened) -> None:
     app, pilot = form
     await go_to(pilot, "quantization")
@@ -155,7 +155,7 @@ async def test_the_menu_of_a_choice_does_not_count_as_leaving_it(form: Opened) -
     assert under(app, "quantization").startswith("✗ ")
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_a_menu_is_narrowed_by_typing_and_takes_the_rest_as_other(form: Opened) -> None:
     app, pilot = form
     await go_to(pilot, "framework")
@@ -175,7 +175,7 @@ async def test_a_menu_is_narrowed_by_typing_and_takes_the_rest_as_other(form: Op
     assert app.form.state.texts["framework"] == "Other:[/x]!"
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_a_default_is_typed_over_and_what_was_written_is_gone_on_with(form: Opened) -> None:
     app, pilot = form
     await tab_to(pilot, "license")
@@ -274,7 +274,7 @@ async def test_a_draft_is_discarded_only_after_a_question(datastore: Datastore) 
         assert app.screen is app.form
 
 
-@SHARED
+@OF_SHARED_FORM
 async def test_the_preview_shows_the_id_and_the_json(form: Opened) -> None:
     app, pilot = form
     await typed(pilot, "llama")
