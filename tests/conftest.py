@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -53,7 +54,9 @@ _ROOM_BYTES: Final = 2 << 30
 _STUCK_SECONDS: Final = 300
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        signal.signal(signal.SIGALRM, _give_up)
     if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
@@ -66,6 +69,21 @@ def pytest_runtest_protocol() -> Iterator[None]:
         return (yield)
     finally:
         signal.alarm(0)
+
+
+def pytest_runtest_logreport() -> None:
+    if "PYTEST_XDIST_WORKER_COUNT" not in os.environ:
+        signal.alarm(2 * _STUCK_SECONDS)
+
+
+def pytest_sessionfinish() -> None:
+    signal.alarm(0)
+
+
+def _give_up(*_: object) -> None:
+    """End a run in which no test ends any more, as where a worker was stopped; what failed until then is told."""
+    standing = subprocess.run(["ps", "-eo", "pid,ppid,stat,etimes,args"], capture_output=True, text=True, check=False)
+    pytest.exit(f"no test has ended for minutes; this is running:\n{standing.stdout}", returncode=1)
 
 
 @pytest.hookimpl(optionalhook=True)
