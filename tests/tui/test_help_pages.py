@@ -64,7 +64,7 @@ def test_a_table_that_is_too_wide_is_broken_within_its_cells() -> None:
 
 async def test_the_line_shows_a_page_in_the_app(shared: Datastore) -> None:
     async with running(shared, WIDE) as (app, pilot):
-        for typed, title in (("help conflicts", "Conflicts, undo and history"), ("help operate", "Running a node")):
+        for typed, title in (("help conflicts", "Conflicts, undo and history"), ("help node", "Running a node")):
             await press(pilot, ":")
             app.screen.query_one(Input).value = typed
             await press(pilot, "enter")
