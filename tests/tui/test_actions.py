@@ -17,12 +17,12 @@ from tui_registry.tui.browse.facet_panel import FacetPanel
 from tui_registry.tui.browse.kept_marks import KeptMarks
 from tui_registry.tui.browse.list_layout import ColumnsScreen, ListLayout
 from tui_registry.tui.browse.machines import MachineChoice
+from tui_registry.tui.browse.marked_records import Marking, Several
 from tui_registry.tui.browse.record_actions import RecordActions
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.record_use import RecordUse
 from tui_registry.tui.browse.saved_searches import SavedSearches, SearchesScreen
 from tui_registry.tui.browse.search_bar import SearchBar
-from tui_registry.tui.browse.several import Marking, Several
 from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.compare.compare_screen import CompareScreen
 from tui_registry.tui.conflicts.conflict_screen import ConflictScreen, TextScreen

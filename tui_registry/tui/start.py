@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
 from tui_registry.settings import SETTINGS_FILE, Settings
-from tui_registry.tui.browse.reading import TOP, FirstAnswer, Question, read_windows, understand
+from tui_registry.tui.browse.answers import TOP, FirstAnswer, Question, read_windows, understand
 from tui_registry.tui.kit.facts import read_facts
 
 if TYPE_CHECKING:

@@ -16,8 +16,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.query import QueryError, Text
 from tui_registry.text import exact
 from tui_registry.tui import browse
-from tui_registry.tui.browse.empty_state import Beginning, EmptyState
-from tui_registry.tui.browse.reading import (
+from tui_registry.tui.browse.answers import (
     NEWEST,
     TOP,
     Answer,
@@ -29,6 +28,7 @@ from tui_registry.tui.browse.reading import (
     read_answer,
     read_windows,
 )
+from tui_registry.tui.browse.empty_state import Beginning, EmptyState
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.kit.actions import Where, action, bindings_for, key_of

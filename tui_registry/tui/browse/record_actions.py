@@ -39,7 +39,7 @@ from tui_registry.tui.kit.actions import key_of
 from tui_registry.tui.kit.copying import copy_records
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow, unwanted
 from tui_registry.tui.kit.manifest_versions import choose_manifest
-from tui_registry.tui.sync.owners import ask_about, name_key
+from tui_registry.tui.sync.owners_left_out import ask_about, name_key
 
 _MOST_NAMED: Final = 8
 

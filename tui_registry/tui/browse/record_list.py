@@ -20,7 +20,7 @@ from tui_registry.present.columns import COLUMNS, ListColumn, kind_cell
 from tui_registry.present.owners import LIKE_MARK, is_marked, owner_cell
 from tui_registry.query import Text
 from tui_registry.text import age, count_words, safe_text
-from tui_registry.tui.browse.reading import NEWEST, WINDOW, Order, Reading, Span
+from tui_registry.tui.browse.answers import NEWEST, WINDOW, Order, Reading, Span
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import GAP, Column, RowStyles, WindowList, cell

@@ -46,7 +46,7 @@ from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.messages import Narrow
 from tui_registry.tui.kit.terminal import room_behind
 from tui_registry.tui.kit.text_flow import TextBody, field, heading, paragraph, stack
-from tui_registry.tui.sync.owners import ask_about
+from tui_registry.tui.sync.owners_left_out import ask_about
 
 WIDE: Final = 120
 _LABEL: Final = 9

@@ -25,7 +25,7 @@ from tui_registry.tui.kit.frame import BESIDE, FrameScreen
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import GAP, Column, ItemList, ListAndText
 from tui_registry.tui.kit.text_flow import field, paragraph, stack
-from tui_registry.tui.sync.owners import ask_about, in_words, taken_in
+from tui_registry.tui.sync.owners_left_out import ask_about, in_words, taken_in
 from tui_registry.tui.sync.quarantine import counts_in_words
 
 # More than anybody looks through; the command `quarantine --left-out` lists them all.

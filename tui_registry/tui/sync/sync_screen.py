@@ -28,9 +28,9 @@ from tui_registry.tui.sync.add_peer import AddPeerScreen
 from tui_registry.tui.sync.finding import add_recommended, choose_node, take_from
 from tui_registry.tui.sync.left_out import LeftOutScreen
 from tui_registry.tui.sync.peer_table import PeerTable, PeerView, no_peers, peer_detail, summary
-from tui_registry.tui.sync.pulls import Pulls, PullsByThemselves
 from tui_registry.tui.sync.pushes import Pushes
 from tui_registry.tui.sync.quarantine import QuarantineScreen
+from tui_registry.tui.sync.running_pulls import Pulls, PullsByThemselves
 from tui_registry.tui.sync.taking import Taking
 
 # Progress is drawn at most so often, however fast it is reported.

@@ -11,7 +11,7 @@ from tui_registry.present import leaving_out
 from tui_registry.text import plural
 from tui_registry.tui import kit
 from tui_registry.tui.kit.flows import FlowScreen, Part
-from tui_registry.tui.sync.owners import ask_about, taken_in
+from tui_registry.tui.sync.owners_left_out import ask_about, taken_in
 
 _COMES_BACK: Final = f"{leaving_out.OTHERS_KEEP}: what other peers have of it comes back when they are pulled from."
 _UNPROVEN: Final = "The peer says that this is its key, and nothing proves it."
