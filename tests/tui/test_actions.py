@@ -10,9 +10,8 @@ import pytest
 from textual.binding import Binding
 
 from tui_registry.tui.app import LATER_MODES, RegistryApp
-from tui_registry.tui.browse.browse_screen import BrowseScreen
+from tui_registry.tui.browse.browse_screen import Beginning, BrowseScreen, EmptyState
 from tui_registry.tui.browse.detail_screen import DetailScreen
-from tui_registry.tui.browse.empty_state import Beginning, EmptyState
 from tui_registry.tui.browse.facet_panel import FacetPanel
 from tui_registry.tui.browse.kept_marks import KeptMarks
 from tui_registry.tui.browse.list_layout import ColumnsScreen, ListLayout
