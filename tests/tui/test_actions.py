@@ -36,7 +36,7 @@ from tui_registry.tui.kit.text_flow import TextBody
 from tui_registry.tui.looking_around import LookingAround
 from tui_registry.tui.register.register_screen import RegisterScreen
 from tui_registry.tui.settings.settings_screen import SettingsScreen
-from tui_registry.tui.sync.left_out import LeftOutScreen
+from tui_registry.tui.sync.owners_left_out import LeftOutScreen
 from tui_registry.tui.sync.quarantine import QuarantineScreen
 from tui_registry.tui.sync.sync_screen import SyncScreen
 

@@ -32,7 +32,7 @@ from tui_registry.tui.kit.dialogs import AskScreen, Choice, ChooseScreen, Confir
 from tui_registry.tui.register.form_changes import Difference, MergeScreen
 from tui_registry.tui.register.form_fields import form_fields
 from tui_registry.tui.settings.key_copy import FileLine
-from tui_registry.tui.sync.finding import FoundScreen, take_screen
+from tui_registry.tui.sync.add_peer import FoundScreen, take_screen
 from tui_registry.tui.sync.pushes import TokenScreen
 
 Visit = Callable[[RegistryApp, Pilot[None], Looker], Awaitable[None]]

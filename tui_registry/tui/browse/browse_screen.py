@@ -609,7 +609,7 @@ class Beginning(Part):
     @flow(writes=True)
     async def action_begin_to_take(self) -> None:
         """Take records from a node, a folder or a bundle, after a look at what is there."""
-        from tui_registry.tui.sync.finding import take_from  # where nobody takes any, nothing of it is needed
+        from tui_registry.tui.sync.add_peer import take_from  # where nobody takes any, nothing of it is needed
 
         peer = await take_from(self.screen)
         if peer is not None:
