@@ -31,9 +31,9 @@ from tui_registry.tui.kit.actions import ACTIONS, HEADINGS, Action, action, acti
 from tui_registry.tui.kit.dialogs import Dialog, NarrowingInput
 from tui_registry.tui.kit.frame import MODES, MOST_FOOTER_KEYS
 from tui_registry.tui.kit.help import PageScreen, help_text, key_table
-from tui_registry.tui.kit.keys import together
 from tui_registry.tui.kit.text_flow import TextBody
 from tui_registry.tui.looking_around import LookingAround
+from tui_registry.tui.own.own_settings import together
 from tui_registry.tui.register.register_screen import RegisterScreen
 from tui_registry.tui.settings.settings_screen import SettingsScreen
 from tui_registry.tui.sync.owners_left_out import LeftOutScreen
