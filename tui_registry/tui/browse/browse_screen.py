@@ -620,6 +620,6 @@ class Beginning(Part):
     @flow
     async def action_save_key(self) -> None:
         """Save a copy of the key."""
-        from tui_registry.tui.settings.key_copy import copy_key
+        from tui_registry.tui.settings.settings_screen import copy_key
 
         await copy_key(self.screen)
