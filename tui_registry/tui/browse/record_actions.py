@@ -34,7 +34,6 @@ from tui_registry.text import address_short, exact, plural, safe_text
 from tui_registry.tui import browse, compare, conflicts, imports, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, name_of
 from tui_registry.tui.browse.record_list import RecordList
-from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.kit.actions import key_of
 from tui_registry.tui.kit.copying import copy_records
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow, unwanted
@@ -130,7 +129,7 @@ class RecordActions(Part):
         if ref is None or place is None:
             return
         self.say("")
-        version = VersionScreen(ref.kind, ref.id, place, of_manifest=detail.is_of_manifest)
+        version = browse.VersionScreen(ref.kind, ref.id, place, of_manifest=detail.is_of_manifest)
         await self.ask(version)
         if version.left == "written":
             self._show(Change(select=ref.id))

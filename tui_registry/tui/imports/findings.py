@@ -50,11 +50,11 @@ from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.lists import GAP, Column, CursorList, ItemList
 from tui_registry.tui.kit.signing import ask_before_signing
 from tui_registry.tui.kit.text_flow import TextBody, field as labelled, paragraph, stack
+from tui_registry.tui.register import Fault, ValueScreen
 from tui_registry.tui.register.desk import Desk
 from tui_registry.tui.register.form_fields import OTHER, FormField, default_text, field_at, read_text, spelt_text
 from tui_registry.tui.register.known_words import Ask, licences_like
 from tui_registry.tui.register.register_screen import RegisterScreen
-from tui_registry.tui.register.value_screen import Fault, ValueScreen
 
 # How often it is said how far a thread is, in seconds.
 SECONDS_BETWEEN_WORDS: Final = 0.25
