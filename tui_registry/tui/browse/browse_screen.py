@@ -16,9 +16,12 @@ from textual.widgets import Static
 
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
+from tui_registry.present.columns import chosen_columns
+from tui_registry.present.news import news_words
 from tui_registry.query import QueryError, Text
+from tui_registry.settings import in_words
 from tui_registry.text import exact, safe_text
-from tui_registry.tui import browse
+from tui_registry.tui import browse, settings
 from tui_registry.tui.browse.answers import (
     NEWEST,
     TOP,
@@ -410,9 +413,6 @@ class BrowseScreen(FrameScreen[None]):
         if not self.host.settings.columns:
             self.records.choose_columns(())
             return
-        from tui_registry.present.columns import chosen_columns
-        from tui_registry.settings import in_words
-
         chosen, faults = chosen_columns(self.host.settings.columns)
         self.records.choose_columns(chosen)
         for sentence in in_words(faults, self.host.settings_file):
@@ -517,8 +517,6 @@ class BrowseScreen(FrameScreen[None]):
         if not count.records:
             self.say("nothing came from others since you looked: pulled:1d finds what came today")
             return
-        from tui_registry.present.news import news_words  # the first frame does without
-
         words = f"{news_words(count)} since you looked: to leave this list (esc or .) clears it"
         self._news = _NewsShown(count.upto, self.bar.question.query, words)
         self.bar.ask(NEWS)
@@ -620,6 +618,4 @@ class Beginning(Part):
     @flow
     async def action_save_key(self) -> None:
         """Save a copy of the key."""
-        from tui_registry.tui.settings.settings_screen import copy_key
-
-        await copy_key(self.screen)
+        await settings.copy_key(self.screen)

@@ -28,6 +28,7 @@ from tui_registry.present.compare import LEAST, MOST
 from tui_registry.present.links import affected_by, affected_line
 from tui_registry.present.manifests import status
 from tui_registry.present.record_rows import time_rows
+from tui_registry.records.authoring import version_fault
 from tui_registry.records.schema import defaults
 from tui_registry.settings import is_sample
 from tui_registry.text import address_short, exact, plural, safe_text
@@ -530,9 +531,7 @@ def next_versions(version: str) -> list[VersionStep]:
 
     None for what is not SemVer, or has no room for a larger number.
     """
-    from semver import Version
-
-    from tui_registry.records.authoring import version_fault
+    from semver import Version  # few give a record a new one
 
     if version_fault(version) is not None:
         return []

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from textual import on
 from textual.binding import BindingType
@@ -24,6 +24,7 @@ from tui_registry.present.owners import owner_cell
 from tui_registry.present.pulls import tally_of
 from tui_registry.sync.bounds import Bounds, bounds_of
 from tui_registry.sync.bundles import Bundle, take_bundle
+from tui_registry.sync.lan import LanNode, find_nodes
 from tui_registry.sync.looking import LIKE_A_HOST, LookError, look_at
 from tui_registry.sync.recommended import free_name, name_for
 from tui_registry.text import exact, safe_text
@@ -31,9 +32,6 @@ from tui_registry.tui import imports, kit
 from tui_registry.tui.kit.actions import TYPE_AHEAD, key_of
 from tui_registry.tui.kit.dialogs import Dialog, LineInput
 from tui_registry.tui.kit.flows import FlowScreen, flow, unwanted
-
-if TYPE_CHECKING:
-    from tui_registry.sync.lan import LanNode
 
 NAME: Final = "name"
 ADDRESS: Final = "address"
@@ -198,8 +196,6 @@ async def choose_node(screen: FlowScreen[Result], known: Sequence[str]) -> str |
     Args:
         known: addresses of peers, which are not offered.
     """
-    from tui_registry.sync.lan import find_nodes
-
     screen.say("asking the local network: 3 s")
     found = await screen.read(find_nodes)
     there = {address.rstrip("/") for address in known}
