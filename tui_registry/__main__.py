@@ -32,12 +32,12 @@ class _Own:
     """What of the settings only the screens can read: they are imported for the lines that ask for it."""
 
     def faults(self, settings: Settings) -> Sequence[SettingFault]:
-        from tui_registry.tui.own.reading import faults_of
+        from tui_registry.tui.own.own_settings import faults_of
 
         return faults_of(settings)
 
     def keys(self, settings: Settings) -> Sequence[tuple[str, str, str]]:
-        from tui_registry.tui.own.reading import keys_of
+        from tui_registry.tui.own.own_settings import keys_of
 
         return keys_of(settings)
 

@@ -12,7 +12,7 @@ from tui_registry.datastore import Datastore
 from tui_registry.present.deeds import standing
 from tui_registry.present.record_rows import fact_rows, needs, signature_rows
 from tui_registry.tui.browse.record_detail import Surroundings, version_lines
-from tui_registry.tui.history.operation_list import operation_columns, operation_value
+from tui_registry.tui.history.history_screen import operation_columns, operation_value
 
 _STANDING = ("current", "rival", "gone")
 _TIMES = ("WHEN", "WRITTEN", "ARRIVED")

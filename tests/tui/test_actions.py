@@ -10,19 +10,18 @@ import pytest
 from textual.binding import Binding
 
 from tui_registry.tui.app import LATER_MODES, RegistryApp
-from tui_registry.tui.browse.browse_screen import BrowseScreen
+from tui_registry.tui.browse.browse_screen import Beginning, BrowseScreen, EmptyState
 from tui_registry.tui.browse.detail_screen import DetailScreen
-from tui_registry.tui.browse.empty_state import Beginning, EmptyState
 from tui_registry.tui.browse.facet_panel import FacetPanel
 from tui_registry.tui.browse.kept_marks import KeptMarks
 from tui_registry.tui.browse.list_layout import ColumnsScreen, ListLayout
 from tui_registry.tui.browse.machines import MachineChoice
+from tui_registry.tui.browse.marked_records import Marking, Several
 from tui_registry.tui.browse.record_actions import RecordActions
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.record_use import RecordUse
 from tui_registry.tui.browse.saved_searches import SavedSearches, SearchesScreen
 from tui_registry.tui.browse.search_bar import SearchBar
-from tui_registry.tui.browse.several import Marking, Several
 from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.compare.compare_screen import CompareScreen
 from tui_registry.tui.conflicts.conflict_screen import ConflictScreen, TextScreen
@@ -32,12 +31,12 @@ from tui_registry.tui.kit.actions import ACTIONS, HEADINGS, Action, action, acti
 from tui_registry.tui.kit.dialogs import Dialog, NarrowingInput
 from tui_registry.tui.kit.frame import MODES, MOST_FOOTER_KEYS
 from tui_registry.tui.kit.help import PageScreen, help_text, key_table
-from tui_registry.tui.kit.keys import together
 from tui_registry.tui.kit.text_flow import TextBody
 from tui_registry.tui.looking_around import LookingAround
+from tui_registry.tui.own.own_settings import together
 from tui_registry.tui.register.register_screen import RegisterScreen
 from tui_registry.tui.settings.settings_screen import SettingsScreen
-from tui_registry.tui.sync.left_out import LeftOutScreen
+from tui_registry.tui.sync.owners_left_out import LeftOutScreen
 from tui_registry.tui.sync.quarantine import QuarantineScreen
 from tui_registry.tui.sync.sync_screen import SyncScreen
 

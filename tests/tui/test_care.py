@@ -15,7 +15,7 @@ from tui_registry import backup, keystore
 from tui_registry.datastore import Datastore, VerifyReport
 from tui_registry.keystore import read_keystore
 from tui_registry.tui.kit.help import PageScreen
-from tui_registry.tui.settings.key_copy import LockedFileScreen
+from tui_registry.tui.kit.paths import LockedFileScreen
 
 
 @pytest.fixture(autouse=True)

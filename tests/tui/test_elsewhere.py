@@ -13,7 +13,7 @@ from tests.tui.driving import NARROW, WIDE, notice_changes, press, replica, runn
 from tests.tui.syncing import syncing
 from tui_registry.datastore import Datastore
 from tui_registry.sync import publish, pull
-from tui_registry.tui.history.operation_list import OperationList
+from tui_registry.tui.history.history_screen import OperationList
 from tui_registry.tui.kit.dialogs import ChooseScreen, ConfirmScreen
 from tui_registry.tui.kit.help import PageScreen
 

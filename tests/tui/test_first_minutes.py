@@ -25,7 +25,7 @@ from tui_registry.settings import is_sample
 from tui_registry.sync import write_bundles
 from tui_registry.tui.imports.import_flow import SourceScreen
 from tui_registry.tui.looking_around import LookingAround
-from tui_registry.tui.sync.finding import FoundScreen
+from tui_registry.tui.sync.add_peer import FoundScreen
 from tui_registry.tui.tour import STEPS, Tour, TourLine
 
 NARROW = (80, 24)

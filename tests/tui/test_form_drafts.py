@@ -16,9 +16,8 @@ from tests.seeds import owner
 from tests.tui.form_app import FormApp, clock, go_to, lines, model, settled, typed, under
 from tui_registry.datastore import Datastore, Draft
 from tui_registry.tui.register.desk import Desk, Opened, Wanted, edit_key
-from tui_registry.tui.register.draft_keeping import DraftList
 from tui_registry.tui.register.form_state import as_draft
-from tui_registry.tui.register.register_screen import RegisterScreen
+from tui_registry.tui.register.register_screen import DraftList, RegisterScreen
 
 _TYPES_UNTIL_IT_IS_KILLED = """
 import asyncio, os, signal, sys

@@ -11,11 +11,11 @@ from tui_registry.errors import Kind, Problem, Record
 from tui_registry.records.schema import MAX_OP_BYTES, defaults
 from tui_registry.records.wire import derive_id
 from tui_registry.tui.register.desk import edit_key, new_key
-from tui_registry.tui.register.draft_keeping import describe, saved_ago
 from tui_registry.tui.register.form_changes import changed_by_them, differences, merged, preview
 from tui_registry.tui.register.form_fields import form_fields, to_texts
 from tui_registry.tui.register.form_state import FormState, SectionStatus, as_draft, from_draft
 from tui_registry.tui.register.known_words import is_plain
+from tui_registry.tui.register.register_screen import describe, saved_ago
 
 OWNER = "7a1c" + "0" * 32 + "93ef"
 NAME = Problem("name", "error", "required", "must not be empty")

@@ -31,8 +31,7 @@ from tui_registry.datastore import Datastore
 from tui_registry.settings import Settings
 from tui_registry.tui import RegistryApp
 from tui_registry.tui.kit.frame import KeyFooter, StatusLine, TitleLine
-from tui_registry.tui.kit.help import HelpScreen
-from tui_registry.tui.kit.palette import ActionsProvider
+from tui_registry.tui.kit.help import ActionsProvider, HelpScreen
 
 # What was found for widgets beside one another.
 Styled = dict[tuple[object, ...], RulesMap]

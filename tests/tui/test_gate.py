@@ -22,8 +22,7 @@ from tui_registry.tui import RegistryApp
 from tui_registry.tui.compare.compare_screen import CompareScreen, CompareTable
 from tui_registry.tui.kit.actions import ACTIONS
 from tui_registry.tui.kit.dialogs import AskScreen, ConfirmScreen
-from tui_registry.tui.register.draft_keeping import DraftList
-from tui_registry.tui.register.register_screen import RegisterScreen
+from tui_registry.tui.register.register_screen import DraftList, RegisterScreen
 
 CHARACTERS = {"/": "slash", "?": "question_mark", "@": "at", "=": "equals_sign", ".": "full_stop"}
 WORDS = st.text(ascii_lowercase + digits + "".join(CHARACTERS), min_size=1, max_size=12)

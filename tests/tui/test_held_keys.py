@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from tests.tui.driving import list_of, name_under_cursor, replica, running, settle
 from tui_registry.datastore import Datastore, Page
-from tui_registry.tui.browse.reading import WINDOW
+from tui_registry.tui.browse.answers import WINDOW
 
 MANY = 2_700
 

@@ -14,8 +14,7 @@ from tui_registry.datastore import Datastore
 from tui_registry.present.pages import PAGES, page_text
 from tui_registry.tui.kit.actions import HEADINGS
 from tui_registry.tui.kit.authored import markdown_lines
-from tui_registry.tui.kit.help import PageScreen, help_text, page_of_package
-from tui_registry.tui.kit.palette import PagesProvider
+from tui_registry.tui.kit.help import PageScreen, PagesProvider, help_text, page_of_package
 
 
 @pytest.fixture(scope="module")

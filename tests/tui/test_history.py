@@ -28,9 +28,8 @@ from tui_registry.tui.browse import record_detail
 from tui_registry.tui.browse.detail_screen import DetailScreen
 from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.conflicts.conflict_screen import ConflictScreen
-from tui_registry.tui.history import operation_list
-from tui_registry.tui.history.history_screen import HistoryScreen
-from tui_registry.tui.history.operation_list import OperationList
+from tui_registry.tui.history import history_screen
+from tui_registry.tui.history.history_screen import HistoryScreen, OperationList
 from tui_registry.tui.kit.dialogs import ConfirmScreen
 from tui_registry.tui.register.register_screen import RegisterScreen
 
@@ -266,8 +265,8 @@ async def test_the_cursor_stays_on_its_operation_in_the_order_of_time_too(past: 
 async def test_of_a_deed_it_is_said_how_far_was_looked_and_the_end_looks_further(
     past: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operation_list, "LOOKED", 2)
-    monkeypatch.setattr(operation_list, "_STEP", 2)
+    monkeypatch.setattr(history_screen, "LOOKED", 2)
+    monkeypatch.setattr(history_screen, "_STEP", 2)
     with replica(past) as datastore:
         async with running(datastore) as (app, pilot):
             await press(pilot, "4", "m", "/", *"did:reg", "enter")

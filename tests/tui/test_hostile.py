@@ -27,12 +27,12 @@ from tui_registry.tui import RegistryApp
 from tui_registry.tui.browse.record_use import LinksScreen
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.conflicts.version_columns import FieldTable
-from tui_registry.tui.history.operation_list import OperationList
+from tui_registry.tui.history.history_screen import OperationList
 from tui_registry.tui.kit.dialogs import AskScreen, Choice, ChooseScreen, ConfirmScreen
+from tui_registry.tui.kit.paths import FileLine
 from tui_registry.tui.register.form_changes import Difference, MergeScreen
 from tui_registry.tui.register.form_fields import form_fields
-from tui_registry.tui.settings.key_copy import FileLine
-from tui_registry.tui.sync.finding import FoundScreen, take_screen
+from tui_registry.tui.sync.add_peer import FoundScreen, take_screen
 from tui_registry.tui.sync.pushes import TokenScreen
 
 Visit = Callable[[RegistryApp, Pilot[None], Looker], Awaitable[None]]

@@ -14,7 +14,7 @@ from tui_registry import keystore
 from tui_registry.keystore import read_keystore
 from tui_registry.settings import mark_as_sample
 from tui_registry.tui import RegistryApp
-from tui_registry.tui.settings.key_copy import LockedFileScreen, wrong_in
+from tui_registry.tui.kit.paths import LockedFileScreen, wrong_in
 
 
 @pytest.fixture(autouse=True)

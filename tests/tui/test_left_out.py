@@ -13,7 +13,7 @@ from tests.tui.driving import NARROW, WIDE, press, replica, running, screen_text
 from tests.tui.syncing import static_log, sync_of, syncing
 from tui_registry.datastore import EVERYBODY, Datastore, Ration
 from tui_registry.tui.kit.dialogs import ChooseScreen, ConfirmScreen
-from tui_registry.tui.sync.left_out import LeftOutScreen
+from tui_registry.tui.sync.owners_left_out import LeftOutScreen
 from tui_registry.tui.sync.sync_screen import SyncScreen
 
 LOUD, QUIET = owner("loud"), owner("quiet")

@@ -14,7 +14,7 @@ from tui_registry.present.columns import COLUMNS, chosen_columns, read_columns
 from tui_registry.query import parse
 from tui_registry.settings import Settings, load_settings
 from tui_registry.tui import RegistryApp
-from tui_registry.tui.browse.reading import NEWEST, Order, in_order, order_after
+from tui_registry.tui.browse.answers import NEWEST, Order, in_order, order_after
 from tui_registry.tui.browse.record_list import columns_for, titles_in_order
 from tui_registry.tui.kit.lists import GAP
 

@@ -11,8 +11,8 @@ from tests.tui.driving import replica
 from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
 from tui_registry.present.deeds import DEEDS
-from tui_registry.tui.history import operation_list
-from tui_registry.tui.history.operation_list import NOTHING, Asked, Listing, asked_for, read_listing
+from tui_registry.tui.history import history_screen
+from tui_registry.tui.history.history_screen import NOTHING, Asked, Listing, asked_for, read_listing
 
 
 def listing(datastore: Datastore, asked: Asked, before: Listing = NOTHING, wanted: int = 1_000) -> Listing:
@@ -23,8 +23,8 @@ def listing(datastore: Datastore, asked: Asked, before: Listing = NOTHING, wante
 def test_what_is_found_step_by_step_while_the_log_grows_is_what_one_look_finds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_time: bool
 ) -> None:
-    monkeypatch.setattr(operation_list, "LOOKED", 7)
-    monkeypatch.setattr(operation_list, "_STEP", 3)
+    monkeypatch.setattr(history_screen, "LOOKED", 7)
+    monkeypatch.setattr(history_screen, "_STEP", 3)
     with replica(tmp_path, 20) as datastore:
         for number in range(4):
             key = datastore.add("model", make_record("model", f"mine-{number}")).key

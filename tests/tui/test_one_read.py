@@ -25,8 +25,7 @@ from tui_registry.tui.imports.findings import FindingsScreen
 from tui_registry.tui.kit.dialogs import AskScreen, ChooseScreen, ConfirmScreen
 from tui_registry.tui.kit.flows import FlowScreen
 from tui_registry.tui.kit.help import HelpScreen
-from tui_registry.tui.register.draft_keeping import DraftList
-from tui_registry.tui.register.register_screen import RegisterScreen
+from tui_registry.tui.register.register_screen import DraftList, RegisterScreen
 from tui_registry.tui.settings.settings_screen import ThemeScreen
 
 

@@ -24,10 +24,17 @@ from tui_registry.settings import Settings, load_settings, settings_path
 from tui_registry.tui.kit.actions import HEADINGS, action, use_keys
 from tui_registry.tui.kit.dialogs import ChooseScreen
 from tui_registry.tui.kit.help import HelpScreen
-from tui_registry.tui.kit.keys import is_placed, read_key, read_keys
 from tui_registry.tui.kit.program import Output, ProgramScreen, run_program
-from tui_registry.tui.own.commands import NotRunError, OwnCommand, Record, filled
-from tui_registry.tui.own.reading import read_own
+from tui_registry.tui.own.own_settings import (
+    NotRunError,
+    OwnCommand,
+    Record,
+    filled,
+    is_placed,
+    read_key,
+    read_keys,
+    read_own,
+)
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +146,7 @@ def test_every_action_can_be_given_a_key_that_nothing_else_has() -> None:
 
     for item in ACTIONS:
         assert faults((item.id, "ctrl+f12")) == [], item.id
-    # A new place stands in `_SCREENS` or in `_AROUND` of kit/keys.py, and in `_TYPED_IN` where text is written.
+    # A new place stands in `_SCREENS` or in `_AROUND` of own/own_settings.py, and in `_TYPED_IN` where text is written.
     assert [place for place in HEADINGS if not is_placed(place)] == []
 
 

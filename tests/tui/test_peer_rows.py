@@ -27,7 +27,7 @@ from tui_registry.tui.sync.peer_table import (
     state_text,
     summary,
 )
-from tui_registry.tui.sync.pulls import Pulling, outcome
+from tui_registry.tui.sync.running_pulls import Pulling, outcome
 
 # What holds an emoji together stays.
 JOINERS = "\u200d\ufe0f"

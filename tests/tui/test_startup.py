@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.benchmarks.terminal import Terminal
 from tests.seeds import NOW
 from tests.tui.driving import browse_of, replica, running
-from tui_registry.tui.browse.reading import Question
+from tui_registry.tui.browse.answers import Question
 from tui_registry.tui.browse.record_detail import TabLine
 from tui_registry.tui.start import Opening
 
@@ -75,7 +75,7 @@ def test_the_first_frame_that_is_drawn_holds_the_records_and_all_around_them(tmp
 def test_what_is_shown_first_is_read_without_textual(tmp_path: Path) -> None:
     script = "import sys, tui_registry.tui.start; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert "tui_registry.tui.browse.reading" in run.stdout.split()
+    assert "tui_registry.tui.browse.answers" in run.stdout.split()
     assert not {name for name in run.stdout.split() if name.partition(".")[0] in ("textual", "rich")}
 
 

@@ -28,7 +28,7 @@ from tui_registry.sync import Bounds, Progress, PullResult
 from tui_registry.tui.app import RegistryApp
 from tui_registry.tui.sync import sync_screen
 from tui_registry.tui.sync.peer_table import PeerTable
-from tui_registry.tui.sync.pulls import Pulls
+from tui_registry.tui.sync.running_pulls import Pulls
 
 BOTH = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["80x24", "160x50"])
 

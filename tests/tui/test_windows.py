@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from tests.tui.test_columns import make_row
 from tui_registry.datastore import Datastore, Page
-from tui_registry.tui.browse.reading import WINDOW, Question, Reading, Span, read_windows
+from tui_registry.tui.browse.answers import WINDOW, Question, Reading, Span, read_windows
 from tui_registry.tui.browse.record_list import Windows
 
 

@@ -28,7 +28,7 @@ from tui_registry.tui.looking_around import LookingAround
 if TYPE_CHECKING:
     from textual.command import Provider
 
-    from tui_registry.tui.browse.reading import FirstAnswer
+    from tui_registry.tui.browse.answers import FirstAnswer
     from tui_registry.tui.line import CommandLine
 
 

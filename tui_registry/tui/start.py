@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from tui_registry.datastore import Datastore
 from tui_registry.errors import RegistryError
 from tui_registry.settings import SETTINGS_FILE, Settings
-from tui_registry.tui.browse.reading import TOP, FirstAnswer, Question, read_windows, understand
+from tui_registry.tui.browse.answers import TOP, FirstAnswer, Question, read_windows, understand
 from tui_registry.tui.kit.facts import read_facts
 
 if TYPE_CHECKING:
     from tui_registry.tui.app import RegistryApp
     from tui_registry.tui.line import CommandLine
-    from tui_registry.tui.looking_around import Samples
+    from tui_registry.tui.looking_around import LookingAround, Samples
 
 # How long the first frame waits for its records; then it is drawn, and they come when they come.
 _PATIENCE_SECONDS = 0.25
@@ -66,10 +66,11 @@ def run(
                 first_answer=first_answer,
                 lines=None if lines is None else partial(lines, datastore.data_dir),
             )
-            app.held(LookingAround).samples = samples
+            around = app.held(LookingAround)
+            around.samples = samples
             if wrong:
                 app.say(wrong, "problem")
-            opened = _show(app)
+            opened = _show(app, around)
             if opened is None:
                 break
             # As it is by now: what was chosen there is not asked for again.
@@ -83,20 +84,18 @@ def run(
                     settings_file=sample.data_dir / SETTINGS_FILE,
                     lines=None if lines is None else partial(lines, sample.data_dir),
                 )
-                guest.held(LookingAround).show_guest(with_tour=app.held(LookingAround).with_tour)
-                _show(guest)
-            if not guest.held(LookingAround).goes_back:
+                visit = guest.held(LookingAround)
+                visit.show_guest(with_tour=around.with_tour)
+                _show(guest, visit)
+            if not visit.goes_back:
                 break
     finally:
         gc.enable()
         opening.close()
 
 
-def _show(app: RegistryApp) -> tuple[ExitStack, Datastore] | None:
+def _show(app: RegistryApp, around: LookingAround) -> tuple[ExitStack, Datastore] | None:
     """Run an app to its end; the sample data that the person wants to see next, if any."""
-    from tui_registry.tui.looking_around import LookingAround
-
-    around = app.held(LookingAround)
     try:
         app.run()
         if app.crash is not None:

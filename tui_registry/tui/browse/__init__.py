@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tui_registry.tui.browse.kept_marks import KeptMarks as KeptMarks
     from tui_registry.tui.browse.list_layout import ListLayout as ListLayout
     from tui_registry.tui.browse.machines import MachineChoice as MachineChoice, Machines as Machines
+    from tui_registry.tui.browse.marked_records import Marking as Marking, Several as Several
     from tui_registry.tui.browse.record_actions import (
         Change as Change,
         RecordActions as RecordActions,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from tui_registry.tui.browse.record_use import RecordUse as RecordUse
     from tui_registry.tui.browse.saved_searches import SavedSearches as SavedSearches
     from tui_registry.tui.browse.search_input import CompletionList as CompletionList, QueryInput as QueryInput
-    from tui_registry.tui.browse.several import Marking as Marking, Several as Several
     from tui_registry.tui.browse.status_screen import StatusScreen as StatusScreen
     from tui_registry.tui.browse.version_screen import Restoring as Restoring, VersionScreen as VersionScreen
 
@@ -76,7 +76,7 @@ __getattr__, __dir__ = lazy_exports(
         **dict.fromkeys(("MachineChoice", "Machines"), ".machines"),
         "RecordUse": ".record_use",
         "SavedSearches": ".saved_searches",
-        **dict.fromkeys(("Marking", "Several"), ".several"),
+        **dict.fromkeys(("Marking", "Several"), ".marked_records"),
         "StatusScreen": ".status_screen",
         **dict.fromkeys(("CompletionList", "QueryInput"), ".search_input"),
         **dict.fromkeys(("Restoring", "VersionScreen"), ".version_screen"),

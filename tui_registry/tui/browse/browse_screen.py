@@ -1,4 +1,5 @@
-"""Browse: search as one types, the list of what matches, the record under the cursor beside it."""
+"""Browse: search as one types, the list of what matches, the record under the cursor beside it; and, in
+the place of the list while there is none, how to begin on an empty replica and how to go on after an empty answer."""
 
 from __future__ import annotations
 
@@ -9,15 +10,19 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.widget import Widget
+from textual.widgets import Static
 
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
+from tui_registry.present.columns import chosen_columns
+from tui_registry.present.news import news_words
 from tui_registry.query import QueryError, Text
-from tui_registry.text import exact
-from tui_registry.tui import browse
-from tui_registry.tui.browse.empty_state import Beginning, EmptyState
-from tui_registry.tui.browse.reading import (
+from tui_registry.settings import in_words
+from tui_registry.text import exact, safe_text
+from tui_registry.tui import browse, settings
+from tui_registry.tui.browse.answers import (
     NEWEST,
     TOP,
     Answer,
@@ -33,9 +38,10 @@ from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.kit.actions import Where, action, bindings_for, key_of
 from tui_registry.tui.kit.facts import Tone
-from tui_registry.tui.kit.flows import flow, unwanted
+from tui_registry.tui.kit.flows import Part, flow, unwanted
 from tui_registry.tui.kit.frame import FrameScreen
-from tui_registry.tui.kit.host import read_styles
+from tui_registry.tui.kit.host import host_of, read_styles
+from tui_registry.tui.kit.messages import PullFrom
 
 if TYPE_CHECKING:
     from tui_registry.fit import Machine
@@ -407,9 +413,6 @@ class BrowseScreen(FrameScreen[None]):
         if not self.host.settings.columns:
             self.records.choose_columns(())
             return
-        from tui_registry.present.columns import chosen_columns
-        from tui_registry.settings import in_words
-
         chosen, faults = chosen_columns(self.host.settings.columns)
         self.records.choose_columns(chosen)
         for sentence in in_words(faults, self.host.settings_file):
@@ -514,8 +517,6 @@ class BrowseScreen(FrameScreen[None]):
         if not count.records:
             self.say("nothing came from others since you looked: pulled:1d finds what came today")
             return
-        from tui_registry.present.news import news_words  # the first frame does without
-
         words = f"{news_words(count)} since you looked: to leave this list (esc or .) clears it"
         self._news = _NewsShown(count.upto, self.bar.question.query, words)
         self.bar.ask(NEWS)
@@ -538,3 +539,83 @@ class BrowseScreen(FrameScreen[None]):
 
     async def action_sync(self) -> None:
         await self.app.run_action("mode('sync')")
+
+
+# The place of the list while there is none
+
+_WAYS: Final = (
+    ("browse.new", "register a model or an agent"),
+    ("browse.import", "import records from a file, a folder or an address"),
+    ("empty.add", "take what others registered: node, stick, bundle"),
+    ("empty.look_around", "look around in sample data first"),
+    ("app.help", "all keys, and how to search"),
+)
+_LONGEST_PATH: Final = 300
+
+
+class EmptyState(Static):
+    """Says what to do: on an empty replica how to begin, on an empty answer how to go on. Its keys are those of an
+    empty replica."""
+
+    BINDINGS = bindings_for("empty")
+
+    def show_first_run(self) -> None:
+        """There is no record at all."""
+        self.can_focus = True
+        content = Content.styled("Nothing is registered here yet.\n\n", "bold")
+        for name, words in _WAYS:
+            content = content.append(Content.styled(f"  {action(name).footer_key}  ", "bold $text-accent"))
+            content = content.append(f"{words}\n")
+        # Said at the first run: once the key is lost it is too late.
+        key = safe_text(str(host_of(self).datastore.key.file.absolute()), _LONGEST_PATH)
+        content = content.append(f"\nYour key, which signs what you register, is {key}\n")
+        content = content.append("Without it nobody can change your records, you included.\n")
+        content = content.append(Content.styled(f"  {action('browse.copy_key').footer_key}  ", "bold $text-accent"))
+        content = content.append("save a copy under a passphrase, to keep elsewhere")
+        self.update(content)
+
+    def show_no_match(self, query: str, proposal: str | None, near: Sequence[str] = ()) -> None:
+        """The query matches nothing."""
+        self.can_focus = False
+        asked = f"“{safe_text(query.strip(), 80)}”"
+        content = Content.assemble(("Nothing matches ", "bold"), (asked, "bold"), ".\n\n")
+        if proposal is not None:
+            content = content.append("Did you mean  ")
+            content = content.append(Content.styled(safe_text(proposal, 80), "bold $text-accent"))
+            content = content.append(" ?  Enter in the search line takes it.\n")
+        if near:
+            content = content.append("The nearest names are\n")
+            for name in near:
+                content = content.append(Content.styled(f"  {safe_text(name, 80)}\n", "bold"))
+        content = content.append(
+            Content.styled("Esc clears the search, / changes it, ? explains it.", "$foreground-muted")
+        )
+        self.update(content)
+
+    async def action_look_around(self) -> None:
+        """To the sample data."""
+        await self.app.run_action("app.look_around")
+
+    async def action_take(self) -> None:
+        """To the question where to take records from."""
+        await self.screen.run_action("begin_to_take")
+
+
+class Beginning(Part):
+    """What the keys of an empty replica begin."""
+
+    @flow(writes=True)
+    async def action_begin_to_take(self) -> None:
+        """Take records from a node, a folder or a bundle, after a look at what is there."""
+        from tui_registry.tui.sync.add_peer import take_from  # where nobody takes any, nothing of it is needed
+
+        peer = await take_from(self.screen)
+        if peer is not None:
+            self.screen.host.look()
+            await self.screen.app.run_action("mode('sync')")
+            self.screen.app.get_screen_stack("sync")[0].post_message(PullFrom(peer.name))
+
+    @flow
+    async def action_save_key(self) -> None:
+        """Save a copy of the key."""
+        await settings.copy_key(self.screen)

@@ -11,10 +11,10 @@ from textual.widget import Widget
 from tui_registry.query import Text
 from tui_registry.tui.browse.kept_marks import KeptMarks
 from tui_registry.tui.browse.machines import MachineChoice
+from tui_registry.tui.browse.marked_records import Several
 from tui_registry.tui.browse.record_actions import Change, RecordActions, Ref, Subject
 from tui_registry.tui.browse.record_detail import RecordDetail, TabLine, read_shown
 from tui_registry.tui.browse.record_use import RecordUse
-from tui_registry.tui.browse.several import Several
 from tui_registry.tui.kit.actions import Where, bindings_for
 from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen

@@ -18,7 +18,7 @@ from tui_registry.errors import KINDS, RegistryError
 from tui_registry.present.columns import kind_cell
 from tui_registry.query import FACETS, chosen, with_term, without_term
 from tui_registry.text import ELLIPSIS, address_short, exact, safe_text
-from tui_registry.tui.browse.reading import Question, read_facets
+from tui_registry.tui.browse.answers import Question, read_facets
 from tui_registry.tui.browse.record_list import licence_in
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.flows import flow, read, unwanted

@@ -13,7 +13,7 @@ from textual.widgets import Static
 from tui_registry.present.columns import BROWSE, COLUMNS, TABLE, chosen_columns
 from tui_registry.query import QueryError
 from tui_registry.settings import SettingsError, save_text
-from tui_registry.tui.browse.reading import Order, in_order, order_after, order_of, usual_order
+from tui_registry.tui.browse.answers import Order, in_order, order_after, order_of, usual_order
 from tui_registry.tui.browse.record_list import RecordList, columns_for
 from tui_registry.tui.browse.search_bar import SearchBar
 from tui_registry.tui.kit.actions import bindings_for, key_of

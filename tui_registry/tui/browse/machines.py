@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from tui_registry.fit import Machine
+from tui_registry.machine import MachineError, find_machine, parse_machine
+from tui_registry.present.fit import machine_line
 from tui_registry.settings import MACHINES, SettingsError, save_text
 from tui_registry.text import exact, parse_tokens, safe_text
 from tui_registry.tui import kit
 from tui_registry.tui.kit.flows import Part, flow
 from tui_registry.tui.kit.host import RegistryHost
-
-if TYPE_CHECKING:
-    from tui_registry.fit import Machine
 
 _HERE: Final = ""
 _OTHER: Final = "="
@@ -47,8 +47,6 @@ class Machines:
 
     def asked(self) -> Machine:
         """The machine that is looked with. In a thread: this one may have to be asked first."""
-        from tui_registry.fit import Machine  # once it is asked for
-
         return self.chosen or self._known() or Machine()
 
     def choose(self, machine: Machine | None) -> None:
@@ -76,9 +74,6 @@ class MachineChoice(Part):
     @flow
     async def action_machine(self) -> None:
         """Look with the eyes of another machine."""
-        from tui_registry.machine import MachineError, find_machine  # few ask for one
-        from tui_registry.present.fit import machine_line
-
         host = self.screen.host
         machines = host.held(Machines)
         saved = dict(host.settings.machines)
@@ -145,8 +140,6 @@ _MOST_TOKENS: Final = 2**40
 
 
 def _wrong(text: str) -> str | None:
-    from tui_registry.machine import MachineError, parse_machine  # few ask for one
-
     try:
         parse_machine(text)
     except MachineError as error:

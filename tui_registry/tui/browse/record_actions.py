@@ -28,18 +28,18 @@ from tui_registry.present.compare import LEAST, MOST
 from tui_registry.present.links import affected_by, affected_line
 from tui_registry.present.manifests import status
 from tui_registry.present.record_rows import time_rows
+from tui_registry.records.authoring import version_fault
 from tui_registry.records.schema import defaults
 from tui_registry.settings import is_sample
 from tui_registry.text import address_short, exact, plural, safe_text
 from tui_registry.tui import browse, compare, conflicts, imports, kit, register
 from tui_registry.tui.browse.record_detail import RecordDetail, name_of
 from tui_registry.tui.browse.record_list import RecordList
-from tui_registry.tui.browse.version_screen import VersionScreen
 from tui_registry.tui.kit.actions import key_of
 from tui_registry.tui.kit.copying import copy_records
 from tui_registry.tui.kit.flows import FlowScreen, Part, flow, unwanted
 from tui_registry.tui.kit.manifest_versions import choose_manifest
-from tui_registry.tui.sync.owners import ask_about, name_key
+from tui_registry.tui.sync.owners_left_out import ask_about, name_key
 
 _MOST_NAMED: Final = 8
 
@@ -130,7 +130,7 @@ class RecordActions(Part):
         if ref is None or place is None:
             return
         self.say("")
-        version = VersionScreen(ref.kind, ref.id, place, of_manifest=detail.is_of_manifest)
+        version = browse.VersionScreen(ref.kind, ref.id, place, of_manifest=detail.is_of_manifest)
         await self.ask(version)
         if version.left == "written":
             self._show(Change(select=ref.id))
@@ -531,9 +531,7 @@ def next_versions(version: str) -> list[VersionStep]:
 
     None for what is not SemVer, or has no room for a larger number.
     """
-    from semver import Version
-
-    from tui_registry.records.authoring import version_fault
+    from semver import Version  # few give a record a new one
 
     if version_fault(version) is not None:
         return []

@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from tui_registry import fit
+from tui_registry import fit, query
 from tui_registry.datastore import Datastore, Entry, HistoryEntry, Linked, LinkPage, ManifestEntry, Walk
 from tui_registry.errors import Kind, Problem, Record
 from tui_registry.fit import Machine, Model
@@ -997,9 +997,7 @@ def _marked(shown: str, around: Surroundings, style: str = "") -> Content:
 def _mark(around: Surroundings, content: Content) -> Content:
     if not around.texts:
         return content
-    from tui_registry.query import found_in  # the first frame has nothing to mark
-
-    for start, end in found_in(content.plain, around.texts):
+    for start, end in query.found_in(content.plain, around.texts):
         content = content.stylize("bold underline", start, end)
     return content
 

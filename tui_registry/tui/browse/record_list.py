@@ -16,11 +16,12 @@ from textual.strip import Strip
 from tui_registry import query
 from tui_registry.datastore import Row
 from tui_registry.frozen import NamedTuple
+from tui_registry.present.amounts import gigabytes
 from tui_registry.present.columns import COLUMNS, ListColumn, kind_cell
 from tui_registry.present.owners import LIKE_MARK, is_marked, owner_cell
 from tui_registry.query import Text
 from tui_registry.text import age, count_words, safe_text
-from tui_registry.tui.browse.reading import NEWEST, WINDOW, Order, Reading, Span
+from tui_registry.tui.browse.answers import NEWEST, WINDOW, Order, Reading, Span
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import GAP, Column, RowStyles, WindowList, cell
@@ -455,10 +456,8 @@ def row_text(row: Row, columns: tuple[Column, ...], around: Around) -> list[str]
 
 def _with_status(name: str, row: Row, width: int) -> str:
     """A name and what is to be known before it is used, or is kept about it, which is not cut before the name is."""
-    from tui_registry.present.manifests import said_status  # few lists show one
-
     kept = f"{STAR_MARK if row.starred else ''}{NOTE_MARK if row.noted else ''}"
-    word = " ".join(filter(None, (said_status(row.status), kept)))
+    word = " ".join(filter(None, (_status(row), kept)))
     return f"{cell(name, max(1, width - cell_len(word) - 2)).rstrip()}  {word}"
 
 
@@ -523,17 +522,16 @@ def _needs(row: Row) -> str:
 
 
 def _stated_vram(row: Row) -> str:
-    from tui_registry.present.amounts import gigabytes  # the first frame does without
-
     return "-" if row.vram is None else gigabytes(row.vram)
 
 
 def _status(row: Row) -> str:
+    """What is to be known before it is used; empty where nothing is."""
     if row.status is None:
-        return "-"
+        return ""
     from tui_registry.present.manifests import said_status  # few lists show one
 
-    return said_status(row.status) or "-"
+    return said_status(row.status) or ""
 
 
 _LAYOUT: Final[dict[str, tuple[int, bool, int, Callable[[Row, Around], str]]]] = {
@@ -549,7 +547,7 @@ _LAYOUT: Final[dict[str, tuple[int, bool, int, Callable[[Row, Around], str]]]] =
     "licence": (12, False, 5, lambda row, _: row.license),
     "version": (9, False, 10, lambda row, _: row.version),
     "owner": (12, False, 7, lambda row, around: around.whose(row.owner)),
-    "status": (10, False, 15, lambda row, _: _status(row)),
+    "status": (10, False, 15, lambda row, _: _status(row) or "-"),
     "created": (7, True, 14, lambda row, around: age(around.now - row.created_at)),
     "updated": (7, True, 3, lambda row, around: age(around.now - row.updated_at)),
 }

@@ -18,7 +18,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from tui_registry.datastore import Datastore, Entry
-from tui_registry.errors import Kind, Record
+from tui_registry.errors import Kind, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import using, verifying
 from tui_registry.present.manifests import status_line
@@ -241,28 +241,27 @@ def _check(
     """Read a file, and find out what it is.
 
     Raises:
-        SourceError: it cannot be read.
+        RegistryError: it cannot be read; code `source`.
     """
-    from tui_registry.importers.digests import digest_of
-    from tui_registry.importers.untrusted import SourceError
+    from tui_registry.importers.digests import digest_of  # few check a file
 
     path = Path(source)
     try:
         path = path.expanduser()
         if path.is_dir():
-            raise SourceError("that is a folder: name one file, or give it to 'tui-registry verify-file'")
+            raise RegistryError("source", "that is a folder: name one file, or give it to 'tui-registry verify-file'")
         size = path.stat().st_size
 
         def further(done: int) -> None:
             if unwanted():
-                raise SourceError("not read to its end")
+                raise RegistryError("source", "not read to its end")
             progress.tell(f"{exact(done // _MB)} of {exact(size // _MB)} MB")
 
         digest, size = digest_of(path, further)
     except OSError as error:
-        raise SourceError(f"it cannot be read ({error.strerror or 'no reason given'})") from error
+        raise RegistryError("source", f"it cannot be read ({error.strerror or 'no reason given'})") from error
     except (RuntimeError, ValueError) as error:  # no such user; a NUL
-        raise SourceError("that is no name of a file") from error
+        raise RegistryError("source", "that is no name of a file") from error
     naming = datastore.manifests.naming(digest)
     claims: list[verifying.Claim] = []
     for kind, record_id in naming.records:

@@ -16,7 +16,7 @@ from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.text import exact, safe_text
 from tui_registry.tui import browse
-from tui_registry.tui.browse.reading import Question, completions
+from tui_registry.tui.browse.answers import Question, completions
 from tui_registry.tui.kit.actions import bindings_for
 from tui_registry.tui.kit.flows import flow, read, write
 from tui_registry.tui.kit.host import host_of, read_styles

@@ -19,7 +19,7 @@ from tui_registry.errors import InvalidRecord, Json, Problem, RegistryError
 from tui_registry.present.record_rows import value_row
 from tui_registry.present.versions import ancestor_line, headline, letter
 from tui_registry.text import address_short, exact, plural, safe_text
-from tui_registry.tui.conflicts.settling import ANCESTOR, FieldRow, Settling
+from tui_registry.tui.conflicts.decisions import ANCESTOR, FieldRow, Settling
 from tui_registry.tui.conflicts.version_columns import FieldTable, ItemTable, Sides, columns, in_full, layout
 from tui_registry.tui.kit.actions import TYPE_AHEAD, Where, bindings_for, key_of
 from tui_registry.tui.kit.dialogs import AskScreen, ConfirmScreen, Dialog, back_or_accept

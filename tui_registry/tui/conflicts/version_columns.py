@@ -21,7 +21,7 @@ from tui_registry.present.record_rows import value_row, variant
 from tui_registry.present.versions import item_pieces, letter, rows, text_pieces
 from tui_registry.records.merging import Difference, Item, Piece
 from tui_registry.text import safe_text
-from tui_registry.tui.conflicts.settling import ANCESTOR, FieldRow
+from tui_registry.tui.conflicts.decisions import ANCESTOR, FieldRow
 from tui_registry.tui.kit.lists import GAP, GUTTER, Column, ItemList, RowStyles, cell
 from tui_registry.tui.kit.text_flow import stack, wrapped
 

@@ -1,9 +1,11 @@
-"""What a source was found to hold: a list in which drafts are looked at, chosen, mended and signed."""
+"""What a source was found to hold: a list in which drafts are looked at, chosen, mended, one
+problem for all that have it, and signed."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
@@ -15,21 +17,25 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from tui_registry.errors import Problem, RegistryError
+from tui_registry.datastore import Datastore, Described, ImportRun
+from tui_registry.errors import Json, Problem, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.imports import (
+    LICENCE_ASSUMED,
     NOT_STATED,
     Candidate,
+    Finding,
     Status,
     change_lines_behind,
+    describe,
     registered_words,
     survey_words,
 )
 from tui_registry.present.record_rows import value_row
 from tui_registry.present.versions import change_lines
+from tui_registry.records.merging import choose
 from tui_registry.text import ELLIPSIS, exact, plural, safe_text
-from tui_registry.tui.imports.mending import Trouble, faults_in_words, mend_all, mend_screen, troubles
-from tui_registry.tui.imports.survey import Line, Progress, Survey, remember, sign_all, take_operations
+from tui_registry.tui.imports.survey import Line, Progress, Survey, judge, remember, sign_all, take_operations
 from tui_registry.tui.kit.actions import Where, bindings_for, key_of
 from tui_registry.tui.kit.dialogs import (
     NARROWING_STYLES,
@@ -43,9 +49,11 @@ from tui_registry.tui.kit.flows import flow
 from tui_registry.tui.kit.frame import FrameScreen
 from tui_registry.tui.kit.lists import GAP, Column, CursorList, ItemList
 from tui_registry.tui.kit.signing import ask_before_signing
-from tui_registry.tui.kit.text_flow import TextBody, field, paragraph, stack
+from tui_registry.tui.kit.text_flow import TextBody, field as labelled, paragraph, stack
+from tui_registry.tui.register import Fault, ValueScreen
 from tui_registry.tui.register.desk import Desk
-from tui_registry.tui.register.form_fields import OTHER, field_at, read_text
+from tui_registry.tui.register.form_fields import OTHER, FormField, default_text, field_at, read_text, spelt_text
+from tui_registry.tui.register.known_words import Ask, licences_like
 from tui_registry.tui.register.register_screen import RegisterScreen
 
 # How often it is said how far a thread is, in seconds.
@@ -641,27 +649,27 @@ def _changes(one: Candidate, limit: int, most: int = 8) -> list[str]:
 def in_full(line: Line, width: int) -> Content:
     """A finding as it stands: what it changes, what is wrong with it, where it is, and what a person should look at."""
     one = line.candidate
-    where = field("Where", safe_text(one.source, 500), width, _LABEL)
-    lines = field("State", _said_of(line), width, _LABEL)
+    where = labelled("Where", safe_text(one.source, 500), width, _LABEL)
+    lines = labelled("State", _said_of(line), width, _LABEL)
     if one.status == "changed":
         changes = _changes(one, 200)
-        lines += [shown for change in changes for shown in field("→", change, width, 2, "$text-accent")]
+        lines += [shown for change in changes for shown in labelled("→", change, width, 2, "$text-accent")]
     for note in one.edited:
         path, _, said = note.partition(": ")
         known = field_at(line.kind, path)
-        lines += field("!", safe_text(f"{known.title}: {said}" if known else note, 300), width, 2, "$text-warning")
+        lines += labelled("!", safe_text(f"{known.title}: {said}" if known else note, 300), width, 2, "$text-warning")
     if one.status == "here":
         return stack([*lines, *where])
     # What is said of these above is said for the command line there
     said_above = one.status in ("kept", "deleted")
     for problem in one.problems[said_above:]:
         sign, style = ("✗", "$text-error") if problem.severity == "error" else ("!", "$text-warning")
-        lines += field(sign, problem_words(line, problem), width, 2, style)
+        lines += labelled(sign, problem_words(line, problem), width, 2, style)
     # A long path does not push what has to be read out of sight
     lines += where
     for note in one.notes:
         if note not in one.edited:
-            lines += field("·", safe_text(note, 300), width, 2, "$foreground-muted")
+            lines += labelled("·", safe_text(note, 300), width, 2, "$foreground-muted")
     return stack(lines)
 
 
@@ -734,3 +742,174 @@ def _why_none(lines: Sequence[Line]) -> str:
     if line.can_be_marked:
         return "it cannot be signed as it is: enter opens it to put it right, m mends what several have"
     return _why_not_marked(line)
+
+
+# One problem mended for all that have it
+
+
+class Trouble(NamedTuple):
+    """A problem that one value would mend.
+
+    Attributes:
+        words: what is wrong, as a line of a list.
+        error: it keeps them from being registered.
+        places: of the findings that have it, in their order.
+    """
+
+    field: FormField
+    words: str
+    error: bool
+    places: tuple[int, ...]
+
+
+def troubles(lines: Mapping[int, Line]) -> list[Trouble]:
+    """What one value would mend in these, by their places: first what keeps most of them from being registered."""
+    found: dict[tuple[str, str, tuple[str, ...]], Trouble] = {}
+    places: dict[tuple[str, str, tuple[str, ...]], dict[int, None]] = {}
+    for place, line in lines.items():
+        for field, code, words, error in _faults_of(line):
+            # A model's frameworks are not an agent's
+            key = field.path, code, field.names
+            known = found.get(key)
+            places.setdefault(key, {})[place] = None
+            if known is None:
+                found[key] = Trouble(field, words, error, ())
+            elif words != known.words:
+                # What is wrong with each of them is not said of all
+                found[key] = known._replace(words=f"{field.title} not right")
+    told = [trouble._replace(places=tuple(places[key])) for key, trouble in found.items()]
+    return sorted(told, key=lambda one: (not one.error, one.field.path not in _USUAL, -len(one.places)))
+
+
+def faults_in_words(line: Line) -> list[str]:
+    """What one value would mend in it, each as `Trouble.words` says it."""
+    return [words for _, _, words, _ in _faults_of(line)]
+
+
+def mended(found: Finding, field: FormField, value: Json) -> Finding:
+    """The finding with a person's value in a field, and without what was wrong there."""
+    kind, record = found.kind, found.record
+    assert kind is not None
+    assert record is not None
+    return replace(
+        found,
+        record=choose(record, field.path, value),
+        problems=tuple(one for one in found.problems if field_at(kind, one.path) != field),
+        origins={**found.origins, field.path: _BY_HAND} if found.origins else found.origins,
+        notes=tuple(note for note in found.notes if field.path != "license" or note != LICENCE_ASSUMED),
+    )
+
+
+def mend_all(datastore: Datastore, found: Survey, lines: Sequence[Line], field: FormField, value: Json) -> list[Line]:
+    """The lines with that value in that field, and what each comes to with it. Signs and stores nothing."""
+    findings = [mended(line.found, field, value) for line in lines]
+    entries = [_with_it(line, since, field, found.run) for line, since in zip(lines, findings, strict=True)]
+    candidates = judge(datastore, found.run, findings, entries)
+    return [Line(line.read, since, one) for line, since, one in zip(lines, findings, candidates, strict=True)]
+
+
+def faults(datastore: Datastore, found: Finding, field: FormField, text: str) -> list[Problem]:
+    """What the form would say of that text in that field of the draft, errors first."""
+    kind = found.kind
+    try:
+        record = mended(found, field, read_text(field, text)).record
+    except ValueError as error:
+        return [Problem(field.path, "error", "unreadable", str(error))]
+    if kind is None or record is None:
+        return []
+    said = [one for one in datastore.check(kind, record) if field_at(kind, one.path) == field]
+    return sorted(said, key=lambda one: one.severity != "error")
+
+
+def _with_it(line: Line, since: Finding, field: FormField, run: ImportRun) -> Described | None:
+    """As the replica takes it: what a person chose wins, and is no part of what the source says."""
+    entry = line.candidate.described
+    if entry is None or since.record is None:
+        return describe(since, run)
+    return entry._replace(
+        record=since.record,
+        stated=entry.stated | {field.path},
+        chosen=entry.chosen | {field.path},
+        problems=since.problems,
+    )
+
+
+_BY_HAND: Final = "given in the list of what was found"
+# What is asked for first
+_USUAL: Final = ("model_type", "license")
+_ONE_LINE: Final = frozenset({"text", "number", "flag", "choice"})
+_UNSTATED: Final = "unstated"
+
+
+def _faults_of(line: Line) -> Iterator[tuple[FormField, str, str, bool]]:
+    """A field, a code for what is wrong there, the same in words, and whether it keeps the draft from being signed."""
+    found, one = line.found, line.candidate
+    if found.kind is None or found.record is None:
+        return
+    for problem in one.problems:
+        field = field_at(found.kind, problem.path)
+        # Names, long texts and lists are each one's own, and so are sizes that only might be stated
+        if field is None or field.control not in _ONE_LINE or field.path == "name":
+            continue
+        if field.control == "number" and problem.severity == "warning":
+            continue
+        unstated = problem.code in (NOT_STATED, "license_unstated")
+        # What follows the colon says what to write
+        words = f"{field.title}: {safe_text(problem.sentence.partition(': ')[0], 60)}"
+        words = f"{field.title} not stated" if unstated else words
+        yield field, _UNSTATED if unstated else problem.code, words, problem.severity == "error"
+    licence, version = field_at(found.kind, "license"), field_at(found.kind, "version")
+    if licence is not None and LICENCE_ASSUMED in found.notes:
+        yield licence, _UNSTATED, f"{licence.title} not stated", False
+    foreign = found.origins.keys() - {"formfile_template"}
+    if version is not None and foreign and "version" not in foreign:
+        yield version, _UNSTATED, f"{version.title} not stated, {default_text(version)} was taken", False
+
+
+# The question for the value
+
+_MOST_SAMPLED: Final = 3
+
+
+def mend_screen(datastore: Datastore, trouble: Trouble, lines: Sequence[Line], scope: str, ask: Ask) -> ValueScreen:
+    """The question for the value.
+
+    Args:
+        lines: those that get it.
+        scope: which those are, such as `of the marked ones`.
+        ask: finds what records here say in a field.
+    """
+    field, sample = trouble.field, lines[0].found
+    names = [safe_text(line.candidate.name, 40) for line in lines[:_MOST_SAMPLED]]
+    more = f" and {exact(len(lines) - _MOST_SAMPLED)} more" if len(lines) > _MOST_SAMPLED else ""
+    return ValueScreen(
+        f"{field.title} of {plural(len(lines), 'finding')} {scope}",
+        f"{trouble.words}: {', '.join(names)}{more}.",
+        f"e.g. {field.hint}" if field.hint else "type, or choose below",
+        lambda typed: offers(field, typed.strip(), ask),
+        partial(_faults_in, datastore, sample, field),
+        closed=bool(field.names),
+    )
+
+
+def _faults_in(datastore: Datastore, sample: Finding, field: FormField, text: str) -> list[Fault]:
+    if not text:
+        return [Fault(f"write what it is, such as {field.hint or 'one of those below'}")]
+    return [
+        Fault(one.sentence, one.severity == "error", tuple(spelt_text(field, each) for each in one.instead if each))
+        for one in faults(datastore, sample, field, text)
+    ]
+
+
+def offers(field: FormField, typed: str, ask: Ask) -> list[str]:
+    """Texts that a person may mean who typed that in a field: variants that hold it, and it itself as Other."""
+    if field.path == "license":
+        return licences_like(ask, typed)
+    if field.control == "flag":
+        return [word for word in ("yes", "no") if word.startswith(typed.lower())]
+    lower = typed.lower()
+    found = sorted(
+        (name for name in field.names if lower in name.lower()), key=lambda name: not name.lower().startswith(lower)
+    )
+    other = [OTHER + typed] if field.names and typed and lower not in (name.lower() for name in field.names) else []
+    return found + other

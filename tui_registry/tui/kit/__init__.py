@@ -17,14 +17,12 @@ if TYPE_CHECKING:
         ConfirmScreen as ConfirmScreen,
     )
     from tui_registry.tui.kit.help import (
+        ActionsProvider as ActionsProvider,
         HelpScreen as HelpScreen,
         PageScreen as PageScreen,
-        page_of_package as page_of_package,
-    )
-    from tui_registry.tui.kit.palette import (
-        ActionsProvider as ActionsProvider,
         PagesProvider as PagesProvider,
         SearchesProvider as SearchesProvider,
+        page_of_package as page_of_package,
     )
     from tui_registry.tui.kit.signing import sign as sign
 
@@ -43,9 +41,9 @@ __getattr__, __dir__ = lazy_exports(
         "HelpScreen": ".help",
         "PageScreen": ".help",
         "page_of_package": ".help",
-        "ActionsProvider": ".palette",
-        "PagesProvider": ".palette",
-        "SearchesProvider": ".palette",
+        "ActionsProvider": ".help",
+        "PagesProvider": ".help",
+        "SearchesProvider": ".help",
         "sign": ".signing",
     },
 )

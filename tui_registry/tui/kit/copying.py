@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from tui_registry.datastore import Entry
 from tui_registry.errors import Json, Record
+from tui_registry.query.nodes import quoted
 from tui_registry.text import address_short, exact, safe_text
 from tui_registry.tui import kit
 from tui_registry.tui.kit.actions import key_of
@@ -112,8 +113,6 @@ def text_to_copy(what: What, entries: Sequence[Entry], behind: Mapping[str, Reco
 
 def share_line(entry: Entry) -> str:
     """Name, id and owner on one line, which is a search: it finds the record on every replica that has it."""
-    from tui_registry.query.nodes import quoted
-
     name = safe_text(_text(entry.record["name"]), 100)
     return f"{quoted(name)} id:{entry.id} owner:0x{_text(entry.record['owner_id'])}"
 

@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from tui_registry.present.news import news_words, watched_words
 from tui_registry.text import address_short, age, exact, plural, safe_text
 from tui_registry.tui.kit.actions import Action, Where, action, key_name, meant_by
 from tui_registry.tui.kit.facts import Facts, Outcome, Tone
@@ -225,8 +226,6 @@ def facts_in_words(
         words.append(("synced just now" if since == "now" else f"synced {since} ago", "$foreground-muted"))
     count = facts.stats.records
     if facts.news is not None and facts.news.records:
-        from tui_registry.present.news import news_words, watched_words  # the first frame tells of none
-
         told = [watched_words(one, facts.owners) for one in facts.watched[:_WATCHED_TOLD]]
         more = [f"{len(facts.watched) - _WATCHED_TOLD} more watched"] if len(facts.watched) > _WATCHED_TOLD else []
         words += [(text, "$text-accent") for text in (*more, *told)]

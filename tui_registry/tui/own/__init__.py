@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from .commands import OwnCommands as OwnCommands
-    from .reading import follow as follow
+    from .own_settings import OwnCommands as OwnCommands, follow as follow
 
 __all__ = ["OwnCommands", "follow"]
 
-__getattr__, __dir__ = lazy_exports(__name__, {"OwnCommands": ".commands", "follow": ".reading"})
+__getattr__, __dir__ = lazy_exports(__name__, dict.fromkeys(__all__, ".own_settings"))

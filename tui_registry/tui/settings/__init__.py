@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from tui_registry._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from tui_registry.tui.settings.key_copy import copy_key as copy_key
-    from tui_registry.tui.settings.settings_screen import SettingsScreen as SettingsScreen, choose_theme as choose_theme
+    from tui_registry.tui.settings.settings_screen import (
+        SettingsScreen as SettingsScreen,
+        choose_theme as choose_theme,
+        copy_key as copy_key,
+    )
 
 __all__ = ["SettingsScreen", "choose_theme", "copy_key"]
 
-__getattr__, __dir__ = lazy_exports(
-    __name__, {"SettingsScreen": ".settings_screen", "choose_theme": ".settings_screen", "copy_key": ".key_copy"}
-)
+__getattr__, __dir__ = lazy_exports(__name__, dict.fromkeys(__all__, ".settings_screen"))

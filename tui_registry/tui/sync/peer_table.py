@@ -25,8 +25,8 @@ from tui_registry.tui.kit.host import host_of
 from tui_registry.tui.kit.lists import GAP, Column, ItemList, RowStyles, cell
 from tui_registry.tui.kit.text_flow import beside, field, half, paragraph, stack
 from tui_registry.tui.sync.add_peer import EXAMPLES
-from tui_registry.tui.sync.pulls import Pulling
 from tui_registry.tui.sync.pushes import Pushing
+from tui_registry.tui.sync.running_pulls import Pulling
 
 # Longer texts are cut before they are made safe.
 _LONGEST: Final = 600

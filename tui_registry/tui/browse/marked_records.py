@@ -17,7 +17,7 @@ from tui_registry.present import several
 from tui_registry.present.links import affected_line
 from tui_registry.text import exact, plural, safe_text
 from tui_registry.tui import imports, kit, register
-from tui_registry.tui.browse.reading import Question, read_found, read_places
+from tui_registry.tui.browse.answers import Question, read_found, read_places
 from tui_registry.tui.browse.record_actions import Change, Ref, Subject
 from tui_registry.tui.browse.record_list import RecordList
 from tui_registry.tui.kit.actions import key_of

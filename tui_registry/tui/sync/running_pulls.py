@@ -202,8 +202,7 @@ def _outcome_of_one(result: PullResult, peer: Peer | None) -> str:
 
 def _load() -> None:
     """Import what speaks to peers: it takes a moment, which the screen would feel."""
-    import tui_registry.sync.http_transport  # noqa: F401
-    from tui_registry.sync import pull  # noqa: F401
+    from tui_registry.sync import http_transport, pull  # noqa: F401
 
 
 # By itself, where the settings say so: from every peer, again and again, as long as the app runs

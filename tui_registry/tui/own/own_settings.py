@@ -1,4 +1,10 @@
-"""Commands of a person's own: a key runs a program with values of the record under the cursor.
+"""All that a person's settings add to the app, read once: keys, commands, themes, and what is wrong with them.
+
+**Keys**: `[keys]`, read against the registry of actions. What cannot hold is left out and told; the rest is in force.
+Two actions that can be meant by one key on one screen are a conflict, but for pairs that the program itself lets share
+it, as `!` of a record does with `!` everywhere.
+
+**Commands**: a key runs a program with values of the record under the cursor.
 
     [commands.chat]
     key = "ctrl+g"
@@ -17,25 +23,181 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import PurePath
 from typing import Final, Literal
 
 from textual.app import SuspendNotSupported
+from textual.color import Color, ColorParseError
 from textual.content import Content
+from textual.keys import key_to_character
+from textual.theme import BUILTIN_THEMES, Theme
 
 from tui_registry.datastore import Datastore, Entry, ManifestEntry
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
-from tui_registry.settings import SettingFault, Tables, Value
+from tui_registry.settings import THEMES, SettingFault, Settings, Tables, Texts, Value, in_words
 from tui_registry.text import nearest, safe_text
 from tui_registry.tui import browse, kit
 from tui_registry.tui.browse.browse_screen import BrowseScreen
-from tui_registry.tui.kit.actions import ACTIONS, Action, key_name
+from tui_registry.tui.kit.actions import ACTIONS, Action, Where, key_name, keymap, types, use_keys
 from tui_registry.tui.kit.flows import FlowScreen, read
 from tui_registry.tui.kit.host import RegistryHost
-from tui_registry.tui.kit.keys import Keys, read_key, together
 from tui_registry.tui.kit.program import Ended, ProgramScreen, hand_over, outcome_words, quoted
 from tui_registry.tui.kit.text_flow import paragraph, stack
+
+
+class Own(NamedTuple):
+    """What holds, and what does not.
+
+    Attributes:
+        keys: of actions, by id.
+    """
+
+    keys: Keys
+    commands: tuple[OwnCommand, ...]
+    themes: tuple[Theme, ...]
+    faults: tuple[SettingFault, ...]
+
+
+def follow(app: RegistryHost) -> None:
+    """Let the app have what its settings add; what is wrong is said on the status line, and the rest holds.
+
+    It counts for the screens that are made from now on.
+    """
+    own = read_own(app.settings)
+    actions = [command.action for command in own.commands]
+    use_keys(own.keys, actions)
+    app.set_keymap(keymap(own.keys))
+    for item in actions:
+        if item.keys:
+            app.bind(item.pressed_key, item.name, description=item.label, show=False)
+    app.held(OwnCommands).known.update((command.name, command) for command in own.commands)
+    for theme in own.themes:
+        app.register_theme(theme)
+    told = in_words(own.faults)
+    if told:
+        first = told[0] if len(told) == 1 else f"{len(told)} faults ('config check' tells all), {told[0]}"
+        app.say(f"settings: {first}", "problem")
+
+
+def read_own(settings: Settings) -> Own:
+    """What the settings add to the app."""
+    keys, faults = read_keys(settings.keys)
+    commands, wrong = read_commands(settings.commands, keys)
+    themes, odd = _read_themes(settings.themes)
+    return Own(keys, tuple(commands), tuple(themes), (*faults, *wrong, *odd))
+
+
+def faults_of(settings: Settings) -> tuple[SettingFault, ...]:
+    """What of the settings the app would do without."""
+    return read_own(settings).faults
+
+
+def keys_of(settings: Settings) -> list[tuple[str, str, str]]:
+    """Every action that can have a key: its id, the keys it has, what it does."""
+    own = read_own(settings)
+    rows = []
+    for item in (*ACTIONS, *(command.action for command in own.commands)):
+        keys = own.keys.get(item.id, item.keys)
+        rows.append((item.id, ", ".join(map(key_name, keys)), item.tooltip))
+    return rows
+
+
+# Themes
+
+_COLOURS: Final = (
+    "primary", "secondary", "warning", "error", "success", "accent", "foreground", "background", "surface", "panel",
+    "boost",
+)  # fmt: skip
+_BASE: Final = "base"
+_DARK: Final = "dark"
+_LONGEST: Final = 32
+
+
+def _read_themes(tables: Tables) -> tuple[list[Theme], list[SettingFault]]:
+    themes: list[Theme] = []
+    faults: list[SettingFault] = []
+    for name, table in tables:
+        if name in THEMES or not _is_name(name):
+            what = "there is one of that name already" if name in THEMES else "it has small letters, digits and -"
+            faults.append(SettingFault("themes", name, f"a theme of your own needs a name of its own: {what}"))
+            continue
+        theme, wrong = _read_theme(name, table)
+        faults += wrong
+        themes.append(theme)
+    return themes, faults
+
+
+def _is_name(name: str) -> bool:
+    return 0 < len(name) <= _LONGEST and all(sign.isascii() and (sign.isalnum() or sign in "-_") for sign in name)
+
+
+def _read_theme(name: str, table: tuple[tuple[str, Value], ...]) -> tuple[Theme, list[SettingFault]]:
+    """The theme, made of what is right in the table, and what is not."""
+    faults: list[SettingFault] = []
+    given = dict(table)
+    base_name = given.pop(_BASE, "textual-dark")
+    base = BUILTIN_THEMES.get(base_name) if isinstance(base_name, str) else None
+    if base is None:
+        near = nearest(str(base_name), THEMES)
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(THEMES)}"
+        faults.append(SettingFault("themes", f"{name}.{_BASE}", f"there is no theme '{_shown(base_name)}': {hint}"))
+        base = BUILTIN_THEMES["textual-dark"]
+    is_dark = given.pop(_DARK, base.dark)
+    if not isinstance(is_dark, bool):
+        faults.append(SettingFault("themes", f"{name}.{_DARK}", "write true or false, without quotes"))
+        is_dark = base.dark
+    colours = {colour: getattr(base, colour) for colour in _COLOURS}
+    for entry, value in given.items():
+        if entry not in _COLOURS:
+            near = nearest(entry, (*_COLOURS, _BASE, _DARK))
+            hint = f"did you mean {near}?" if near else f"write {_BASE}, {_DARK}, {', '.join(_COLOURS)}"
+            faults.append(SettingFault("themes", f"{name}.{entry}", f"a theme has no '{_shown(entry)}': {hint}"))
+        elif not isinstance(value, str) or not _is_colour(value, base.ansi):
+            say = f"'{_shown(value)}' is no colour: write #rrggbb, or a name such as teal"
+            if isinstance(value, str) and value.startswith("ansi_"):
+                say = f'{_shown(value)} is one of the terminal\'s own colours: write base = "ansi-dark" or "ansi-light"'
+            faults.append(SettingFault("themes", f"{name}.{entry}", say))
+        else:
+            colours[entry] = value
+    # What a base says of single parts of widgets was chosen for its colours.
+    variables = base.variables if base.ansi or not given else {}
+    theme = Theme(
+        name=name,
+        primary=colours["primary"],
+        secondary=colours["secondary"],
+        warning=colours["warning"],
+        error=colours["error"],
+        success=colours["success"],
+        accent=colours["accent"],
+        foreground=colours["foreground"],
+        background=colours["background"],
+        surface=colours["surface"],
+        panel=colours["panel"],
+        boost=colours["boost"],
+        dark=is_dark,
+        luminosity_spread=base.luminosity_spread,
+        text_alpha=base.text_alpha,
+        variables=dict(variables),
+        ansi=base.ansi,
+    )
+    return theme, faults
+
+
+def _is_colour(text: str, ansi: bool) -> bool:
+    try:
+        colour = Color.parse(text)
+    except ColorParseError:
+        return False
+    return colour.a == 1 and (ansi or colour.ansi is None)
+
+
+def _shown(value: Value) -> str:
+    return safe_text(str(value), 40)
+
+
+# Commands
 
 How = Literal["background", "screen"]
 PLACEHOLDERS: Final = ("id", "name", "version", "kind", "owner", "uri", "licence")
@@ -381,3 +543,205 @@ def _whole(command: OwnCommand, argv: Sequence[str]) -> kit.PageScreen:
         return stack(line for one in found for line in paragraph(one, width))
 
     return kit.PageScreen(f"{safe_text(command.label, 40)}: a word a line", layout)
+
+
+# Keys
+
+Keys = Mapping[str, tuple[str, ...]]
+
+
+def read_keys(texts: Texts) -> tuple[Keys, list[SettingFault]]:
+    """The keys of the actions that were given others, by id, and what is wrong with the entries that do not hold."""
+    given: dict[str, tuple[str, ...]] = {}
+    faults: list[SettingFault] = []
+    for name, text in texts:
+        try:
+            given[name] = _read_entry(name, text, suggests=len(faults) < _MOST_SUGGESTED)
+        except ValueError as error:
+            faults.append(SettingFault("keys", name, str(error)))
+    while clash := _clash(given):
+        name, sentence = clash
+        del given[name]
+        faults.append(SettingFault("keys", name, sentence))
+    return given, faults
+
+
+# For so many faults the nearest word is looked for, which takes half a millisecond each: the app starts behind it.
+_MOST_SUGGESTED: Final = 16
+
+
+def read_key(text: str, *, suggests: bool = True) -> str:
+    """One key as the registry of actions spells it, from what a person writes: `Ctrl+F`, `esc`, `question_mark`.
+
+    Raises:
+        ValueError: there is no such key, or a terminal cannot tell it from another; the sentence says what to write.
+    """
+    text = text.strip()
+    if not text:
+        raise ValueError("a key is missing between two commas: the comma itself is called comma")
+    if len(text) == 1 and text.isprintable():
+        return text
+    *modifiers, base = text.split("+") if not text.endswith("+") else (*text[:-2].split("+"), "+")
+    modifiers = sorted({modifier.lower().strip() for modifier in modifiers})
+    base = base.strip()
+    plain = _ALIASES.get(base.lower(), base.lower() if len(base) > 1 else base)
+    if not set(modifiers) <= {"ctrl", "shift", "alt"} or not base:
+        raise ValueError(f"there is no key '{safe_text(text, 40)}'{_nearest_key(text if suggests else '')}")
+    if plain not in _NAMED:
+        if len(plain) > 1:
+            character = key_to_character(plain) or _SIGNS.get(plain)
+            if character is None or not character.isprintable():
+                raise ValueError(f"there is no key '{safe_text(text, 40)}'{_nearest_key(text if suggests else '')}")
+            plain = character
+        if "shift" in modifiers:
+            raise ValueError(f"shift and a letter is the capital letter: write {safe_text(plain.upper(), 1)}")
+        plain = plain.lower() if modifiers else plain
+    whole = "+".join((*modifiers, plain))
+    if whole == "ctrl+c":
+        raise ValueError("ctrl+c copies what is selected, and nothing else: write another one")
+    if whole in _SAME:
+        raise ValueError(f"a terminal sends {whole} as {key_name(_SAME[whole])}: write another one")
+    return whole
+
+
+# How
+
+
+def _read_entry(name: str, text: str, *, suggests: bool) -> tuple[str, ...]:
+    item = _BY_ID.get(name)
+    if item is None:
+        near = _nearest_ids(name) if suggests else []
+        hint = f"did you mean {near[0]}?" if near else "'tui-registry config keys' lists them"
+        raise ValueError(f"there is no such action: {hint}")
+    words = [text] if text.strip() == "," else text.split(",") if text.strip() else []
+    keys = tuple(dict.fromkeys(read_key(word, suggests=suggests) for word in words))
+    if item.where in _TYPED_IN and (letter := next(filter(types, keys), None)) is not None:
+        raise ValueError(f"{key_name(letter)} types there: take a key such as ctrl+{_example(letter)} or f5")
+    if name in _ALWAYS and all(map(types, keys)):
+        raise ValueError(f"without a key that is no letter there would be no way to {_ALWAYS[name]}: add one")
+    if name.endswith(".back") and not keys:
+        raise ValueError("without a key there would be no way back: write one")
+    return keys
+
+
+def _clash(given: Keys) -> tuple[str, str] | None:
+    """An entry that does not hold as another action has its key where it works too, and why; the later of two."""
+    by_key: dict[str, list[Action]] = {}
+    for item in ACTIONS:
+        for key in given.get(item.id, item.keys):
+            by_key.setdefault(key, []).append(item)
+    for name in reversed([*given]):
+        item = _BY_ID[name]
+        for key in given[name]:
+            for other in by_key[key]:
+                shared = key in item.keys and key in other.keys
+                if other.id != name and not shared and together(item.where, other.where):
+                    where = "also here" if other.where == item.where else "on the same screen"
+                    free = "give that another key, or take this one back"
+                    return name, f"{key_name(key)} is {other.id} ({other.label}) {where}: {free}"
+    return None
+
+
+def is_placed(place: Where) -> bool:
+    """Whether it is known here what is on the screen together with a place."""
+    return place in _SCREENS or place in _AROUND or place in ("everywhere", "own", "dialog")
+
+
+def together(one: Where, other: Where) -> bool:
+    """Whether a key could mean an action of either place at one moment."""
+    if one == other:
+        return True
+    for inner, outer in ((one, other), (other, one)):
+        if outer == "everywhere" or outer in _AROUND.get(inner, ()):
+            return True
+        if inner == "own" and outer in ("browse", "record", "detail", "list", "marks", "text"):
+            return True
+    return False
+
+
+def _nearest_ids(name: str) -> list[str]:
+    return [one for one in _BY_ID if one.partition(".")[2] == name] or get_close_matches(name, _BY_ID, n=1)
+
+
+def _nearest_key(text: str) -> str:
+    near = get_close_matches(text.lower(), _ALL_KEYS, n=1) if text else []
+    return f": did you mean {near[0]}?" if near else ": write a sign, ctrl+f, f5, enter, esc, space, pagedown or such"
+
+
+def _example(letter: str) -> str:
+    return letter.lower() if letter.isascii() and letter.isalpha() and f"ctrl+{letter.lower()}" not in _SAME else "f"
+
+
+_BY_ID: Final = {item.id: item for item in ACTIONS}
+# Where text is written: letters are for that.
+_TYPED_IN: Final[frozenset[Where]] = frozenset(
+    {
+        "typing",
+        "writing",
+        "register",
+        "items",
+        "template",
+        "import",
+        "narrowing",
+        "status",
+        "mending",
+        "dialog",
+        "line",
+        "locked_file",
+        "locked_file_path",
+        "area",
+        "licence",
+        "take",
+    }
+)
+# What everybody must be able to do, also while typing.
+_ALWAYS: Final = {"app.quit": "leave", "app.palette": "find what has no key"}
+# Places that are whole screens, or of whole screens.
+_SCREENS: Final[tuple[Where, ...]] = (
+    "browse", "record", "detail", "conflict", "sync", "quarantine", "left_out", "history", "version", "settings",
+    "compare", "findings", "register",
+)  # fmt: skip
+# What stands around a part of a screen, and is asked where the part has no such key.
+_AROUND: Final[Mapping[Where, tuple[Where, ...]]] = {
+    "browse": ("record",),
+    "detail": ("record",),
+    "typing": ("browse", "record"),
+    "facets": ("browse", "record", "list"),
+    "marks": ("browse", "record", "list"),
+    "list": _SCREENS,
+    "text": (*_SCREENS, "page"),
+    "narrowing": ("history", "findings"),
+    "items": ("register",),
+    "entries": ("register",),
+    "template": ("register",),
+    "searches": ("dialog",),
+    "columns": ("dialog",),
+    "empty": ("browse", "record"),
+    "area": ("register", "template", "writing"),
+    "licence": ("register",),
+    "take": ("dialog",),
+    "locked_file": ("dialog",),
+    "locked_file_path": ("locked_file", "dialog"),
+    "writing": ("dialog",),
+    "drafts": ("dialog",),
+    "merge": ("dialog",),
+    "import": ("dialog",),
+    "mending": ("dialog",),
+    "status": ("dialog",),
+    "line": ("dialog",),
+    "page": ("dialog",),
+}
+_ALIASES: Final = {
+    "esc": "escape", "return": "enter", "del": "delete", "ins": "insert", "pgup": "pageup", "pgdn": "pagedown",
+    "page_up": "pageup", "page_down": "pagedown", "bs": "backspace", "spacebar": "space",
+}  # fmt: skip
+_SIGNS: Final = {"slash": "/", "plus": "+", "minus": "-", "at": "@", "backslash": "\\", "underscore": "_"}
+_NAMED: Final = frozenset(
+    {
+        "escape", "enter", "tab", "space", "backspace", "delete", "insert", "home", "end", "pageup", "pagedown", "up",
+        "down", "left", "right", *(f"f{number}" for number in range(1, 25)),
+    }
+)  # fmt: skip
+_ALL_KEYS: Final = [*_NAMED, *_ALIASES, *_SIGNS, *(f"ctrl+{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]
+# https://en.wikipedia.org/wiki/C0_and_C1_control_codes: what these make of a letter is what the key itself sends.
+_SAME: Final = {"ctrl+i": "tab", "ctrl+m": "enter", "ctrl+h": "backspace", "ctrl+[": "escape"}
