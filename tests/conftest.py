@@ -83,7 +83,7 @@ def pytest_sessionfinish() -> None:
 def _give_up(*_: object) -> None:
     """End a run in which no test ends any more, as where a worker was stopped; what failed until then is told."""
     standing = subprocess.run(["ps", "-eo", "pid,ppid,stat,etimes,args"], capture_output=True, text=True, check=False)
-    pytest.exit(f"no test has ended for minutes; this is running:\n{standing.stdout}", returncode=1)
+    pytest.exit(f"no test has ended for minutes; this is running:\n{standing.stdout}", returncode=2)
 
 
 @pytest.hookimpl(optionalhook=True)
