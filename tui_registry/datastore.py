@@ -66,13 +66,12 @@ from tui_registry.replica.catalogue.current import (
     revision_of,
     revision_with,
 )
+from tui_registry.replica.catalogue.current_manifests import ManifestEntry as ManifestEntry, Signed as Signed
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
 from tui_registry.replica.catalogue.interfaces import Place as Place, Speaker as Speaker, SpeakerPage as SpeakerPage
-from tui_registry.replica.catalogue.manifests import ManifestEntry as ManifestEntry, Signed as Signed
-from tui_registry.replica.catalogue.news import News, NewsCount, Watched
 from tui_registry.replica.catalogue.resembling import Like
+from tui_registry.replica.catalogue.since_looked import News, NewsCount, Watched
 from tui_registry.replica.log.batches import BESIDE, RecordChange, Reverse, Together, WriteBatch
-from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
 from tui_registry.replica.log.hub_view import Followed, HubStanding, HubView, Remade
 from tui_registry.replica.log.left_out import (
     EVERYBODY as EVERYBODY,
@@ -88,9 +87,9 @@ from tui_registry.replica.log.left_out import (
     Wanted,
 )
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
+from tui_registry.replica.log.own_elsewhere import Elsewhere, TouchedRecord
 from tui_registry.replica.log.peers import Cursor, Faces, Peer, Peers, Spoilt, Standing
-from tui_registry.replica.log.turns import Turns
-from tui_registry.replica.log.versions import (
+from tui_registry.replica.log.record_history import (
     HistoryEntry,
     LastOperation,
     Versions,
@@ -99,6 +98,7 @@ from tui_registry.replica.log.versions import (
     same_content,
     version_at,
 )
+from tui_registry.replica.log.turns import Turns
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.tables import expect_own, prepare
@@ -127,7 +127,7 @@ if TYPE_CHECKING:
     from tui_registry.query import Completion
     from tui_registry.replica.audit import VerifyReport as VerifyReport
     from tui_registry.replica.catalogue.interfaces import Interfaces
-    from tui_registry.replica.catalogue.links import (
+    from tui_registry.replica.catalogue.record_links import (
         DERIVED as DERIVED,
         MOST_COUNTED as MOST_COUNTED,
         MOST_STEPS as MOST_STEPS,
@@ -142,6 +142,7 @@ if TYPE_CHECKING:
         Walk as Walk,
     )
     from tui_registry.replica.log.arrivals import ApplyReport as ApplyReport, Arrival as Arrival, Rejection as Rejection
+    from tui_registry.replica.log.behind_records import Manifests
     from tui_registry.replica.log.imported import (
         Comparison as Comparison,
         Described as Described,
@@ -150,7 +151,6 @@ if TYPE_CHECKING:
         Imports,
     )
     from tui_registry.replica.log.local import LocalWrites, TakenIn as TakenIn
-    from tui_registry.replica.log.manifests import Manifests
     from tui_registry.replica.log.mark import Mark, Restored as Restored, Shared as Shared
     from tui_registry.replica.log.purging import PurgeAmounts as PurgeAmounts
     from tui_registry.replica.log.retries import Once as Once
@@ -210,7 +210,7 @@ else:
                     "PREFERS",
                     "Walk",
                 ),
-                "tui_registry.replica.catalogue.links",
+                "tui_registry.replica.catalogue.record_links",
             ),
             "PurgeAmounts": "tui_registry.replica.log.purging",
             "VerifyReport": "tui_registry.replica.audit",
@@ -447,7 +447,7 @@ class Datastore:
             # The parts of the program that do it are brought when it begins.
             from tui_registry.replica.audit import make_index
             from tui_registry.replica.catalogue.judged import judge_some
-            from tui_registry.replica.log.sets import keep_some
+            from tui_registry.replica.log.kept_set import keep_some
 
             while make_index(self._pool, _INDEXED_AT_OPENING if self._is_awaited else _INDEXED_AT_ONCE):
                 yield True
@@ -1189,7 +1189,7 @@ class Datastore:
     @cached_property
     def links(self) -> Links:
         """What the records are to one another: who needs what, and what was made from what."""
-        from tui_registry.replica.catalogue.links import Links
+        from tui_registry.replica.catalogue.record_links import Links
 
         return Links(self._pool, self.key)
 
@@ -1204,7 +1204,7 @@ class Datastore:
     def manifests(self) -> Manifests:
         """What stands behind the records: where their bytes are, what they were made from, whether they are still to
         be used."""
-        from tui_registry.replica.log.manifests import Manifests
+        from tui_registry.replica.log.behind_records import Manifests
 
         return Manifests(self._pool, lambda: self._local)
 

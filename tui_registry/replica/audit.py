@@ -15,6 +15,15 @@ from tui_registry.crdt.op import Op, OpError, parse_op
 from tui_registry.crdt.rules import Ancestor, check_against
 from tui_registry.errors import Kind, OpKind, Record, RegistryError
 from tui_registry.records.schema import RULES_VERSION
+from tui_registry.replica.catalogue.current_manifests import (
+    NO_STANDING,
+    ManifestRow,
+    is_stored,
+    manifest_columns,
+    standings,
+    stated,
+    write_manifests,
+)
 from tui_registry.replica.catalogue.derived import (
     CATALOGUE_COLUMNS,
     INDEX_VERSION,
@@ -36,23 +45,14 @@ from tui_registry.replica.catalogue.derived import (
     vocabulary_of,
 )
 from tui_registry.replica.catalogue.judged import is_invalid, judged_from
-from tui_registry.replica.catalogue.links import PREFERS, Link, Linking, check_counting, check_links
-from tui_registry.replica.catalogue.manifests import (
-    NO_STANDING,
-    ManifestRow,
-    is_stored,
-    manifest_columns,
-    standings,
-    stated,
-    write_manifests,
-)
+from tui_registry.replica.catalogue.record_links import PREFERS, Link, Linking, check_counting, check_links
 from tui_registry.replica.log.append import Batch, clear_log
 from tui_registry.replica.log.arrivals import Rejection
-from tui_registry.replica.log.elsewhere import restate
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.hub_view import HubView
 from tui_registry.replica.log.judge import Checked, check_bytes
-from tui_registry.replica.log.sets import check_sets
+from tui_registry.replica.log.kept_set import check_sets
+from tui_registry.replica.log.own_elsewhere import restate
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
 from tui_registry.replica.store.stored import Stored, record_of, unpacked
 from tui_registry.replica.store.tables import drop_words_aside, is_view

@@ -647,7 +647,7 @@ class HubView:
         self, db: sqlite3.Connection, shared: SharedLog, head: SharedHead, progress: Callable[[int, int], None]
     ) -> Remade:
         from tui_registry.replica.log.append import clear_log
-        from tui_registry.replica.log.elsewhere import restate
+        from tui_registry.replica.log.own_elsewhere import restate
         from tui_registry.replica.log.shared_log import NO_CHAIN, chained
 
         (had,) = db.execute("SELECT count(*) FROM ops").fetchone()

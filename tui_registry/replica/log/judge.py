@@ -19,8 +19,8 @@ from tui_registry.crdt.op import Op, OpError, parse_op
 from tui_registry.crdt.rules import Ancestor, check_alone, claim_of
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import MAX_OP_BYTES
+from tui_registry.replica.catalogue.current_manifests import ManifestColumns, manifest_columns
 from tui_registry.replica.catalogue.derived import Derived, derive
-from tui_registry.replica.catalogue.manifests import ManifestColumns, manifest_columns
 
 
 class Checked(NamedTuple):

@@ -24,8 +24,7 @@ from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, OP_KINDS_BY_CO
 from tui_registry.replica.log.batches import Reverse, WriteBatch, batch_of, read_batches, read_reverse
 from tui_registry.replica.log.first_seen import Came, first_seen, pushed_since
 from tui_registry.replica.log.left_out import hashes_left_out, left_among
-from tui_registry.replica.log.shared_log import Head as Head
-from tui_registry.replica.log.versions import (
+from tui_registry.replica.log.record_history import (
     Child,
     Deed,
     HistoryEntry,
@@ -37,6 +36,7 @@ from tui_registry.replica.log.versions import (
     read_history,
     read_last,
 )
+from tui_registry.replica.log.shared_log import Head as Head
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import NO_ADDRESS, Key
 from tui_registry.replica.store.stored import (
@@ -54,7 +54,7 @@ from tui_registry.replica.store.tables import expect_own, is_view
 
 if TYPE_CHECKING:
     from tui_registry.replica.log.arrivals import Arrival
-    from tui_registry.replica.log.sets import Sets, SetState
+    from tui_registry.replica.log.kept_set import Sets, SetState
     from tui_registry.replica.log.verifier import Verifier
 
 # To tell what the log was at an earlier size, the operations behind it are taken away, or those before it added: so
@@ -273,7 +273,7 @@ class Log:
         Args:
             seconds: the longest to take. A million operations take half a minute.
         """
-        from tui_registry.replica.log.sets import keep_some
+        from tui_registry.replica.log.kept_set import keep_some
 
         until = time.monotonic() + seconds
         with suppress(StoreError):
@@ -424,7 +424,7 @@ class Log:
 
     @property
     def _sets(self) -> Sets:
-        from tui_registry.replica.log.sets import Sets
+        from tui_registry.replica.log.kept_set import Sets
 
         if self._kept_sets is None:
             self._kept_sets = Sets()

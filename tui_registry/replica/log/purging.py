@@ -19,6 +19,7 @@ from contextlib import closing
 from tui_registry.errors import Kind
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.catalogue.current import IN_CONFLICT
+from tui_registry.replica.catalogue.current_manifests import follow
 from tui_registry.replica.catalogue.derived import (
     KINDS_BY_CODE,
     RECORD_COLUMNS,
@@ -29,8 +30,8 @@ from tui_registry.replica.catalogue.derived import (
     indexed_from,
     tidy_words,
 )
-from tui_registry.replica.catalogue.links import take_links_out
-from tui_registry.replica.catalogue.manifests import follow
+from tui_registry.replica.catalogue.record_links import take_links_out
+from tui_registry.replica.log.kept_set import take_out
 from tui_registry.replica.log.left_out import (
     OVERHEAD_BYTES,
     Reason,
@@ -43,7 +44,6 @@ from tui_registry.replica.log.left_out import (
     want_removed,
 )
 from tui_registry.replica.log.peers import read_peers
-from tui_registry.replica.log.sets import take_out
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
 from tui_registry.replica.store.stored import record_of
 from tui_registry.replica.store.tables import expect_own

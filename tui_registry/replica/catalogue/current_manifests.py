@@ -36,7 +36,7 @@ from tui_registry.replica.catalogue.derived import (
     variant_text,
 )
 from tui_registry.replica.catalogue.interfaces import Stated, protocols_of, protocols_stated, state_protocols
-from tui_registry.replica.catalogue.links import DERIVED, NEEDS, Link, count_links, state_links
+from tui_registry.replica.catalogue.record_links import DERIVED, NEEDS, Link, count_links, state_links
 from tui_registry.replica.catalogue.resembling import known_keys
 from tui_registry.replica.store.stored import (
     chunks,
