@@ -68,7 +68,26 @@ from tui_registry.replica.catalogue.current import (
 )
 from tui_registry.replica.catalogue.current_manifests import ManifestEntry as ManifestEntry, Signed as Signed
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
-from tui_registry.replica.catalogue.interfaces import Place as Place, Speaker as Speaker, SpeakerPage as SpeakerPage
+from tui_registry.replica.catalogue.interfaces import (
+    Interfaces,
+    Place as Place,
+    Speaker as Speaker,
+    SpeakerPage as SpeakerPage,
+)
+from tui_registry.replica.catalogue.record_links import (
+    DERIVED as DERIVED,
+    MOST_COUNTED as MOST_COUNTED,
+    MOST_STEPS as MOST_STEPS,
+    NEEDS as NEEDS,
+    PREFERS as PREFERS,
+    Affected as Affected,
+    Direction as Direction,
+    Linked as Linked,
+    LinkPage as LinkPage,
+    Links,
+    Node as Node,
+    Walk as Walk,
+)
 from tui_registry.replica.catalogue.resembling import Like
 from tui_registry.replica.catalogue.since_looked import News, NewsCount, Watched
 from tui_registry.replica.log.batches import BESIDE, RecordChange, Reverse, Together, WriteBatch
@@ -98,7 +117,18 @@ from tui_registry.replica.log.record_history import (
     same_content,
     version_at,
 )
-from tui_registry.replica.log.turns import Turns
+from tui_registry.replica.log.shared_log import (
+    MOST_BYTES as MOST_BYTES,
+    MOST_OPS as MOST_OPS,
+    NO_CHAIN as NO_CHAIN,
+    DoneOnce as DoneOnce,
+    SharedHead as SharedHead,
+    SharedLog as SharedLog,
+    SharedOp as SharedOp,
+    SharedTurn as SharedTurn,
+    chained as chained,
+)
+from tui_registry.replica.log.turns import Once, Turns
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.tables import expect_own, prepare
@@ -126,21 +156,6 @@ if TYPE_CHECKING:
     from tui_registry.fit import Machine
     from tui_registry.query import Completion
     from tui_registry.replica.audit import VerifyReport as VerifyReport
-    from tui_registry.replica.catalogue.interfaces import Interfaces
-    from tui_registry.replica.catalogue.record_links import (
-        DERIVED as DERIVED,
-        MOST_COUNTED as MOST_COUNTED,
-        MOST_STEPS as MOST_STEPS,
-        NEEDS as NEEDS,
-        PREFERS as PREFERS,
-        Affected as Affected,
-        Direction as Direction,
-        Linked as Linked,
-        LinkPage as LinkPage,
-        Links,
-        Node as Node,
-        Walk as Walk,
-    )
     from tui_registry.replica.log.arrivals import ApplyReport as ApplyReport, Arrival as Arrival, Rejection as Rejection
     from tui_registry.replica.log.behind_records import Manifests
     from tui_registry.replica.log.imported import (
@@ -153,18 +168,6 @@ if TYPE_CHECKING:
     from tui_registry.replica.log.local import LocalWrites, TakenIn as TakenIn
     from tui_registry.replica.log.mark import Mark, Restored as Restored, Shared as Shared
     from tui_registry.replica.log.purging import PurgeAmounts as PurgeAmounts
-    from tui_registry.replica.log.retries import Once as Once
-    from tui_registry.replica.log.shared_log import (
-        MOST_BYTES as MOST_BYTES,
-        MOST_OPS as MOST_OPS,
-        NO_CHAIN as NO_CHAIN,
-        DoneOnce as DoneOnce,
-        SharedHead as SharedHead,
-        SharedLog as SharedLog,
-        SharedOp as SharedOp,
-        SharedTurn as SharedTurn,
-        chained as chained,
-    )
     from tui_registry.replica.search.searcher import Searcher
     from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue as FacetValue
     from tui_registry.replica.store.backup_file import Copied
@@ -180,38 +183,7 @@ else:
             ),
             "TakenIn": "tui_registry.replica.log.local",
             **dict.fromkeys(("Restored", "Shared"), "tui_registry.replica.log.mark"),
-            "Once": "tui_registry.replica.log.retries",
-            **dict.fromkeys(
-                (
-                    "DoneOnce",
-                    "MOST_BYTES",
-                    "MOST_OPS",
-                    "NO_CHAIN",
-                    "SharedHead",
-                    "SharedLog",
-                    "SharedOp",
-                    "SharedTurn",
-                    "chained",
-                ),
-                "tui_registry.replica.log.shared_log",
-            ),
             **dict.fromkeys(("Facets", "FacetValue"), "tui_registry.replica.search.vocabulary"),
-            **dict.fromkeys(
-                (
-                    "Affected",
-                    "MOST_STEPS",
-                    "Node",
-                    "DERIVED",
-                    "Direction",
-                    "LinkPage",
-                    "Linked",
-                    "MOST_COUNTED",
-                    "NEEDS",
-                    "PREFERS",
-                    "Walk",
-                ),
-                "tui_registry.replica.catalogue.record_links",
-            ),
             "PurgeAmounts": "tui_registry.replica.log.purging",
             "VerifyReport": "tui_registry.replica.audit",
         },
@@ -1189,15 +1161,11 @@ class Datastore:
     @cached_property
     def links(self) -> Links:
         """What the records are to one another: who needs what, and what was made from what."""
-        from tui_registry.replica.catalogue.record_links import Links
-
         return Links(self._pool, self.key)
 
     @cached_property
     def interfaces(self) -> Interfaces:
         """Which agents answer in which protocol."""
-        from tui_registry.replica.catalogue.interfaces import Interfaces
-
         return Interfaces(self._pool)
 
     @cached_property

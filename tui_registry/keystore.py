@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 from hashlib import pbkdf2_hmac
 from hmac import compare_digest
+from os import urandom
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from tui_registry import crdt
 from tui_registry.durable import drafted, give_new_name, sync_folder
@@ -77,10 +79,7 @@ def locked(identity: crdt.Identity, passphrase: bytes) -> str:
     Raises:
         KeystoreError: there is not the memory that locking takes.
     """
-    from secrets import token_bytes
-    from uuid import uuid4
-
-    salt, counter = token_bytes(_BLOCK_BYTES), token_bytes(_BLOCK_BYTES)
+    salt, counter = urandom(_BLOCK_BYTES), urandom(_BLOCK_BYTES)
     derived = _by_scrypt(passphrase, salt, _SCRYPT_N, _SCRYPT_R, 1, _SECRET_BYTES)
     ciphertext = _crypted(identity.secret(), derived, counter)
     document: Json = {

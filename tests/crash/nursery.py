@@ -101,7 +101,6 @@ _LATE = (
     "tui_registry.replica.log.imported",
     "tui_registry.replica.log.local",
     "tui_registry.replica.log.behind_records",
-    "tui_registry.replica.log.retries",
 )
 
 

@@ -20,12 +20,12 @@ from tui_registry.replica.catalogue.current_manifests import (
     read_signed,
 )
 from tui_registry.replica.log.record_history import HistoryEntry, find_key, read_history, read_live, version_at
+from tui_registry.replica.log.turns import Once
 from tui_registry.replica.store.connection import Pool, StoreError
 
 if TYPE_CHECKING:
     from tui_registry.crdt import AnyOp
     from tui_registry.replica.log.local import LocalWrites
-    from tui_registry.replica.log.retries import Once
 
 
 class Manifests:

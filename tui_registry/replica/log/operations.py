@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from tui_registry.crdt.signed_heads import sign_head
 from tui_registry.errors import Kind, OpKind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.query.folding import words as folded_words
@@ -211,8 +212,6 @@ class Log:
         if identity.address != head.node:
             # Another process put another key in place just now: the next head bears its address.
             return head
-        from tui_registry.crdt.signed_heads import sign_head
-
         sig = sign_head(identity, digest)
         self._signed = head, sig
         return head._replace(sig=sig)

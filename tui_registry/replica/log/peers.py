@@ -9,9 +9,13 @@ import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import urlsplit
 
+from tui_registry.crdt.signed_heads import SIGNATURE_DIGITS, head_signer
+from tui_registry.crdt.tree import RightEdge
 from tui_registry.errors import Problem
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import RULES_VERSION
@@ -27,13 +31,12 @@ from tui_registry.replica.log.left_out import (
     want_named,
     wanted_of,
 )
+from tui_registry.replica.log.shared_log import Head
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.stored import chunks, marks
 
 if TYPE_CHECKING:
-    from tui_registry.crdt.tree import RightEdge
     from tui_registry.replica.log.arrivals import ApplyReport, Arrival, Outcome
-    from tui_registry.replica.log.shared_log import Head
     from tui_registry.replica.log.turns import Turns
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}").fullmatch
@@ -668,8 +671,6 @@ def _no_such_peer(name: str) -> StoreError:
 
 
 def _address_fault(address: str) -> str | None:
-    from urllib.parse import urlsplit
-
     if not address:
         return "the address is empty: give a URL such as http://HOST:8420, or a directory"
     if "://" not in address:
@@ -693,8 +694,6 @@ def _is_plain(address: str) -> bool:
 
 def _is_host(host: str) -> bool:
     """Whether it is an IP address or a name that can be looked up (IDNA 2008, RFC 5891), as the web client has it."""
-    from ipaddress import ip_address
-
     import idna
 
     name = host.lower()
@@ -807,8 +806,6 @@ def _shown(head: Head) -> str:
 
 
 def _read_shown(kept: str) -> Head | None:
-    from tui_registry.replica.log.shared_log import Head
-
     try:
         return Head(**json.loads(kept))
     except (ValueError, TypeError, RecursionError):
@@ -828,8 +825,6 @@ def _is_proof(faces: Faces) -> bool:
 
 def _signer(head: Head) -> str | None:
     """The address whose key signed it; None where that is none, or it is no head at all."""
-    from tui_registry.crdt.signed_heads import SIGNATURE_DIGITS, head_signer
-
     try:
         digest = head.digest
         is_spelt = len(head.sig) == SIGNATURE_DIGITS
@@ -867,8 +862,6 @@ def _write_edge(db: sqlite3.Connection, peer: str, epoch: str, edge: RightEdge, 
 def _read_edge(db: sqlite3.Connection, peer: str, epoch: str) -> tuple[RightEdge, bool] | None:
     """The right edge of the tree over the first entries of a peer's log, and whether there is doubt about some of them.
     None where it is not known: what lies before was not read one by one, or by a version that kept none."""
-    from tui_registry.crdt.tree import RightEdge
-
     row = db.execute(
         "SELECT next_index, edge, edge_size, edge_doubtful FROM cursors WHERE peer = ? AND epoch = ?", (peer, epoch)
     ).fetchone()
