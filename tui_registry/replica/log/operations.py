@@ -9,11 +9,9 @@ import json
 import os
 import re
 import sqlite3
-import time
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from tui_registry.crdt.signed_heads import sign_head
@@ -54,7 +52,7 @@ from tui_registry.replica.store.stored import (
 from tui_registry.replica.store.tables import expect_own, is_view
 
 if TYPE_CHECKING:
-    from tui_registry.replica.log.arrivals import Arrival
+    from tui_registry.replica.log.arrivals import Arrival, Arrivals
     from tui_registry.replica.log.kept_set import Sets, SetState
     from tui_registry.replica.log.verifier import Verifier
 
@@ -168,9 +166,14 @@ class Quarantined(NamedTuple):
 class Log:
     """The append-only log of this replica."""
 
-    def __init__(self, pool: Pool, key: Key) -> None:
+    def __init__(self, pool: Pool, key: Key, arrivals: Callable[[], Arrivals]) -> None:
+        """
+        Args:
+            arrivals: gives what judges operations from elsewhere, once there are any.
+        """
         self._pool = pool
         self._key = key
+        self._arrivals = arrivals
         self._verifier: Verifier | None = None
         self._processes = 1
         self._signed: tuple[Head, str] | None = None
@@ -272,15 +275,7 @@ class Log:
         Args:
             seconds: the longest to take. A million operations take half a minute.
         """
-        from tui_registry.replica.log.kept_set import keep_some
-
-        until = time.monotonic() + seconds
-        with suppress(StoreError):
-            while keep_some(self._pool):
-                if time.monotonic() > until:
-                    return False
-            return True
-        return False
+        return self._sets.finish(seconds)
 
     def begins_as(self, head: Head) -> bool:
         """Whether the log still begins with the operations that an earlier head of the same epoch counted. It does not
@@ -426,7 +421,7 @@ class Log:
         from tui_registry.replica.log.kept_set import Sets
 
         if self._kept_sets is None:
-            self._kept_sets = Sets()
+            self._kept_sets = Sets(self._pool)
         return self._kept_sets
 
     def _with_set(self, db: sqlite3.Connection, head: Head, found: SetState | None) -> Head:
@@ -460,8 +455,6 @@ class Log:
         Args:
             lines: of the log of that epoch, from `first_entry` on.
         """
-        from tui_registry.replica.log.arrivals import why_not_here
-
         arrivals = self.check_lines(lines, first_entry)
         with self._pool.read() as db:
             known = _indices(db, [one.op.claim.hash for one in arrivals if one.op is not None])
@@ -469,7 +462,7 @@ class Log:
                 word
                 for one in arrivals
                 if not one.known and (one.op is None or one.op.claim.hash not in known)
-                for word in (why_not_here(db, peer, epoch, one),)
+                for word in (self._arrivals().why_not_here(db, peer, epoch, one),)
             ]
 
     # As it takes lines from elsewhere
@@ -481,9 +474,7 @@ class Log:
         Args:
             first_entry: the index of the first line in a peer's log.
         """
-        from tui_registry.replica.log.arrivals import check_lines
-
-        return check_lines(self._pool, self.verifier, lines, first_entry)
+        return self._arrivals().check_lines(lines, first_entry)
 
     @property
     def verifier(self) -> Verifier:
