@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from tui_registry import formfile
 from tui_registry.errors import Json, Kind, Problem, Record
 from tui_registry.licences import SPELLINGS, licence_fault
 from tui_registry.records.schema import FIELDS, MAX_OP_BYTES
@@ -194,17 +195,13 @@ def _disagreements(kind: Kind, record: Record) -> Iterator[Problem]:
     template = record["formfile_template"]
     if not isinstance(template, str) or not template.strip():
         return
-    from tui_registry.formfile import check_agreement
-
-    for fault in check_agreement(_parsed(template), kind, record)[:_DISAGREEMENTS]:
+    for fault in formfile.check_agreement(_parsed(template), kind, record)[:_DISAGREEMENTS]:
         yield _warning("formfile_template", fault.code, f"line {fault.line}: {fault.sentence}")
 
 
 @lru_cache(maxsize=4)
 def _parsed(template: str) -> Formfile:
     # Cached, because the same template is asked about again for each key that goes into another field
-    from tui_registry import formfile
-
     return formfile.parse(template, mode="lint")
 
 
