@@ -159,7 +159,6 @@ if TYPE_CHECKING:
         ApplyReport as ApplyReport,
         Arrival as Arrival,
         Arrivals,
-        Rejection as Rejection,
     )
     from tui_registry.replica.log.behind_records import Manifests
     from tui_registry.replica.log.imported import (
@@ -169,6 +168,7 @@ if TYPE_CHECKING:
         ImportRun as ImportRun,
         Imports,
     )
+    from tui_registry.replica.log.judge import Rejection as Rejection
     from tui_registry.replica.log.local import LocalWrites, TakenIn as TakenIn
     from tui_registry.replica.log.mark import Mark, Restored as Restored, Shared as Shared
     from tui_registry.replica.log.purging import PurgeAmounts as PurgeAmounts, Purging
@@ -181,10 +181,11 @@ else:
     __getattr__ = lazy_exports(
         __name__,
         {
-            **dict.fromkeys(("ApplyReport", "Arrival", "Rejection"), "tui_registry.replica.log.arrivals"),
+            **dict.fromkeys(("ApplyReport", "Arrival"), "tui_registry.replica.log.arrivals"),
             **dict.fromkeys(
                 ("Comparison", "Described", "FieldChange", "ImportRun"), "tui_registry.replica.log.imported"
             ),
+            "Rejection": "tui_registry.replica.log.judge",
             "TakenIn": "tui_registry.replica.log.local",
             **dict.fromkeys(("Restored", "Shared"), "tui_registry.replica.log.mark"),
             **dict.fromkeys(("Facets", "FacetValue"), "tui_registry.replica.search.vocabulary"),

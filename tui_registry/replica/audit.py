@@ -47,10 +47,9 @@ from tui_registry.replica.catalogue.derived import (
 from tui_registry.replica.catalogue.judged import is_invalid, judge_some, judged_from
 from tui_registry.replica.catalogue.record_links import PREFERS, Link, Linking, check_counting, check_links
 from tui_registry.replica.log.append import Batch, clear_log
-from tui_registry.replica.log.arrivals import Rejection
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.hub_view import HubView
-from tui_registry.replica.log.judge import Checked, check_bytes
+from tui_registry.replica.log.judge import Checked, Rejection, check_bytes
 from tui_registry.replica.log.kept_set import check_sets, keep_some
 from tui_registry.replica.log.own_elsewhere import restate
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly

@@ -15,13 +15,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tui_registry.crdt.op import OpError, claimed_hash, digest_of
-from tui_registry.frozen import NamedTuple
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.first_seen import FirstSeen
-from tui_registry.replica.log.judge import Checked, Verdict, judge, judge_claim
+from tui_registry.replica.log.judge import Checked, Rejection, Verdict, judge, judge_claim
 from tui_registry.replica.log.left_out import (
     DEFERRED,
     Admission,
@@ -33,9 +32,11 @@ from tui_registry.replica.log.left_out import (
     reason_of,
 )
 from tui_registry.replica.log.turns import Room, Turns
-from tui_registry.replica.log.verifier import Verifier
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.stored import chunks, marks, unpacked
+
+if TYPE_CHECKING:
+    from tui_registry.replica.log.verifier import Verifier
 
 T = TypeVar("T")
 
@@ -51,22 +52,6 @@ _START = 1_024
 _ANY = 2**62
 # It is looked so often what waits for so many operations.
 _RELEASED_AT_ONCE = 256
-# The rules that a relay or a disk breaks by changing bytes. What breaks a later one was signed as it stands: no other
-# bytes of it would do better.
-_BY_BYTES = frozenset(("malformed", "limit", "key", "hash", "signature", "actor"))
-
-
-class Rejection(NamedTuple):
-    """An operation that breaks a rule. `place` is where it stands among the lines given."""
-
-    place: int
-    code: str
-    sentence: str
-
-    @property
-    def is_spoilt(self) -> bool:
-        """Whether sound bytes of the same operation may exist."""
-        return self.code in _BY_BYTES
 
 
 @dataclass(slots=True, eq=False)
