@@ -13,7 +13,6 @@ from tui_registry.frozen import Frozen
 
 from .fields import FIELDS, UNSHARED, normalise
 from .folding import joined
-from .intervals import bounds_text
 
 
 class QueryError(RegistryError):
@@ -275,6 +274,9 @@ def one_field(node: Or) -> str | None:
 
 
 def _range_text(bounds: Range) -> str:
+    # Imported for a range only: most queries have none, and dates need a clock's modules.
+    from .intervals import bounds_text
+
     return bounds_text(FIELDS[bounds.field], (bounds.low, bounds.high))
 
 

@@ -19,7 +19,6 @@ from tui_registry.text import nearest, safe_text
 
 from .fields import FITS, RANGES, STATUSES, Field, field_names, find_field, is_hex, measured, normalise, plain_version
 from .folding import words
-from .intervals import BackwardsRangeError, is_beginning, read_bounds
 from .lexer import Piece, Token, tokens
 from .nodes import (
     And,
@@ -534,6 +533,9 @@ def read_number(token: Token, field: Field, text: str, now: int | None) -> Range
         raise UnfinishedError
     if not value.strip(". "):
         raise _missing(token, field)
+    # Imported for a range only: most queries have none, and dates need a clock's modules.
+    from .intervals import BackwardsRangeError, is_beginning, read_bounds
+
     if field.shape == "time" and at_end and is_beginning(value.rpartition("..")[2]):
         raise UnfinishedError
     try:
