@@ -1067,7 +1067,7 @@ class Datastore:
         Raises:
             StoreError: also where the file cannot be written. OSError.
         """
-        from tui_registry.replica.store.backup_file import copy_database
+        from tui_registry.replica.store.backup_file import copy_database  # for a backup alone
 
         return copy_database(self._pool, path, shown)
 

@@ -166,7 +166,7 @@ def _derived(crypto: dict[str, Json], passphrase: bytes) -> bytes:
 
 def _by_scrypt(passphrase: bytes, salt: bytes, n: int, r: int, p: int, length: int) -> bytes:
     # Not hashlib's: OpenSSL refuses an N of 2^16 and above where r is 1, as in the definition's own example.
-    from Crypto.Protocol.KDF import scrypt
+    from Crypto.Protocol.KDF import scrypt  # who names a key or looks at Settings locks none
 
     try:
         # It takes text, and means the bytes of its characters.
@@ -179,13 +179,13 @@ def _by_scrypt(passphrase: bytes, salt: bytes, n: int, r: int, p: int, length: i
 
 def _crypted(data: bytes, derived: bytes, counter: bytes) -> bytes:
     """Encrypted, or decrypted: in counter mode they are the same."""
-    from Crypto.Cipher import AES
+    from Crypto.Cipher import AES  # as `scrypt`
 
     return AES.new(derived[:16], AES.MODE_CTR, nonce=b"", initial_value=counter).encrypt(data)
 
 
 def _mac(derived: bytes, ciphertext: bytes) -> bytes:
-    from Crypto.Hash import keccak
+    from Crypto.Hash import keccak  # as `scrypt`
 
     return keccak.new(digest_bits=256, data=derived[16:32] + ciphertext).digest()
 

@@ -617,7 +617,7 @@ def check_both_among(db: sqlite3.Connection, kind: Kind, record: Record, manifes
         return problems
     identifier = str(record.get(ID_FIELD[kind], NULL_HASH))
     name = first_name(db, identifier) or str(record.get("name", ""))
-    from tui_registry.records.as_written import beside
+    from tui_registry.records.as_written import beside  # few writes come so far, and no list
 
     found = _check_beside(db, kind, identifier, name, manifest)
     return [*problems, *(problem._replace(path=beside(problem.path)) for problem in found)]

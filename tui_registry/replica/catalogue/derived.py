@@ -446,7 +446,7 @@ def derive(kind: Kind, record: Record) -> Derived:
     """What the catalogue, the word index and the counts hold for a record."""
     asked = asked_of(record) if kind == "model" else None
     columns = record_columns(kind, record, asked)
-    invalid = 0 if _glance()(kind, record) else None
+    invalid = 0 if _making().is_plainly_valid(kind, record) else None
     prefers = () if kind == "model" else _prefers(record)
     return Derived(columns, word_values(kind, record), counted_values(kind, columns), invalid, asked, prefers)
 
@@ -456,37 +456,38 @@ def _prefers(record: Record) -> tuple[bytes, ...]:
     return tuple(target for target in found if target)
 
 
-class _Needing(NamedTuple):
-    """What a model needs to run, by `fit`: its own part, its manifest's, and what both come to at least."""
+class _Making(NamedTuple):
+    """What is brought when something is derived: a list is read without it. What a model needs to run, by `fit`: its
+    own part, its manifest's, and what both come to at least; and a glance at a record by the rules for authors."""
 
+    is_plainly_valid: Callable[[Kind, Record], bool]
     asked_of: Callable[[Record], tuple[int, int, bool, int]]
     behind_of: Callable[[Record], tuple[int | None, int | None, int | None]]
     least: Callable[[tuple[int, int, bool, int], int | None, int | None, int | None], int | None]
 
 
 @cache
-def _needing() -> _Needing:
-    from tui_registry import fit  # a list is read without it
+def _making() -> _Making:
+    from tui_registry import fit
+    from tui_registry.records.authoring import is_plainly_valid
 
-    return _Needing(fit.asked_of, fit.behind_of, lambda asked, *behind: fit.least_need(asked, fit.Behind(*behind)))
+    return _Making(
+        is_plainly_valid,
+        fit.asked_of,
+        fit.behind_of,
+        lambda asked, *behind: fit.least_need(asked, fit.Behind(*behind)),
+    )
 
 
 def asked_of(record: Record) -> tuple[int, int, bool, int]:
     """A model's part in what it needs to run."""
-    return _needing().asked_of(record)
+    return _making().asked_of(record)
 
 
 def behind_of(manifest: Record) -> tuple[int | None, int | None, int | None]:
     """A manifest's part in what its model needs to run: weights, token, constant, clamped (`fit.Behind`)."""
-    weights, token, constant = _needing().behind_of(manifest)
+    weights, token, constant = _making().behind_of(manifest)
     return _clamped(weights), _clamped(token), _clamped(constant)
-
-
-@cache
-def _glance() -> Callable[[Kind, Record], bool]:
-    from tui_registry.records.authoring import is_plainly_valid  # a list is read without the rules
-
-    return is_plainly_valid
 
 
 def record_columns(kind: Kind, record: Record, asked: tuple[int, int, bool, int] | None) -> RecordColumns:
@@ -524,7 +525,7 @@ def least_need(
     asked: tuple[int, int, bool, int], weights: int | None = None, token: int | None = None, constant: int | None = None
 ) -> int | None:
     """What a model needs at least, with what its manifest gives to that (`fit.Behind`)."""
-    return _clamped(_needing().least(asked, weights, token, constant))
+    return _clamped(_making().least(asked, weights, token, constant))
 
 
 def counted_values(kind: Kind, columns: RecordColumns) -> tuple[str, ...]:

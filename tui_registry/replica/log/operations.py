@@ -418,7 +418,7 @@ class Log:
 
     @property
     def _sets(self) -> Sets:
-        from tui_registry.replica.log.kept_set import Sets
+        from tui_registry.replica.log.kept_set import Sets  # who looks at the log alone needs none
 
         if self._kept_sets is None:
             self._kept_sets = Sets(self._pool)
@@ -479,7 +479,7 @@ class Log:
     @property
     def verifier(self) -> Verifier:
         """What judges lines, on other cores where they are many."""
-        from tui_registry.replica.log.verifier import Verifier
+        from tui_registry.replica.log.verifier import Verifier  # it brings processes and threads
 
         if self._verifier is None:
             self._verifier = Verifier(processes=self._processes)

@@ -698,7 +698,7 @@ def _is_plain(address: str) -> bool:
 
 def _is_host(host: str) -> bool:
     """Whether it is an IP address or a name that can be looked up (IDNA 2008, RFC 5891), as the web client has it."""
-    import idna
+    import idna  # its tables are large, and few name a peer
 
     name = host.lower()
     try:
