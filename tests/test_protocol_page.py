@@ -42,7 +42,7 @@ from tui_registry.present.pulls import SyncError
 from tui_registry.records import authoring, derive_id, schema, wire
 from tui_registry.records.wire import canonical_bytes
 from tui_registry.replica.log.arrivals import MAX_PENDING, MAX_PENDING_BYTES, MAX_REJECTED
-from tui_registry.replica.log.retries import KEPT_SECONDS, MAX_KEYS
+from tui_registry.replica.log.turns import KEPT_SECONDS, MAX_KEYS
 from tui_registry.sync import comparing as ranges
 from tui_registry.sync.bounds import TILE_OPS, Bounds
 from tui_registry.sync.recommended import (

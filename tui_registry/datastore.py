@@ -28,7 +28,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -66,13 +65,31 @@ from tui_registry.replica.catalogue.current import (
     revision_of,
     revision_with,
 )
+from tui_registry.replica.catalogue.current_manifests import ManifestEntry as ManifestEntry, Signed as Signed
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, indexed_share
-from tui_registry.replica.catalogue.interfaces import Place as Place, Speaker as Speaker, SpeakerPage as SpeakerPage
-from tui_registry.replica.catalogue.manifests import ManifestEntry as ManifestEntry, Signed as Signed
-from tui_registry.replica.catalogue.news import News, NewsCount, Watched
+from tui_registry.replica.catalogue.interfaces import (
+    Interfaces,
+    Place as Place,
+    Speaker as Speaker,
+    SpeakerPage as SpeakerPage,
+)
+from tui_registry.replica.catalogue.record_links import (
+    DERIVED as DERIVED,
+    MOST_COUNTED as MOST_COUNTED,
+    MOST_STEPS as MOST_STEPS,
+    NEEDS as NEEDS,
+    PREFERS as PREFERS,
+    Affected as Affected,
+    Direction as Direction,
+    Linked as Linked,
+    LinkPage as LinkPage,
+    Links,
+    Node as Node,
+    Walk as Walk,
+)
 from tui_registry.replica.catalogue.resembling import Like
+from tui_registry.replica.catalogue.since_looked import News, NewsCount, Watched
 from tui_registry.replica.log.batches import BESIDE, RecordChange, Reverse, Together, WriteBatch
-from tui_registry.replica.log.elsewhere import Elsewhere, TouchedRecord
 from tui_registry.replica.log.hub_view import Followed, HubStanding, HubView, Remade
 from tui_registry.replica.log.left_out import (
     EVERYBODY as EVERYBODY,
@@ -88,9 +105,9 @@ from tui_registry.replica.log.left_out import (
     Wanted,
 )
 from tui_registry.replica.log.operations import Beside, Head, Log, Operation, Places, Quarantined
+from tui_registry.replica.log.own_elsewhere import Elsewhere, TouchedRecord
 from tui_registry.replica.log.peers import Cursor, Faces, Peer, Peers, Spoilt, Standing
-from tui_registry.replica.log.turns import Turns
-from tui_registry.replica.log.versions import (
+from tui_registry.replica.log.record_history import (
     HistoryEntry,
     LastOperation,
     Versions,
@@ -99,6 +116,18 @@ from tui_registry.replica.log.versions import (
     same_content,
     version_at,
 )
+from tui_registry.replica.log.shared_log import (
+    MOST_BYTES as MOST_BYTES,
+    MOST_OPS as MOST_OPS,
+    NO_CHAIN as NO_CHAIN,
+    DoneOnce as DoneOnce,
+    SharedHead as SharedHead,
+    SharedLog as SharedLog,
+    SharedOp as SharedOp,
+    SharedTurn as SharedTurn,
+    chained as chained,
+)
+from tui_registry.replica.log.turns import Once, Turns
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.tables import expect_own, prepare
@@ -125,23 +154,13 @@ from tui_registry.text import safe_text, size_bytes
 if TYPE_CHECKING:
     from tui_registry.fit import Machine
     from tui_registry.query import Completion
-    from tui_registry.replica.audit import VerifyReport as VerifyReport
-    from tui_registry.replica.catalogue.interfaces import Interfaces
-    from tui_registry.replica.catalogue.links import (
-        DERIVED as DERIVED,
-        MOST_COUNTED as MOST_COUNTED,
-        MOST_STEPS as MOST_STEPS,
-        NEEDS as NEEDS,
-        PREFERS as PREFERS,
-        Affected as Affected,
-        Direction as Direction,
-        Linked as Linked,
-        LinkPage as LinkPage,
-        Links,
-        Node as Node,
-        Walk as Walk,
+    from tui_registry.replica.audit import Audit, VerifyReport as VerifyReport
+    from tui_registry.replica.log.arrivals import (
+        ApplyReport as ApplyReport,
+        Arrival as Arrival,
+        Arrivals,
     )
-    from tui_registry.replica.log.arrivals import ApplyReport as ApplyReport, Arrival as Arrival, Rejection as Rejection
+    from tui_registry.replica.log.behind_records import Manifests
     from tui_registry.replica.log.imported import (
         Comparison as Comparison,
         Described as Described,
@@ -149,22 +168,10 @@ if TYPE_CHECKING:
         ImportRun as ImportRun,
         Imports,
     )
+    from tui_registry.replica.log.judge import Rejection as Rejection
     from tui_registry.replica.log.local import LocalWrites, TakenIn as TakenIn
-    from tui_registry.replica.log.manifests import Manifests
     from tui_registry.replica.log.mark import Mark, Restored as Restored, Shared as Shared
-    from tui_registry.replica.log.purging import PurgeAmounts as PurgeAmounts
-    from tui_registry.replica.log.retries import Once as Once
-    from tui_registry.replica.log.shared_log import (
-        MOST_BYTES as MOST_BYTES,
-        MOST_OPS as MOST_OPS,
-        NO_CHAIN as NO_CHAIN,
-        DoneOnce as DoneOnce,
-        SharedHead as SharedHead,
-        SharedLog as SharedLog,
-        SharedOp as SharedOp,
-        SharedTurn as SharedTurn,
-        chained as chained,
-    )
+    from tui_registry.replica.log.purging import PurgeAmounts as PurgeAmounts, Purging
     from tui_registry.replica.search.searcher import Searcher
     from tui_registry.replica.search.vocabulary import Facets as Facets, FacetValue as FacetValue
     from tui_registry.replica.store.backup_file import Copied
@@ -174,44 +181,14 @@ else:
     __getattr__ = lazy_exports(
         __name__,
         {
-            **dict.fromkeys(("ApplyReport", "Arrival", "Rejection"), "tui_registry.replica.log.arrivals"),
+            **dict.fromkeys(("ApplyReport", "Arrival"), "tui_registry.replica.log.arrivals"),
             **dict.fromkeys(
                 ("Comparison", "Described", "FieldChange", "ImportRun"), "tui_registry.replica.log.imported"
             ),
+            "Rejection": "tui_registry.replica.log.judge",
             "TakenIn": "tui_registry.replica.log.local",
             **dict.fromkeys(("Restored", "Shared"), "tui_registry.replica.log.mark"),
-            "Once": "tui_registry.replica.log.retries",
-            **dict.fromkeys(
-                (
-                    "DoneOnce",
-                    "MOST_BYTES",
-                    "MOST_OPS",
-                    "NO_CHAIN",
-                    "SharedHead",
-                    "SharedLog",
-                    "SharedOp",
-                    "SharedTurn",
-                    "chained",
-                ),
-                "tui_registry.replica.log.shared_log",
-            ),
             **dict.fromkeys(("Facets", "FacetValue"), "tui_registry.replica.search.vocabulary"),
-            **dict.fromkeys(
-                (
-                    "Affected",
-                    "MOST_STEPS",
-                    "Node",
-                    "DERIVED",
-                    "Direction",
-                    "LinkPage",
-                    "Linked",
-                    "MOST_COUNTED",
-                    "NEEDS",
-                    "PREFERS",
-                    "Walk",
-                ),
-                "tui_registry.replica.catalogue.links",
-            ),
             "PurgeAmounts": "tui_registry.replica.log.purging",
             "VerifyReport": "tui_registry.replica.audit",
         },
@@ -330,7 +307,7 @@ class Datastore:
         self._pool = pool
         self._clock = clock
         self.key = Key(data_dir, pool, clock)
-        self.log = Log(pool, self.key)
+        self.log = Log(pool, self.key, lambda: self._arrivals)
         self.hub = HubView(pool, clock, shared, judge=lambda lines: self.log.verifier.judge(lines))
         self._turns = Turns(pool, self.hub, clock)
         self.names = OwnerNames(pool)
@@ -340,7 +317,7 @@ class Datastore:
         self.news = News(pool, clock, self._counted)
         self.drafts = Drafts(pool, clock)
         self.tokens = Tokens(data_dir, pool, clock)
-        self.peers = Peers(pool, self._turns, clock)
+        self.peers = Peers(pool, clock, lambda: self._arrivals)
         self.rations = Rations(pool, clock)
         self.elsewhere = Elsewhere(pool)
         self._catalogue = Catalogue(pool, clock, self.key)
@@ -392,27 +369,18 @@ class Datastore:
             if pool.hindrance is not None:
                 # Where nothing can be written, what another version derived is read as it is.
                 is_whole = is_judged = is_kept = True
-            if not is_whole:
-                from tui_registry.replica.audit import make_index, refresh_versions
-
-                # Who only looks is not kept out by a full disk, or by another process that writes.
-                try:
-                    refresh_versions(pool)
-                except StoreError as error:
-                    if error.code not in ("locked", "disk_full", "read_only"):
-                        raise
-                with suppress(StoreError):
-                    is_whole = not make_index(pool, _INDEXED_AT_OPENING)
         except BaseException:
             pool.close()
             raise
         registry = cls(folder, pool, clock, hub)
-        if hub is not None:
-            try:
+        try:
+            if not is_whole:
+                is_whole = registry._audit.bring_up_to_date(_INDEXED_AT_OPENING)
+            if hub is not None:
                 registry.hub.join()
-            except BaseException:
-                registry.close()
-                raise
+        except BaseException:
+            registry.close()
+            raise
         if not is_whole:
             registry._catch_up(0)
         elif not (is_judged and is_kept):
@@ -443,25 +411,15 @@ class Datastore:
             after: begin so many seconds later: commands that only look end before.
         """
 
-        def pieces() -> Iterator[bool]:
-            # The parts of the program that do it are brought when it begins.
-            from tui_registry.replica.audit import make_index
-            from tui_registry.replica.catalogue.judged import judge_some
-            from tui_registry.replica.log.sets import keep_some
-
-            while make_index(self._pool, _INDEXED_AT_OPENING if self._is_awaited else _INDEXED_AT_ONCE):
-                yield True
-            while keep_some(self._pool):
-                yield True
-            while judge_some(self._pool):
-                yield True
+        def records() -> int:
+            return _INDEXED_AT_OPENING if self._is_awaited else _INDEXED_AT_ONCE
 
         def make() -> None:
             pause = after
             while not self._closing.wait(pause):
                 pause = _INDEX_PAUSE_SECONDS
                 try:
-                    for _ in pieces():
+                    for _ in self._audit.pieces(records):
                         if self._closing.wait(0.0 if self._is_awaited else pause):
                             return
                     return
@@ -1035,20 +993,9 @@ class Datastore:
             TypeError: one of them is neither bytes nor an op. Nothing of a list is stored then; of a stream, batches
                 before it may be.
         """
-        from tui_registry.replica.log.arrivals import apply
-
         lines = map(_line, ops)
         whole = [*lines] if isinstance(ops, Sequence) else lines
-        return apply(
-            self._pool,
-            self._turns,
-            self.log.verifier,
-            whole,
-            source,
-            self._clock,
-            keep_pending=keep_pending,
-            ration=ration,
-        )
+        return self._arrivals.apply(whole, source, keep_pending=keep_pending, ration=ration)
 
     def release_due(self) -> int:
         """Take in what waits here for operations that the hub's log brought: following releases nothing, as that would
@@ -1057,9 +1004,7 @@ class Datastore:
         Raises:
             StoreError: as for every write on a hub.
         """
-        from tui_registry.replica.log.arrivals import release_due
-
-        return release_due(self._pool, self._turns, self._clock, self.hub.released)
+        return self._arrivals.release_due(self.hub.released)
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
         """Re-check every stored op, rebuild what is derived, and say what was found. Where nothing can be written, it
@@ -1068,15 +1013,11 @@ class Datastore:
         Args:
             progress: called with ops done and ops in all.
         """
-        from tui_registry.replica.audit import audit
-
-        return audit(self._pool, self.hub, progress or (lambda *_: None))
+        return self._audit.verify(progress or (lambda *_: None))
 
     def plan_purge(self, *, owner: str | None = None, peer: str | None = None) -> PurgeAmounts:
         """What `purge` would take; nothing is written. Arguments and errors as there."""
-        from tui_registry.replica.log.purging import plan_purge
-
-        return plan_purge(self._pool, owner=owner, peer=peer)
+        return self._purging.plan(owner=owner, peer=peer)
 
     def purge_places(self, owner: str) -> list[int]:
         """Where the operations stand that `purge` would take of an owner, ascending; nothing is written.
@@ -1084,9 +1025,7 @@ class Datastore:
         Raises:
             StoreError: `bad_owner`, `own_key`.
         """
-        from tui_registry.replica.log.purging import purge_places
-
-        return purge_places(self._pool, owner)
+        return self._purging.places(owner)
 
     def purge(self, *, owner: str | None = None, peer: str | None = None) -> PurgeAmounts:
         """Rewrite the log without some records, under a new epoch, in one transaction, and give the room back to the
@@ -1107,16 +1046,12 @@ class Datastore:
         """
         if (owner is None) == (peer is None):
             raise ValueError("a purge is of an owner, or of what a peer brought")
-        from tui_registry.replica.log.purging import purge
-
-        return purge(self._pool, self._clock(), owner=owner, peer=peer)
+        return self._purging.purge(owner=owner, peer=peer)
 
     def quick_check(self) -> list[str]:
         """What is wrong with the database as a file: a few of SQLite's own sentences, none where all is well. It reads
         the whole file, and no operation is looked at (`verify`)."""
-        from tui_registry.replica.audit import quick_check
-
-        return quick_check(self._pool)
+        return self._audit.quick_check()
 
     def indexed_share(self) -> float:
         """How much of the word index is made, from 0 to 1: below 1 searches find what is in it."""
@@ -1132,7 +1067,7 @@ class Datastore:
         Raises:
             StoreError: also where the file cannot be written. OSError.
         """
-        from tui_registry.replica.store.backup_file import copy_database
+        from tui_registry.replica.store.backup_file import copy_database  # for a backup alone
 
         return copy_database(self._pool, path, shown)
 
@@ -1181,6 +1116,24 @@ class Datastore:
         return Imports(self._pool, self._clock, self.key)
 
     @cached_property
+    def _arrivals(self) -> Arrivals:
+        from tui_registry.replica.log.arrivals import Arrivals
+
+        return Arrivals(self._pool, self._turns, self._clock, self.log.verifier)
+
+    @cached_property
+    def _audit(self) -> Audit:
+        from tui_registry.replica.audit import Audit
+
+        return Audit(self._pool, self.hub)
+
+    @cached_property
+    def _purging(self) -> Purging:
+        from tui_registry.replica.log.purging import Purging
+
+        return Purging(self._pool, self._clock)
+
+    @cached_property
     def _local(self) -> LocalWrites:
         from tui_registry.replica.log.local import LocalWrites
 
@@ -1189,22 +1142,18 @@ class Datastore:
     @cached_property
     def links(self) -> Links:
         """What the records are to one another: who needs what, and what was made from what."""
-        from tui_registry.replica.catalogue.links import Links
-
         return Links(self._pool, self.key)
 
     @cached_property
     def interfaces(self) -> Interfaces:
         """Which agents answer in which protocol."""
-        from tui_registry.replica.catalogue.interfaces import Interfaces
-
         return Interfaces(self._pool)
 
     @cached_property
     def manifests(self) -> Manifests:
         """What stands behind the records: where their bytes are, what they were made from, whether they are still to
         be used."""
-        from tui_registry.replica.log.manifests import Manifests
+        from tui_registry.replica.log.behind_records import Manifests
 
         return Manifests(self._pool, lambda: self._local)
 

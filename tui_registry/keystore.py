@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 from hashlib import pbkdf2_hmac
 from hmac import compare_digest
+from os import urandom
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from tui_registry import crdt
 from tui_registry.durable import drafted, give_new_name, sync_folder
@@ -77,10 +79,7 @@ def locked(identity: crdt.Identity, passphrase: bytes) -> str:
     Raises:
         KeystoreError: there is not the memory that locking takes.
     """
-    from secrets import token_bytes
-    from uuid import uuid4
-
-    salt, counter = token_bytes(_BLOCK_BYTES), token_bytes(_BLOCK_BYTES)
+    salt, counter = urandom(_BLOCK_BYTES), urandom(_BLOCK_BYTES)
     derived = _by_scrypt(passphrase, salt, _SCRYPT_N, _SCRYPT_R, 1, _SECRET_BYTES)
     ciphertext = _crypted(identity.secret(), derived, counter)
     document: Json = {
@@ -167,7 +166,7 @@ def _derived(crypto: dict[str, Json], passphrase: bytes) -> bytes:
 
 def _by_scrypt(passphrase: bytes, salt: bytes, n: int, r: int, p: int, length: int) -> bytes:
     # Not hashlib's: OpenSSL refuses an N of 2^16 and above where r is 1, as in the definition's own example.
-    from Crypto.Protocol.KDF import scrypt
+    from Crypto.Protocol.KDF import scrypt  # who names a key or looks at Settings locks none
 
     try:
         # It takes text, and means the bytes of its characters.
@@ -180,13 +179,13 @@ def _by_scrypt(passphrase: bytes, salt: bytes, n: int, r: int, p: int, length: i
 
 def _crypted(data: bytes, derived: bytes, counter: bytes) -> bytes:
     """Encrypted, or decrypted: in counter mode they are the same."""
-    from Crypto.Cipher import AES
+    from Crypto.Cipher import AES  # as `scrypt`
 
     return AES.new(derived[:16], AES.MODE_CTR, nonce=b"", initial_value=counter).encrypt(data)
 
 
 def _mac(derived: bytes, ciphertext: bytes) -> bytes:
-    from Crypto.Hash import keccak
+    from Crypto.Hash import keccak  # as `scrypt`
 
     return keccak.new(digest_bits=256, data=derived[16:32] + ciphertext).digest()
 

@@ -304,6 +304,7 @@ def _tokens(expression: str) -> list[str]:
 
 def _canonical(expression: str) -> str | None:
     """The expression as SPDX spells it, or None when it is none."""
+    # Most licences stand in the table above.
     from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
     if not expression.isascii() or not expression.isprintable():

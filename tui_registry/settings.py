@@ -535,12 +535,10 @@ def _name(path: Path, key: str) -> SettingName:
     for name in SETTING_NAMES:
         if name == key:
             return name
-    from difflib import get_close_matches
-
     names = (*TABLE_NAMES, *TEXT_TABLE_NAMES, *NESTED_TABLE_NAMES)
-    near = get_close_matches(key, (*SETTING_NAMES, *names), n=1)
+    near = nearest(key, (*SETTING_NAMES, *names))
     tables = ", ".join(f"[{table}]" for table in names[:-1]) + f" and [{names[-1]}]"
-    hint = f"did you mean {near[0]}?" if near else f"write one of {', '.join(SETTING_NAMES)}, or the tables {tables}"
+    hint = f"did you mean {near}?" if near else f"write one of {', '.join(SETTING_NAMES)}, or the tables {tables}"
     sentence = f"unknown setting '{safe_text(key, 40)}': {hint}"
     raise SettingsError(path, sentence)
 

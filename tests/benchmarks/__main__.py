@@ -28,7 +28,7 @@ from tests.seeds import NOW, make_record
 from tui_registry.crdt import parse_op
 from tui_registry.datastore import DATABASE, Datastore
 from tui_registry.errors import RegistryError
-from tui_registry.replica.log.sets import forget_sets, keep
+from tui_registry.replica.log.kept_set import forget_sets, keep
 from tui_registry.replica.store.tables import MOST_BEHIND
 from tui_registry.settings import STATE_DIR_VARIABLE
 from tui_registry.sync import Bounds, publish, pull

@@ -20,8 +20,8 @@ from tui_registry.datastore import DATABASE, Datastore
 from tui_registry.errors import Json, Kind, Record
 from tui_registry.records import defaults, derive_manifest_id
 from tui_registry.records.schema import ID_FIELD
+from tui_registry.replica.catalogue.current_manifests import manifest_columns
 from tui_registry.replica.catalogue.derived import derive
-from tui_registry.replica.catalogue.manifests import manifest_columns
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.judge import Checked

@@ -30,7 +30,7 @@ class WatchedPeers(Peers):
     """The part of a `Watched` that stores what is pulled."""
 
     def __init__(self, store: Watched, pool: Pool, clock: Callable[[], int]) -> None:
-        super().__init__(pool, store._turns, clock)
+        super().__init__(pool, clock, lambda: store._arrivals)
         self._store = store
 
     def store_entries(self, name: str, cursor: Cursor, arrivals: Sequence[Arrival]) -> tuple[ApplyReport, Cursor]:

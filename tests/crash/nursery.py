@@ -100,8 +100,7 @@ _LATE = (
     "tui_registry.records.merging",
     "tui_registry.replica.log.imported",
     "tui_registry.replica.log.local",
-    "tui_registry.replica.log.manifests",
-    "tui_registry.replica.log.retries",
+    "tui_registry.replica.log.behind_records",
 )
 
 

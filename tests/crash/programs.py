@@ -29,7 +29,7 @@ from tui_registry.errors import Record, RegistryError
 from tui_registry.keystore import write_keystore
 from tui_registry.present.pulls import Progress
 from tui_registry.records.schema import defaults
-from tui_registry.replica.log import arrivals, purging, sets
+from tui_registry.replica.log import arrivals, kept_set, purging
 from tui_registry.replica.store import connection as pool, tables
 from tui_registry.replica.store.connection import Pool
 from tui_registry.replica.store.key import KEY_FILE
@@ -310,7 +310,7 @@ def twist(name: str) -> None:
         # Later in a bulk, so that ordinary writes find something that it has left.
         pool._CHECKPOINT_PAGES, pool._BULK_CHECKPOINT_PAGES = 4, 16
         # And what is kept of the log as a set is written every few operations.
-        sets.MOST_BEHIND = tables.MOST_BEHIND = 3
+        kept_set.MOST_BEHIND = tables.MOST_BEHIND = 3
         return
     assert name == "unsynced"
     connect = Pool.connect

@@ -16,7 +16,7 @@ from tui_registry import fit
 from tui_registry.datastore import DATABASE, Datastore, Row
 from tui_registry.query.folding import searched_text, words
 from tui_registry.replica.catalogue.derived import variant_text
-from tui_registry.replica.catalogue.links import NEEDS, PREFERS
+from tui_registry.replica.catalogue.record_links import NEEDS, PREFERS
 from tui_registry.replica.store.stored import stored_id
 
 # Commits are as durable as in the product; a file system in memory makes that cheap where there is one.

@@ -17,7 +17,7 @@ from tui_registry.datastore import Datastore, StoreError
 from tui_registry.errors import Json, Record
 from tui_registry.present.links import affected_line
 from tui_registry.records.schema import defaults
-from tui_registry.replica.catalogue.links import Linked
+from tui_registry.replica.catalogue.record_links import Linked
 
 
 def manifest(**fields: Json) -> Record:

@@ -15,7 +15,7 @@ from tui_registry.crdt.op import AnyOp
 from tui_registry.datastore import DATABASE, MOST_NOTE, Datastore, NewsCount, StoreError, Watched
 from tui_registry.query import QueryError
 from tui_registry.replica import unshared
-from tui_registry.replica.catalogue import news
+from tui_registry.replica.catalogue import since_looked
 from tui_registry.replica.search import matching
 
 LAB = owner("lab")
@@ -105,7 +105,7 @@ def test_news_of_muted_owners_are_not_told(datastore: Datastore) -> None:
 def test_more_than_is_counted_is_told_as_at_least_so_much(
     datastore: Datastore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(news, "MOST_COUNTED", 2)
+    monkeypatch.setattr(since_looked, "MOST_COUNTED", 2)
     datastore.apply([signed(LAB, "model", name) for name in "abc"], source="peer")
     found = datastore.news.count()
     assert (found.new, found.exact) == (3, False)
@@ -148,7 +148,7 @@ def test_a_search_that_watches_itself_ends(datastore: Datastore) -> None:
 @pytest.mark.parametrize("field", ["note", "eval"])
 def test_all_that_may_be_watched_is_searched_at_once(datastore: Datastore, field: str) -> None:
     datastore.add("model", make_record("model", "own"))
-    for number in range(news.MOST_WATCHED):
+    for number in range(since_looked.MOST_WATCHED):
         asked = ",".join(f"b{number}x{place}" + (">=0" if field == "eval" else "") for place in range(60))
         datastore.searches.save(f"s{number}", f"{field}:{asked}")
         datastore.news.watch(f"@s{number}")
@@ -273,8 +273,8 @@ def test_nobody_else_may_ask_for_what_a_person_keeps(datastore: Datastore) -> No
 
 
 PLANS: Sequence[tuple[str, tuple[object, ...], str]] = (
-    (news.NEW, (), "arrivals_from_others"),
-    (news.PULLED, (0, NOW), "arrivals_at"),
+    (since_looked.NEW, (), "arrivals_from_others"),
+    (since_looked.PULLED, (0, NOW), "arrivals_at"),
 )
 
 

@@ -18,7 +18,7 @@ from tui_registry.datastore import (
     plan_undo,
 )
 from tui_registry.errors import Record
-from tui_registry.replica.log import operations, versions
+from tui_registry.replica.log import operations, record_history
 from tui_registry.replica.log.operations import Operation, Places
 from tui_registry.replica.store import connection
 from tui_registry.replica.store.stored import parts_of
@@ -202,7 +202,7 @@ def test_the_history_of_a_record_is_read_window_by_window_and_no_more_of_it_than
         read.append(body)
         return parts_of(body)
 
-    monkeypatch.setattr(versions, "parts_of", count)
+    monkeypatch.setattr(record_history, "parts_of", count)
     for limit in (1, 3, 8, 100):
         windows: list[HistoryEntry] = []
         while page := datastore.history(key, limit=limit, before=windows[-1].place if windows else None):
@@ -308,7 +308,7 @@ def test_what_two_machines_with_many_heads_deleted_side_by_side_comes_back_as_it
 def test_what_was_there_before_is_not_looked_for_without_end(
     datastore: Datastore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(versions, "_MOST", 3)
+    monkeypatch.setattr(record_history, "_MOST", 3)
     root = signed(owner("me"), "model", "gone", version="1.2.3")
     ops = [root]
     for clock in range(2, 9):

@@ -11,7 +11,7 @@ from tests.replica.replicas import rows
 from tests.seeds import make_record
 from tui_registry.datastore import Datastore, Once, StoreError
 from tui_registry.errors import InvalidRecord
-from tui_registry.replica.log import retries
+from tui_registry.replica.log import turns
 
 ONCE = Once("laptop", "POST /models", "8e03978e", b"a request")
 RECORD = make_record("model", "tiny")
@@ -66,13 +66,13 @@ def test_keys_are_kept_for_a_day_and_within_a_bound(
     datastore: Datastore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     op = datastore.add("model", RECORD, once=ONCE)
-    clock.now += retries.KEPT_SECONDS - 1
+    clock.now += turns.KEPT_SECONDS - 1
     assert datastore.done(ONCE) == op
     clock.now += 1
     assert datastore.done(ONCE) is None
     assert datastore.add("model", RECORD, once=ONCE._replace(request=b"another")) != op
     assert rows(datastore, "SELECT count(*) FROM retries") == [(1,)]
-    monkeypatch.setattr(retries, "MAX_KEYS", 2)
+    monkeypatch.setattr(turns, "MAX_KEYS", 2)
     for number in range(3):
         datastore.add("model", RECORD, once=ONCE._replace(key=str(number)))
     assert datastore.done(ONCE._replace(key="0")) is None

@@ -22,8 +22,8 @@ from tui_registry import datastore as opening
 from tui_registry.crdt.sets import SYMBOLS, LtHash, Symbols
 from tui_registry.crdt.tree import RightEdge
 from tui_registry.datastore import DATABASE, Datastore
-from tui_registry.replica.log import sets
-from tui_registry.replica.log.sets import keep_some
+from tui_registry.replica.log import kept_set
+from tui_registry.replica.log.kept_set import keep_some
 from tui_registry.replica.store import tables
 from tui_registry.sync import publish
 
@@ -34,9 +34,9 @@ BEHIND = 3
 def soon() -> Iterator[None]:
     """What is kept follows after three operations, and is made behind four at a time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sets, "MOST_BEHIND", BEHIND)
+        patch.setattr(kept_set, "MOST_BEHIND", BEHIND)
         patch.setattr(tables, "MOST_BEHIND", BEHIND)
-        patch.setattr(sets, "_AT_ONCE", 4)
+        patch.setattr(kept_set, "_AT_ONCE", 4)
         yield
 
 
@@ -219,7 +219,7 @@ _KILLED = """
 import os, signal, sys
 from contextlib import contextmanager
 from pathlib import Path
-from tui_registry.replica.log import sets
+from tui_registry.replica.log import kept_set
 from tui_registry.replica.store.connection import Pool
 
 class Killed(Pool):
@@ -229,10 +229,10 @@ class Killed(Pool):
             yield db
             os.kill(os.getpid(), signal.SIGKILL)
 
-sets.MOST_BEHIND, sets._AT_ONCE = 3, 4
+kept_set.MOST_BEHIND, kept_set._AT_ONCE = 3, 4
 pool = Pool(Path(sys.argv[1]))
-assert sets.keep_some(pool)
-sets.keep_some(Killed(pool.path))
+assert kept_set.keep_some(pool)
+kept_set.keep_some(Killed(pool.path))
 """
 
 
@@ -255,8 +255,8 @@ _ADDS = """
 import sys
 from tests.seeds import stranger_ops
 from tui_registry.datastore import Datastore
-from tui_registry.replica.log import sets
-sets.MOST_BEHIND = 3
+from tui_registry.replica.log import kept_set
+kept_set.MOST_BEHIND = 3
 ops = list(stranger_ops(14, by=sys.argv[2]))
 with Datastore.open(sys.argv[1]) as registry:
     print("ready", flush=True)
@@ -333,7 +333,7 @@ def test_what_is_kept_follows_where_operations_are_taken_out_of_the_log(ten: Dat
     left = [digest for place, digest in enumerate(hashes) if place not in places]
     total = sum(int.from_bytes(digest, "big") for digest in left) % 2**256
     with ten._pool.write() as db:
-        sets.take_out(db, places)
+        kept_set.take_out(db, places)
         db.executemany("DELETE FROM ops WHERE idx = ?", ((place,) for place in places))
         for place, digest in enumerate(left):
             db.execute("UPDATE ops SET idx = ? WHERE hash = ?", (place, digest))

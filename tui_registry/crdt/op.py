@@ -103,7 +103,7 @@ class Op:
         Raises:
             OpError: code `signature`.
         """
-        from tui_registry.crdt.keys import recover
+        from tui_registry.crdt.keys import recover  # whoever reads a log needs the class, and neither keys nor JSON
 
         address = recover(bytes.fromhex(self.hash), self.signature, self.rec)
         if address is None:
@@ -226,7 +226,7 @@ def parse_op(data: bytes) -> AnyOp:
     """
     if not isinstance(data, bytes):
         raise TypeError(f"an operation is read from bytes, not from {type(data).__name__}")
-    from tui_registry.crdt.spelling import decode, spell
+    from tui_registry.crdt.spelling import decode, spell  # as above
 
     try:
         tree = decode(data)

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tui_registry.errors import Json, Kind, Problem, Record
+from tui_registry.fit import card, limits, parse_size
 from tui_registry.frozen import NamedTuple
 
 from .fields import FIELDS, FITS, LARGEST, STATUSES, Field, alike, is_hex, is_in_use, measured, version_beginnings
@@ -333,8 +334,6 @@ _COMPARED: dict[str, Callable[[float, float], bool]] = {
 
 
 def _fits(value: str, document: Document) -> bool:
-    from tui_registry.fit import card, limits, parse_size  # few queries ask for it
-
     if document.kind != "model":
         return False
     if document.need is None:

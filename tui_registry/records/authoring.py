@@ -9,18 +9,19 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tui_registry.errors import Json, Kind, Problem, Record
+from tui_registry.frozen import NamedTuple
 from tui_registry.licences import SPELLINGS, licence_fault
 from tui_registry.records.schema import FIELDS, MAX_OP_BYTES
 from tui_registry.records.wire import ShapeError, check_shape, wire_problems
 from tui_registry.text import safe_text
 
 if TYPE_CHECKING:
-    from tui_registry.formfile import Formfile, FormfileProblem
+    from tui_registry.formfile import FormfileProblem
 
 
 def check(
@@ -194,18 +195,24 @@ def _disagreements(kind: Kind, record: Record) -> Iterator[Problem]:
     template = record["formfile_template"]
     if not isinstance(template, str) or not template.strip():
         return
-    from tui_registry.formfile import check_agreement
-
-    for fault in check_agreement(_parsed(template), kind, record)[:_DISAGREEMENTS]:
+    for fault in _parsed(template).disagreements(kind, record)[:_DISAGREEMENTS]:
         yield _warning("formfile_template", fault.code, f"line {fault.line}: {fault.sentence}")
 
 
-@lru_cache(maxsize=4)
-def _parsed(template: str) -> Formfile:
-    # Cached, because the same template is asked about again for each key that goes into another field
-    from tui_registry import formfile
+class _Template(NamedTuple):
+    """A template that was read: what is wrong with it, and where it and a record disagree."""
 
-    return formfile.parse(template, mode="lint")
+    problems: Sequence[FormfileProblem]
+    disagreements: Callable[[Kind, Record], Sequence[FormfileProblem]]
+
+
+@lru_cache(maxsize=4)
+def _parsed(template: str) -> _Template:
+    # Cached, because the same template is asked about again for each key that goes into another field
+    from tui_registry import formfile  # few records have one
+
+    parsed = formfile.parse(template, mode="lint")
+    return _Template(parsed.problems, lambda kind, record: formfile.check_agreement(parsed, kind, record))
 
 
 _TEMPLATE_FAULTS = 100

@@ -262,7 +262,21 @@ def _yaml(text: str, name: str, notes: list[str] | None = None, anchors: _Anchor
     reader = _YamlReader(name) if notes is None else _ForeignYamlReader(name, notes, anchors)
     try:
         for event in yaml.parse(text, Loader=loader):
-            reader.take(event)
+            match event:
+                case yaml.ScalarEvent():
+                    reader.scalar(event)
+                case yaml.MappingStartEvent():
+                    reader.open(event, {})
+                case yaml.SequenceStartEvent():
+                    reader.open(event, [])
+                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                    reader.close()
+                case yaml.AliasEvent():
+                    reader.alias(event)
+                case yaml.DocumentStartEvent():
+                    reader.begin(event)
+                case yaml.DocumentEndEvent():
+                    reader.end()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         sentence = f"is not YAML: {safe_text(error.problem or 'it cannot be read', 120)}"
@@ -344,28 +358,28 @@ class _YamlReader:
         self._open: list[list[Json] | dict[str, Json]] = []
         self._keys: list[str | None] = []
 
-    def take(self, event: yaml.Event) -> None:
-        import yaml
+    def begin(self, event: yaml.DocumentStartEvent) -> None:
+        if not self.is_empty:
+            raise self._error(event, "holds more than one document: keep one")
+        self.is_empty = False
 
-        match event:
-            case yaml.DocumentStartEvent():
-                if not self.is_empty:
-                    raise self._error(event, "holds more than one document: keep one")
-                self.is_empty = False
-            case yaml.AliasEvent():
-                raise self._error(event, "aliases such as *name are not read: write the value out")
-            case yaml.ScalarEvent():
-                self._refuse_extras(event, event.anchor, event.tag)
-                self._add(event, event.value, merge=not event.style and event.value == "<<")
-            case yaml.MappingStartEvent():
-                self._refuse_extras(event, event.anchor, event.tag)
-                self._begin(event, {})
-            case yaml.SequenceStartEvent():
-                self._refuse_extras(event, event.anchor, event.tag)
-                self._begin(event, [])
-            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                self._open.pop()
-                self._keys.pop()
+    def end(self) -> None:
+        """The document has ended."""
+
+    def scalar(self, event: yaml.ScalarEvent) -> None:
+        self._refuse_extras(event, event.anchor, event.tag)
+        self._add(event, event.value, merge=not event.style and event.value == "<<")
+
+    def alias(self, event: yaml.AliasEvent) -> None:
+        raise self._error(event, "aliases such as *name are not read: write the value out")
+
+    def open(self, event: yaml.CollectionStartEvent, value: list[Json] | dict[str, Json]) -> None:
+        self._refuse_extras(event, event.anchor, event.tag)
+        self._begin(event, value)
+
+    def close(self) -> None:
+        self._open.pop()
+        self._keys.pop()
 
     def _refuse_extras(self, event: yaml.Event, anchor: str | None, tag: str | None) -> None:
         if anchor is not None:
@@ -430,39 +444,38 @@ class _ForeignYamlReader(_YamlReader):
         self._merging: list[dict[str, Json]] = []
         self._repeated: list[tuple[dict[str, Json], str, Json]] = []
 
-    def take(self, event: yaml.Event) -> None:
-        import yaml
+    def end(self) -> None:
+        """Leave out what was given twice, unless both say the same."""
+        for parent, key, first in self._repeated:
+            if key in parent and parent[key] != first:
+                del parent[key]
+                _tell_twice(self._notes, key)
 
-        match event:
-            case yaml.ScalarEvent():
-                plain = not event.style
-                value: Json = None if plain and event.value in _NULLS else event.value
-                size = 1 + len(event.value) // 64
-                if event.anchor is not None:
-                    self._anchors[event.anchor] = (value, size, 0)
-                self._count(size, 0)
-                is_key = bool(self._open) and isinstance(self._open[-1], dict) and self._keys[-1] is None
-                self._add(event, str(event.value) if is_key else value, merge=plain and event.value == _MERGE)
-            case yaml.AliasEvent():
-                self._take_alias(event)
-            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
-                self._begin(event, {} if isinstance(event, yaml.MappingStartEvent) else [])
-                self._measures.append((event.anchor, 1, 1))
-            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                anchor, size, height = self._measures.pop()
-                value = self._open.pop()
-                self._keys.pop()
-                if isinstance(value, dict):
-                    self._settle(value)
-                if anchor is not None:
-                    self._anchors[anchor] = (value, size, height)
-                self._count(size, height)
-            case yaml.DocumentEndEvent():
-                self._settle_repeated()
-            case _:
-                super().take(event)
+    def scalar(self, event: yaml.ScalarEvent) -> None:
+        plain = not event.style
+        value: Json = None if plain and event.value in _NULLS else event.value
+        size = 1 + len(event.value) // 64
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (value, size, 0)
+        self._count(size, 0)
+        is_key = bool(self._open) and isinstance(self._open[-1], dict) and self._keys[-1] is None
+        self._add(event, str(event.value) if is_key else value, merge=plain and event.value == _MERGE)
 
-    def _take_alias(self, event: yaml.AliasEvent) -> None:
+    def open(self, event: yaml.CollectionStartEvent, value: list[Json] | dict[str, Json]) -> None:
+        self._begin(event, value)
+        self._measures.append((event.anchor, 1, 1))
+
+    def close(self) -> None:
+        anchor, size, height = self._measures.pop()
+        value = self._open.pop()
+        self._keys.pop()
+        if isinstance(value, dict):
+            self._settle(value)
+        if anchor is not None:
+            self._anchors[anchor] = (value, size, height)
+        self._count(size, height)
+
+    def alias(self, event: yaml.AliasEvent) -> None:
         found = self._anchors.get(event.anchor or "")
         if found is None:
             raise self._error(event, "an alias names no value before it")
@@ -500,10 +513,3 @@ class _ForeignYamlReader(_YamlReader):
         for base in named if isinstance(named, list) else [named]:
             for key, inner in base.items() if isinstance(base, dict) else ():
                 value.setdefault(key, inner)
-
-    def _settle_repeated(self) -> None:
-        """Leave out what was given twice, unless both say the same."""
-        for parent, key, first in self._repeated:
-            if key in parent and parent[key] != first:
-                del parent[key]
-                _tell_twice(self._notes, key)

@@ -15,6 +15,15 @@ from tui_registry.crdt.op import Op, OpError, parse_op
 from tui_registry.crdt.rules import Ancestor, check_against
 from tui_registry.errors import Kind, OpKind, Record, RegistryError
 from tui_registry.records.schema import RULES_VERSION
+from tui_registry.replica.catalogue.current_manifests import (
+    NO_STANDING,
+    ManifestRow,
+    is_stored,
+    manifest_columns,
+    standings,
+    stated,
+    write_manifests,
+)
 from tui_registry.replica.catalogue.derived import (
     CATALOGUE_COLUMNS,
     INDEX_VERSION,
@@ -35,24 +44,14 @@ from tui_registry.replica.catalogue.derived import (
     learn,
     vocabulary_of,
 )
-from tui_registry.replica.catalogue.judged import is_invalid, judged_from
-from tui_registry.replica.catalogue.links import PREFERS, Link, Linking, check_counting, check_links
-from tui_registry.replica.catalogue.manifests import (
-    NO_STANDING,
-    ManifestRow,
-    is_stored,
-    manifest_columns,
-    standings,
-    stated,
-    write_manifests,
-)
+from tui_registry.replica.catalogue.judged import is_invalid, judge_some, judged_from
+from tui_registry.replica.catalogue.record_links import PREFERS, Link, Linking, check_counting, check_links
 from tui_registry.replica.log.append import Batch, clear_log
-from tui_registry.replica.log.arrivals import Rejection
-from tui_registry.replica.log.elsewhere import restate
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.hub_view import HubView
-from tui_registry.replica.log.judge import Checked, check_bytes
-from tui_registry.replica.log.sets import check_sets
+from tui_registry.replica.log.judge import Checked, Rejection, check_bytes
+from tui_registry.replica.log.kept_set import check_sets, keep_some
+from tui_registry.replica.log.own_elsewhere import restate
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
 from tui_registry.replica.store.stored import Stored, record_of, unpacked
 from tui_registry.replica.store.tables import drop_words_aside, is_view
@@ -91,85 +90,106 @@ class VerifyReport:
         return not self.invalid and not self.repaired and not self.unrepaired
 
 
-def audit(pool: Pool, view: HubView, progress: Progress) -> VerifyReport:
-    """Re-check every op, remove what is invalid (with a new epoch), rebuild what is derived, and say what was found.
+class Audit:
+    """What checks a replica, and makes anew what is derived."""
 
-    Where nothing can be written, what is derived is compared with what the log says; the word index is left out, which
-    can only be made anew. So it is with a view of a hub that was opened without that. Else a view is compared with the
-    shared log as well, and made anew from it where it differs.
+    def __init__(self, pool: Pool, view: HubView) -> None:
+        self._pool = pool
+        self._view = view
 
-    Args:
-        progress: called with ops done and ops in all.
-    """
-    report = VerifyReport()
-    with suppress(StoreError):  # what kept it from being written may be gone by now
-        pool.expect_writable()
-    with pool.read() as db:
-        (epoch,) = db.execute("SELECT epoch FROM replica").fetchone()
-        report.invalid = list(_check_log(db, report, progress))
-        of_hub = is_view(db)
-        if pool.hindrance is not None:
-            report.unwritable = pool.hindrance.reason
-        elif of_hub and view.shared is None:
-            report.unwritable = "it is a view of a hub, which was opened without that (--hub)"
-        if report.unwritable:
-            if _has_gaps(db):
-                report.unrepaired.append("operations are missing from the log")
-            if not report.invalid:  # else some of it cannot be read at all
-                report.unrepaired += _rebuild(db, mend=False)
-            report.records = db.execute("SELECT count(*) FROM catalogue").fetchone()[0]
-            return report
-    if of_hub and (said := _compare_with_hub(view, progress, is_sound=not report.invalid)):
-        report.invalid.clear()
-        report.repaired.append(said)
-        with pool.read() as db:
+    def verify(self, progress: Progress) -> VerifyReport:
+        """Re-check every op, remove what is invalid (with a new epoch), rebuild what is derived, and say what was
+        found.
+
+        Where nothing can be written, what is derived is compared with what the log says; the word index is left out,
+        which can only be made anew. So it is with a view of a hub that was opened without that. Else a view is compared
+        with the shared log as well, and made anew from it where it differs.
+
+        Args:
+            progress: called with ops done and ops in all.
+        """
+        report = VerifyReport()
+        with suppress(StoreError):  # what kept it from being written may be gone by now
+            self._pool.expect_writable()
+        with self._pool.read() as db:
             (epoch,) = db.execute("SELECT epoch FROM replica").fetchone()
-    with pool.write() as db:
-        if db.execute("SELECT epoch FROM replica").fetchone() != (epoch,):
-            raise StoreError("locked", f"{pool.path} was repaired by another process meanwhile: run verify again")
-        if not of_hub and (report.invalid or _has_gaps(db)):
-            _rewrite_log(db, {rejection.place for rejection in report.invalid})
-        if report.invalid:
-            report.repaired.append(
-                f"{len(report.invalid)} invalid operations were taken out of the log, which has a new epoch now"
-            )
-        elif db.execute("SELECT epoch FROM replica").fetchone() != (epoch,):
-            report.repaired.append("operations were missing from the log, which was closed up and has a new epoch now")
-        report.repaired += _rebuild(db)
-        report.records = db.execute("SELECT count(*) FROM catalogue").fetchone()[0]
-        db.execute("UPDATE replica SET rules_version = ?, index_version = ?", (RULES_VERSION, INDEX_VERSION))
-    return report
+            report.invalid = list(_check_log(db, report, progress))
+            of_hub = is_view(db)
+            if self._pool.hindrance is not None:
+                report.unwritable = self._pool.hindrance.reason
+            elif of_hub and self._view.shared is None:
+                report.unwritable = "it is a view of a hub, which was opened without that (--hub)"
+            if report.unwritable:
+                if _has_gaps(db):
+                    report.unrepaired.append("operations are missing from the log")
+                if not report.invalid:  # else some of it cannot be read at all
+                    report.unrepaired += _rebuild(db, mend=False)
+                report.records = db.execute("SELECT count(*) FROM catalogue").fetchone()[0]
+                return report
+        if of_hub and (said := _compare_with_hub(self._view, progress, is_sound=not report.invalid)):
+            report.invalid.clear()
+            report.repaired.append(said)
+            with self._pool.read() as db:
+                (epoch,) = db.execute("SELECT epoch FROM replica").fetchone()
+        with self._pool.write() as db:
+            if db.execute("SELECT epoch FROM replica").fetchone() != (epoch,):
+                raise StoreError(
+                    "locked", f"{self._pool.path} was repaired by another process meanwhile: run verify again"
+                )
+            if not of_hub and (report.invalid or _has_gaps(db)):
+                _rewrite_log(db, {rejection.place for rejection in report.invalid})
+            if report.invalid:
+                report.repaired.append(
+                    f"{len(report.invalid)} invalid operations were taken out of the log, which has a new epoch now"
+                )
+            elif db.execute("SELECT epoch FROM replica").fetchone() != (epoch,):
+                report.repaired.append(
+                    "operations were missing from the log, which was closed up and has a new epoch now"
+                )
+            report.repaired += _rebuild(db)
+            report.records = db.execute("SELECT count(*) FROM catalogue").fetchone()[0]
+            db.execute("UPDATE replica SET rules_version = ?, index_version = ?", (RULES_VERSION, INDEX_VERSION))
+        return report
 
+    def quick_check(self) -> list[str]:
+        """What SQLite finds wrong with the pages and rows of the database file; empty where it finds nothing."""
+        with self._pool.read() as db:
+            found = [str(said) for (said,) in db.execute(f"PRAGMA quick_check({_MOST_FAULTS})")]
+        if found == ["ok"]:
+            return []
+        # What is wrong with a tree comes as many lines in one, the first of which names the database.
+        return [line for said in found for line in said.splitlines() if not line.startswith("*** in database")] or found
 
-def _compare_with_hub(view: HubView, progress: Progress, *, is_sound: bool) -> str:
-    """Compare a view with the shared log by their chains, and make it anew from that where they differ: a sentence for
-    that, empty where they do not.
+    def bring_up_to_date(self, records: int) -> bool:
+        """Bring up to date what depends on this program's version, of what is derived no more than of so many records;
+        whether that is all.
 
-    Args:
-        is_sound: no operation of it breaks a rule.
-    """
-    fits = False
-    try:
-        size = view.follow(0).size
-        fits = is_sound and view.chain_of_view(size) == view.chain_there(size)
-    except StoreError as error:
-        if error.code != "corrupt" and view.standing().code != "other_epoch":
-            raise
-    if fits:
-        return ""
-    remade = view.remake(progress)
-    gone = f", which has {remade.gone} of its operations no more" if remade.gone else ""
-    return f"this view differed from the hub's log{gone}: it was made anew from that"
+        Raises:
+            StoreError: as every write, but for what may pass: who only looks is not kept out by a full disk, or by
+                another process that writes.
+        """
+        try:
+            refresh_versions(self._pool)
+        except StoreError as error:
+            if error.code not in ("locked", "disk_full", "read_only"):
+                raise
+        with suppress(StoreError):
+            return not make_index(self._pool, records)
+        return False
 
+    def pieces(self, records: Callable[[], int]) -> Iterator[None]:
+        """Make anew what is derived, make what is kept of the log as a set and judge what is not judged, piece by
+        piece.
 
-def quick_check(pool: Pool) -> list[str]:
-    """What SQLite finds wrong with the pages and rows of the database file; empty where it finds nothing."""
-    with pool.read() as db:
-        found = [str(said) for (said,) in db.execute(f"PRAGMA quick_check({_MOST_FAULTS})")]
-    if found == ["ok"]:
-        return []
-    # What is wrong with a tree comes as many lines in one, the first of which names the database.
-    return [line for said in found for line in said.splitlines() if not line.startswith("*** in database")] or found
+        Args:
+            records: of so many the next piece makes anew what is derived.
+        """
+        while make_index(self._pool, records()):
+            yield
+        while keep_some(self._pool):
+            yield
+        while judge_some(self._pool):
+            yield
 
 
 def refresh_versions(pool: Pool) -> None:
@@ -237,6 +257,27 @@ def make_index(pool: Pool, records: int) -> bool:
 
 
 # How: the log
+
+
+def _compare_with_hub(view: HubView, progress: Progress, *, is_sound: bool) -> str:
+    """Compare a view with the shared log by their chains, and make it anew from that where they differ: a sentence for
+    that, empty where they do not.
+
+    Args:
+        is_sound: no operation of it breaks a rule.
+    """
+    fits = False
+    try:
+        size = view.follow(0).size
+        fits = is_sound and view.chain_of_view(size) == view.chain_there(size)
+    except StoreError as error:
+        if error.code != "corrupt" and view.standing().code != "other_epoch":
+            raise
+    if fits:
+        return ""
+    remade = view.remake(progress)
+    gone = f", which has {remade.gone} of its operations no more" if remade.gone else ""
+    return f"this view differed from the hub's log{gone}: it was made anew from that"
 
 
 def _check_log(db: sqlite3.Connection, report: VerifyReport, progress: Progress) -> Iterator[Rejection]:

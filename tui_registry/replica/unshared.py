@@ -477,7 +477,7 @@ class Tokens:
     def find(self, given: bytes) -> Token | None:
         """The token that these bytes are, as things stand at this moment: what another process added or revoked
         counts. Takes as long for a near miss as for a far one; quick, and waits for no other reader."""
-        from hmac import compare_digest  # as above
+        from hmac import compare_digest  # every command passes through this module, and few look for a token
 
         digest, found = _digest(given), None
         for known, token in self._current():

@@ -14,7 +14,7 @@ from tui_registry.crdt import sign_up
 from tui_registry.crdt.signed_heads import sign_head
 from tui_registry.datastore import DATABASE, Datastore, Draft, Head, ImportRun, Once, Ration
 from tui_registry.records import defaults
-from tui_registry.replica.log import sets
+from tui_registry.replica.log import kept_set
 from tui_registry.replica.store.tables import SCHEMA_VERSION
 
 FOLDER = Path(__file__).parent
@@ -24,11 +24,11 @@ _EPOCH = "e" * 32
 @contextmanager
 def kept_soon() -> Iterator[None]:
     """What is kept of the log as a set follows it after a few operations, not after a thousand."""
-    most, sets.MOST_BEHIND = sets.MOST_BEHIND, 4
+    most, kept_set.MOST_BEHIND = kept_set.MOST_BEHIND, 4
     try:
         yield
     finally:
-        sets.MOST_BEHIND = most
+        kept_set.MOST_BEHIND = most
 
 
 @kept_soon()

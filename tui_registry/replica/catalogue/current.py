@@ -6,7 +6,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from hashlib import sha3_256
 from typing import Any
 
 from tui_registry import records
@@ -195,15 +195,7 @@ class Entry(NamedTuple):
 
 def revision_of(heads: Iterable[str]) -> str:
     """What stands for exactly these heads, ascending; 64 hex digits."""
-    return _hashing()("".join(heads).encode())
-
-
-@cache
-def _hashing() -> Callable[[bytes], str]:
-    # Lists do without it; and to import it each time takes longer than to hash.
-    from hashlib import sha3_256
-
-    return lambda content: sha3_256(content).hexdigest()
+    return sha3_256("".join(heads).encode()).hexdigest()
 
 
 def revision_with(heads: Iterable[str], beside: Iterable[str]) -> str:
@@ -625,7 +617,7 @@ def check_both_among(db: sqlite3.Connection, kind: Kind, record: Record, manifes
         return problems
     identifier = str(record.get(ID_FIELD[kind], NULL_HASH))
     name = first_name(db, identifier) or str(record.get("name", ""))
-    from tui_registry.records.as_written import beside
+    from tui_registry.records.as_written import beside  # few writes come so far, and no list
 
     found = _check_beside(db, kind, identifier, name, manifest)
     return [*problems, *(problem._replace(path=beside(problem.path)) for problem in found)]

@@ -422,7 +422,7 @@ class Derived(NamedTuple):
         made-up words."""
         if self.asked is None or (weights is None and token is None):
             return self.beside(status, words)
-        need = _need(self.asked, weights, token, constant)
+        need = least_need(self.asked, weights, token, constant)
         columns = (*self.columns[:_NEED], need, *self.columns[_NEED + 1 :])
         return self._replace(columns=columns).beside(status, words)
 
@@ -446,7 +446,7 @@ def derive(kind: Kind, record: Record) -> Derived:
     """What the catalogue, the word index and the counts hold for a record."""
     asked = asked_of(record) if kind == "model" else None
     columns = record_columns(kind, record, asked)
-    invalid = 0 if _glance()(kind, record) else None
+    invalid = 0 if _making().is_plainly_valid(kind, record) else None
     prefers = () if kind == "model" else _prefers(record)
     return Derived(columns, word_values(kind, record), counted_values(kind, columns), invalid, asked, prefers)
 
@@ -456,23 +456,38 @@ def _prefers(record: Record) -> tuple[bytes, ...]:
     return tuple(target for target in found if target)
 
 
+class _Making(NamedTuple):
+    """What is brought when something is derived: a list is read without it. What a model needs to run, by `fit`: its
+    own part, its manifest's, and what both come to at least; and a glance at a record by the rules for authors."""
+
+    is_plainly_valid: Callable[[Kind, Record], bool]
+    asked_of: Callable[[Record], tuple[int, int, bool, int]]
+    behind_of: Callable[[Record], tuple[int | None, int | None, int | None]]
+    least: Callable[[tuple[int, int, bool, int], int | None, int | None, int | None], int | None]
+
+
+@cache
+def _making() -> _Making:
+    from tui_registry import fit
+    from tui_registry.records.authoring import is_plainly_valid
+
+    return _Making(
+        is_plainly_valid,
+        fit.asked_of,
+        fit.behind_of,
+        lambda asked, *behind: fit.least_need(asked, fit.Behind(*behind)),
+    )
+
+
 def asked_of(record: Record) -> tuple[int, int, bool, int]:
     """A model's part in what it needs to run."""
-    return _asking()(record)
+    return _making().asked_of(record)
 
 
-@cache
-def _asking() -> Callable[[Record], tuple[int, int, bool, int]]:
-    from tui_registry.fit import asked_of  # a list is read without it
-
-    return asked_of
-
-
-@cache
-def _glance() -> Callable[[Kind, Record], bool]:
-    from tui_registry.records.authoring import is_plainly_valid  # a list is read without the rules
-
-    return is_plainly_valid
+def behind_of(manifest: Record) -> tuple[int | None, int | None, int | None]:
+    """A manifest's part in what its model needs to run: weights, token, constant, clamped (`fit.Behind`)."""
+    weights, token, constant = _making().behind_of(manifest)
+    return _clamped(weights), _clamped(token), _clamped(constant)
 
 
 def record_columns(kind: Kind, record: Record, asked: tuple[int, int, bool, int] | None) -> RecordColumns:
@@ -495,7 +510,7 @@ def record_columns(kind: Kind, record: Record, asked: tuple[int, int, bool, int]
         _clamped(needs["min_memory_mb"]),
         _clamped(needs["min_disk_gb"]),
         _clamped(needs.get("min_vram_gb")),
-        None if asked is None else _need(asked),
+        None if asked is None else least_need(asked),
         1 if needs.get("requires_gpu") is True else 0,
         1 if has_template(record) else 0,
         looks(name),
@@ -506,18 +521,11 @@ def record_columns(kind: Kind, record: Record, asked: tuple[int, int, bool, int]
     )
 
 
-def _need(
+def least_need(
     asked: tuple[int, int, bool, int], weights: int | None = None, token: int | None = None, constant: int | None = None
 ) -> int | None:
     """What a model needs at least, with what its manifest gives to that (`fit.Behind`)."""
-    return _clamped(_needing()(asked, weights, token, constant))
-
-
-@cache
-def _needing() -> Callable[[tuple[int, int, bool, int], int | None, int | None, int | None], int | None]:
-    from tui_registry.fit import Behind, least_need  # a list is read without it
-
-    return lambda asked, *behind: least_need(asked, Behind(*behind))
+    return _clamped(_making().least(asked, weights, token, constant))
 
 
 def counted_values(kind: Kind, columns: RecordColumns) -> tuple[str, ...]:

@@ -147,7 +147,7 @@ def judged_from(db: sqlite3.Connection) -> int:
 
 def _judging_by() -> str:
     """By what this program judges: the version of its rules, and of the library that knows the licences of SPDX."""
-    import packaging
+    import packaging  # a list is read without it
 
     return f"{AUTHORING_VERSION} {packaging.__version__}"
 

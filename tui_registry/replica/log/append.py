@@ -11,6 +11,17 @@ from tui_registry.crdt.key_state import winner
 from tui_registry.crdt.rules import Ancestor, check_against
 from tui_registry.errors import Kind, OpKind
 from tui_registry.frozen import NamedTuple
+from tui_registry.replica.catalogue.current_manifests import (
+    NO_STANDING,
+    ManifestColumns,
+    ManifestRow,
+    Standing,
+    follow,
+    manifest_columns,
+    standings,
+    words_given,
+    write_manifests,
+)
 from tui_registry.replica.catalogue.derived import (
     INSERT_CATALOGUE,
     KIND_CODES,
@@ -29,23 +40,12 @@ from tui_registry.replica.catalogue.derived import (
     vocabulary_of,
 )
 from tui_registry.replica.catalogue.judged import judge_anew
-from tui_registry.replica.catalogue.links import Linking
-from tui_registry.replica.catalogue.manifests import (
-    NO_STANDING,
-    ManifestColumns,
-    ManifestRow,
-    Standing,
-    follow,
-    manifest_columns,
-    standings,
-    words_given,
-    write_manifests,
-)
-from tui_registry.replica.log.elsewhere import note_elsewhere
+from tui_registry.replica.catalogue.record_links import Linking
 from tui_registry.replica.log.first_seen import FirstSeen, write_first_seen
 from tui_registry.replica.log.judge import Checked
+from tui_registry.replica.log.kept_set import forget_sets, keep
 from tui_registry.replica.log.left_out import OF_HUB, OVERHEAD_BYTES, count_source
-from tui_registry.replica.log.sets import forget_sets, keep
+from tui_registry.replica.log.own_elsewhere import note_elsewhere
 from tui_registry.replica.store.stored import Stored, chunks, marks, packed, read_heads, read_record, stored_id
 from tui_registry.replica.store.tables import is_view
 

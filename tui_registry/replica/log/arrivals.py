@@ -15,13 +15,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tui_registry.crdt.op import OpError, claimed_hash, digest_of
-from tui_registry.frozen import NamedTuple
 from tui_registry.replica.log.append import Batch
 from tui_registry.replica.log.first_seen import FirstSeen
-from tui_registry.replica.log.judge import Checked, Verdict, judge, judge_claim
+from tui_registry.replica.log.judge import Checked, Rejection, Verdict, judge, judge_claim
 from tui_registry.replica.log.left_out import (
     DEFERRED,
     Admission,
@@ -33,9 +32,11 @@ from tui_registry.replica.log.left_out import (
     reason_of,
 )
 from tui_registry.replica.log.turns import Room, Turns
-from tui_registry.replica.log.verifier import Verifier
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.stored import chunks, marks, unpacked
+
+if TYPE_CHECKING:
+    from tui_registry.replica.log.verifier import Verifier
 
 T = TypeVar("T")
 
@@ -51,22 +52,6 @@ _START = 1_024
 _ANY = 2**62
 # It is looked so often what waits for so many operations.
 _RELEASED_AT_ONCE = 256
-# The rules that a relay or a disk breaks by changing bytes. What breaks a later one was signed as it stands: no other
-# bytes of it would do better.
-_BY_BYTES = frozenset(("malformed", "limit", "key", "hash", "signature", "actor"))
-
-
-class Rejection(NamedTuple):
-    """An operation that breaks a rule. `place` is where it stands among the lines given."""
-
-    place: int
-    code: str
-    sentence: str
-
-    @property
-    def is_spoilt(self) -> bool:
-        """Whether sound bytes of the same operation may exist."""
-        return self.code in _BY_BYTES
 
 
 @dataclass(slots=True, eq=False)
@@ -204,287 +189,280 @@ class Outcome:
     left: list[tuple[int, str, str, bool]] = field(default_factory=list)
 
 
-def apply(
-    pool: Pool,
-    turns: Turns,
-    verifier: Verifier,
-    lines: Iterable[bytes],
-    source: str,
-    clock: Callable[[], int],
-    *,
-    keep_pending: bool = True,
-    ration: Ration | None = None,
-) -> ApplyReport:
-    """Take operations that belong to no peer's log, in batches, each in one transaction; on a hub in several turns.
+class Arrivals:
+    """What judges and stores operations from elsewhere."""
 
-    Args:
-        lines: each without a line end; a children-first order is quickest, any order works.
-        source, keep_pending, ration: as for `store`.
-        clock: gives Unix seconds.
-    """
-    total = ApplyReport()
-    stream = iter(lines)
-    offset = 0
+    def __init__(self, pool: Pool, turns: Turns, clock: Callable[[], int], verifier: Verifier) -> None:
+        """
+        Args:
+            clock: gives Unix seconds.
+        """
+        self._pool = pool
+        self._turns = turns
+        self._clock = clock
+        self._verifier = verifier
 
-    def following() -> list[Arrival]:
-        return check_lines(pool, verifier, list(islice(stream, _APPLIED_AT_ONCE)))
+    def apply(
+        self, lines: Iterable[bytes], source: str, *, keep_pending: bool = True, ration: Ration | None = None
+    ) -> ApplyReport:
+        """Take operations that belong to no peer's log, in batches, each in one transaction; on a hub in several turns.
 
-    def put(part: Sequence[Arrival], db: sqlite3.Connection) -> Outcome:
-        return store(
-            db,
-            part,
-            source,
-            clock(),
-            keep_pending=keep_pending,
-            ration=ration,
-            room=turns.room,
-            came=turns.moment,
-        )
+        Args:
+            lines: each without a line end; a children-first order is quickest, any order works.
+            source, keep_pending, ration: as for `store`.
+        """
+        total = ApplyReport()
+        stream = iter(lines)
+        offset = 0
 
-    def take(arrivals: Sequence[Arrival], *, bulk: bool) -> None:
-        nonlocal offset
-        for part in parts_of_turns(turns, arrivals):
+        def following() -> list[Arrival]:
+            return self.check_lines(list(islice(stream, _APPLIED_AT_ONCE)))
+
+        def put(part: Sequence[Arrival], db: sqlite3.Connection) -> Outcome:
+            return self.store(db, part, source, self._clock(), keep_pending=keep_pending, ration=ration)
+
+        def take(arrivals: Sequence[Arrival], *, bulk: bool) -> None:
+            nonlocal offset
+            for part in self.parts_of_turns(arrivals):
+                try:
+                    outcome = self.in_turn(part, partial(put, part), bulk=bulk)
+                except StoreError as error:
+                    raise error.after(total.applied) from error
+                total.add(outcome.report)
+                total.rejected += [item._replace(place=item.place + offset) for item in outcome.report.rejected]
+                offset += len(part)
+
+        arrivals = following()
+        # The next batch is judged while this one is stored. No thread is begun for less than a batch, as most is.
+        with ThreadPoolExecutor(1) as ahead:
+            while len(arrivals) == _APPLIED_AT_ONCE:
+                coming = ahead.submit(following)
+                take(arrivals, bulk=True)
+                arrivals = coming.result()
+        if arrivals:
+            # Stored as an ordinary write, the last one gives back what a bulk held.
+            take(arrivals, bulk=False)
+        return total
+
+    def release_due(self, looks: Callable[[], None]) -> int:
+        """Take in what waits for operations that are here by now, as following a hub released none of it; how many
+        came in.
+
+        Args:
+            looks: called before it is looked for such.
+        """
+
+        def some(db: sqlite3.Connection) -> int:
+            return self.store(db, (), "", self._clock(), due=_due(db)).report.applied
+
+        applied = 0
+        while True:
+            looks()
+            with self._pool.read() as db:
+                if not _due(db):
+                    return applied
+            applied += self._turns.run(some)
+
+    def check_lines(self, lines: Sequence[bytes], first_entry: int | None = None) -> list[Arrival]:
+        """Judge lines by themselves (rules 1 to 5), but for those that the log holds already, byte for byte.
+
+        Args:
+            first_entry: the index of the first line in a peer's log.
+        """
+        arrivals = [
+            Arrival(index, line, None if first_entry is None else first_entry + index, claimed=claimed_hash(line))
+            for index, line in enumerate(lines)
+        ]
+        with _calm(len(lines)):
+            _mark_known(self._pool, arrivals)
+            unknown = [arrival for arrival in arrivals if not arrival.known and arrival.left is None]
+            verdicts = self._verifier.judge([item.body for item in unknown])
+            for arrival, verdict in zip(unknown, verdicts, strict=True):
+                arrival.take(verdict)
+        return arrivals
+
+    def why_not_here(self, db: sqlite3.Connection, peer: str, epoch: str, arrival: Arrival) -> str:
+        """As `Log.why_not_here`, of one entry that is not in the log."""
+        if arrival.left is not None:
+            return "blocked"
+        if arrival.error is not None:
+            return "unsupported" if arrival.error.code == "unsupported" else "rejected"
+        assert arrival.op is not None
+        reason = reason_of(db, arrival.op.claim.hash)
+        if reason is not None:
+            return reason
+        if db.execute("SELECT 1 FROM pending WHERE digest = ?", (digest_of(arrival.body),)).fetchone() is not None:
+            return "pending"
+        cursor = db.execute("SELECT next_index FROM cursors WHERE peer = ? AND epoch = ?", (peer, epoch)).fetchone()
+        return "unread" if cursor is None or (arrival.entry or 0) >= cursor[0] else "passed"
+
+    def in_turn(
+        self, arrivals: Sequence[Arrival], deed: Callable[[sqlite3.Connection], T], *, bulk: bool | None = None
+    ) -> T:
+        """Do what stores so many operations.
+
+        Args:
+            bulk: others are likely to follow; None to decide by the number of operations.
+        """
+        with _calm(len(arrivals)):
+            return self._turns.run(deed, bulk=len(arrivals) >= _BULK if bulk is None else bulk)
+
+    def parts_of_turns(self, arrivals: Sequence[Arrival]) -> Iterator[Sequence[Arrival]]:
+        """The operations as one transaction takes them: all of them, or on a hub as many as a turn may append. Each has
+        its index within its part then."""
+        room = self._turns.room
+        if room is None:
+            yield arrivals
+            return
+        part: list[Arrival] = []
+        taken = 0
+        for arrival in arrivals:
+            taken += len(arrival.body)
+            if part and (len(part) == room.ops or taken > room.bytes):
+                yield part
+                part, taken = [], len(arrival.body)
+            arrival.index = len(part)
+            part.append(arrival)
+        yield part
+
+    def has_room(self, db: sqlite3.Connection) -> bool:
+        """Whether there is room enough to read again the pending operations that were evicted."""
+        count, size = _held(db)
+        return count < MAX_PENDING // 2 and size < MAX_PENDING_BYTES // 2
+
+    def store(
+        self,
+        db: sqlite3.Connection,
+        arrivals: Sequence[Arrival],
+        source: str,
+        now: int,
+        *,
+        epoch: str | None = None,
+        keep_pending: bool = True,
+        ration: Ration | None = None,
+        due: Sequence[str] = (),
+    ) -> Outcome:
+        """Append what is valid and not left out, keep what must wait, remember what was refused; inside the caller's
+        transaction.
+
+        Args:
+            arrivals: from `check_lines`.
+            source: who sent them: a peer's name, or a word for a file or a push.
+            now: Unix seconds, written beside what is refused.
+            epoch: of the peer's log, where the arrivals are its entries.
+            keep_pending: whether ops that miss a child are kept for later.
+            ration: one that they have to fit besides those of this replica.
+            due: operations that are here, for which others may wait.
+        """
+        # No more is released of what waits than fits a turn of a hub; the rest waits on.
+        room = self._turns.room
+        # When what is appended counts as having come, on a hub; else it is now, and what waited has come when it came.
+        came = self._turns.moment
+        outcome = Outcome()
+        report = outcome.report
+        batch = Batch(db)
+        batch.load(arrival.op for arrival in arrivals if arrival.op is not None)
+        here = FirstSeen(now if came is None else came, source)
+        admission = Admission(db, source, ration, now)
+        (any_pending,) = db.execute("SELECT EXISTS (SELECT 1 FROM pending)").fetchone()
+        queue = deque(arrivals)
+        waiting: dict[str, list[Arrival]] = {}
+        released: list[Arrival] = []
+        refused: list[Arrival] = []
+        left: list[tuple[Arrival, str, str]] = []
+        come: set[str] = set()
+        settled: list[str] = []  # the hashes of those that are no longer left out, should they have been
+        left_ops, left_bytes = _left_in(room, arrivals)
+
+        def leave_out(arrival: Arrival, digest: str, owner: str, reason: Reason) -> None:
+            admission.leave_out(digest, owner, reason, arrival.body, arrival.held_by)
+            left.append((arrival, digest, owner))
+            if arrival.held_by is None:
+                report.left_out[reason] += 1
+            # What builds on it has come before it, perhaps.
+            queue.extend(waiting.pop(digest, ()))
+            release(digest)
+
+        def release(digest: str) -> None:
+            """Look again at what waited for it since before; once, however often it came."""
+            nonlocal left_ops, left_bytes
+            if any_pending and digest not in come and left_ops > 0 and left_bytes > 0:
+                come.add(digest)
+                freed = _release(db, digest, left_ops, left_bytes)
+                left_ops -= len(freed)
+                left_bytes -= sum(len(free.body) for free in freed)
+                batch.load(free.op for free in freed if free.op is not None)
+                released.extend(freed)
+                queue.extend(freed)
+
+        for child in due:
+            release(child)
+        while queue:
+            arrival = queue.popleft()
+            if arrival.is_unjudged:
+                digest = _hash_of_blocked(arrival, admission)
+                if digest is not None:
+                    if batch.has(digest):
+                        report.known += 1
+                    else:
+                        leave_out(arrival, digest, arrival.left or "", "blocked")
+                    continue
+                if arrival.op is not None:
+                    batch.load([arrival.op])
+            op = arrival.op
+            if arrival.known or (op is not None and batch.knows(op)):
+                report.known += arrival.held_by is None
+                continue
+            if op is None:
+                _refuse(arrival, outcome, refused)
+                continue
+            missing = batch.missing(op)
+            if not admission.is_open:
+                reason = admission.why_not(op, arrival.body, missing, arrival.held_by)
+                if reason is not None:
+                    leave_out(arrival, op.claim.hash, op.claim.owner, reason)
+                    continue
+            if missing:
+                waiting.setdefault(missing[0], []).append(arrival)
+                continue
             try:
-                outcome = in_turn(turns, part, partial(put, part), bulk=bulk)
-            except StoreError as error:
-                raise error.after(total.applied) from error
-            total.add(outcome.report)
-            total.rejected += [item._replace(place=item.place + offset) for item in outcome.report.rejected]
-            offset += len(part)
-
-    arrivals = following()
-    # The next batch is judged while this one is stored. No thread is begun for less than a batch, as most is.
-    with ThreadPoolExecutor(1) as ahead:
-        while len(arrivals) == _APPLIED_AT_ONCE:
-            coming = ahead.submit(following)
-            take(arrivals, bulk=True)
-            arrivals = coming.result()
-    if arrivals:
-        # Stored as an ordinary write, the last one gives back what a bulk held.
-        take(arrivals, bulk=False)
-    return total
-
-
-def release_due(pool: Pool, turns: Turns, clock: Callable[[], int], looks: Callable[[], None]) -> int:
-    """Take in what waits for operations that are here by now, as following a hub released none of it; how many came in.
-
-    Args:
-        clock: gives Unix seconds.
-        looks: called before it is looked for such.
-    """
-
-    def some(db: sqlite3.Connection) -> int:
-        return store(db, (), "", clock(), room=turns.room, came=turns.moment, due=_due(db)).report.applied
-
-    applied = 0
-    while True:
-        looks()
-        with pool.read() as db:
-            if not _due(db):
-                return applied
-        applied += turns.run(some)
-
-
-def check_lines(
-    pool: Pool, verifier: Verifier, lines: Sequence[bytes], first_entry: int | None = None
-) -> list[Arrival]:
-    """Judge lines by themselves (rules 1 to 5), but for those that the log holds already, byte for byte.
-
-    Args:
-        first_entry: the index of the first line in a peer's log.
-    """
-    arrivals = [
-        Arrival(index, line, None if first_entry is None else first_entry + index, claimed=claimed_hash(line))
-        for index, line in enumerate(lines)
-    ]
-    with _calm(len(lines)):
-        _mark_known(pool, arrivals)
-        unknown = [arrival for arrival in arrivals if not arrival.known and arrival.left is None]
-        for arrival, verdict in zip(unknown, verifier.judge([item.body for item in unknown]), strict=True):
-            arrival.take(verdict)
-    return arrivals
-
-
-def why_not_here(db: sqlite3.Connection, peer: str, epoch: str, arrival: Arrival) -> str:
-    """As `Log.why_not_here`, of one entry that is not in the log."""
-    if arrival.left is not None:
-        return "blocked"
-    if arrival.error is not None:
-        return "unsupported" if arrival.error.code == "unsupported" else "rejected"
-    assert arrival.op is not None
-    reason = reason_of(db, arrival.op.claim.hash)
-    if reason is not None:
-        return reason
-    if db.execute("SELECT 1 FROM pending WHERE digest = ?", (digest_of(arrival.body),)).fetchone() is not None:
-        return "pending"
-    cursor = db.execute("SELECT next_index FROM cursors WHERE peer = ? AND epoch = ?", (peer, epoch)).fetchone()
-    return "unread" if cursor is None or (arrival.entry or 0) >= cursor[0] else "passed"
-
-
-def in_turn(
-    turns: Turns, arrivals: Sequence[Arrival], deed: Callable[[sqlite3.Connection], T], *, bulk: bool | None = None
-) -> T:
-    """Do what stores so many operations.
-
-    Args:
-        bulk: others are likely to follow; None to decide by the number of operations.
-    """
-    with _calm(len(arrivals)):
-        return turns.run(deed, bulk=len(arrivals) >= _BULK if bulk is None else bulk)
-
-
-def parts_of_turns(turns: Turns, arrivals: Sequence[Arrival]) -> Iterator[Sequence[Arrival]]:
-    """The operations as one transaction takes them: all of them, or on a hub as many as a turn may append. Each has its
-    index within its part then."""
-    room = turns.room
-    if room is None:
-        yield arrivals
-        return
-    part: list[Arrival] = []
-    taken = 0
-    for arrival in arrivals:
-        taken += len(arrival.body)
-        if part and (len(part) == room.ops or taken > room.bytes):
-            yield part
-            part, taken = [], len(arrival.body)
-        arrival.index = len(part)
-        part.append(arrival)
-    yield part
-
-
-def store(
-    db: sqlite3.Connection,
-    arrivals: Sequence[Arrival],
-    source: str,
-    now: int,
-    *,
-    epoch: str | None = None,
-    keep_pending: bool = True,
-    ration: Ration | None = None,
-    room: Room | None = None,
-    came: int | None = None,
-    due: Sequence[str] = (),
-) -> Outcome:
-    """Append what is valid and not left out, keep what must wait, remember what was refused; inside the caller's
-    transaction.
-
-    Args:
-        arrivals: from `check_lines`.
-        source: who sent them: a peer's name, or a word for a file or a push.
-        now: Unix seconds, written beside what is refused.
-        epoch: of the peer's log, where the arrivals are its entries.
-        keep_pending: whether ops that miss a child are kept for later.
-        ration: one that they have to fit besides those of this replica.
-        room: no more is released of what waits than fits it; the rest waits on. None for as much as there is.
-        came: when what is appended counts as having come, Unix seconds, on a hub (`Turns.moment`); None: now, and what
-            waited when it came.
-        due: operations that are here, for which others may wait.
-    """
-    outcome = Outcome()
-    report = outcome.report
-    batch = Batch(db)
-    batch.load(arrival.op for arrival in arrivals if arrival.op is not None)
-    here = FirstSeen(now if came is None else came, source)
-    admission = Admission(db, source, ration, now)
-    (any_pending,) = db.execute("SELECT EXISTS (SELECT 1 FROM pending)").fetchone()
-    queue = deque(arrivals)
-    waiting: dict[str, list[Arrival]] = {}
-    released: list[Arrival] = []
-    refused: list[Arrival] = []
-    left: list[tuple[Arrival, str, str]] = []
-    come: set[str] = set()
-    settled: list[str] = []  # the hashes of those that are no longer left out, should they have been
-    left_ops, left_bytes = _left_in(room, arrivals)
-
-    def leave_out(arrival: Arrival, digest: str, owner: str, reason: Reason) -> None:
-        admission.leave_out(digest, owner, reason, arrival.body, arrival.held_by)
-        left.append((arrival, digest, owner))
-        if arrival.held_by is None:
-            report.left_out[reason] += 1
-        # What builds on it has come before it, perhaps.
-        queue.extend(waiting.pop(digest, ()))
-        release(digest)
-
-    def release(digest: str) -> None:
-        """Look again at what waited for it since before; once, however often it came."""
-        nonlocal left_ops, left_bytes
-        if any_pending and digest not in come and left_ops > 0 and left_bytes > 0:
-            come.add(digest)
-            freed = _release(db, digest, left_ops, left_bytes)
-            left_ops -= len(freed)
-            left_bytes -= sum(len(free.body) for free in freed)
-            batch.load(free.op for free in freed if free.op is not None)
-            released.extend(freed)
-            queue.extend(freed)
-
-    for child in due:
-        release(child)
-    while queue:
-        arrival = queue.popleft()
-        if arrival.is_unjudged:
-            digest = _hash_of_blocked(arrival, admission)
-            if digest is not None:
-                if batch.has(digest):
-                    report.known += 1
-                else:
-                    leave_out(arrival, digest, arrival.left or "", "blocked")
+                batch.append(op, arrival.body, here if arrival.held_by is None else _since(arrival, came))
+            except OpError as error:
+                arrival.error = error
+                _refuse(arrival, outcome, refused)
+                settled.append(op.claim.hash)
                 continue
-            if arrival.op is not None:
-                batch.load([arrival.op])
-        op = arrival.op
-        if arrival.known or (op is not None and batch.knows(op)):
-            report.known += arrival.held_by is None
-            continue
-        if op is None:
-            _refuse(arrival, outcome, refused)
-            continue
-        missing = batch.missing(op)
-        if not admission.is_open:
-            reason = admission.why_not(op, arrival.body, missing, arrival.held_by)
-            if reason is not None:
-                leave_out(arrival, op.claim.hash, op.claim.owner, reason)
-                continue
-        if missing:
-            waiting.setdefault(missing[0], []).append(arrival)
-            continue
-        try:
-            batch.append(op, arrival.body, here if arrival.held_by is None else _since(arrival, came))
-        except OpError as error:
-            arrival.error = error
-            _refuse(arrival, outcome, refused)
+            report.applied += 1
             settled.append(op.claim.hash)
-            continue
-        report.applied += 1
-        settled.append(op.claim.hash)
-        if not admission.is_open:
-            admission.count(op, arrival.body, arrival.held_by)
-        queue.extend(waiting.pop(op.claim.hash, ()))
-        release(op.claim.hash)
-    report.appended = [(batch.size - report.applied, batch.size)] if report.applied else []
-    batch.flush()
-    report.conflicted, report.settled = batch.came_into_conflict, batch.settled
-    report.elsewhere = batch.elsewhere
-    still = [(child, arrival) for child, group in waiting.items() for arrival in group]
-    if keep_pending:
-        settled += [arrival.op.claim.hash for _, arrival in still if arrival.op is not None]
-    remembered = admission.flush(settled)
-    for arrival, digest, owner in left:
-        if arrival.held_by is not None:
-            note_held_left(db, digest_of(arrival.body), digest, owner, bytes.fromhex(digest) in remembered)
-    outcome.left = [
-        (arrival.entry, digest, owner, bytes.fromhex(digest) in remembered)
-        for arrival, digest, owner in left
-        if arrival.entry is not None
-    ]
-    report.moved = _settle(db, released, still)
-    fresh = [(child, arrival) for child, arrival in still if arrival.held_by is None]
-    report.pending = len(fresh)
-    report.held = {digest_of(arrival.body): child for child, arrival in fresh}
-    if keep_pending:
-        _keep(db, fresh, source, epoch, now)
-        _make_room(db)
-    _remember(db, refused, source, now)
-    return outcome
+            if not admission.is_open:
+                admission.count(op, arrival.body, arrival.held_by)
+            queue.extend(waiting.pop(op.claim.hash, ()))
+            release(op.claim.hash)
+        report.appended = [(batch.size - report.applied, batch.size)] if report.applied else []
+        batch.flush()
+        report.conflicted, report.settled = batch.came_into_conflict, batch.settled
+        report.elsewhere = batch.elsewhere
+        still = [(child, arrival) for child, group in waiting.items() for arrival in group]
+        if keep_pending:
+            settled += [arrival.op.claim.hash for _, arrival in still if arrival.op is not None]
+        remembered = admission.flush(settled)
+        for arrival, digest, owner in left:
+            if arrival.held_by is not None:
+                note_held_left(db, digest_of(arrival.body), digest, owner, bytes.fromhex(digest) in remembered)
+        outcome.left = [
+            (arrival.entry, digest, owner, bytes.fromhex(digest) in remembered)
+            for arrival, digest, owner in left
+            if arrival.entry is not None
+        ]
+        report.moved = _settle(db, released, still)
+        fresh = [(child, arrival) for child, arrival in still if arrival.held_by is None]
+        report.pending = len(fresh)
+        report.held = {digest_of(arrival.body): child for child, arrival in fresh}
+        if keep_pending:
+            _keep(db, fresh, source, epoch, now)
+            _make_room(db)
+        _remember(db, refused, source, now)
+        return outcome
 
 
 def _left_in(room: Room | None, arrivals: Sequence[Arrival]) -> tuple[int, int]:
@@ -591,12 +569,6 @@ def _settle(
         else:
             db.execute("UPDATE pending SET child = ? WHERE digest = ?", (bytes.fromhex(child), digest))
     return moved
-
-
-def has_room(db: sqlite3.Connection) -> bool:
-    """Whether there is room enough to read again the pending operations that were evicted."""
-    count, size = _held(db)
-    return count < MAX_PENDING // 2 and size < MAX_PENDING_BYTES // 2
 
 
 def _make_room(db: sqlite3.Connection) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tui_registry.errors import ABSENT, GivenManifest, OpKind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.log.first_seen import first_seen
-from tui_registry.replica.log.versions import find_key, read_entries
+from tui_registry.replica.log.record_history import find_key, read_entries
 from tui_registry.replica.store.connection import StoreError
 from tui_registry.replica.store.stored import read_heads
 

@@ -7,23 +7,33 @@ without the hub nothing is appended there and nothing is written anew: it would 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from tui_registry.crdt.op import OpError
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import RULES_VERSION
 from tui_registry.replica.log.first_seen import FirstSeen
-from tui_registry.replica.log.left_out import OF_HUB
+from tui_registry.replica.log.left_out import OF_HUB, claimed_owner
+from tui_registry.replica.log.own_elsewhere import restate
+from tui_registry.replica.log.shared_log import (
+    NO_CHAIN,
+    SharedHead,
+    SharedLog,
+    SharedOp,
+    SharedTurn,
+    chained,
+)
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.stored import chunks, marks, unpacked
 from tui_registry.replica.store.tables import view_error
 
 if TYPE_CHECKING:
     from tui_registry.replica.log.judge import Checked, Verdict
-    from tui_registry.replica.log.shared_log import SharedHead, SharedLog, SharedOp, SharedTurn
 
 T = TypeVar("T")
 
@@ -185,8 +195,6 @@ class HubView:
         Raises:
             StoreError: `hub_other`: it holds another log, or is another hub's view; nothing was written.
         """
-        from tui_registry.replica.log.shared_log import NO_CHAIN
-
         if head.rules > RULES_VERSION:
             raise self._newer(head)
         with self._pool.write() as db:
@@ -213,11 +221,9 @@ class HubView:
 
     def release(self) -> None:
         """Make this folder a replica of its own again, under an epoch of its own."""
-        import secrets
-
         with self._pool.write() as db:
             if db.execute("DELETE FROM hub").rowcount:
-                db.execute("UPDATE replica SET epoch = ?", (secrets.token_hex(16),))
+                db.execute("UPDATE replica SET epoch = ?", (os.urandom(16).hex(),))
         self._note(HubStanding(is_ready=True, code=""))
 
     def follow(self, most: int = 8_192, *, until: int | None = None) -> Followed:
@@ -285,8 +291,6 @@ class HubView:
         Args:
             head: of the shared log, where that was asked for just now.
         """
-        from tui_registry.replica.log.shared_log import NO_CHAIN
-
         if size == 0:
             return NO_CHAIN
         if head is not None and head.size == size:
@@ -339,8 +343,6 @@ class HubView:
             StoreError: `hub_differs`: the shared log says otherwise, or `start` is another place; nothing was
                 appended. As `follow`.
         """
-        from tui_registry.replica.log.shared_log import SharedOp, chained
-
         self._expect_shared()
         with self._following:
             row = self._expect_row()
@@ -359,7 +361,7 @@ class HubView:
                     f"operations {start} to {stop} from elsewhere are not those of the hub's log: they were not taken. "
                     "Follow the hub itself",
                 )
-            appended = self._append(ops, [self._unsigned(row, op) for op in ops], bulk=len(ops) > _ASKED)
+            appended = self._append(ops, self._judged(ops, row, is_verified=True), bulk=len(ops) > _ASKED)
             self._note_follows(row.size + appended, head.size)
         return Followed(appended, row.size + appended, head.size)
 
@@ -395,8 +397,6 @@ class HubView:
     def extend(self, db: sqlite3.Connection, row: ViewRow, ops: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, str]:
         """Note that the view has so many operations more, which its own transaction appended; the chain and the
         fingerprint with them."""
-        from tui_registry.replica.log.shared_log import chained
-
         chain = row.chain
         for _, body in ops:
             chain = chained(chain, body)
@@ -514,8 +514,6 @@ class HubView:
             ops: from the last one on that the view has, if it has any. count: how many more are expected.
             shared: may have become another log since its head was read; None where it is locked.
         """
-        from tui_registry.replica.log.shared_log import chained
-
         first = max(0, row.size - 1)
         chain = row.chain
         is_sound = [op.place for op in ops] == [*range(first, row.size + count)]
@@ -550,28 +548,28 @@ class HubView:
             size += sum(len(op.body) for op in some)
         return ops
 
-    def _judged(self, ops: Sequence[SharedOp], row: ViewRow) -> list[Checked]:
-        """The operations, which pass rules 1 to 5."""
-        from tui_registry.replica.log.judge import Checked
+    def _judged(self, ops: Sequence[SharedOp], row: ViewRow, *, is_verified: bool = False) -> list[Checked]:
+        """The operations, which pass rules 1 to 5.
 
+        Args:
+            is_verified: their bytes are the shared log's: all is looked at but who signed them.
+        """
+        # A view that only reads judges nothing.
+        from tui_registry.replica.log.judge import Checked, check_claimed
+
+        verdicts = (
+            [check_claimed(op.body, claimed_owner(op.body) or "") for op in ops]
+            if is_verified
+            else self._judge([op.body for op in ops])
+        )
         checked: list[Checked] = []
-        for op, verdict in zip(ops, self._judge([op.body for op in ops]), strict=True):
+        for op, verdict in zip(ops, verdicts, strict=True):
             if not isinstance(verdict, Checked):
                 raise self._invalid(row, op.place, *verdict)
-            if bytes.fromhex(verdict.claim.hash) != op.hash:
+            if not is_verified and bytes.fromhex(verdict.claim.hash) != op.hash:
                 raise self._invalid(row, op.place, "hash", "it stands there under another hash")
             checked.append(verdict)
         return checked
-
-    def _unsigned(self, row: ViewRow, op: SharedOp) -> Checked:
-        """An operation whose bytes are the shared log's: all of rules 1 to 5 but who signed it."""
-        from tui_registry.replica.log.judge import Checked, check_claimed
-        from tui_registry.replica.log.left_out import claimed_owner
-
-        verdict = check_claimed(op.body, claimed_owner(op.body) or "")
-        if not isinstance(verdict, Checked):
-            raise self._invalid(row, op.place, *verdict)
-        return verdict
 
     def _invalid(self, row: ViewRow, place: int, code: str, sentence: str) -> StoreError:
         if code == "unsupported":
@@ -627,8 +625,7 @@ class HubView:
         checked: Sequence[Checked],
         seen: Sequence[FirstSeen],
     ) -> None:
-        from tui_registry.crdt.op import OpError
-        from tui_registry.replica.log.append import Batch
+        from tui_registry.replica.log.append import Batch  # as in `_judged`
 
         batch = Batch(db)
         batch.load(checked)
@@ -646,9 +643,7 @@ class HubView:
     def _make_anew(
         self, db: sqlite3.Connection, shared: SharedLog, head: SharedHead, progress: Callable[[int, int], None]
     ) -> Remade:
-        from tui_registry.replica.log.append import clear_log
-        from tui_registry.replica.log.elsewhere import restate
-        from tui_registry.replica.log.shared_log import NO_CHAIN, chained
+        from tui_registry.replica.log.append import clear_log  # as in `_judged`
 
         (had,) = db.execute("SELECT count(*) FROM ops").fetchone()
         # From whom operations came, and whose bytes need not be verified once more. When is what the shared log says.
@@ -685,10 +680,10 @@ class HubView:
                     unseen = place
             if not ops or len(former) != len(ops):
                 raise StoreError("hub_other", "the hub's log changed while this view was made anew of it: try again")
-            verdicts = iter(self._judged([op for op, one in zip(ops, former, strict=True) if one is None], row))
-            checked = [
-                next(verdicts) if one is None else self._unsigned(row, op) for op, one in zip(ops, former, strict=True)
-            ]
+            fresh = iter(self._judged([op for op, one in zip(ops, former, strict=True) if one is None], row))
+            held = [op for op, one in zip(ops, former, strict=True) if one is not None]
+            again = iter(self._judged(held, row, is_verified=True))
+            checked = [next(fresh if one is None else again) for one in former]
             source = f"{OF_HUB}{head.hub[:8]}"
             came = [
                 FirstSeen(op.added_at, source) if one is None else one[0]._replace(arrived_at=op.added_at)
@@ -764,8 +759,6 @@ def _write_row(db: sqlite3.Connection, row: ViewRow) -> None:
 
 
 def _chain(db: sqlite3.Connection, size: int) -> bytes:
-    from tui_registry.replica.log.shared_log import NO_CHAIN, chained
-
     chain, count = NO_CHAIN, 0
     for place, kept in db.execute("SELECT idx, body FROM ops WHERE idx < ? ORDER BY idx", (size,)):
         try:

@@ -19,8 +19,8 @@ from tui_registry.crdt.op import Op, OpError, parse_op
 from tui_registry.crdt.rules import Ancestor, check_alone, claim_of
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import MAX_OP_BYTES
+from tui_registry.replica.catalogue.current_manifests import ManifestColumns, manifest_columns
 from tui_registry.replica.catalogue.derived import Derived, derive
-from tui_registry.replica.catalogue.manifests import ManifestColumns, manifest_columns
 
 
 class Checked(NamedTuple):
@@ -40,12 +40,29 @@ class Checked(NamedTuple):
         return self.derived is None
 
 
+class Rejection(NamedTuple):
+    """An operation that breaks a rule. `place` is where it stands among the lines given."""
+
+    place: int
+    code: str
+    sentence: str
+
+    @property
+    def is_spoilt(self) -> bool:
+        """Whether sound bytes of the same operation may exist."""
+        return self.code in _BY_BYTES
+
+
 T = TypeVar("T")
 
 # A checked op, or the code and the sentence of the rule that it breaks.
 Verdict = Checked | tuple[str, str]
 
 LENGTH = struct.Struct("<I")
+
+# The rules that a relay or a disk breaks by changing bytes. What breaks a later one was signed as it stands: no other
+# bytes of it would do better.
+_BY_BYTES = frozenset(("malformed", "limit", "key", "hash", "signature", "actor"))
 
 
 def check(op: Op) -> Checked:

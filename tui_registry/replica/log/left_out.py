@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
+from tui_registry.crdt.op import claimed_hash
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.stored import chunks, marks, packed
@@ -326,8 +327,6 @@ def block(db: sqlite3.Connection, address: bytes, now: int) -> None:
     """Take nothing new of an owner, and leave out what waits for a child of theirs; inside the caller's transaction."""
     _set(db, address, "blocked_at", now)
     db.execute("UPDATE left_out SET wanted = 0, reason = ? WHERE owner = ?", (_code("blocked"), address))
-    from tui_registry.crdt.op import claimed_hash  # a list reads who is muted, and no operation
-
     waiting = db.execute("SELECT digest, source, body FROM pending ORDER BY seq").fetchall()
     theirs = {
         digest: (claimed_hash(body) or "", source, bytes_on_disk(body))

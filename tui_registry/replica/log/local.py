@@ -21,9 +21,8 @@ from tui_registry.replica.log.batches import BESIDE, RecordChange, Together, mar
 from tui_registry.replica.log.first_seen import FirstSeen
 from tui_registry.replica.log.imported import Comparison, Described, ImportRun, checked, compare, remember, told_apart
 from tui_registry.replica.log.judge import check
-from tui_registry.replica.log.retries import Once
-from tui_registry.replica.log.turns import Turns
-from tui_registry.replica.log.versions import same_content
+from tui_registry.replica.log.record_history import same_content
+from tui_registry.replica.log.turns import Once, Turns
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import Key
 from tui_registry.replica.store.stored import record_of, stored_id, unpacked

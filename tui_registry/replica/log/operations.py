@@ -9,13 +9,12 @@ import json
 import os
 import re
 import sqlite3
-import time
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from tui_registry.crdt.signed_heads import sign_head
 from tui_registry.errors import Kind, OpKind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.query.folding import words as folded_words
@@ -24,8 +23,7 @@ from tui_registry.replica.catalogue.derived import KINDS_BY_CODE, OP_KINDS_BY_CO
 from tui_registry.replica.log.batches import Reverse, WriteBatch, batch_of, read_batches, read_reverse
 from tui_registry.replica.log.first_seen import Came, first_seen, pushed_since
 from tui_registry.replica.log.left_out import hashes_left_out, left_among
-from tui_registry.replica.log.shared_log import Head as Head
-from tui_registry.replica.log.versions import (
+from tui_registry.replica.log.record_history import (
     Child,
     Deed,
     HistoryEntry,
@@ -37,6 +35,7 @@ from tui_registry.replica.log.versions import (
     read_history,
     read_last,
 )
+from tui_registry.replica.log.shared_log import Head as Head
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.key import NO_ADDRESS, Key
 from tui_registry.replica.store.stored import (
@@ -53,8 +52,8 @@ from tui_registry.replica.store.stored import (
 from tui_registry.replica.store.tables import expect_own, is_view
 
 if TYPE_CHECKING:
-    from tui_registry.replica.log.arrivals import Arrival
-    from tui_registry.replica.log.sets import Sets, SetState
+    from tui_registry.replica.log.arrivals import Arrival, Arrivals
+    from tui_registry.replica.log.kept_set import Sets, SetState
     from tui_registry.replica.log.verifier import Verifier
 
 # To tell what the log was at an earlier size, the operations behind it are taken away, or those before it added: so
@@ -167,9 +166,14 @@ class Quarantined(NamedTuple):
 class Log:
     """The append-only log of this replica."""
 
-    def __init__(self, pool: Pool, key: Key) -> None:
+    def __init__(self, pool: Pool, key: Key, arrivals: Callable[[], Arrivals]) -> None:
+        """
+        Args:
+            arrivals: gives what judges operations from elsewhere, once there are any.
+        """
         self._pool = pool
         self._key = key
+        self._arrivals = arrivals
         self._verifier: Verifier | None = None
         self._processes = 1
         self._signed: tuple[Head, str] | None = None
@@ -211,8 +215,6 @@ class Log:
         if identity.address != head.node:
             # Another process put another key in place just now: the next head bears its address.
             return head
-        from tui_registry.crdt.signed_heads import sign_head
-
         sig = sign_head(identity, digest)
         self._signed = head, sig
         return head._replace(sig=sig)
@@ -273,15 +275,7 @@ class Log:
         Args:
             seconds: the longest to take. A million operations take half a minute.
         """
-        from tui_registry.replica.log.sets import keep_some
-
-        until = time.monotonic() + seconds
-        with suppress(StoreError):
-            while keep_some(self._pool):
-                if time.monotonic() > until:
-                    return False
-            return True
-        return False
+        return self._sets.finish(seconds)
 
     def begins_as(self, head: Head) -> bool:
         """Whether the log still begins with the operations that an earlier head of the same epoch counted. It does not
@@ -424,10 +418,10 @@ class Log:
 
     @property
     def _sets(self) -> Sets:
-        from tui_registry.replica.log.sets import Sets
+        from tui_registry.replica.log.kept_set import Sets  # who looks at the log alone needs none
 
         if self._kept_sets is None:
-            self._kept_sets = Sets()
+            self._kept_sets = Sets(self._pool)
         return self._kept_sets
 
     def _with_set(self, db: sqlite3.Connection, head: Head, found: SetState | None) -> Head:
@@ -461,8 +455,6 @@ class Log:
         Args:
             lines: of the log of that epoch, from `first_entry` on.
         """
-        from tui_registry.replica.log.arrivals import why_not_here
-
         arrivals = self.check_lines(lines, first_entry)
         with self._pool.read() as db:
             known = _indices(db, [one.op.claim.hash for one in arrivals if one.op is not None])
@@ -470,7 +462,7 @@ class Log:
                 word
                 for one in arrivals
                 if not one.known and (one.op is None or one.op.claim.hash not in known)
-                for word in (why_not_here(db, peer, epoch, one),)
+                for word in (self._arrivals().why_not_here(db, peer, epoch, one),)
             ]
 
     # As it takes lines from elsewhere
@@ -482,14 +474,12 @@ class Log:
         Args:
             first_entry: the index of the first line in a peer's log.
         """
-        from tui_registry.replica.log.arrivals import check_lines
-
-        return check_lines(self._pool, self.verifier, lines, first_entry)
+        return self._arrivals().check_lines(lines, first_entry)
 
     @property
     def verifier(self) -> Verifier:
         """What judges lines, on other cores where they are many."""
-        from tui_registry.replica.log.verifier import Verifier
+        from tui_registry.replica.log.verifier import Verifier  # it brings processes and threads
 
         if self._verifier is None:
             self._verifier = Verifier(processes=self._processes)

@@ -9,9 +9,13 @@ import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import urlsplit
 
+from tui_registry.crdt.signed_heads import SIGNATURE_DIGITS, head_signer
+from tui_registry.crdt.tree import RightEdge
 from tui_registry.errors import Problem
 from tui_registry.frozen import NamedTuple
 from tui_registry.records.schema import RULES_VERSION
@@ -27,14 +31,12 @@ from tui_registry.replica.log.left_out import (
     want_named,
     wanted_of,
 )
+from tui_registry.replica.log.shared_log import Head
 from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.stored import chunks, marks
 
 if TYPE_CHECKING:
-    from tui_registry.crdt.tree import RightEdge
-    from tui_registry.replica.log.arrivals import ApplyReport, Arrival, Outcome
-    from tui_registry.replica.log.shared_log import Head
-    from tui_registry.replica.log.turns import Turns
+    from tui_registry.replica.log.arrivals import ApplyReport, Arrival, Arrivals, Outcome
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}").fullmatch
 _HOST = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?", re.ASCII).fullmatch
@@ -172,10 +174,14 @@ class Spoilt(NamedTuple):
 class Peers:
     """The peers, by name."""
 
-    def __init__(self, pool: Pool, turns: Turns, clock: Callable[[], int]) -> None:
+    def __init__(self, pool: Pool, clock: Callable[[], int], arrivals: Callable[[], Arrivals]) -> None:
+        """
+        Args:
+            clock: gives Unix seconds. arrivals: gives what stores operations, once there are any.
+        """
         self._pool = pool
-        self._turns = turns
         self._clock = clock
+        self._arrivals = arrivals
 
     def all(self) -> list[Peer]:
         """Every peer, by name."""
@@ -351,7 +357,7 @@ class Peers:
                 _forget_old_epochs(db, name, head.epoch)
                 # What that log holds of a later version is counted as it is read.
                 db.execute("UPDATE peers SET unsupported = 0 WHERE name = ?", (name,))
-            again = _first_to_read_again(db, name, head.epoch)
+            again = _first_to_read_again(db, name, head.epoch, self._arrivals)
             db.execute("UPDATE peers SET epoch = ? WHERE name = ?", (head.epoch, name))
         start = next_index if again is None else min(again, next_index)
         return Cursor(head.epoch, start, next_index, running_sum, void, off_by)
@@ -364,27 +370,26 @@ class Peers:
             cursor: from `begin_pull`, or from the call before this one.
             arrivals: from `Log.check_lines`, beginning at `cursor.start`.
         """
-        from tui_registry.replica.log.arrivals import ApplyReport, in_turn, parts_of_turns
-
-        total, offset = ApplyReport(), 0
-        for part in parts_of_turns(self._turns, arrivals):
+        total: ApplyReport | None = None
+        offset = 0
+        for part in self._arrivals().parts_of_turns(arrivals):
             write = partial(self._store_part, name, cursor, part)
             try:
-                report, cursor = in_turn(self._turns, part, write)
+                report, cursor = self._arrivals().in_turn(part, write)
             except StoreError as error:
-                raise error.after(total.applied) from error
-            if len(part) == len(arrivals):
-                return report, cursor
-            total.add(report)
-            total.rejected += [item._replace(place=item.place + offset) for item in report.rejected]
+                raise error.after(0 if total is None else total.applied) from error
+            if total is None:
+                total = report
+            else:
+                total.add(report)
+                total.rejected += [item._replace(place=item.place + offset) for item in report.rejected]
             offset += len(part)
+        assert total is not None  # of no operations it is one part too
         return total, cursor
 
     def _store_part(
         self, name: str, cursor: Cursor, arrivals: Sequence[Arrival], db: sqlite3.Connection
     ) -> tuple[ApplyReport, Cursor]:
-        from tui_registry.replica.log.arrivals import store
-
         start, stop, now = cursor.start, cursor.start + len(arrivals), self._clock()
         # Before storing, which may find anew that an entry cannot be kept.
         db.execute(
@@ -392,7 +397,7 @@ class Peers:
             "WHERE peer = :peer AND epoch = :epoch AND again_index BETWEEN :start AND :stop",
             {"start": start, "stop": stop, "peer": name, "epoch": cursor.epoch},
         )
-        outcome = store(db, arrivals, name, now, epoch=cursor.epoch, room=self._turns.room, came=self._turns.moment)
+        outcome = self._arrivals().store(db, arrivals, name, now, epoch=cursor.epoch)
         total = _write_sums(db, name, cursor, arrivals)
         moved = cursor._replace(start=stop, next_index=max(stop, cursor.next_index), running_sum=total)
         _grow_edge(db, name, cursor, arrivals, outcome)
@@ -541,19 +546,21 @@ class Peers:
         Args:
             arrivals: of `spoilt` entries, checked, with their indexes.
         """
-        from tui_registry.replica.log.arrivals import ApplyReport, in_turn, parts_of_turns
-
-        total = ApplyReport()
-        for part in parts_of_turns(self._turns, arrivals):
-            total.add(in_turn(self._turns, part, partial(self._store_part_again, name, epoch, part)))
+        total: ApplyReport | None = None
+        for part in self._arrivals().parts_of_turns(arrivals):
+            report = self._arrivals().in_turn(part, partial(self._store_part_again, name, epoch, part))
+            report.rejected.clear()
+            if total is None:
+                total = report
+            else:
+                total.add(report)
+        assert total is not None  # as in `store_entries`
         return total
 
     def _store_part_again(
         self, name: str, epoch: str, arrivals: Sequence[Arrival], db: sqlite3.Connection
     ) -> ApplyReport:
-        from tui_registry.replica.log.arrivals import store
-
-        outcome = store(db, arrivals, name, self._clock(), epoch=epoch, room=self._turns.room, came=self._turns.moment)
+        outcome = self._arrivals().store(db, arrivals, name, self._clock(), epoch=epoch)
         report = outcome.report
         if outcome.unread:
             _mark_unsupported(db, name, epoch, min(outcome.unread))
@@ -668,8 +675,6 @@ def _no_such_peer(name: str) -> StoreError:
 
 
 def _address_fault(address: str) -> str | None:
-    from urllib.parse import urlsplit
-
     if not address:
         return "the address is empty: give a URL such as http://HOST:8420, or a directory"
     if "://" not in address:
@@ -693,9 +698,7 @@ def _is_plain(address: str) -> bool:
 
 def _is_host(host: str) -> bool:
     """Whether it is an IP address or a name that can be looked up (IDNA 2008, RFC 5891), as the web client has it."""
-    from ipaddress import ip_address
-
-    import idna
+    import idna  # its tables are large, and few name a peer
 
     name = host.lower()
     try:
@@ -807,8 +810,6 @@ def _shown(head: Head) -> str:
 
 
 def _read_shown(kept: str) -> Head | None:
-    from tui_registry.replica.log.shared_log import Head
-
     try:
         return Head(**json.loads(kept))
     except (ValueError, TypeError, RecursionError):
@@ -828,8 +829,6 @@ def _is_proof(faces: Faces) -> bool:
 
 def _signer(head: Head) -> str | None:
     """The address whose key signed it; None where that is none, or it is no head at all."""
-    from tui_registry.crdt.signed_heads import SIGNATURE_DIGITS, head_signer
-
     try:
         digest = head.digest
         is_spelt = len(head.sig) == SIGNATURE_DIGITS
@@ -867,8 +866,6 @@ def _write_edge(db: sqlite3.Connection, peer: str, epoch: str, edge: RightEdge, 
 def _read_edge(db: sqlite3.Connection, peer: str, epoch: str) -> tuple[RightEdge, bool] | None:
     """The right edge of the tree over the first entries of a peer's log, and whether there is doubt about some of them.
     None where it is not known: what lies before was not read one by one, or by a version that kept none."""
-    from tui_registry.crdt.tree import RightEdge
-
     row = db.execute(
         "SELECT next_index, edge, edge_size, edge_doubtful FROM cursors WHERE peer = ? AND epoch = ?", (peer, epoch)
     ).fetchone()
@@ -1045,11 +1042,9 @@ def _forget_old_epochs(db: sqlite3.Connection, peer: str, current: str) -> None:
         )
 
 
-def _first_to_read_again(db: sqlite3.Connection, peer: str, epoch: str) -> int | None:
+def _first_to_read_again(db: sqlite3.Connection, peer: str, epoch: str, arrivals: Callable[[], Arrivals]) -> int | None:
     """The first entry to read again: one that an earlier version could not read, one that was evicted and has room
     by now, or the one where reading again was interrupted."""
-    from tui_registry.replica.log.arrivals import has_room
-
     again, unsupported, version, evicted = db.execute(
         "SELECT again_index, unsupported_index, unsupported_version, evicted_index FROM cursors "
         "WHERE peer = ? AND epoch = ?",
@@ -1061,7 +1056,7 @@ def _first_to_read_again(db: sqlite3.Connection, peer: str, epoch: str) -> int |
         if unsupported is not None:
             # They are counted anew as they are read: most of them are none any more.
             db.execute("UPDATE peers SET unsupported = 0 WHERE name = ?", (peer,))
-    if evicted is not None and has_room(db):
+    if evicted is not None and arrivals().has_room(db):
         due["evicted_index"] = evicted
     first = min((index for index in due.values() if index is not None), default=None)
     # What is due is read again as one stretch; what cannot be kept this time either is marked again on the way.

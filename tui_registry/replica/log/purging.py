@@ -13,12 +13,13 @@ import sqlite3
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
 from tui_registry.errors import Kind
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.catalogue.current import IN_CONFLICT
+from tui_registry.replica.catalogue.current_manifests import follow
 from tui_registry.replica.catalogue.derived import (
     KINDS_BY_CODE,
     RECORD_COLUMNS,
@@ -29,8 +30,8 @@ from tui_registry.replica.catalogue.derived import (
     indexed_from,
     tidy_words,
 )
-from tui_registry.replica.catalogue.links import take_links_out
-from tui_registry.replica.catalogue.manifests import follow
+from tui_registry.replica.catalogue.record_links import take_links_out
+from tui_registry.replica.log.kept_set import take_out
 from tui_registry.replica.log.left_out import (
     OVERHEAD_BYTES,
     Reason,
@@ -43,7 +44,6 @@ from tui_registry.replica.log.left_out import (
     want_removed,
 )
 from tui_registry.replica.log.peers import read_peers
-from tui_registry.replica.log.sets import take_out
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
 from tui_registry.replica.store.stored import record_of
 from tui_registry.replica.store.tables import expect_own
@@ -75,62 +75,70 @@ class PurgeAmounts(NamedTuple):
     given_back: int | None = None
 
 
-def plan_purge(pool: Pool, *, owner: str | None = None, peer: str | None = None) -> PurgeAmounts:
-    """What a purge would take; nothing is written.
+class Purging:
+    """What takes whole records out of the log."""
 
-    Raises:
-        StoreError: `bad_owner`, `own_key`.
-    """
-    with pool.read() as db:
-        rids = _of_owner(db, foreign(db, owner)) if owner is not None else _of_source(db, peer or "")
-        listed = json.dumps(rids)
-        (owners,) = db.execute(
-            "SELECT count(DISTINCT k.owner) FROM json_each(?) j CROSS JOIN keys k ON k.rid = j.value", (listed,)
-        ).fetchone()
-        ops, size = db.execute(
-            "SELECT count(*), coalesce(sum(length(o.body)), 0) FROM json_each(?) j CROSS JOIN ops o ON o.rid = j.value",
-            (listed,),
-        ).fetchone()
-    return PurgeAmounts(owners, _records(rids), ops, size + ops * OVERHEAD_BYTES)
+    def __init__(self, pool: Pool, clock: Callable[[], int]) -> None:
+        """
+        Args:
+            clock: gives Unix seconds.
+        """
+        self._pool = pool
+        self._clock = clock
 
+    def plan(self, *, owner: str | None = None, peer: str | None = None) -> PurgeAmounts:
+        """What a purge would take; nothing is written.
 
-def purge_places(pool: Pool, owner: str) -> list[int]:
-    """Where the operations stand that a purge of an owner would take, ascending; nothing is written.
+        Raises:
+            StoreError: `bad_owner`, `own_key`.
+        """
+        with self._pool.read() as db:
+            rids = _of_owner(db, foreign(db, owner)) if owner is not None else _of_source(db, peer or "")
+            listed = json.dumps(rids)
+            (owners,) = db.execute(
+                "SELECT count(DISTINCT k.owner) FROM json_each(?) j CROSS JOIN keys k ON k.rid = j.value", (listed,)
+            ).fetchone()
+            ops, size = db.execute(
+                "SELECT count(*), coalesce(sum(length(o.body)), 0) FROM json_each(?) j "
+                "CROSS JOIN ops o ON o.rid = j.value",
+                (listed,),
+            ).fetchone()
+        return PurgeAmounts(owners, _records(rids), ops, size + ops * OVERHEAD_BYTES)
 
-    Raises:
-        StoreError: `bad_owner`, `own_key`.
-    """
-    with pool.read() as db:
-        listed = json.dumps(_of_owner(db, foreign(db, owner)))
-        rows = db.execute(
-            "SELECT o.idx FROM json_each(?) j CROSS JOIN ops o ON o.rid = j.value ORDER BY o.idx", (listed,)
-        )
-        return [place for (place,) in rows]
+    def places(self, owner: str) -> list[int]:
+        """Where the operations stand that a purge of an owner would take, ascending; nothing is written.
 
+        Raises:
+            StoreError: `bad_owner`, `own_key`.
+        """
+        with self._pool.read() as db:
+            listed = json.dumps(_of_owner(db, foreign(db, owner)))
+            rows = db.execute(
+                "SELECT o.idx FROM json_each(?) j CROSS JOIN ops o ON o.rid = j.value ORDER BY o.idx", (listed,)
+            )
+            return [place for (place,) in rows]
 
-def purge(pool: Pool, now: int, *, owner: str | None = None, peer: str | None = None) -> PurgeAmounts:
-    """Take out what an owner has, who is blocked then, or what only a peer brought; and give back the room.
+    def purge(self, *, owner: str | None = None, peer: str | None = None) -> PurgeAmounts:
+        """Take out what an owner has, who is blocked then, or what only a peer brought; and give back the room.
 
-    Of a peer that is every record of which all operations came first from it, but for those of this replica's own key.
-    What others have of it is asked for at the next sync; what a blocked owner has is not.
+        Of a peer that is every record of which all operations came first from it, but for those of this replica's own
+        key. What others have of it is asked for at the next sync; what a blocked owner has is not.
 
-    Args:
-        now: Unix seconds.
-
-    Raises:
-        StoreError: `bad_owner`, `own_key`, `hub_view`: nothing was done.
-    """
-    with pool.write(bulk=True) as db:
-        expect_own(db, "only `tui-registry hub purge` takes operations out of that")
-        if owner is not None:
-            address = foreign(db, owner)
-            block(db, address, now)
-            amounts, _ = _take_out(db, _of_owner(db, address), "blocked", now)
-        else:
-            amounts, beyond = _take_out(db, _of_source(db, peer or ""), "removed", now)
-            want_removed(db, peer or "", beyond)
-        look_again(db)
-    return amounts._replace(given_back=give_back_room(pool))
+        Raises:
+            StoreError: `bad_owner`, `own_key`, `hub_view`: nothing was done.
+        """
+        with self._pool.write(bulk=True) as db:
+            expect_own(db, "only `tui-registry hub purge` takes operations out of that")
+            now = self._clock()
+            if owner is not None:
+                address = foreign(db, owner)
+                block(db, address, now)
+                amounts, _ = _take_out(db, _of_owner(db, address), "blocked", now)
+            else:
+                amounts, beyond = _take_out(db, _of_source(db, peer or ""), "removed", now)
+                want_removed(db, peer or "", beyond)
+            look_again(db)
+        return amounts._replace(given_back=give_back_room(self._pool))
 
 
 def give_back_room(pool: Pool) -> int | None:

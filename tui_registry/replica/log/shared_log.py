@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
+from tui_registry.crdt.signed_heads import head_digest
 from tui_registry.frozen import NamedTuple
 
 # A turn appends at most so many operations, of so many bytes.
@@ -61,8 +62,6 @@ class Head(NamedTuple):
         """What its signature is of; None where it does not say enough to be signed."""
         if not self.set or not self.root:
             return None
-        from tui_registry.crdt.signed_heads import head_digest
-
         return head_digest(
             epoch=self.epoch,
             size=self.size,
@@ -110,7 +109,7 @@ class SharedOp(NamedTuple):
 
 
 class DoneOnce(NamedTuple):
-    """A request with an idempotency key that was done: digests as in `replica.log.retries`, 32 bytes each, and when, in
+    """A request with an idempotency key that was done: digests as in `replica.log.turns`, 32 bytes each, and when, in
     Unix seconds."""
 
     key: bytes

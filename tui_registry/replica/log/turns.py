@@ -13,28 +13,30 @@ that wants to append takes a turn. Locks have one order, and nobody waits for SQ
 8. SQLite commits. Where it cannot, the write is as good: the view follows it before it takes another turn.
 
 Those that wait for a turn of one replica share one: one of their threads leads, and runs what each wants to do.
+
+A request that has a key is done once, however often it is asked for: which operation came of it is remembered in the
+transaction that appends the operation, so that no crash comes between the two, and for a day. Only digests are kept.
+What was refused wrote nothing, so it is not remembered: it may be asked for again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+from tui_registry.crdt.op import AnyOp, parse_op
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.log.hub_view import HubView, ViewRow
+from tui_registry.replica.log.shared_log import MOST_BYTES, MOST_OPS, DoneOnce, SharedLog, SharedTurn
 from tui_registry.replica.store.connection import Pool, StoreError, said_plainly
 from tui_registry.replica.store.stored import unpacked
 from tui_registry.replica.store.tables import expect_own
-
-if TYPE_CHECKING:
-    from tui_registry.crdt.op import AnyOp
-    from tui_registry.replica.log.retries import Once
-    from tui_registry.replica.log.shared_log import DoneOnce, SharedLog, SharedTurn
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -57,6 +59,10 @@ _OF_THE_HUB: Final = frozenset(("hub_away", "hub_busy", "hub_other", "hub_newer"
 # So long it is asked whether a turn was written whose end was not heard of, and so often.
 UNKNOWN_SECONDS: Final = 10.0
 _ASKED_EVERY_SECONDS: Final = 0.2
+# What came of a request that has a key is kept for so long.
+KEPT_SECONDS = 86_400
+# Of all callers together, the last ones: some 12 MB.
+MAX_KEYS = 100_000
 
 
 class Room(NamedTuple):
@@ -64,6 +70,21 @@ class Room(NamedTuple):
 
     ops: int
     bytes: int
+
+
+class Once(NamedTuple):
+    """A request to be done once.
+
+    Attributes:
+        caller: who asks. route: for what, such as `POST /models`. key: by which the caller knows the request again; no
+            two requests of one caller and route have the same. None of them holds a NUL.
+        request: what else it says, in any spelling that is always the same.
+    """
+
+    caller: str
+    route: str
+    key: str
+    request: bytes
 
 
 class Turns:
@@ -99,8 +120,6 @@ class Turns:
         """What one deed may append, None for as much as it likes."""
         if self._view.shared is None:
             return None
-        from tui_registry.replica.log.shared_log import MOST_BYTES, MOST_OPS
-
         return Room(MOST_OPS, MOST_BYTES)
 
     @property
@@ -146,19 +165,18 @@ class Turns:
         Raises:
             StoreError: `key_reused`, and as `run`.
         """
-        from tui_registry.replica.log.retries import done_once, key_of, note_done, what_came_of, what_was_done
 
         def write(db: sqlite3.Connection, turn: SharedTurn | None) -> tuple[AnyOp, DoneOnce | None]:
             now = self._clock()
-            op = what_came_of(db, once, now)
+            op = _what_came_of(db, once, now)
             if op is None and turn is not None:
-                before = turn.done(key_of(once))
-                op = None if before is None else what_was_done(db, once, before)
+                before = turn.done(_key_of(once))
+                op = None if before is None else _what_was_done(db, once, before)
             if op is not None:
                 return op, None
             op = deed(db)
-            done = done_once(once, op, now)
-            note_done(db, done, now)
+            done = _done_once(once, op, now)
+            _note_done(db, done, now)
             return op, done
 
         if self._view.shared is None:
@@ -173,19 +191,17 @@ class Turns:
         Raises:
             StoreError: `key_reused`; with a hub as `run`.
         """
-        from tui_registry.replica.log.retries import key_of, what_came_of, what_was_done
-
         with self._pool.read() as db:
-            op = what_came_of(db, once, self._clock())
+            op = _what_came_of(db, once, self._clock())
         shared = self._view.shared
         if op is not None or shared is None:
             return op
-        before = self._view.asked(lambda: shared.done(key_of(once)))
+        before = self._view.asked(lambda: shared.done(_key_of(once)))
         if before is None:
             return None
         self._view.follow()  # another node has done it, perhaps just now
         with self._pool.read() as db:
-            return what_was_done(db, once, before)
+            return _what_was_done(db, once, before)
 
     def in_parts(
         self, items: Sequence[Item], deed: Callable[[sqlite3.Connection, Sequence[Item]], T], *, bulk: bool = False
@@ -374,8 +390,6 @@ class Turns:
         self, db: sqlite3.Connection, locked: SharedTurn, turn: _Turn
     ) -> tuple[list[tuple[bytes, bytes]], list[DoneOnce]]:
         """Do what those want that wait, as far as there is room in one turn."""
-        from tui_registry.replica.log.shared_log import MOST_BYTES, MOST_OPS
-
         ops: list[tuple[bytes, bytes]] = []
         done: list[DoneOnce] = []
         size, place = 0, _log_size(db)
@@ -585,6 +599,61 @@ class _LostError(Exception):
 
 class _TooLargeError(Exception):
     """It appended more than a turn may."""
+
+
+# How: what is done once
+
+
+def _what_came_of(db: sqlite3.Connection, once: Once, now: int) -> AnyOp | None:
+    """The operation that came of the request, None where there is none (yet, or any more).
+
+    Raises:
+        StoreError: `key_reused`: the key stands for another request.
+    """
+    row = db.execute(
+        "SELECT key, request, hash, at FROM retries WHERE key = ? AND at > ?", (_key_of(once), now - KEPT_SECONDS)
+    ).fetchone()
+    return None if row is None else _what_was_done(db, once, DoneOnce(*row))
+
+
+def _what_was_done(db: sqlite3.Connection, once: Once, done: DoneOnce) -> AnyOp | None:
+    """The operation that came of a request by what is kept of it; None where it is not in the log.
+
+    Raises:
+        StoreError: `key_reused`.
+    """
+    row = db.execute("SELECT body FROM ops WHERE hash = ?", (done.hash,)).fetchone()
+    if row is None:
+        return None
+    if done.request != _digest(once.request):
+        raise StoreError(
+            "key_reused", "this idempotency key stands for another request, which was done: take another key"
+        )
+    return parse_op(unpacked(row[0]))
+
+
+def _done_once(once: Once, op: AnyOp, now: int) -> DoneOnce:
+    """What is kept of a request that was done."""
+    return DoneOnce(_key_of(once), _digest(once.request), bytes.fromhex(op.hash), now)
+
+
+def _note_done(db: sqlite3.Connection, done: DoneOnce, now: int) -> None:
+    """Note what came of a request, and forget what is old."""
+    db.execute("DELETE FROM retries WHERE at <= ?", (now - KEPT_SECONDS,))
+    db.execute("INSERT OR REPLACE INTO retries (key, request, hash, at) VALUES (?, ?, ?, ?)", done)
+    db.execute("DELETE FROM retries WHERE seq <= (SELECT max(seq) FROM retries) - ?", (MAX_KEYS,))
+
+
+def _key_of(once: Once) -> bytes:
+    """What a request is kept under."""
+    return _digest(f"{once.caller}\0{once.route}\0{once.key}".encode())
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+# How: the log's end, and errors
 
 
 def _done_with(

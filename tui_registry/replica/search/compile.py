@@ -28,7 +28,16 @@ from tui_registry.replica.catalogue.derived import (
     words_between,
 )
 from tui_registry.replica.catalogue.judged import Judged
-from tui_registry.replica.catalogue.news import IS_NEW, IS_NOTED, IS_PULLED, IS_STARRED, NEW, NOTED, PULLED, STARRED
+from tui_registry.replica.catalogue.since_looked import (
+    IS_NEW,
+    IS_NOTED,
+    IS_PULLED,
+    IS_STARRED,
+    NEW,
+    NOTED,
+    PULLED,
+    STARRED,
+)
 from tui_registry.replica.store.stored import hex_range
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.query.nodes import And, Node, Query, QueryError, Sort
 from tui_registry.replica.catalogue.current import COLUMNS, DAY, IN_CONFLICT, Row, owned_by, records_of, row_of
 from tui_registry.replica.catalogue.derived import KIND_CODES_BY_NAME
-from tui_registry.replica.catalogue.news import SEEN
+from tui_registry.replica.catalogue.since_looked import SEEN
 from tui_registry.replica.search.compile import (
     HAS_MANIFEST,
     HAS_STATUS,

@@ -36,8 +36,8 @@ from tui_registry.query.nodes import (
 from tui_registry.replica.catalogue.current import DAY, Page, Row, bodies_of, muted_owners
 from tui_registry.replica.catalogue.derived import INDEX_VERSION, index_version, indexed_share
 from tui_registry.replica.catalogue.judged import Judged, judge_some, read_judged
-from tui_registry.replica.catalogue.news import Watched, marks_of, read_watches
 from tui_registry.replica.catalogue.resembling import alike_to_others, known_keys, resembled
+from tui_registry.replica.catalogue.since_looked import Watched, marks_of, read_watches
 from tui_registry.replica.search import matching, vocabulary
 from tui_registry.replica.search.compile import Compiled, Context, asks_words, by_folded_name, compile_query, is_owner
 from tui_registry.replica.search.matching import Ask, Found, State, stale_cursor

@@ -22,7 +22,7 @@ _PAGE_BYTES = 8_192
 
 SCHEMA_VERSION = 2
 
-# What is kept of the log as a set (`log.sets`) may leave out so many operations at its end.
+# What is kept of the log as a set (`log.kept_set`) may leave out so many operations at its end.
 MOST_BEHIND = 1_024
 
 
@@ -33,7 +33,7 @@ class Prepared(NamedTuple):
         is_whole: rejections and word index are of this program's version, and the index is whole; else
             `audit.refresh_versions` and `audit.make_index` are due.
         is_judged: all records are judged by this program's authoring rules; else `catalogue.judged.judge_some` is due.
-        is_kept: what the log is as a set is kept nearly to its end; else `log.sets.keep_some` is due.
+        is_kept: what the log is as a set is kept nearly to its end; else `log.kept_set.keep_some` is due.
     """
 
     is_whole: bool
@@ -569,7 +569,7 @@ _VERSION_2 = (
         created_at INTEGER NOT NULL
     ) WITHOUT ROWID
     """,
-    # Derived: what the first `kept` operations of the log are as a set (`log.sets`): the sum of their hashes modulo
+    # Derived: what the first `kept` operations of the log are as a set (`log.kept_set`): the sum of their hashes modulo
     # 2^256, their LtHash and the right edge of their tree in one row, none while there are no such; and symbols, a row
     # for each 256 of them. In `replica`, as every opening looks there anyway.
     "ALTER TABLE replica ADD COLUMN kept INTEGER NOT NULL DEFAULT 0",
@@ -723,9 +723,9 @@ _VERSION_2 = (
     ) WITHOUT ROWID
     """,
     "CREATE INDEX digests_of_manifest ON digests (rid)",
-    # Derived: which records name which models (`catalogue.links`): a row for each model that the current version of a
-    # key, a record's or a manifest's, names. `source` is the row of the record that is live, null where none is: what
-    # that states counts nowhere. Who names a model is read from the index alone, owner by owner.
+    # Derived: which records name which models (`catalogue.record_links`): a row for each model that the current version
+    # of a key, a record's or a manifest's, names. `source` is the row of the record that is live, null where none is:
+    # what that states counts nowhere. Who names a model is read from the index alone, owner by owner.
     """
     CREATE TABLE links (
         stated_by INTEGER NOT NULL,
@@ -767,7 +767,7 @@ _VERSION_2 = (
     )
     """,
     # The place of the log up to which, and the time at which, the person looked at what came from others; and what they
-    # watch (`catalogue.news`). What is there already is nothing new.
+    # watch (`catalogue.since_looked`). What is there already is nothing new.
     "ALTER TABLE replica ADD COLUMN looked INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE replica ADD COLUMN looked_at INTEGER",
     "UPDATE replica SET looked = size",

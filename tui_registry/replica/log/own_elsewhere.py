@@ -14,7 +14,7 @@ from tui_registry.crdt.key_state import heads, winner
 from tui_registry.errors import OpKind
 from tui_registry.frozen import NamedTuple
 from tui_registry.replica.catalogue.derived import OP_KINDS_BY_CODE
-from tui_registry.replica.log.versions import Link, named_in
+from tui_registry.replica.log.record_history import Link, named_in
 from tui_registry.replica.store.connection import Pool
 from tui_registry.replica.store.stored import name_of, record_of
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tui_registry.errors import InvalidRecord, Problem, Record
 from tui_registry.records.wire import derive_manifest_id
 from tui_registry.replica.catalogue.current import check_manifest_of
-from tui_registry.replica.catalogue.manifests import (
+from tui_registry.replica.catalogue.current_manifests import (
     ManifestEntry,
     Naming,
     SignedPart,
@@ -19,13 +19,13 @@ from tui_registry.replica.catalogue.manifests import (
     read_manifest,
     read_signed,
 )
-from tui_registry.replica.log.versions import HistoryEntry, find_key, read_history, read_live, version_at
+from tui_registry.replica.log.record_history import HistoryEntry, find_key, read_history, read_live, version_at
+from tui_registry.replica.log.turns import Once
 from tui_registry.replica.store.connection import Pool, StoreError
 
 if TYPE_CHECKING:
     from tui_registry.crdt import AnyOp
     from tui_registry.replica.log.local import LocalWrites
-    from tui_registry.replica.log.retries import Once
 
 
 class Manifests:

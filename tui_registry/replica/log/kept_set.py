@@ -13,14 +13,16 @@ A log only grows under its epoch, so nothing else has to be undone. Whoever writ
 
 from __future__ import annotations
 
-import secrets
+import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from tui_registry.crdt.sets import LANES_BYTES, SYMBOL_BYTES, SYMBOLS, LtHash, Symbols
 from tui_registry.crdt.tree import RightEdge
 from tui_registry.frozen import NamedTuple
-from tui_registry.replica.store.connection import Pool
+from tui_registry.replica.store.connection import Pool, StoreError
 from tui_registry.replica.store.tables import MOST_BEHIND, is_view
 
 _AT_ONCE = 4_096
@@ -160,7 +162,7 @@ def check_sets(db: sqlite3.Connection, *, mend: bool) -> bool:
         and not is_view(db)
         and (stored.lanes, stored.edge) != (was_right.lanes, was_right.edge)
     ):
-        db.execute("UPDATE replica SET epoch = ?", (secrets.token_hex(16),))
+        db.execute("UPDATE replica SET epoch = ?", (os.urandom(16).hex(),))
     if mend and (is_wrong or size - kept > MOST_BEHIND):
         for hashes in _hashes(db, right.size, size):
             right.add(hashes)
@@ -175,9 +177,20 @@ def check_sets(db: sqlite3.Connection, *, mend: bool) -> bool:
 class Sets:
     """What a log is as a set. Safe to use from any thread; it remembers what it told last, and goes on from there."""
 
-    def __init__(self) -> None:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
         # With symbols and without: to read and spell them takes as long as three hundred operations.
         self._last: dict[bool, tuple[str, _Values]] = {}
+
+    def finish(self, seconds: float) -> bool:
+        """Go on with making what is kept for so long at most; whether it is done."""
+        until = time.monotonic() + seconds
+        with suppress(StoreError):
+            while keep_some(self._pool):
+                if time.monotonic() > until:
+                    return False
+            return True
+        return False
 
     def state(self, db: sqlite3.Connection, epoch: str, size: int | None, most: int | None) -> SetState | None:
         """What the log was, as `Log.set_of` says."""

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from tui_registry.errors import Json, Kind, Problem, Record
 from tui_registry.frozen import NamedTuple
-from tui_registry.query.fields import LARGEST, STATUSES
+from tui_registry.query.fields import STATUSES
 from tui_registry.query.folding import fold_case
 from tui_registry.replica.catalogue.current import OF_BODY, Body, body_of, check_manifest_among, live_of, revision_of
 from tui_registry.replica.catalogue.derived import (
@@ -25,6 +25,7 @@ from tui_registry.replica.catalogue.derived import (
     KINDS_BY_CODE,
     Derived,
     asked_of,
+    behind_of,
     count_values,
     derive,
     facet_word,
@@ -32,11 +33,12 @@ from tui_registry.replica.catalogue.derived import (
     hex_word,
     index_words,
     indexed_from,
+    least_need,
     texts,
     variant_text,
 )
 from tui_registry.replica.catalogue.interfaces import Stated, protocols_of, protocols_stated, state_protocols
-from tui_registry.replica.catalogue.links import DERIVED, NEEDS, Link, count_links, state_links
+from tui_registry.replica.catalogue.record_links import DERIVED, NEEDS, Link, count_links, state_links
 from tui_registry.replica.catalogue.resembling import known_keys
 from tui_registry.replica.store.stored import (
     chunks,
@@ -95,10 +97,7 @@ def manifest_columns(manifest: Record) -> ManifestColumns:
     word = variant_text(manifest["status"])
     status = next((known for known in STATUSES if fold_case(known) == fold_case(word)), word)
     kind = str(manifest["subject_kind"]).lower()
-    from tui_registry.fit import behind_of  # a list is read without it
-
-    behind = behind_of(manifest) if kind == "model" else (None, None, None)
-    weights, token, constant = (None if size is None else min(size, LARGEST) for size in behind)
+    weights, token, constant = behind_of(manifest) if kind == "model" else (None, None, None)
     found = {(fold_case(one["benchmark"]), float(one["value"])) for one in _members(manifest["evaluations"])}
     return ManifestColumns(
         kind=kind,
@@ -345,7 +344,8 @@ def follow(db: sqlite3.Connection, given: Mapping[bytes, str]) -> Followed:
             is_same = (status, words_now) == (before, words_before)
             record = read_record(db, idx) if kind == "model" or not is_same else {}
             counting.append((subject, rid))
-            need = _need(record, standing) if kind == "model" else None
+            behind = standing.weights, standing.token, standing.constant
+            need = least_need(asked_of(record), *behind) if kind == "model" else None
             if live <= 1 and (heads > 1) != (heads_before > 1):
                 (followed.conflicted if heads > 1 else followed.settled).append(rid)
             if (status, heads, need) != (before, heads_before, needed):
@@ -364,13 +364,6 @@ def follow(db: sqlite3.Connection, given: Mapping[bytes, str]) -> Followed:
     count_values(db, counted)
     count_links(db, counting)
     return followed
-
-
-def _need(record: Record, standing: Standing) -> int | None:
-    from tui_registry.fit import Behind, least_need  # a list is read without it
-
-    need = least_need(asked_of(record), Behind(standing.weights, standing.token, standing.constant))
-    return None if need is None else min(need, LARGEST)
 
 
 class ManifestEntry(NamedTuple):
