@@ -28,7 +28,7 @@ from tui_registry.query.folding import fold_case, searched_words
 from tui_registry.records.schema import defaults
 from tui_registry.records.types import ModelResourceRequirements
 from tui_registry.records.wire import derive_manifest_id
-from tui_registry.replica.catalogue.derived import variant_text
+from tui_registry.replica.catalogue.derived import facet_word, hex_word, name_word, variant_text
 from tui_registry.replica.search import matching, relevance
 from tui_registry.replica.store.stored import stored_id
 
@@ -359,6 +359,19 @@ def _tier(datastore: Datastore, row: Row, text: str) -> int:
         any(stands_in(one, column) for column in held) or is_in_name(one, held.name, held.name_forms) for one in asked
     )
     return 3 if outside else 4
+
+
+@pytest.mark.parametrize("text", ["kf", "o", '"kf"', "i", '"i.deepseek"', "k"])
+def test_words_that_the_index_makes_up_are_found_only_where_somebody_wrote_them(text: str) -> None:
+    made_up = [facet_word("kind", "agent"), hex_word("owner", OWNERS[0].address), name_word("deepseek")]
+    assert any(word.startswith(text.strip('"')) for word in made_up)
+    with replica() as datastore:
+        datastore.apply([signed(OWNERS[0], "agent", "DeepSeek-R1").body])
+        assert datastore.search("kind:agent eep").total == 1
+        assert not datastore.search(text).rows
+        assert datastore.search(f"-{text}").total == 1
+        datastore.apply([signed(OWNERS[0], "agent", "other", description=f"here: {text}").body])
+        assert [row.name for row in datastore.search(text).rows] == ["other"]
 
 
 def test_time_zero_and_times_far_in_the_future_rank_alike_however_many_are_asked_for() -> None:
