@@ -71,8 +71,9 @@ NAME_COLUMNS = "{name name_forms} :"
 _ALWAYS: Condition = ("1", [])
 _NOTE_SAYS = "instr(n.words, ?)"
 
-# The column holds a line for each label, and LIKE compares as NOCASE does.
-_IS_LABELLED = "(char(10) || c.labels || char(10)) LIKE ? ESCAPE '\\'"
+# The column holds a line for each label, and LIKE compares as NOCASE does. Most rows do not even hold it within a line:
+# that is seen without putting a text together.
+_IS_LABELLED = "c.labels LIKE ? ESCAPE '\\' AND (char(10) || c.labels || char(10)) LIKE ? ESCAPE '\\'"
 _ESCAPED = re.compile(r"[\\%_]")
 
 # A number's column is called as its field of a record, but for one.
@@ -707,8 +708,8 @@ def _column_condition(node: Match, context: Context) -> Condition | None:
             values = alike(field, value)
             return f"coalesce(c.{_COLUMNS[field]}, '') COLLATE NOCASE IN ({', '.join('?' * len(values))})", [*values]
         case ("tag" | "cap" | "tool") as field, value if is_counted(value):
-            escaped = _ESCAPED.sub(r"\\\g<0>", value)
-            return _IS_LABELLED, [f"%\n{FACET_LETTERS[field]}{escaped}\n%"]
+            line = FACET_LETTERS[field] + _ESCAPED.sub(r"\\\g<0>", value)
+            return _IS_LABELLED, [f"%{line}%", f"%\n{line}\n%"]
         case _:
             return None
 
