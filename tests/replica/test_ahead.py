@@ -57,7 +57,7 @@ def test_in_a_list_and_in_a_search_it_stands_where_it_came(pinned: Datastore) ->
 
 def test_the_quick_ways_give_the_same_order(pinned: Datastore, monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, value in (
-        (matching, "FEW", 1), (matching, "_GLANCED_AT", 3), (relevance, "RANKED", 1), (relevance, "_BLOCK", 9),
+        (matching, "FEW", 1), (relevance, "RANKED", 1), (relevance, "_BLOCK", 9),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
     assert names(pinned, "llama", counted=False) == ORDER

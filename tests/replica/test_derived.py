@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tests.seeds import make_record
 from tui_registry.errors import Json, Kind, Record
-from tui_registry.replica.catalogue.derived import INDEX_VERSION, derive, vocabulary_of
+from tui_registry.replica.catalogue.derived import INDEX_VERSION, derive, is_made_up, vocabulary_of
 
 # What the records below come to, with the version that says so. Where something is derived otherwise both move; a new
 # field of a record, or a column, moves the digest alone.
@@ -47,6 +47,12 @@ def test_what_is_derived_from_a_record_is_what_it_was() -> None:
         learnt = vocabulary_of([found.words])
         digest.update(repr((tuple(found), sorted(learnt.words), sorted(learnt.name_words))).encode())
     assert (INDEX_VERSION, digest.hexdigest()[:16]) == _SAID
+
+
+def test_every_beginning_of_a_made_up_word_is_known_as_one() -> None:
+    for kind, record in _records(random.Random(2), 60):
+        for word in derive(kind, record).words[-1].split():
+            assert all(is_made_up(word[:length]) for length in range(1, len(word) + 1)), word
 
 
 def _records(chance: random.Random, count: int) -> Iterator[tuple[Kind, Record]]:

@@ -28,7 +28,7 @@ from tui_registry.query.folding import fold_case, searched_words
 from tui_registry.records.schema import defaults
 from tui_registry.records.types import ModelResourceRequirements
 from tui_registry.records.wire import derive_manifest_id
-from tui_registry.replica.catalogue.derived import variant_text
+from tui_registry.replica.catalogue.derived import facet_word, hex_word, name_word, variant_text
 from tui_registry.replica.search import matching, relevance
 from tui_registry.replica.store.stored import stored_id
 
@@ -243,8 +243,8 @@ def narrow() -> Iterator[None]:
         (relevance, "_BLOCK", 3), (relevance, "RANKED", 2), (matching, "LISTED", 5), (matching, "_CHECKED", 3),
         (matching, "_LOOKED_UP", 1), (matching, "_NEWEST", 2), (matching, "_SMALL_PART", 2.0), (matching, "FEW", 2),
         (matching, "_MANY", 4), (matching, "_MANY_WORDS", 5), (matching, "_SAMPLED_FOR_SHARE", 2),
-        (matching, "_DENSE", 0.4), (matching, "_SOON", 9), (matching, "_GLANCED_AT", 2),
-        (matching, "_NEAR", (1, 2)),
+        (matching, "_DENSE", 0.4), (matching, "_SOON", (2, 3, 4)),
+        (matching, "_NEAR", (1, 2)), (relevance, "_MOST_MARKS", 6),
     )  # fmt: skip
     before = [(module, name, getattr(module, name)) for module, name, _ in bounds]
     try:
@@ -359,6 +359,31 @@ def _tier(datastore: Datastore, row: Row, text: str) -> int:
         any(stands_in(one, column) for column in held) or is_in_name(one, held.name, held.name_forms) for one in asked
     )
     return 3 if outside else 4
+
+
+@pytest.mark.parametrize("text", ["kf", "o", '"kf"', "i", '"i.deepseek"', "k"])
+def test_words_that_the_index_makes_up_are_found_only_where_somebody_wrote_them(text: str) -> None:
+    made_up = [facet_word("kind", "agent"), hex_word("owner", OWNERS[0].address), name_word("deepseek")]
+    assert any(word.startswith(text.strip('"')) for word in made_up)
+    with replica() as datastore:
+        datastore.apply([signed(OWNERS[0], "agent", "DeepSeek-R1").body])
+        assert datastore.search("kind:agent eep").total == 1
+        assert not datastore.search(text).rows
+        assert datastore.search(f"-{text}").total == 1
+        datastore.apply([signed(OWNERS[0], "agent", "other", description=f"here: {text}").body])
+        assert [row.name for row in datastore.search(text).rows] == ["other"]
+
+
+@pytest.mark.parametrize("query", ["deep/seek", "deep/seek r1", "code/llama", "deep/se"])
+def test_an_owner_that_is_written_together_with_the_name_is_found_once(query: str) -> None:
+    names = ["deepseek", "DeepSeek-R1", "deep seek", "seek deep", "code-llama", "CodeLlama", "llama", "deep"]
+    with replica() as datastore:
+        datastore.apply(signed(OWNERS[0], "model", name).body for name in names)
+        whole = datastore.search(query, limit=100).rows
+        assert whole
+        with narrow():
+            windows = [row for page in walk(datastore, query, limit=2, counted=False) for row in page.rows]
+        assert sorted(windows) == sorted(whole)
 
 
 def test_time_zero_and_times_far_in_the_future_rank_alike_however_many_are_asked_for() -> None:

@@ -138,7 +138,7 @@ def _ops(population: list[Stated]) -> Iterator[bytes]:
 @contextmanager
 def few_are_many() -> Iterator[None]:
     bounds = {
-        "LISTED": 5, "_CHECKED": 3, "FEW": 2, "_NEAR": (2, 4), "_SAMPLED": 3, "_LOOKED_UP": 1, "_SOON": 5, "_NEWEST": 2,
+        "LISTED": 5, "_CHECKED": 3, "FEW": 2, "_NEAR": (2, 4), "_SAMPLED": 3, "_LOOKED_UP": 1, "_SOON": (2, 3), "_NEWEST": 2,
         "_MANY": 4, "_MANY_WORDS": 5,
     }  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:

@@ -84,6 +84,8 @@ _TIME = "w"
 _TIME_BITS = 23
 # The class of the autumn of 2019: whatever is older is in it too.
 _FIRST_TIME = 187
+# Every made-up word: a letter and digits of one kind or another, or a word of a name behind its mark.
+_MADE_UP = re.compile(r"i\..*|[a-z][0-9a-f]*").fullmatch
 # A range of more classes is not worth asking the index for: nearly everything lies in it.
 _MOST_CLASSES = 32
 
@@ -136,6 +138,11 @@ def name_word(word: str) -> str:
     """The made-up word for a word of a name that is looked into. By itself it may be in most descriptions, which would
     all be read past to find the names that have it."""
     return f"i.{word}"
+
+
+def is_made_up(word: str) -> bool:
+    """Whether a word may be a made-up one, or the beginning of one."""
+    return _MADE_UP(word) is not None
 
 
 def is_learnt(word: str) -> bool:

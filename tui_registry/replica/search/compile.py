@@ -24,6 +24,7 @@ from tui_registry.replica.catalogue.derived import (
     facet_word,
     hex_word,
     is_counted,
+    is_made_up,
     name_word,
     words_between,
 )
@@ -79,8 +80,9 @@ NAME_COLUMNS = "{name name_forms} :"
 _ALWAYS: Condition = ("1", [])
 _NOTE_SAYS = "instr(n.words, ?)"
 
-# The column holds a line for each label, and LIKE compares as NOCASE does.
-_IS_LABELLED = "(char(10) || c.labels || char(10)) LIKE ? ESCAPE '\\'"
+# The column holds a line for each label, and LIKE compares as NOCASE does. Most rows do not even hold it within a line:
+# that is seen without putting a text together.
+_IS_LABELLED = "c.labels LIKE ? ESCAPE '\\' AND (char(10) || c.labels || char(10)) LIKE ? ESCAPE '\\'"
 _ESCAPED = re.compile(r"[\\%_]")
 
 # A number's column is called as its field of a record, but for one.
@@ -244,7 +246,7 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
             left.append(part)
             if (cover := _cover(part, context)) is not None:
                 found.append((part, cover))
-    rare = [match for part, match in found if part != Match("kind", context.usual_kind)]
+    rare = [match for part, match in found if not (_is_kind(part) and part.value == context.usual_kind)]
     if rare and len(rare) < len(found):
         # A word that most records have is passed entry by entry, and the other kind has the fewer ones.
         others = (facet_word("kind", kind) for kind in KIND_CODES_BY_NAME if kind != context.usual_kind)
@@ -264,21 +266,27 @@ def compile_query(node: Node | None, context: Context) -> Compiled:
         tuple(_bounds(part) for part in parts if isinstance(part, Range) and part.field != "pulled"),
         next(ids, None),
         next((KIND_CODES_BY_NAME[part.value] for part in parts if _is_kind(part)), None),
-        Match("is", "conflict") in parts,
-        Match("is", "invalid") in parts,
-        Match("has", "manifest") in parts,
+        _CONFLICTING in parts,
+        _INVALID in parts,
+        _DESCRIBED in parts,
         tuple((part, rows) for part in parts if (rows := _stated(part)) is not None),
         named,
         elsewhere,
         has_status=any(map(_asks_status, parts)),
-        seen=Not(Match("is", "new")) in parts,
+        seen=_SEEN in parts,
         among=next((rows for part in sorted(parts, key=_is_of_arrivals) if (rows := _among(part)) is not None), None),
     )
 
 
+# Made once: to make and compare them takes as long as much of the rest.
+_CONFLICTING, _INVALID, _DESCRIBED = Match("is", "conflict"), Match("is", "invalid"), Match("has", "manifest")
+_IS_NEW = Match("is", "new")
+_SEEN = Not(_IS_NEW)
+
+
 def _is_of_arrivals(node: Node) -> bool:
     """Whether a node asks when something came: there may be more of it than of what a person keeps."""
-    return isinstance(node, Range) or node == Match("is", "new")
+    return isinstance(node, Range) or node == _IS_NEW
 
 
 def _among(node: Node) -> Condition | None:
@@ -363,7 +371,7 @@ def asks_words(condition: str) -> bool:
 
 def text_match(text: Text, context: Context) -> str:
     """The FTS5 expression of free text: where its words stand, and what else names are found by."""
-    found = [stands_in(text, context, NAME_COLUMNS if text.in_name else _TEXT_COLUMNS)]
+    found = [stands_in(text, context, NAME_COLUMNS if text.in_name else _text_columns(text, context))]
     if text.prefix:
         if (spelt := _spelt(text, context)) is not None:
             found.append(f"{NAME_COLUMN} ({spelt})")
@@ -397,19 +405,28 @@ def has_inside(text: Text, context: Context) -> bool:
     return text.prefix and _inside(text.named, context) is not None
 
 
+def _text_columns(text: Text, context: Context) -> str:
+    """The column filter that keeps a text from being found in what is made up. Where it has a word that is not there,
+    it is left out: with it FTS5 reads for each record where the words stand."""
+    *before, last = text.words
+    known = (context.begin_with(last) if text.prefix else None) or (last,)
+    is_there = all(map(is_made_up, before)) and any(map(is_made_up, known))
+    return _TEXT_COLUMNS if is_there else ""
+
+
 def stands_in(text: Text, context: Context, columns: str, *, anchor: str = "") -> str:
     """The FTS5 expression for where the words of a text stand.
 
     Args:
-        columns: a column filter with its colon.
+        columns: a column filter with its colon, "" for all columns.
         anchor: `^ ` for only where a column begins with them.
     """
     *before, last = text.words
     known = context.begin_with(last) if text.prefix else None
     if known is None:
-        return f"{columns} {anchor}{_phrase(text.words, text.prefix)}"
+        return f"{columns} {anchor}{_phrase(text.words, text.prefix)}".lstrip()
     phrases = " OR ".join(anchor + _phrase((*before, word), False) for word in (known or (last,)))
-    return f"{columns} ({phrases})"
+    return f"{columns} ({phrases})".lstrip()
 
 
 def is_owner(address: str, value: str, names: Mapping[str, Sequence[str]]) -> bool:
@@ -700,8 +717,8 @@ def _column_condition(node: Match, context: Context) -> Condition | None:
             values = alike(field, value)
             return f"coalesce(c.{_COLUMNS[field]}, '') COLLATE NOCASE IN ({', '.join('?' * len(values))})", [*values]
         case ("tag" | "cap" | "tool") as field, value if is_counted(value):
-            escaped = _ESCAPED.sub(r"\\\g<0>", value)
-            return _IS_LABELLED, [f"%\n{FACET_LETTERS[field]}{escaped}\n%"]
+            line = FACET_LETTERS[field] + _ESCAPED.sub(r"\\\g<0>", value)
+            return _IS_LABELLED, [f"%{line}%", f"%\n{line}\n%"]
         case _:
             return None
 

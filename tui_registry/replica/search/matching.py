@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from tui_registry.errors import Kind
 from tui_registry.frozen import NamedTuple
@@ -244,12 +245,10 @@ def _again(parts: Sequence[Node]) -> Node:
     return And(tuple(parts)) if len(parts) > 1 else parts[0]
 
 
-def estimate(db: sqlite3.Connection, match: str, newest: int | None = None) -> float:
-    """How many records match an expression: how dense so many of the newest lie says it."""
+def estimate(db: sqlite3.Connection, match: str) -> float:
+    """How many records match an expression: how dense the newest of them lie says it."""
     among = "SELECT rowid AS rid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?"
-    last, first, found = db.execute(
-        f"SELECT max(rid), min(rid), count(*) FROM ({among})", (match, newest or _NEWEST)
-    ).fetchone()
+    last, first, found = db.execute(f"SELECT max(rid), min(rid), count(*) FROM ({among})", (match, _NEWEST)).fetchone()
     return found / float(max(1, last - first)) * sum(_kinds(db)) if found else 0.0
 
 
@@ -418,10 +417,9 @@ _DENSE = 0.05
 # A list of more than this costs more than it can save.
 _LONGEST = 400_000
 _SAMPLED_FOR_SHARE = 1_000
-# Rows of an order that are looked at before anything is listed, where half of them are likely to fill the window; and
-# how many of the newest matches tell whether that is likely.
-_SOON = 2_000
-_GLANCED_AT = 100
+# So many rows of an order are looked at before anything is listed, and so many more as long as what was found promises
+# that all of them fill the window. To ask the word index for that takes longer than to look at the first ones.
+_SOON = (100, 300, 1_600)
 
 
 def window_soon(
@@ -429,8 +427,7 @@ def window_soon(
 ) -> tuple[list[Found], State | None] | None:
     """As `window`, from the first rows of its order alone; None where they are not likely to fill it, or do not.
 
-    That lists nothing, so that nothing is known of how many match. The newest matches may be made to look dense, which
-    is why the rows are bounded besides.
+    That lists nothing and asks the word index nothing, so that nothing is known of how many match.
     """
     columns = _by_columns(compiled)
     if columns is None or compiled.match is None or compiled.conflicts or compiled.invalid or compiled.ids is not None:
@@ -442,19 +439,21 @@ def window_soon(
         return None
     if compiled.has_status or compiled.manifests or compiled.stated or compiled.among is not None:
         return None  # its own index is short, or tells all of it
-    along = _along(sort, compiled, None)
-    kind = compiled.kind if sort.key == "updated" else None
-    density = estimate(db, compiled.match, _GLANCED_AT) / max(1, records(db, kind))
-    if density * _SOON < 2 * (ask.limit + 1):
-        return None
-    near = _near(compiled, along, columns)
+    near = _near(compiled, _along(sort, compiled, None), columns)
     if near is None:
         return None
     walk = _Walk(ORDERS[sort.key], descending, parts[0], after)
-    first, _ = _first(db, near, walk, _SOON)
-    found = _read(db, ask, first, walk, ask.limit + 1)
-    if len(found) <= ask.limit:
-        return None
+    wanted = ask.limit + 1
+    found: list[Found] = []
+    looked_at = 0
+    for most in _SOON:
+        places = range(looked_at, looked_at + most)
+        found += _read_among(db, ask, near, walk, places, wanted - len(found))
+        if len(found) == wanted:
+            break
+        looked_at = places.stop
+        if len(found) * sum(_SOON) < wanted * looked_at:
+            return None
     ahead, _ = _ahead(db, ask, near.source, sort)
     found = _among(found, ahead, sort, descending, after)[: ask.limit]
     return _forwards(found, ask), _reached(found[-1], 0, ahead, sort)
@@ -742,24 +741,54 @@ def _along(sort: Sort, compiled: Compiled, rids: list[int] | None) -> str:
 
 def _read(db: sqlite3.Connection, ask: Ask, read_from: Source, walk: _Walk, limit: int) -> list[Found]:
     found: list[Found] = []
-    column = walk.order.column
-    columns = f"c.rid, c.{column}" if ask.stored else COLUMNS
     for condition, bound in _stretches(walk):
         rows = db.execute(
-            f"SELECT {columns} FROM {read_from.tables} WHERE ({read_from.where}) AND {condition} "
+            f"SELECT {_columns(ask, walk)} FROM {read_from.tables} WHERE ({read_from.where}) AND {condition} "
             f"{walk.in_order} LIMIT ?",
             [*read_from.parameters, *bound, limit - len(found)],
         )
-        if ask.stored:
-            # `_replace` takes four times as long.
-            place = UNREAD._fields.index(column)
-            before, behind = UNREAD[:place], UNREAD[place + 1 :]
-            found += [(rid, Row._make((*before, value, *behind))) for rid, value in rows]
-        else:
-            found += [(values[0], row_of(values, ask.now)) for values in rows]
+        found += _found(ask, walk, rows)
         if len(found) == limit:
             break
     return found
+
+
+def _columns(ask: Ask, walk: _Walk) -> str:
+    """What is read of the rows of a walk, for `_found`."""
+    return f"c.rid, c.{walk.order.column}" if ask.stored else COLUMNS
+
+
+def _found(ask: Ask, walk: _Walk, rows: Iterable[tuple[Any, ...]]) -> list[Found]:
+    if not ask.stored:
+        return [(values[0], row_of(values, ask.now)) for values in rows]
+    # `_replace` takes four times as long.
+    place = UNREAD._fields.index(walk.order.column)
+    before, behind = UNREAD[:place], UNREAD[place + 1 :]
+    return [(rid, Row._make((*before, value, *behind))) for rid, value in rows]
+
+
+def _read_among(db: sqlite3.Connection, ask: Ask, near: _Near, walk: _Walk, places: range, limit: int) -> list[Found]:
+    """What is found among the rows at some places of a walk, in its order, which a subquery with a limit keeps: the
+    index leads from row to row, and none but these is read."""
+    conditions = [near.walked, walk.part]
+    if walk.after is not None:
+        conditions.append(_beyond(walk.order, walk.beyond, walk.after))
+    walked = (
+        f"SELECT c.rid AS rid FROM {near.source.tables} WHERE {' AND '.join(where for where, _ in conditions)} "
+        f"{walk.in_order} LIMIT ? OFFSET ?"
+    )
+    rows = db.execute(
+        f"SELECT {_columns(ask, walk)} FROM ({walked}) walked CROSS JOIN catalogue c ON c.rid = walked.rid "
+        f"WHERE {near.source.where} LIMIT ?",
+        [
+            *(value for _, values in conditions for value in values),
+            len(places),
+            places.start,
+            *near.source.parameters,
+            limit,
+        ],
+    )
+    return _found(ask, walk, rows)
 
 
 def _read_near(

@@ -50,6 +50,8 @@ _BLOCK = 500
 RANKED = 2_000
 # Reading a row to rank it takes as long as passing so many entries of an index.
 _ENTRIES = 10
+# To make and pass more bytes than so many takes longer than to look in a list.
+_MOST_MARKS = 2**19
 # A block that gives less than this part of a window: many more would be read to fill it.
 _POOR = 0.25
 # So many names that are the words are found at once.
@@ -157,8 +159,22 @@ def _among(db: sqlite3.Connection, table: str, match: str, rids: set[int]) -> se
     """Those of some matches that an index finds."""
     if not rids:
         return rids
-    among = f"SELECT rowid FROM {table} WHERE {table} MATCH ? AND +rowid IN (SELECT value FROM json_each(?))"
-    return {rid for (rid,) in db.execute(among, (match, json.dumps([*rids])))}
+    one_of, listed = _one_of(rids, "rowid")
+    among = f"SELECT rowid FROM {table} WHERE {table} MATCH ? AND {one_of}"
+    return {rid for (rid,) in db.execute(among, (match, listed))}
+
+
+def _one_of(rids: set[int], column: str) -> tuple[str, str | bytearray]:
+    """The condition that a column is one of some rids, and its parameter. It is no condition that could lead.
+
+    A byte for each rid, 1 for these, is looked at in a fifth of the time in which SQLite finds a rid in a list.
+    """
+    if max(rids) >= _MOST_MARKS:
+        return f"+{column} IN (SELECT value FROM json_each(?))", json.dumps([*rids])
+    marks = bytearray(max(rids) + 1)
+    for rid in rids:
+        marks[rid] = 1
+    return f"substr(?, {column} + 1, 1) = x'01'", marks
 
 
 def _of_that_name(db: sqlite3.Connection, ask: Ask, begun: set[int]) -> set[int]:
@@ -319,9 +335,10 @@ def _tiers(ask: Ask, compiled: Compiled) -> list[tuple[int, _Tier]]:
 
 def _begun(ask: Ask) -> str:
     """The expression for names that hold all the words, and begin with the first of them."""
-    texts, context = ask.query.texts, ask.context
-    named = " AND ".join(f"({name_match(text, context)})" for text in texts)
-    return f"({named}) AND ({start_match(texts[0], context)})"
+    (first, *others), context = ask.query.texts, ask.context
+    # What begins with a text holds it; but for one with an owner, which may be written together with the name.
+    held = ask.query.texts if first.owner else others
+    return " AND ".join((*(f"({name_match(text, context)})" for text in held), f"({start_match(first, context)})"))
 
 
 def _whole_tiers(ask: Ask, compiled: Compiled) -> list[tuple[int, _Tier]]:
@@ -365,19 +382,19 @@ def _sifted(db: sqlite3.Connection, tier: _Tier, rids: list[int], sieve: str) ->
 def _ranked(db: sqlite3.Connection, ask: Ask, compiled: Compiled, rids: set[int], after: _Rank) -> list[_Rank]:
     """The first of these matches below a rank, one more than a window takes."""
     most, horizon = ask.limit + 1, ask.now + DAY
-    # So many entries of the index of times are passed in the time in which all these rows are read. They are passed in
-    # their order: with the plus the list cannot lead.
+    # So many entries of the index of times are passed in the time in which all these rows are read.
     worth = _ENTRIES * len(rids)
     is_along = not ask.by_arrival and after[0] > 0
     if is_along and 2 * most * records(db, compiled.kind) < worth * len(rids):
         kind, index = (
             ("kind = ? AND", "catalogue_kind_updated") if compiled.kind is not None else ("", "catalogue_updated")
         )
+        one_of, listed = _one_of(rids, "rid")
         found = db.execute(
             f"SELECT updated_at, rid FROM (SELECT updated_at, rid FROM catalogue INDEXED BY {index} WHERE {kind} "
             "updated_at <= ? AND (updated_at, rid) < (?, ?) ORDER BY updated_at DESC, rid DESC LIMIT ?) "
-            "WHERE +rid IN (SELECT value FROM json_each(?)) LIMIT ?",
-            [*([] if compiled.kind is None else [compiled.kind]), horizon, *after, worth, json.dumps([*rids]), most],
+            f"WHERE {one_of} LIMIT ?",
+            [*([] if compiled.kind is None else [compiled.kind]), horizon, *after, worth, listed, most],
         ).fetchall()
         # Time 0 is the rank of those far in the future, too.
         if len(found) == most and found[-1][0] > 0:
