@@ -23,7 +23,7 @@ from tui_registry.importers.fetch import (
     untold,
 )
 from tui_registry.importers.formats import FORMATS, WEIGHTS, Server, reader_of
-from tui_registry.importers.hub import (
+from tui_registry.importers.huggingface_hub import (
     HUB,
     Hub,
     Owner,
