@@ -1679,7 +1679,7 @@ _TABLE = (
         "Write",
         "give several records of yours tags, or a licence",
         _change,
-        "several.change",
+        "change.change",
         description=(
             "Add tags to records of yours, take tags away, set their licence: one signed operation for each that\n"
             "changes, after one question that tells which they are and which are left alone. 'undo --batch last'\n"
