@@ -1488,7 +1488,7 @@ _TABLE = (
         "Look",
         "the line for a tool that can read a record's files or interfaces",
         _use,
-        "using.use",
+        "use_and_verify.use",
         description=(
             "Print what to give a tool that can read what stands behind a record: ollama, llama.cpp, docker, vllm,\n"
             "hf, git, curl, ipfs, the configuration of an MCP client, the address of an agent's card, a question to\n"
@@ -1510,7 +1510,7 @@ _TABLE = (
         "Look",
         "whose file something on this machine is, by its SHA-256",
         _verify_file,
-        "using.verify_file",
+        "use_and_verify.verify_file",
         description=(
             "Read a file, and say which file of the record it is by the SHA-256 that the record's manifest states, or\n"
             "that it is none of it. Without an ID every record here is looked for that states the digest. A digest is\n"
