@@ -64,7 +64,7 @@ from tui_registry.node.limits import (
 )
 from tui_registry.node.log_routes import LogRoutes
 from tui_registry.node.mcp_routes import mcp_routes
-from tui_registry.node.pages import HEADERS
+from tui_registry.node.page_frame import HEADERS
 from tui_registry.node.push_policy import PushPolicy
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import (

@@ -21,7 +21,7 @@ from tui_registry.datastore import Datastore, Entry, HistoryEntry, ManifestEntry
 from tui_registry.errors import KINDS, Json, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import MAX_QUESTION_TEXT, PAGE, NodeBounds
-from tui_registry.node.pages import BROWSE, HEADERS, page, shown
+from tui_registry.node.page_frame import BROWSE, HEADERS, page, shown
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import etag_of, is_held, parameters
 from tui_registry.node.responses import NodeError, of_error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from tui_registry.node.pages import HEADERS, page, wants_html
+from tui_registry.node.page_frame import HEADERS, page, wants_html
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import etag_of, is_held
 from tui_registry.node.responses import problem
