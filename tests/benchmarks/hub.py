@@ -40,9 +40,9 @@ from tests.sync.lines import line_to
 from tui_registry.datastore import DATABASE, Datastore
 from tui_registry.hub.admin import begin
 from tui_registry.hub.postgres import connect
-from tui_registry.hub.publishing import HubPublisher
 from tui_registry.hub.starting import start
 from tui_registry.hub.store import Store
+from tui_registry.hub.store_publishing import HubPublisher
 from tui_registry.node import running
 from tui_registry.settings import STATE_DIR_VARIABLE
 from tui_registry.sync import pull

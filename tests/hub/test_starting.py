@@ -15,10 +15,10 @@ from tests.hub.test_publishing import Watched, held
 from tests.hub.views import View, bodies, same_everywhere
 from tests.sync.logs import ALICE, BOB, roots
 from tui_registry.datastore import StoreError
-from tui_registry.hub import publishing, starting
-from tui_registry.hub.publishing import LEASE, HubPublisher, publish_to_store
+from tui_registry.hub import starting
 from tui_registry.hub.starting import start
 from tui_registry.hub.store import Store
+from tui_registry.hub.store_publishing import LEASE, HubPublisher, publish_to_store
 from tui_registry.sync.publishing import PublishError
 from tui_registry.sync.tiles import pack
 

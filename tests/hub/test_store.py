@@ -18,9 +18,9 @@ from tests.sync.conftest import Open, replica
 from tests.sync.hostile import always, hostile
 from tests.sync.logs import ALICE, bodies, roots
 from tui_registry.datastore import Datastore
-from tui_registry.hub.publishing import LEASE, publish_to_store
 from tui_registry.hub.starting import start
 from tui_registry.hub.store import BucketError, Patience, Version, open_store
+from tui_registry.hub.store_publishing import LEASE, publish_to_store
 from tui_registry.sync import pull
 
 __all__ = ["cli", "data_dir", "replica", "seaweed", "store_url"]

@@ -65,7 +65,7 @@ class Wrote(NamedTuple):
 
 
 class Place(Protocol):
-    """Where a static log is written: a folder, or an object store (`hub.publishing`). Paths are those of protocol.md,
+    """Where a static log is written: a folder, or an object store (`hub.store_publishing`). Paths are those of protocol.md,
     Sync, such as `sync/head`. Every method may raise `PublishError`, OSError, or an error of the place's own.
 
     Attributes:
