@@ -20,8 +20,8 @@ from tui_registry.cli.output import (
     out_json,
     report,
 )
-from tui_registry.editor import EditorError, editor_words, run_editor
 from tui_registry.errors import Json
+from tui_registry.external_editor import EditorError, editor_words, run_editor
 from tui_registry.present.columns import BROWSE, TABLE as _COLUMNS, chosen_columns, read_columns
 from tui_registry.settings import (
     MACHINES,

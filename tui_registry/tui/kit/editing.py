@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tui_registry.editor import editor_words, run_editor
 from tui_registry.errors import RegistryError, system_reason
+from tui_registry.external_editor import editor_words, run_editor
 from tui_registry.frozen import NamedTuple
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.flows import read
