@@ -251,7 +251,7 @@ def _cells(row: Row, now: int, owner: str, *, with_kind: bool) -> tuple[str, ...
 
 def _remarks(row: Row) -> Iterator[str]:
     if row.status is not None:
-        from tui_registry.present.manifests import said_status  # few lists have one
+        from tui_registry.present.manifest_rows import said_status  # few lists have one
 
         yield str(said_status(row.status))
     if row.heads > 1:
@@ -394,7 +394,7 @@ def _described(entry: Entry, beside: ManifestEntry | None, key: str, near: Near 
 
 def _standing(manifest: Record, kind: Kind, near: Near | None) -> str | None:
     from tui_registry.present.links import heir_of
-    from tui_registry.present.manifests import status_line
+    from tui_registry.present.manifest_rows import status_line
 
     return status_line(manifest, kind, heir_of(manifest, near))
 
@@ -730,7 +730,7 @@ def _list_history(datastore: Registry, args: Namespace) -> None:
 
 def _print_history(entries: Iterator[_Done], columns: Sequence[Column], width: int) -> None:
     from tui_registry.present.deeds import standing
-    from tui_registry.present.manifests import changed_manifest_rows
+    from tui_registry.present.manifest_rows import changed_manifest_rows
     from tui_registry.present.versions import change_lines
 
     table = Table(columns, width)
@@ -775,7 +775,7 @@ def _arrival(op: Operation | HistoryEntry, now: int) -> tuple[str, str]:
 
 def _changed(done: _Done) -> Iterator[str]:
     """The fields that an operation changed."""
-    from tui_registry.present.manifests import changed_manifest_rows
+    from tui_registry.present.manifest_rows import changed_manifest_rows
     from tui_registry.records.merging import differing
 
     entry = done.entry

@@ -83,7 +83,7 @@ from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.node.tongue_routes import tongue_routes
 from tui_registry.node.watch import Watch, Watched
 from tui_registry.present.links import affected_json, walk_json
-from tui_registry.present.manifests import changed_manifest_rows
+from tui_registry.present.manifest_rows import changed_manifest_rows
 from tui_registry.query import parse
 from tui_registry.query.editing import with_term
 from tui_registry.query.fields import FACETS

@@ -29,7 +29,7 @@ from tui_registry.node.routes import NodeRoute
 from tui_registry.present import settling
 from tui_registry.present.amounts import moment
 from tui_registry.present.deeds import standing
-from tui_registry.present.manifests import manifest_rows, said_status, status_line
+from tui_registry.present.manifest_rows import manifest_rows, said_status, status_line
 from tui_registry.present.record_rows import (
     Row as Shown,
     fact_rows,

@@ -26,7 +26,7 @@ from tui_registry.present.amounts import moment
 from tui_registry.present.columns import kind_cell
 from tui_registry.present.deeds import standing
 from tui_registry.present.links import Near
-from tui_registry.present.manifests import manifest_rows, status, status_line
+from tui_registry.present.manifest_rows import manifest_rows, status, status_line
 from tui_registry.present.owners import remarks, said_by_domain
 from tui_registry.present.record_rows import (
     Row,

@@ -455,7 +455,7 @@ def row_text(row: Row, columns: tuple[Column, ...], around: Around) -> list[str]
 
 def _with_status(name: str, row: Row, width: int) -> str:
     """A name and what is to be known before it is used, or is kept about it, which is not cut before the name is."""
-    from tui_registry.present.manifests import said_status  # few lists show one
+    from tui_registry.present.manifest_rows import said_status  # few lists show one
 
     kept = f"{STAR_MARK if row.starred else ''}{NOTE_MARK if row.noted else ''}"
     word = " ".join(filter(None, (said_status(row.status), kept)))
@@ -531,7 +531,7 @@ def _stated_vram(row: Row) -> str:
 def _status(row: Row) -> str:
     if row.status is None:
         return "-"
-    from tui_registry.present.manifests import said_status  # few lists show one
+    from tui_registry.present.manifest_rows import said_status  # few lists show one
 
     return said_status(row.status) or "-"
 

@@ -19,7 +19,7 @@ from tui_registry.datastore import Beside, HistoryEntry, Operation
 from tui_registry.errors import RegistryError
 from tui_registry.present.amounts import moment
 from tui_registry.present.deeds import deed, standing
-from tui_registry.present.manifests import manifest_rows
+from tui_registry.present.manifest_rows import manifest_rows
 from tui_registry.present.record_rows import fact_rows, requirement_rows
 from tui_registry.present.versions import came
 from tui_registry.records.wire import derive_manifest_id
