@@ -1794,7 +1794,7 @@ _TABLE = (
         "Write",
         "what stands behind a record: its files, what it was made from, its status",
         _manifest,
-        "manifests.manifest",
+        "manifest.manifest",
         description=(
             "Show or write the manifest of a record: where its bytes or endpoints are, what it was made from, what it\n"
             "needs, how it was measured, and whether it is still to be used. Its owner signs it, it travels with the\n"
@@ -1816,7 +1816,7 @@ _TABLE = (
         "Write",
         "say that a record of yours is not to be used any more",
         _deprecate,
-        "manifests.deprecate",
+        "manifest.deprecate",
         description=(
             "Say in the manifest of a record of yours that it is not to be used any more, why, and what to use\n"
             "instead. Everybody who has the record sees that beside it; it stays where it is. With --withdraw it is\n"

@@ -402,7 +402,7 @@ def _standing(manifest: Record, kind: Kind, near: Near | None) -> str | None:
 def _behind(manifest: Record | None, near: Near | None = None) -> Iterator[str]:
     if manifest is None:
         return
-    from tui_registry.cli.manifests import manifest_lines
+    from tui_registry.cli.manifest import manifest_lines
 
     yield ""
     yield "manifest"
