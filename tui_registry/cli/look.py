@@ -542,7 +542,7 @@ def _as_it_was(
 ) -> Iterator[str]:
     from tui_registry.present.record_rows import Row as Shown
     from tui_registry.present.settling import as_it_was
-    from tui_registry.present.versions import came
+    from tui_registry.present.version_words import came
 
     now = int(time.time())
     yield as_it_was(op, moment, now)
@@ -731,7 +731,7 @@ def _list_history(datastore: Registry, args: Namespace) -> None:
 def _print_history(entries: Iterator[_Done], columns: Sequence[Column], width: int) -> None:
     from tui_registry.present.deeds import standing
     from tui_registry.present.manifest_rows import changed_manifest_rows
-    from tui_registry.present.versions import change_lines
+    from tui_registry.present.version_words import change_lines
 
     table = Table(columns, width)
     now = int(time.time())

@@ -39,7 +39,7 @@ from tui_registry.present.record_rows import (
     variant,
     warnings,
 )
-from tui_registry.present.versions import ancestor_line, came, headline, letter, rows as rows_of, what_changed
+from tui_registry.present.version_words import ancestor_line, came, headline, letter, rows as rows_of, what_changed
 from tui_registry.query import FIELDS, QueryError, with_term
 from tui_registry.query.fields import SORTS
 from tui_registry.records.manifests import is_followable

@@ -38,7 +38,7 @@ from tui_registry.present.record_rows import (
     time_rows,
     warnings,
 )
-from tui_registry.present.versions import came, of_manifest, what_changed
+from tui_registry.present.version_words import came, of_manifest, what_changed
 from tui_registry.query import Text
 from tui_registry.text import address_short, exact, plural, safe_text
 from tui_registry.tui.browse.record_list import STAR_MARK

@@ -21,7 +21,7 @@ from tui_registry.present.amounts import moment
 from tui_registry.present.deeds import deed, standing
 from tui_registry.present.manifest_rows import manifest_rows
 from tui_registry.present.record_rows import fact_rows, requirement_rows
-from tui_registry.present.versions import came
+from tui_registry.present.version_words import came
 from tui_registry.records.wire import derive_manifest_id
 from tui_registry.text import address_short, exact, safe_text
 from tui_registry.tui import kit

@@ -26,7 +26,7 @@ from tui_registry.present.imports import (
     survey_words,
 )
 from tui_registry.present.record_rows import value_row
-from tui_registry.present.versions import change_lines
+from tui_registry.present.version_words import change_lines
 from tui_registry.text import ELLIPSIS, exact, plural, safe_text
 from tui_registry.tui.imports.mending import Trouble, faults_in_words, mend_all, mend_screen, troubles
 from tui_registry.tui.imports.survey import Line, Progress, Survey, remember, sign_all, take_operations
