@@ -1421,7 +1421,7 @@ _TABLE = (
         "Look",
         "the records in conflict, and who can settle each",
         _conflicts,
-        "versions.conflicts",
+        "side_by_side.conflicts",
         description=(
             "List the records that have several versions, as they were written on two machines that did not know of\n"
             "each other: yours first. Nothing is lost, and until its owner settles it, the same version is shown\n"
@@ -1442,7 +1442,7 @@ _TABLE = (
         "Look",
         "what differs between versions of a record",
         _diff,
-        "versions.diff",
+        "side_by_side.diff",
         description=(
             "Tell what changed in a record, field by field: words that changed inside a long text as\n"
             "[-before-]{+after+}, items of a list as - and +. Of a record in conflict each version against the\n"

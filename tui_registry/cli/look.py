@@ -105,7 +105,7 @@ def show(args: Namespace) -> int:
     for line in _described(entry, beside, "your key" if args.node is None else "the node's key", near):
         out(line)
     if versions is not None:
-        from tui_registry.cli.versions import conflict_lines
+        from tui_registry.cli.side_by_side import conflict_lines
 
         out()
         for line in conflict_lines(versions, int(time.time()), names):
@@ -464,7 +464,7 @@ def _show_as_it_was(datastore: Registry, args: Namespace) -> None:
         StoreError: it was not there yet, or was deleted then; or there is no such record or operation.
     """
     kind, identifier = datastore.find(args.id, deleted=True)
-    from tui_registry.cli.versions import of_manifest_then, of_record_then, operation_at
+    from tui_registry.cli.side_by_side import of_manifest_then, of_record_then, operation_at
 
     moment = _moment(args.at, int(time.time()))
     manifest: HistoryEntry | None = None
@@ -559,7 +559,7 @@ def _as_it_was(
 
 
 def _was_deleted(datastore: Registry, kind: Kind, identifier: str, op: HistoryEntry, moment: int | None) -> str:
-    from tui_registry.cli.versions import as_it_was_before
+    from tui_registry.cli.side_by_side import as_it_was_before
 
     when = "by that operation" if moment is None else "then"
     before = as_it_was_before(identifier, op, (datastore.record_at(identifier, child) for child in op.children))

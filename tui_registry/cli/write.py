@@ -37,7 +37,7 @@ from tui_registry.cli.registry import (
     say_who_signed,
     whole_json,
 )
-from tui_registry.cli.versions import conflict_diff
+from tui_registry.cli.side_by_side import conflict_diff
 from tui_registry.datastore import (
     Datastore,
     Entry,
