@@ -77,7 +77,7 @@ class MachineChoice(Part):
     async def action_machine(self) -> None:
         """Look with the eyes of another machine."""
         from tui_registry.machine import MachineError, find_machine  # few ask for one
-        from tui_registry.present.fit import machine_line
+        from tui_registry.present.fit_words import machine_line
 
         host = self.screen.host
         machines = host.held(Machines)

@@ -21,7 +21,7 @@ from tui_registry.datastore import Datastore, Entry, HistoryEntry, Linked, LinkP
 from tui_registry.errors import Kind, Problem, Record
 from tui_registry.fit import Machine, Model
 from tui_registry.frozen import NamedTuple
-from tui_registry.present import fit as fitted, links as relations
+from tui_registry.present import fit_words as fitted, links as relations
 from tui_registry.present.amounts import moment
 from tui_registry.present.columns import kind_cell
 from tui_registry.present.deeds import standing

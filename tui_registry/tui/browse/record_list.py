@@ -517,7 +517,7 @@ class _Shown(NamedTuple):
 def _needs(row: Row) -> str:
     if row.need is None:
         return "-" if row.kind != "model" else "?"
-    from tui_registry.present.fit import size  # the first frame does without
+    from tui_registry.present.fit_words import size  # the first frame does without
 
     return size(row.need)
 
