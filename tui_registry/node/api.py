@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from hashlib import sha3_256
+from itertools import chain
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -47,7 +48,7 @@ from tui_registry.errors import (
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.browse import browse_routes
 from tui_registry.node.doors import Doors, Whereabouts
-from tui_registry.node.events import Events
+from tui_registry.node.events import event_routes
 from tui_registry.node.following import Following
 from tui_registry.node.help_pages import help_routes
 from tui_registry.node.kept import KeptAnswers, Whole
@@ -78,7 +79,7 @@ from tui_registry.node.requests import (
     wrong,
 )
 from tui_registry.node.responses import AtHand, NodeError, PacedAnswers, answer_with_problems
-from tui_registry.node.routes import EVENTS, MERGE_PATCH, RECORD_ROUTES, NodeRoute
+from tui_registry.node.routes import MERGE_PATCH, RECORD_ROUTES, NodeRoute
 from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.node.tongue_routes import tongue_routes
 from tui_registry.node.watch import Watch, Watched
@@ -144,14 +145,17 @@ def create_app(
         hub.counts = watch.counts
     tokens = Tokens(datastore)
     answered = KeptAnswers(bounds.list_cache_bytes)
-    routes: list[NodeRoute] = []
-    for kind in KINDS:
-        routes += _record_routes(_Records(datastore, kind, tokens, queues, bounds, hub, answered), kind)
-    routes += _about(queues, Events(datastore, queues, bounds, hub))
-    routes += help_routes(queues)
-    routes += browse_routes(datastore, queues, bounds)
-    routes += tongue_routes(datastore, queues, bounds, answered, whereabouts.public_url)
-    routes += mcp_routes(datastore, queues, bounds)
+    of_records = [_Records(datastore, kind, tokens, queues, bounds, hub, answered) for kind in KINDS]
+    # The first that a path fits is taken.
+    routes = (
+        *chain.from_iterable(map(_record_routes, of_records, KINDS)),
+        *_about(queues),
+        *event_routes(datastore, queues, bounds, hub),
+        *help_routes(queues),
+        *browse_routes(datastore, queues, bounds),
+        *tongue_routes(datastore, queues, bounds, answered, whereabouts.public_url),
+        *mcp_routes(datastore, queues, bounds),
+    )
     app = Starlette(routes=routes)
     # A redirect to the other spelling of a path would be a second way to say everything.
     app.router.redirect_slashes = False
@@ -1252,7 +1256,7 @@ def _spelt(tree: Json) -> bytes:
 # What the node says about itself
 
 
-def _about(queues: Queues, events: Events) -> list[NodeRoute]:
+def _about(queues: Queues) -> list[NodeRoute]:
     # Imported and made once, by whoever asks first, and in a thread: it takes a while.
     @cache
     def page() -> bytes:
@@ -1274,4 +1278,4 @@ def _about(queues: Queues, events: Events) -> list[NodeRoute]:
         root = request.scope["root_path"].rstrip("/")
         return Response(await queues.read(request.scope["client"], description, root), 200, None, _JSON)
 
-    return [NodeRoute("/openapi.json", openapi), NodeRoute("/docs", docs), NodeRoute(EVENTS, events.answer)]
+    return [NodeRoute("/openapi.json", openapi), NodeRoute("/docs", docs)]
