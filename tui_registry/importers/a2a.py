@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, TypeGuard
 from tui_registry.errors import Json
 from tui_registry.importers.draft_writer import Draft, Given, put_version, seen, shown, with_notes
 from tui_registry.importers.formats import Reader
-from tui_registry.importers.signatures import HostKeys, canonical
 from tui_registry.importers.untrusted import Page, object_at, objects_at, text_at, texts_at
 from tui_registry.text import exact
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     import httpx
 
     from tui_registry.importers.fetch import Fetcher
+    from tui_registry.importers.signatures import HostKeys
 
 _IN = "in the agent card"
 _CARD, _FORMER_CARD = "agent-card.json", "agent.json"  # the second until version 0.3
@@ -199,6 +199,8 @@ def _signed_forms(card: Mapping[str, Json]) -> list[bytes]:
     or nothing: those of the official SDK for Python what is empty, and before 1.0 its defaults too, with ASCII alone.
     None of this changes what a card says.
     """
+    from tui_registry.importers.signatures import canonical  # most cards are not signed
+
     whole: dict[str, Json] = {key: value for key, value in card.items() if key != "signatures"}
     stated = _without_defaults(whole)
     forms = [whole, stated, _without_empty(whole), _without_empty(stated), _without_empty(_without_meant(whole))]

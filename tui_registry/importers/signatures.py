@@ -2,6 +2,8 @@
 
 JWS: RFC 7515, with the algorithms of RFC 7518 and RFC 8037. Key sets (JWKS): RFC 7517. Canonical JSON (JCS): RFC 8785.
 Keys, cards and signatures are a stranger's: how many there are, how long they are and what they cost is bounded.
+
+What checks signatures takes long to load: this module is imported for a description that is signed, and no sooner.
 """
 
 from __future__ import annotations
@@ -11,19 +13,20 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
+
+from Crypto.Hash import SHA256, SHA384, SHA512
+from Crypto.PublicKey import ECC, RSA
+from Crypto.PublicKey.ECC import EccKey
+from Crypto.PublicKey.RSA import RsaKey
+from Crypto.Signature import DSS, eddsa, pkcs1_15, pss
+from httpx import URL, InvalidURL
 
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
+from tui_registry.importers.fetch import Fetcher
 from tui_registry.importers.untrusted import SourceError, is_whole, objects_at, parse_object, text_at
 from tui_registry.text import safe_text
-
-if TYPE_CHECKING:
-    import httpx
-    from Crypto.PublicKey.ECC import EccKey
-    from Crypto.PublicKey.RSA import RsaKey
-
-    from tui_registry.importers.fetch import Fetcher
 
 WELL_KNOWN = "/.well-known/jwks.json"
 
@@ -47,7 +50,7 @@ class HostKeys:
         host: its name, safe. doubt: what a signature that fits does not prove, to stand behind a sentence; maybe empty.
     """
 
-    def __init__(self, fetcher: Fetcher, url: httpx.URL) -> None:
+    def __init__(self, fetcher: Fetcher, url: URL) -> None:
         """`url` is any of the host that the descriptions came from."""
         self._fetcher = fetcher
         self._url = url
@@ -110,8 +113,6 @@ class HostKeys:
 
     def _place(self, named: str) -> str:
         """Where the keys are: where the signature says, if that is at the very host, else at the usual place."""
-        from httpx import InvalidURL
-
         try:
             url = self._url.join(named) if named else self._url
             here = (url.scheme, url.host, url.port) == (self._url.scheme, self._url.host, self._url.port)
@@ -210,16 +211,12 @@ class _KeySet:
 
 
 _SAME = {"EdDSA": ("Ed25519",), "Ed25519": ("EdDSA",)}
-_Key: TypeAlias = "EccKey | RsaKey"
+_Key: TypeAlias = EccKey | RsaKey
 _LEAST_RSA, _MOST_RSA = 2048, 8192  # bits
 
 
 def _made(key: Mapping[str, Json], algorithm: _Algorithm) -> _Key | None:
     """The key in a JWK, None where it holds none that can be used."""
-    # What makes keys takes long to load, and most cards are not signed
-    from Crypto.PublicKey import ECC, RSA
-    from Crypto.Signature import eddsa
-
     try:
         match algorithm.keys:
             case "EC":
@@ -242,10 +239,6 @@ def _number(key: Mapping[str, Json], name: str, most: int) -> int:
 
 
 def _fits(key: _Key, read: _Signature, signed: bytes) -> bool:
-    from Crypto.Hash import SHA256, SHA384, SHA512
-    from Crypto.PublicKey.RSA import RsaKey
-    from Crypto.Signature import DSS, eddsa, pkcs1_15, pss
-
     bits = _ALGORITHMS[read.algorithm].bits
     try:
         if isinstance(key, RsaKey):
