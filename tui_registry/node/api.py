@@ -1259,23 +1259,20 @@ def _spelt(tree: Json) -> bytes:
 def _about(queues: Queues) -> list[NodeRoute]:
     # Imported and made once, by whoever asks first, and in a thread: it takes a while.
     @cache
-    def page() -> bytes:
+    def described(root: str | None) -> bytes:
+        """The description of a node that is reached below a root; for None the page that shows it."""
         from tui_registry.node.description import docs_page, document
 
-        return docs_page(document()).encode()
-
-    @cache
-    def description(root: str) -> bytes:
-        from tui_registry.node.description import document
-
+        if root is None:
+            return docs_page(document()).encode()
         servers: dict[str, Json] = {"servers": [{"url": root}]} if root else {}
         return _spelt({**document(), **servers})
 
     async def docs(request: Request) -> Response:
-        return HTMLResponse(await queues.read(request.scope["client"], page), headers=HEADERS)
+        return HTMLResponse(await queues.read(request.scope["client"], described, None), headers=HEADERS)
 
     async def openapi(request: Request) -> Response:
         root = request.scope["root_path"].rstrip("/")
-        return Response(await queues.read(request.scope["client"], description, root), 200, None, _JSON)
+        return Response(await queues.read(request.scope["client"], described, root), 200, None, _JSON)
 
     return [NodeRoute("/openapi.json", openapi), NodeRoute("/docs", docs)]
