@@ -77,10 +77,8 @@ async def choose_node(screen: FlowScreen[Result], known: Sequence[str]) -> str |
     Args:
         known: addresses of peers, which are not offered.
     """
-    from tui_registry.sync.lan import find_nodes
-
     screen.say("asking the local network: 3 s")
-    found = await screen.read(find_nodes)
+    found = await screen.read(_ask_network)
     there = {address.rstrip("/") for address in known}
     new = [node for node in found if node.url.rstrip("/") not in there]
     if not new:
@@ -234,6 +232,13 @@ def _look(bounds: Bounds, source: str, is_unwanted: Callable[[], bool]) -> Found
         return looking.result()
 
     return asyncio.run(look())
+
+
+def _ask_network() -> list[LanNode]:
+    # In the thread that asks: it takes long to import.
+    from tui_registry.sync.lan import find_nodes
+
+    return find_nodes()
 
 
 def _take_bundles(datastore: Datastore, files: Sequence[str], bounds: Bounds) -> str:
