@@ -30,7 +30,6 @@ from tui_registry.cli.registry import (
 )
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
-from tui_registry.external_editor import EditorError, editor_words, run_editor
 from tui_registry.present.links import relied_on, with_names
 from tui_registry.present.manifest_rows import changed_manifest_rows, manifest_rows, status, status_line
 from tui_registry.records.as_written import read_manifest, revision_beside
@@ -180,6 +179,8 @@ def _set(args: Namespace) -> int:
 
 def _edit(args: Namespace) -> int:
     import tempfile
+
+    from tui_registry.external_editor import EditorError, editor_words, run_editor
 
     with open_either_to_write(args) as registry:
         entry = find(registry, args.id, own=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from tui_registry import formfile, query  # they import what makes a table once it is asked for
+
 # What each is about, on one line; in the order in which they are listed. The file of a page bears its name.
 PAGES: Final = {
     "start": "the first ten minutes: look around, register, search, fit, exchange, your key",
@@ -46,9 +48,5 @@ def page_text(name: str) -> str:
 
 def _tables(name: str) -> str:
     if name == "search":
-        from tui_registry.query import GRAMMAR
-
-        return GRAMMAR
-    from tui_registry.formfile.editor import LANGUAGE
-
-    return LANGUAGE
+        return query.GRAMMAR
+    return formfile.LANGUAGE
