@@ -21,6 +21,22 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.hosts import is_loopback
 from tui_registry.text import safe_text
 
+try:
+    from obstore.exceptions import (
+        AlreadyExistsError,
+        BaseError,
+        NotSupportedError,
+        PermissionDeniedError,
+        PreconditionError,
+        UnauthenticatedError,
+    )
+    from obstore.store import HTTPStore, from_url
+except ImportError:
+    # Without the extra no store is opened: `open_store` says so.
+    _IS_INSTALLED = False
+else:
+    _IS_INSTALLED = True
+
 if TYPE_CHECKING:
     from obstore import PutMode, PutResult, UpdateVersion
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
@@ -112,11 +128,8 @@ def open_store(address: str, patience: Patience | None = None, *, to_read: bool 
     schemes = (*SCHEMES, "http", "https") if to_read else SCHEMES
     if scheme not in schemes or not host or any(part in (".", "..") for part in parts.path.split("/")):
         raise _bad(shown)
-    try:
-        from obstore.exceptions import BaseError
-        from obstore.store import HTTPStore, from_url
-    except ImportError:
-        raise BucketError("no_extra", _MISSING) from None
+    if not _IS_INSTALLED:
+        raise BucketError("no_extra", _MISSING)
     endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "") if scheme == "s3" else ""
     plain = endpoint if scheme == "s3" else address
     is_plain = plain.lower().startswith("http://")
@@ -269,15 +282,6 @@ class Store:
             _NotMetError: a condition was not met. FileNotFoundError: there is nothing. NotImplementedError: the store
                 cannot do that.
         """
-        from obstore.exceptions import (
-            AlreadyExistsError,
-            BaseError,
-            NotSupportedError,
-            PermissionDeniedError,
-            PreconditionError,
-            UnauthenticatedError,
-        )
-
         try:
             return ask()
         except FileNotFoundError as error:
