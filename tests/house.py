@@ -25,8 +25,8 @@ from typing import NamedTuple
 
 PACKAGE = "tui_registry"
 ROOT = Path(__file__).resolve().parent.parent / PACKAGE
-# Modules that stand in a table, such as one importer a format: being named there once is their whole purpose.
-TABLES = ("importers", "tongues")
+# From so many entries on a listing of modules is a table.
+A_TABLE = 4
 # Commands import what they need when they run: the start budgets ask for it.
 MAY_IMPORT_LATE = ("cli", "__main__")
 
@@ -45,6 +45,7 @@ class House:
     def __init__(self, root: Path = ROOT) -> None:
         self.paths = {_module_name(path, root): path for path in sorted(root.rglob("*.py"))}
         self.trees = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in self.paths.items()}
+        self._public = self._public_names()
         self.imports = [found for name in self.trees for found in self._imports(name)]
 
     def statements(self) -> int:
@@ -64,8 +65,11 @@ class House:
         return found
 
     def with_one_importer(self) -> list[str]:
-        """Modules that exactly one module imports when it is loaded, and that one stands in the same package."""
-        importers = defaultdict(set)
+        """Modules that exactly one module imports when it is loaded, and that one stands in the same package.
+
+        Without the entries of a table: to be named there once is their whole purpose.
+        """
+        importers, in_tables = defaultdict(set), self.in_tables()
         for one in self.imports:
             if one.at_load:
                 importers[one.of].add(one.by)
@@ -73,10 +77,31 @@ class House:
             name
             for name, path in self.paths.items()
             if path.name != "__init__.py"
-            and _package(name) not in {"", *TABLES}
+            and _package(name)
             and len(importers[name]) == 1
             and _package(next(iter(importers[name]))) == _package(name)
+            and name not in in_tables
         ]
+
+    def in_tables(self) -> set[str]:
+        """Modules that stand in a table of their own package: it names at least four of them, each as one of its rows.
+
+        There are two sorts. A module that imports what it names by a string (`import_module`) holds a table of all
+        siblings that its strings name, alone or before a function's name: `"look.show"`. And a list, tuple, set or
+        dict is a table of those siblings of which an element is something, alone or called: `*help_routes(queues)`.
+        """
+        found = set()
+        for name, tree in self.trees.items():
+            inside = {of for of in self.paths if _package(of) == _package(name) != ""} - {name}
+            tables = [_named_by_strings(tree, name.rpartition(".")[0])] if _imports_by_strings(tree) else []
+            homes = self._homes(name)
+            tables += [
+                {homes[word] for word in map(_begins_with, elements) if word in homes} for elements in _displays(tree)
+            ]
+            for table in tables:
+                if len(table & inside) >= A_TABLE:
+                    found |= table & inside
+        return found
 
     def late_imports(self) -> list[str]:
         """Import statements inside functions, each as `module:line`, outside the command line."""
@@ -120,12 +145,40 @@ class House:
                 targets = [alias.name for alias in node.names]
             else:
                 base = self._absolute(name, node)
-                targets = [
-                    f"{base}.{alias.name}" if f"{base}.{alias.name}" in self.paths else base for alias in node.names
-                ]
+                targets = [self._home(base, alias.name) for alias in node.names]
             for target in dict.fromkeys(targets):
                 if target in self.paths and target != name:
                     yield Import(name, target, at_load)
+
+    def _homes(self, name: str) -> dict[str, str]:
+        """The names that a module imports from modules of the package, each with the module that it comes from."""
+        return {
+            alias.asname or alias.name: of
+            for node, _ in _import_statements(self.trees[name])
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+            for of in [self._home(self._absolute(name, node), alias.name)]
+            if of in self.paths
+        }
+
+    def _home(self, base: str, imported: str) -> str:
+        """Which module `from base import imported` reads: of a package's public name the one that it lives in."""
+        whole = f"{base}.{imported}"
+        return whole if whole in self.paths else self._public.get(whole, base)
+
+    def _public_names(self) -> dict[str, str]:
+        """The names that packages offer lazily, each with the module that their `__init__` tells type checkers of."""
+        return {
+            f"{name}.{alias.asname or alias.name}": self._absolute(name, node)
+            for name, path in self.paths.items()
+            if path.name == "__init__.py"
+            for branch in self.trees[name].body
+            if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
+            for node in ast.walk(branch)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+            if self._absolute(name, node) in self.paths
+        }
 
     def _absolute(self, name: str, node: ast.ImportFrom) -> str:
         if not node.level:
@@ -299,6 +352,36 @@ def _import_statements(tree: ast.AST, at_load: bool = True) -> Iterator[tuple[as
                 yield from _import_statements(ast.Module([branch], []), at_load)
         else:
             yield from _import_statements(node, at_load and not isinstance(node, _FUNCTIONS))
+
+
+def _imports_by_strings(tree: ast.AST) -> bool:
+    return any(isinstance(node, ast.Call) and _last_name(node.func) == "import_module" for node in ast.walk(tree))
+
+
+def _named_by_strings(tree: ast.AST, package: str) -> set[str]:
+    """What its strings may name in that package; most of it is no module."""
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return {f"{package}.{text.partition('.')[0]}" for text in texts if re.fullmatch(r"\w+(\.\w+)?", text)}
+
+
+def _displays(tree: ast.AST) -> Iterator[list[ast.expr]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.List | ast.Tuple | ast.Set):
+            yield node.elts
+        elif isinstance(node, ast.Dict):
+            yield node.values
+
+
+def _begins_with(element: ast.expr) -> str:
+    """The name that an element is, or of which it is a call or an attribute; "" for anything else."""
+    while not isinstance(element, ast.Name):
+        if isinstance(element, ast.Starred | ast.Attribute):
+            element = element.value
+        elif isinstance(element, ast.Call):
+            element = element.func
+        else:
+            return ""
+    return element.id
 
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

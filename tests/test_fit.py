@@ -13,7 +13,7 @@ from tui_registry import fit
 from tui_registry.errors import Json, Record
 from tui_registry.importers.gguf import architecture_in as of_header
 from tui_registry.importers.huggingface import architecture_in as of_config
-from tui_registry.present import fit as words
+from tui_registry.present import fit_words as words
 from tui_registry.records.schema import defaults
 
 _FACTS: Final = Path(__file__).parent / "fit_facts.json"

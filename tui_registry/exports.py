@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
+from tui_registry import __version__
 from tui_registry.datastore import DERIVED, revision_with
 from tui_registry.errors import Json
 
@@ -56,7 +57,6 @@ def bill_of(datastore: Datastore, identifier: str, now: int) -> tuple[dict[str, 
     Args:
         now: Unix seconds.
     """
-    from tui_registry import __version__
     from tui_registry.present.bom import Part, cyclonedx  # few ask for one
 
     waiting, parts = [identifier], dict[str, Part]()

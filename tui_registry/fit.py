@@ -4,7 +4,7 @@ needed = weights + cache of the context + overhead, all in bytes. It is an estim
 what they are. Every number that it is made of is kept, so that it can be shown. GB is 10^9 bytes, GiB is 2^30, and
 neither stands for the other.
 
-No I/O: what machine this one is tells `machine`, and the sentences stand in `present.fit`.
+No I/O: what machine this one is tells `machine`, and the sentences stand in `present.fit_words`.
 """
 
 from __future__ import annotations
@@ -354,7 +354,7 @@ class Need(NamedTuple):
         needs_gpu: the record's owner says that it does not run without.
         total: bytes.
         is_capped: the context is the longest that the model has, and shorter than what was asked for.
-        remarks: codes of what is to be known of the number; `present.fit` says them.
+        remarks: codes of what is to be known of the number; `present.fit_words` says them.
     """
 
     quantization: str

@@ -40,9 +40,9 @@ from tests.sync.lines import line_to
 from tui_registry.datastore import DATABASE, Datastore
 from tui_registry.hub.admin import begin
 from tui_registry.hub.postgres import connect
-from tui_registry.hub.publishing import HubPublisher
 from tui_registry.hub.starting import start
 from tui_registry.hub.store import Store
+from tui_registry.hub.store_publishing import HubPublisher
 from tui_registry.node import running
 from tui_registry.settings import STATE_DIR_VARIABLE
 from tui_registry.sync import pull
@@ -281,11 +281,12 @@ def _views(size: int, work: Path) -> None:
             with Datastore.open(place / "view", hub=shared) as view:
                 report("follow: from PostgreSQL, verified, durable, searchable", spent(lambda: start(view, None)))
                 tiles = LocalStore(prefix=place / "store", mkdir=True)
-                with HubPublisher(view, Store(tiles, "tiles"), shared, "bench") as publisher:
+                with HubPublisher(view, Store(tiles, "tiles", bears_headers=False), shared, "bench") as publisher:
                     report("publish: full tiles into a folder", spent(publisher.publish))
             with Datastore.open(place / "new", hub=shared) as new:
                 report(
-                    "start: from tiles, which the shared log confirms", spent(lambda: start(new, Store(tiles, "tiles")))
+                    "start: from tiles, which the shared log confirms",
+                    spent(lambda: start(new, Store(tiles, "tiles", bears_headers=False))),
                 )
             ((kept,),) = postgres.ask("SELECT pg_total_relation_size('hub_log')")
             view_bytes = sum(path.stat().st_size for path in (place / "view").glob(f"{DATABASE}*"))

@@ -223,6 +223,6 @@ def test_reading_is_stopped_by_ctrl_c_and_tells_how_far_it_is(
         told.append(doing)
         yield show
 
-    monkeypatch.setattr("tui_registry.cli.using.progress_bar", bar)
+    monkeypatch.setattr("tui_registry.cli.use_and_verify.progress_bar", bar)
     said = cli("verify-file", ids["real"], "m.Q4_K_M.gguf")
     assert (said.code, said.out, told) == (130, "", ["SHA-256 of m.Q4_K_M.gguf, MB"])

@@ -14,8 +14,8 @@ from tests.sync.conftest import Open, replica
 from tests.sync.logs import ALICE, BOB, bodies, roots
 from tests.sync.test_publish import files
 from tui_registry.datastore import Datastore
-from tui_registry.hub.publishing import publish_to_store
 from tui_registry.hub.store import BucketError, Store
+from tui_registry.hub.store_publishing import publish_to_store
 from tui_registry.sync import publish, publishing, pull
 from tui_registry.sync.publishing import PublishError
 

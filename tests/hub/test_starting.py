@@ -15,11 +15,11 @@ from tests.hub.test_publishing import Watched, held
 from tests.hub.views import View, bodies, same_everywhere
 from tests.sync.logs import ALICE, BOB, roots
 from tui_registry.datastore import StoreError
-from tui_registry.hub import publishing, starting
-from tui_registry.hub.publishing import LEASE, HubPublisher, publish_to_store
+from tui_registry.hub import starting
 from tui_registry.hub.starting import start
 from tui_registry.hub.store import Store
-from tui_registry.sync.publishing import PublishError
+from tui_registry.hub.store_publishing import LEASE, HubPublisher, publish_to_store
+from tui_registry.sync.publishing import Published, PublishError
 from tui_registry.sync.tiles import pack
 
 SIZE = 1300  # five full tiles
@@ -55,7 +55,7 @@ class Hub:
     def tile(self, number: int) -> str:
         return f"sync/{self.log.head().epoch}/entries/{number}.ndjson.gz"
 
-    def publish(self) -> publishing.Published | None:
+    def publish(self) -> Published | None:
         with HubPublisher(self.view.store, self.store, self.leases, "first") as publisher:
             return publisher.publish()
 

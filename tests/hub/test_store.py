@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,9 @@ from tests.sync.conftest import Open, replica
 from tests.sync.hostile import always, hostile
 from tests.sync.logs import ALICE, bodies, roots
 from tui_registry.datastore import Datastore
-from tui_registry.hub.publishing import LEASE, publish_to_store
 from tui_registry.hub.starting import start
 from tui_registry.hub.store import BucketError, Patience, Version, open_store
+from tui_registry.hub.store_publishing import LEASE, publish_to_store
 from tui_registry.sync import pull
 
 __all__ = ["cli", "data_dir", "replica", "seaweed", "store_url"]
@@ -193,5 +194,7 @@ def test_an_address_that_is_none_is_refused_and_shows_no_secret(
 
 def test_without_obstore_it_is_said_how_to_have_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "obstore.exceptions", None)
-    with pytest.raises(BucketError, match=r"pip install 'tui-registry\[hub\]'"):
-        open_store("s3://bucket/x")
+    monkeypatch.delitem(sys.modules, "tui_registry.hub.store")
+    without = import_module("tui_registry.hub.store")
+    with pytest.raises(without.BucketError, match=r"pip install 'tui-registry\[hub\]'"):
+        without.open_store("s3://bucket/x")

@@ -17,7 +17,7 @@ from tests.importers.serving import Server, send, serving
 from tui_registry.importers import CutShortError, Finding, SourceError
 from tui_registry.importers.addresses import read_from_address
 from tui_registry.importers.fetch import FetchBounds
-from tui_registry.importers.hub import HUB, Hub, Repository, repository_at
+from tui_registry.importers.huggingface_hub import HUB, Hub, Repository, repository_at
 
 CARD = b"""---
 license: apache-2.0

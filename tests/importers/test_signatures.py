@@ -23,8 +23,8 @@ from hypothesis import given, strategies as st
 from tests.importers.serving import send, serving
 from tests.importers.test_a2a import CARD_1_0
 from tui_registry.importers import Finding, read_source
+from tui_registry.importers.a2a import canonical
 from tui_registry.importers.addresses import read_from_address
-from tui_registry.importers.signatures import canonical
 from tui_registry.records.documents import strict_json
 
 CARD, KEYS = "/.well-known/agent-card.json", "/.well-known/jwks.json"

@@ -28,7 +28,7 @@ from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json, Record
 from tui_registry.node import NodeBounds, Whereabouts, running
-from tui_registry.node.pages import HEADERS
+from tui_registry.node.page_frame import HEADERS
 from tui_registry.present.record_rows import fact_rows, requirement_rows
 from tui_registry.records import defaults
 from tui_registry.records.manifests import is_followable

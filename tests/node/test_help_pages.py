@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.node.conftest import Node
-from tui_registry.node.pages import HEADERS
+from tui_registry.node.page_frame import HEADERS
 from tui_registry.present.pages import PAGES, page_text
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}

@@ -14,7 +14,7 @@ from tests.seeds import NOW, owner, signed
 from tui_registry.datastore import Datastore
 from tui_registry.errors import Json, Record
 from tui_registry.present.record_rows import changed_rows
-from tui_registry.present.versions import (
+from tui_registry.present.version_words import (
     ancestor_line,
     came,
     change_lines,

@@ -16,7 +16,7 @@ from tui_registry.crdt import sign_up
 from tui_registry.datastore import Datastore, Entry
 from tui_registry.errors import KINDS, Json, Record
 from tui_registry.present.imports import Candidate
-from tui_registry.present.manifests import SAID
+from tui_registry.present.manifest_rows import SAID
 from tui_registry.records import schema
 from tui_registry.records.schema import MANIFEST_FIELDS, Struct, defaults
 from tui_registry.tui.register.entry_rows import EntriesRow

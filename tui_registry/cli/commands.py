@@ -1421,7 +1421,7 @@ _TABLE = (
         "Look",
         "the records in conflict, and who can settle each",
         _conflicts,
-        "versions.conflicts",
+        "side_by_side.conflicts",
         description=(
             "List the records that have several versions, as they were written on two machines that did not know of\n"
             "each other: yours first. Nothing is lost, and until its owner settles it, the same version is shown\n"
@@ -1442,7 +1442,7 @@ _TABLE = (
         "Look",
         "what differs between versions of a record",
         _diff,
-        "versions.diff",
+        "side_by_side.diff",
         description=(
             "Tell what changed in a record, field by field: words that changed inside a long text as\n"
             "[-before-]{+after+}, items of a list as - and +. Of a record in conflict each version against the\n"
@@ -1488,7 +1488,7 @@ _TABLE = (
         "Look",
         "the line for a tool that can read a record's files or interfaces",
         _use,
-        "using.use",
+        "use_and_verify.use",
         description=(
             "Print what to give a tool that can read what stands behind a record: ollama, llama.cpp, docker, vllm,\n"
             "hf, git, curl, ipfs, the configuration of an MCP client, the address of an agent's card, a question to\n"
@@ -1510,7 +1510,7 @@ _TABLE = (
         "Look",
         "whose file something on this machine is, by its SHA-256",
         _verify_file,
-        "using.verify_file",
+        "use_and_verify.verify_file",
         description=(
             "Read a file, and say which file of the record it is by the SHA-256 that the record's manifest states, or\n"
             "that it is none of it. Without an ID every record here is looked for that states the digest. A digest is\n"
@@ -1679,7 +1679,7 @@ _TABLE = (
         "Write",
         "give several records of yours tags, or a licence",
         _change,
-        "several.change",
+        "change.change",
         description=(
             "Add tags to records of yours, take tags away, set their licence: one signed operation for each that\n"
             "changes, after one question that tells which they are and which are left alone. 'undo --batch last'\n"
@@ -1794,7 +1794,7 @@ _TABLE = (
         "Write",
         "what stands behind a record: its files, what it was made from, its status",
         _manifest,
-        "manifests.manifest",
+        "manifest.manifest",
         description=(
             "Show or write the manifest of a record: where its bytes or endpoints are, what it was made from, what it\n"
             "needs, how it was measured, and whether it is still to be used. Its owner signs it, it travels with the\n"
@@ -1816,7 +1816,7 @@ _TABLE = (
         "Write",
         "say that a record of yours is not to be used any more",
         _deprecate,
-        "manifests.deprecate",
+        "manifest.deprecate",
         description=(
             "Say in the manifest of a record of yours that it is not to be used any more, why, and what to use\n"
             "instead. Everybody who has the record sees that beside it; it stays where it is. With --withdraw it is\n"

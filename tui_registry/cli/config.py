@@ -20,7 +20,6 @@ from tui_registry.cli.output import (
     out_json,
     report,
 )
-from tui_registry.editor import EditorError, editor_words, run_editor
 from tui_registry.errors import Json
 from tui_registry.present.columns import BROWSE, TABLE as _COLUMNS, chosen_columns, read_columns
 from tui_registry.settings import (
@@ -287,6 +286,8 @@ def _number(path: Path, name: str, typed: str) -> int | float | None:
 
 
 def _edit(path: Path, own: OwnSettings | None) -> int:
+    from tui_registry.external_editor import EditorError, editor_words, run_editor
+
     words = editor_words()
     if not words:
         # One that nobody chose is one that some cannot leave; and in a script nobody is there to type.

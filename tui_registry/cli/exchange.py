@@ -1176,8 +1176,8 @@ def _say_shared(shared: Shared) -> None:
 def _write_log(datastore: Datastore, directory: str, *, new_epoch: bool, alone: bool, as_json: bool) -> None:
     with progress_bar("written") as show:
         if "://" in directory:
-            from tui_registry.hub.publishing import publish_to_store
             from tui_registry.hub.store import open_store
+            from tui_registry.hub.store_publishing import publish_to_store
 
             done = publish_to_store(datastore, open_store(directory), new_epoch=new_epoch, alone=alone, progress=show)
         else:

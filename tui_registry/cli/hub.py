@@ -331,8 +331,8 @@ def _rewrite(args: Namespace, log: PostgresLog) -> int:
 
 def _publish(args: Namespace, log: PostgresLog) -> int:
     """Once, or again and again until told to end: what fails then is said, and tried again."""
-    from tui_registry.hub.publishing import HubPublisher
     from tui_registry.hub.store import open_store
+    from tui_registry.hub.store_publishing import HubPublisher
 
     address = args.url or log.store
     if not address:
@@ -391,7 +391,7 @@ _FOR_GOOD = frozenset({"foreign_log", "no_conditions", "no_bucket", "no_extra", 
 
 def _say_published(args: Namespace, log: PostgresLog, place: str, done: Published | None) -> None:
     if done is None:
-        from tui_registry.hub.publishing import LEASE
+        from tui_registry.hub.store_publishing import LEASE
 
         holder = log.holder(LEASE)
         if args.json:

@@ -56,7 +56,7 @@ from tui_registry.present.imports import (
 from tui_registry.present.links import RELIED_ON_PATHS, affected_json, affected_line
 from tui_registry.present.pulls import Delivery
 from tui_registry.present.settling import WHERE_CONFLICTS_ARE
-from tui_registry.present.versions import change_lines
+from tui_registry.present.version_words import change_lines
 from tui_registry.text import ELLIPSIS, exact, plural, safe_text
 
 

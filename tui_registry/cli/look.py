@@ -105,7 +105,7 @@ def show(args: Namespace) -> int:
     for line in _described(entry, beside, "your key" if args.node is None else "the node's key", near):
         out(line)
     if versions is not None:
-        from tui_registry.cli.versions import conflict_lines
+        from tui_registry.cli.side_by_side import conflict_lines
 
         out()
         for line in conflict_lines(versions, int(time.time()), names):
@@ -251,7 +251,7 @@ def _cells(row: Row, now: int, owner: str, *, with_kind: bool) -> tuple[str, ...
 
 def _remarks(row: Row) -> Iterator[str]:
     if row.status is not None:
-        from tui_registry.present.manifests import said_status  # few lists have one
+        from tui_registry.present.manifest_rows import said_status  # few lists have one
 
         yield str(said_status(row.status))
     if row.heads > 1:
@@ -394,7 +394,7 @@ def _described(entry: Entry, beside: ManifestEntry | None, key: str, near: Near 
 
 def _standing(manifest: Record, kind: Kind, near: Near | None) -> str | None:
     from tui_registry.present.links import heir_of
-    from tui_registry.present.manifests import status_line
+    from tui_registry.present.manifest_rows import status_line
 
     return status_line(manifest, kind, heir_of(manifest, near))
 
@@ -402,7 +402,7 @@ def _standing(manifest: Record, kind: Kind, near: Near | None) -> str | None:
 def _behind(manifest: Record | None, near: Near | None = None) -> Iterator[str]:
     if manifest is None:
         return
-    from tui_registry.cli.manifests import manifest_lines
+    from tui_registry.cli.manifest import manifest_lines
 
     yield ""
     yield "manifest"
@@ -464,7 +464,7 @@ def _show_as_it_was(datastore: Registry, args: Namespace) -> None:
         StoreError: it was not there yet, or was deleted then; or there is no such record or operation.
     """
     kind, identifier = datastore.find(args.id, deleted=True)
-    from tui_registry.cli.versions import of_manifest_then, of_record_then, operation_at
+    from tui_registry.cli.side_by_side import of_manifest_then, of_record_then, operation_at
 
     moment = _moment(args.at, int(time.time()))
     manifest: HistoryEntry | None = None
@@ -542,7 +542,7 @@ def _as_it_was(
 ) -> Iterator[str]:
     from tui_registry.present.record_rows import Row as Shown
     from tui_registry.present.settling import as_it_was
-    from tui_registry.present.versions import came
+    from tui_registry.present.version_words import came
 
     now = int(time.time())
     yield as_it_was(op, moment, now)
@@ -559,7 +559,7 @@ def _as_it_was(
 
 
 def _was_deleted(datastore: Registry, kind: Kind, identifier: str, op: HistoryEntry, moment: int | None) -> str:
-    from tui_registry.cli.versions import as_it_was_before
+    from tui_registry.cli.side_by_side import as_it_was_before
 
     when = "by that operation" if moment is None else "then"
     before = as_it_was_before(identifier, op, (datastore.record_at(identifier, child) for child in op.children))
@@ -730,8 +730,8 @@ def _list_history(datastore: Registry, args: Namespace) -> None:
 
 def _print_history(entries: Iterator[_Done], columns: Sequence[Column], width: int) -> None:
     from tui_registry.present.deeds import standing
-    from tui_registry.present.manifests import changed_manifest_rows
-    from tui_registry.present.versions import change_lines
+    from tui_registry.present.manifest_rows import changed_manifest_rows
+    from tui_registry.present.version_words import change_lines
 
     table = Table(columns, width)
     now = int(time.time())
@@ -775,7 +775,7 @@ def _arrival(op: Operation | HistoryEntry, now: int) -> tuple[str, str]:
 
 def _changed(done: _Done) -> Iterator[str]:
     """The fields that an operation changed."""
-    from tui_registry.present.manifests import changed_manifest_rows
+    from tui_registry.present.manifest_rows import changed_manifest_rows
     from tui_registry.records.merging import differing
 
     entry = done.entry

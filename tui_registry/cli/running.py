@@ -10,7 +10,7 @@ from tui_registry import fit
 from tui_registry.cli.output import note, out, out_json
 from tui_registry.cli.registry import Registry, asking, find_with_manifest, machine_in, open_either
 from tui_registry.errors import Json
-from tui_registry.present import fit as words
+from tui_registry.present import fit_words as words
 from tui_registry.present.amounts import bar
 from tui_registry.text import exact, safe_text
 

@@ -37,7 +37,7 @@ from tui_registry.cli.registry import (
     say_who_signed,
     whole_json,
 )
-from tui_registry.cli.versions import conflict_diff
+from tui_registry.cli.side_by_side import conflict_diff
 from tui_registry.datastore import (
     Datastore,
     Entry,
@@ -58,9 +58,9 @@ from tui_registry.importers.own_documents import read_draft
 from tui_registry.present import settling, undone
 from tui_registry.present.imports import LICENCE_ASSUMED, Finding, describe
 from tui_registry.present.links import affected_by, relied_on
-from tui_registry.present.manifests import changed_manifest_rows
+from tui_registry.present.manifest_rows import changed_manifest_rows
 from tui_registry.present.record_rows import changed_rows
-from tui_registry.present.versions import change_lines
+from tui_registry.present.version_words import change_lines
 from tui_registry.query.nodes import quoted
 from tui_registry.records.as_written import beside, read_record
 from tui_registry.records.documents import MAX_DOCUMENT_BYTES, load_document

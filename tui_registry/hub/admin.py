@@ -27,7 +27,7 @@ from tui_registry.durable import drafted, drafted_folder, sweep, sync_folder
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
 from tui_registry.hub.postgres import Epoch, Kept, Node, PostgresLog, StoredToken
-from tui_registry.hub.publishing import LEASE
+from tui_registry.hub.store_publishing import LEASE
 from tui_registry.records.schema import RULES_VERSION
 from tui_registry.text import exact, plural, safe_text
 

@@ -25,7 +25,17 @@ from secrets import token_hex
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from tui_registry.datastore import NO_CHAIN, DoneOnce, SharedHead, SharedOp, StoreError, Token, TokenScope, chained
+from tui_registry.datastore import (
+    NO_CHAIN,
+    TOKEN_SCOPES,
+    DoneOnce,
+    SharedHead,
+    SharedOp,
+    StoreError,
+    Token,
+    TokenScope,
+    chained,
+)
 from tui_registry.errors import system_reason
 from tui_registry.frozen import NamedTuple
 from tui_registry.text import safe_text
@@ -1353,6 +1363,4 @@ def _channel(hub: str) -> str:
 
 
 def _scopes(spelt: str) -> tuple[TokenScope, ...]:
-    from tui_registry.datastore import TOKEN_SCOPES
-
     return tuple(scope for scope in TOKEN_SCOPES if scope in spelt.split())

@@ -15,8 +15,8 @@ from typing import Final
 
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.frozen import NamedTuple
-from tui_registry.hub.publishing import MOST_TILE
 from tui_registry.hub.store import BucketError, Store
+from tui_registry.hub.store_publishing import MOST_TILE
 from tui_registry.sync.bounds import MAX_OP_BYTES, TILE_OPS
 from tui_registry.sync.tiles import LogError, Span, Unpacker
 

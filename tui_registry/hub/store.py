@@ -21,6 +21,22 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.hosts import is_loopback
 from tui_registry.text import safe_text
 
+try:
+    from obstore.exceptions import (
+        AlreadyExistsError,
+        BaseError,
+        NotSupportedError,
+        PermissionDeniedError,
+        PreconditionError,
+        UnauthenticatedError,
+    )
+    from obstore.store import HTTPStore, from_url
+except ImportError:
+    # Without the extra no store is opened: `open_store` says so.
+    _IS_INSTALLED = False
+else:
+    _IS_INSTALLED = True
+
 if TYPE_CHECKING:
     from obstore import PutMode, PutResult, UpdateVersion
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
@@ -112,11 +128,8 @@ def open_store(address: str, patience: Patience | None = None, *, to_read: bool 
     schemes = (*SCHEMES, "http", "https") if to_read else SCHEMES
     if scheme not in schemes or not host or any(part in (".", "..") for part in parts.path.split("/")):
         raise _bad(shown)
-    try:
-        from obstore.exceptions import BaseError
-        from obstore.store import HTTPStore, from_url
-    except ImportError:
-        raise BucketError("no_extra", _MISSING) from None
+    if not _IS_INSTALLED:
+        raise BucketError("no_extra", _MISSING)
     endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "") if scheme == "s3" else ""
     plain = endpoint if scheme == "s3" else address
     is_plain = plain.lower().startswith("http://")
@@ -151,6 +164,10 @@ def open_store(address: str, patience: Patience | None = None, *, to_read: bool 
     return Store(opened, shown)
 
 
+class _NotMetError(Exception):
+    """What was to be written under a condition was not: it is not met."""
+
+
 class Store:
     """One place in an object store. Safe to use from any thread; every method may raise `BucketError`.
 
@@ -158,17 +175,15 @@ class Store:
         shown: its address, safe to show; it holds no secret.
     """
 
-    def __init__(self, opened: ObjectStore, shown: str) -> None:
+    def __init__(self, opened: ObjectStore, shown: str, *, bears_headers: bool = True) -> None:
         """
         Args:
             opened: of obstore, below whose prefix all paths are.
+            bears_headers: whether headers can be kept beside what it holds; files on a disk bear none.
         """
         self._opened = opened
         self.shown = shown
-        from obstore.store import LocalStore
-
-        # Files on a disk bear no headers.
-        self._bears_headers = not isinstance(opened, LocalStore)
+        self._bears_headers = bears_headers
 
     def get(self, path: str, most: int) -> Found | None:
         """What lies there, None where nothing does.
@@ -240,19 +255,15 @@ class Store:
 
     def _put(self, path: str, data: bytes, headers: dict[str, str], mode: PutMode) -> PutResult | None:
         """None where a condition was not met."""
-        from obstore.exceptions import AlreadyExistsError, NotSupportedError, PreconditionError
-
         told = dict(headers) if self._bears_headers else {}
         try:
             return self._asked(
                 lambda: self._opened.put(path, data, attributes=told or None, mode=mode, use_multipart=False)
             )
-        except (AlreadyExistsError, PreconditionError):
+        except (_NotMetError, FileNotFoundError):
+            # Of what is to be replaced there may be nothing left.
             return None
-        except FileNotFoundError:
-            # Of what is to be replaced nothing is left.
-            return None
-        except (NotSupportedError, NotImplementedError):
+        except NotImplementedError:
             raise self.no_conditions() from None
 
     def no_conditions(self) -> BucketError:
@@ -265,25 +276,22 @@ class Store:
         )
 
     def _asked(self, ask: Callable[[], T]) -> T:
-        """Ask, and tell what goes wrong in words. A condition that was not met, and that there is nothing, is left to
-        the caller."""
-        from obstore.exceptions import (
-            AlreadyExistsError,
-            BaseError,
-            NotSupportedError,
-            PermissionDeniedError,
-            PreconditionError,
-            UnauthenticatedError,
-        )
+        """Ask, and tell what goes wrong in words.
 
+        Raises:
+            _NotMetError: a condition was not met. FileNotFoundError: there is nothing. NotImplementedError: the store
+                cannot do that.
+        """
         try:
             return ask()
         except FileNotFoundError as error:
             if _NO_BUCKET.search(str(error)) is not None:
                 raise BucketError("no_bucket", f"{self.shown}: there is no such bucket. Make it first") from None
             raise
-        except (AlreadyExistsError, PreconditionError, NotSupportedError):
-            raise
+        except (AlreadyExistsError, PreconditionError):
+            raise _NotMetError from None
+        except NotSupportedError:
+            raise NotImplementedError from None
         except (PermissionDeniedError, UnauthenticatedError) as error:
             raise self._no_rights(str(error)) from None
         except BaseError as error:

@@ -1,7 +1,8 @@
 """An A2A agent card -> the draft of an agent.
 
 Versions 0.3 (`url`, `preferredTransport`) and 1.0 (`supportedInterfaces`): https://a2a-protocol.org/latest/specification/.
-Its signatures (8.4) are checked with keys of the host that a card came from, and with no others.
+Its signatures (8.4) are checked with keys of the host that a card came from, and with no others. Canonical JSON (JCS),
+which they are of: RFC 8785.
 """
 
 from __future__ import annotations
@@ -9,20 +10,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, TypeGuard
 
 from tui_registry.errors import Json
 from tui_registry.importers.draft_writer import Draft, Given, put_version, seen, shown, with_notes
 from tui_registry.importers.formats import Reader
-from tui_registry.importers.signatures import HostKeys, canonical
-from tui_registry.importers.untrusted import Page, object_at, objects_at, text_at, texts_at
+from tui_registry.importers.untrusted import Page, is_whole, object_at, objects_at, text_at, texts_at
 from tui_registry.text import exact
 
 if TYPE_CHECKING:
     import httpx
 
     from tui_registry.importers.fetch import Fetcher
+    from tui_registry.importers.signatures import HostKeys
 
 _IN = "in the agent card"
 _CARD, _FORMER_CARD = "agent-card.json", "agent.json"  # the second until version 0.3
@@ -263,6 +265,72 @@ def _without_meant(card: dict[str, Json]) -> dict[str, Json]:
             for name, one in schemes.items()
         }
     return kept
+
+
+# ---- canonical JSON -------------------------------------------------------------------------------------------------
+
+
+def canonical(value: Json) -> bytes:
+    """A value in the one spelling of RFC 8785.
+
+    Raises:
+        ValueError: it has none: half a surrogate pair, a number that is none.
+    """
+    parts: list[str] = []
+    _write(value, parts)
+    return "".join(parts).encode()
+
+
+def _write(value: Json, parts: list[str]) -> None:
+    match value:
+        case dict():
+            # By UTF-16 code units, not by characters
+            keys = sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
+            for number, key in enumerate(keys):
+                parts.append(f"{',' if number else '{'}{_text(key)}:")
+                _write(value[key], parts)
+            parts.append("}" if keys else "{}")
+        case list():
+            for number, item in enumerate(value):
+                parts.append("," if number else "[")
+                _write(item, parts)
+            parts.append("]" if value else "[]")
+        case str():
+            parts.append(_text(value))
+        case bool() | None:
+            parts.append(json.dumps(value))
+        case _:
+            parts.append(_spelled(value))
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _spelled(value: int | float) -> str:
+    """A number as ECMAScript writes it (ECMA-262, Number::toString): every number is a double there."""
+    if is_whole(value) and abs(value) < 2**53:
+        return str(value)
+    try:
+        double = float(value)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+    if double != double or double in (float("inf"), float("-inf")):
+        raise ValueError("no number")
+    if not double:
+        return "0"
+    sign, tuple_of, exponent = Decimal(repr(double)).as_tuple()
+    digits = "".join(map(str, tuple_of)).rstrip("0")
+    point = len(tuple_of) + int(exponent)
+    before = "-" if sign else ""
+    if len(digits) <= point <= 21:
+        return before + digits.ljust(point, "0")
+    if 0 < point <= 21:
+        return f"{before}{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"{before}0.{'0' * -point}{digits}"
+    more = f".{digits[1:]}" if len(digits) > 1 else ""
+    return f"{before}{digits[0]}{more}e{point - 1:+d}"
 
 
 READER = Reader(document=read_document, ask=ask_host)

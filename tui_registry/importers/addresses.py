@@ -23,7 +23,7 @@ from tui_registry.importers.fetch import (
     untold,
 )
 from tui_registry.importers.formats import FORMATS, WEIGHTS, Server, reader_of
-from tui_registry.importers.hub import (
+from tui_registry.importers.huggingface_hub import (
     HUB,
     Hub,
     Owner,
@@ -39,7 +39,6 @@ from tui_registry.importers.others import other_text, refusal
 from tui_registry.importers.own_documents import read_draft
 from tui_registry.importers.recognising import read_foreign, text_reader
 from tui_registry.importers.remote_headers import BOUNDS, read_weights_at
-from tui_registry.importers.signatures import HostKeys
 from tui_registry.importers.untrusted import Page, SourceError
 from tui_registry.present.imports import Finding
 from tui_registry.text import exact, safe_text
@@ -55,7 +54,7 @@ def read_from_address(
     hub: Hub = HUB,
     *,
     after: str = "",
-    tell: Tell = untold,
+    tell: Tell | None = None,
 ) -> Iterator[Finding]:
     """What lies at an address.
 
@@ -72,7 +71,7 @@ def read_from_address(
         CutShortError: a list was not read to its end; what came before was given.
         SourceError: nothing there can be read.
     """
-    url = read_address(address)
+    url, tell = read_address(address), tell or untold
     found: _Found = repository_at(url, hub) or owner_at(url, hub)
     if found is None and url.host in hub.hosts and url.path in ("", "/"):
         raise SourceError(
@@ -222,6 +221,8 @@ def _listed(
 
 
 async def _prove(given: Sequence[Given], url: httpx.URL, fetcher: Fetcher) -> None:
+    from tui_registry.importers.signatures import HostKeys  # most are not signed
+
     keys = HostKeys(fetcher, url)
     for one in given:
         if isinstance(one, Draft) and one.proof is not None:

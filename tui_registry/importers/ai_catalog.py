@@ -313,7 +313,17 @@ class _Site:
 
     async def _get(self, address: str) -> Answer:
         # What only an address needs, and no file
-        from tui_registry.importers.fetch import AwayError, ElsewhereError, read_address
+        from tui_registry.importers.fetch import AwayError, ElsewhereError, FetchBounds, Fetcher, read_address
+
+        def asked(url: httpx.URL, origin: tuple[str, str, int | None]) -> Fetcher:
+            known = self._hosts.get(origin)
+            if known is not None:
+                return known
+            if len(self._hosts) > _MOST_HOSTS:
+                raise SourceError(f"the catalog leads to more than the {_MOST_HOSTS} hosts that are asked")
+            made = Fetcher(url, FetchBounds(bytes=1024 * 1024, total_bytes=8 * 1024 * 1024), public=True)
+            self._hosts[origin] = made
+            return made
 
         for _ in range(_MOST_REDIRECTS + 1):
             url = read_address(address)
@@ -323,7 +333,7 @@ class _Site:
                 raise self._silent[origin]
             try:
                 async with asyncio.timeout(max(0.0, self._until - time.monotonic())):
-                    answer = await self._fetcher(url).get(url)
+                    answer = await asked(url, origin).get(url)
             except TimeoutError:
                 raise SourceError(f"what the catalog names takes more than {_MOST_SECONDS:g} s altogether") from None
             except ElsewhereError as error:
@@ -339,19 +349,6 @@ class _Site:
                 raise SourceError("the catalog names more than can be read at once")
             return answer
         raise SourceError(f"{safe_text(address, 200)} leads from one host to another again and again")
-
-    def _fetcher(self, url: httpx.URL) -> Fetcher:
-        from tui_registry.importers.fetch import FetchBounds, Fetcher
-
-        origin = _origin(url)
-        known = self._hosts.get(origin)
-        if known is not None:
-            return known
-        if len(self._hosts) > _MOST_HOSTS:
-            raise SourceError(f"the catalog leads to more than the {_MOST_HOSTS} hosts that are asked")
-        made = Fetcher(url, FetchBounds(bytes=1024 * 1024, total_bytes=8 * 1024 * 1024), public=True)
-        self._hosts[origin] = made
-        return made
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

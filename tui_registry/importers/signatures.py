@@ -1,29 +1,30 @@
 """Signatures of descriptions, as JWS over JSON, by keys that the host of a description publishes.
 
-JWS: RFC 7515, with the algorithms of RFC 7518 and RFC 8037. Key sets (JWKS): RFC 7517. Canonical JSON (JCS): RFC 8785.
+JWS: RFC 7515, with the algorithms of RFC 7518 and RFC 8037. Key sets (JWKS): RFC 7517.
 Keys, cards and signatures are a stranger's: how many there are, how long they are and what they cost is bounded.
+
+What checks signatures takes long to load: this module is imported for a description that is signed, and no sooner.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
+
+from Crypto.Hash import SHA256, SHA384, SHA512
+from Crypto.PublicKey import ECC, RSA
+from Crypto.PublicKey.ECC import EccKey
+from Crypto.PublicKey.RSA import RsaKey
+from Crypto.Signature import DSS, eddsa, pkcs1_15, pss
+from httpx import URL, InvalidURL
 
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
-from tui_registry.importers.untrusted import SourceError, is_whole, objects_at, parse_object, text_at
+from tui_registry.importers.fetch import Fetcher
+from tui_registry.importers.untrusted import SourceError, objects_at, parse_object, text_at
 from tui_registry.text import safe_text
-
-if TYPE_CHECKING:
-    import httpx
-    from Crypto.PublicKey.ECC import EccKey
-    from Crypto.PublicKey.RSA import RsaKey
-
-    from tui_registry.importers.fetch import Fetcher
 
 WELL_KNOWN = "/.well-known/jwks.json"
 
@@ -47,7 +48,7 @@ class HostKeys:
         host: its name, safe. doubt: what a signature that fits does not prove, to stand behind a sentence; maybe empty.
     """
 
-    def __init__(self, fetcher: Fetcher, url: httpx.URL) -> None:
+    def __init__(self, fetcher: Fetcher, url: URL) -> None:
         """`url` is any of the host that the descriptions came from."""
         self._fetcher = fetcher
         self._url = url
@@ -110,8 +111,6 @@ class HostKeys:
 
     def _place(self, named: str) -> str:
         """Where the keys are: where the signature says, if that is at the very host, else at the usual place."""
-        from httpx import InvalidURL
-
         try:
             url = self._url.join(named) if named else self._url
             here = (url.scheme, url.host, url.port) == (self._url.scheme, self._url.host, self._url.port)
@@ -210,16 +209,12 @@ class _KeySet:
 
 
 _SAME = {"EdDSA": ("Ed25519",), "Ed25519": ("EdDSA",)}
-_Key: TypeAlias = "EccKey | RsaKey"
+_Key: TypeAlias = EccKey | RsaKey
 _LEAST_RSA, _MOST_RSA = 2048, 8192  # bits
 
 
 def _made(key: Mapping[str, Json], algorithm: _Algorithm) -> _Key | None:
     """The key in a JWK, None where it holds none that can be used."""
-    # What makes keys takes long to load, and most cards are not signed
-    from Crypto.PublicKey import ECC, RSA
-    from Crypto.Signature import eddsa
-
     try:
         match algorithm.keys:
             case "EC":
@@ -242,10 +237,6 @@ def _number(key: Mapping[str, Json], name: str, most: int) -> int:
 
 
 def _fits(key: _Key, read: _Signature, signed: bytes) -> bool:
-    from Crypto.Hash import SHA256, SHA384, SHA512
-    from Crypto.PublicKey.RSA import RsaKey
-    from Crypto.Signature import DSS, eddsa, pkcs1_15, pss
-
     bits = _ALGORITHMS[read.algorithm].bits
     try:
         if isinstance(key, RsaKey):
@@ -276,69 +267,3 @@ def _decoded(text: str) -> bytes:
 
 def _encoded(data: bytes) -> bytes:
     return urlsafe_b64encode(data).rstrip(b"=")
-
-
-# ---- canonical JSON -------------------------------------------------------------------------------------------------
-
-
-def canonical(value: Json) -> bytes:
-    """A value in the one spelling of RFC 8785.
-
-    Raises:
-        ValueError: it has none: half a surrogate pair, a number that is none.
-    """
-    parts: list[str] = []
-    _write(value, parts)
-    return "".join(parts).encode()
-
-
-def _write(value: Json, parts: list[str]) -> None:
-    match value:
-        case dict():
-            # By UTF-16 code units, not by characters
-            keys = sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
-            for number, key in enumerate(keys):
-                parts.append(f"{',' if number else '{'}{_text(key)}:")
-                _write(value[key], parts)
-            parts.append("}" if keys else "{}")
-        case list():
-            for number, item in enumerate(value):
-                parts.append("," if number else "[")
-                _write(item, parts)
-            parts.append("]" if value else "[]")
-        case str():
-            parts.append(_text(value))
-        case bool() | None:
-            parts.append(json.dumps(value))
-        case _:
-            parts.append(_spelled(value))
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _spelled(value: int | float) -> str:
-    """A number as ECMAScript writes it (ECMA-262, Number::toString): every number is a double there."""
-    if is_whole(value) and abs(value) < 2**53:
-        return str(value)
-    try:
-        double = float(value)
-    except OverflowError as error:
-        raise ValueError(str(error)) from None
-    if double != double or double in (float("inf"), float("-inf")):
-        raise ValueError("no number")
-    if not double:
-        return "0"
-    sign, tuple_of, exponent = Decimal(repr(double)).as_tuple()
-    digits = "".join(map(str, tuple_of)).rstrip("0")
-    point = len(tuple_of) + int(exponent)
-    before = "-" if sign else ""
-    if len(digits) <= point <= 21:
-        return before + digits.ljust(point, "0")
-    if 0 < point <= 21:
-        return f"{before}{digits[:point]}.{digits[point:]}"
-    if -6 < point <= 0:
-        return f"{before}0.{'0' * -point}{digits}"
-    more = f".{digits[1:]}" if len(digits) > 1 else ""
-    return f"{before}{digits[0]}{more}e{point - 1:+d}"

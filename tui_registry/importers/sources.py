@@ -70,9 +70,8 @@ def read_source(
     if isinstance(source, str) and is_address(source):
         # Files are read without a library for the network.
         from tui_registry.importers.addresses import read_from_address
-        from tui_registry.importers.fetch import untold
 
-        yield from read_from_address(source, kind, after=after, tell=tell or untold)
+        yield from read_from_address(source, kind, after=after, tell=tell)
         return
     if after:
         raise SourceError(f"{safe_text(str(source), 300)} is no list that comes in pages: leave out --after")

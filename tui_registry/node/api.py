@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from hashlib import sha3_256
+from itertools import chain
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -47,7 +48,7 @@ from tui_registry.errors import (
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.browse import browse_routes
 from tui_registry.node.doors import Doors, Whereabouts
-from tui_registry.node.events import Events
+from tui_registry.node.events import event_routes
 from tui_registry.node.following import Following
 from tui_registry.node.help_pages import help_routes
 from tui_registry.node.kept import KeptAnswers, Whole
@@ -64,7 +65,7 @@ from tui_registry.node.limits import (
 )
 from tui_registry.node.log_routes import LogRoutes
 from tui_registry.node.mcp_routes import mcp_routes
-from tui_registry.node.pages import HEADERS
+from tui_registry.node.page_frame import HEADERS
 from tui_registry.node.push_policy import PushPolicy
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import (
@@ -78,12 +79,12 @@ from tui_registry.node.requests import (
     wrong,
 )
 from tui_registry.node.responses import AtHand, NodeError, PacedAnswers, answer_with_problems
-from tui_registry.node.routes import EVENTS, MERGE_PATCH, RECORD_ROUTES, NodeRoute
+from tui_registry.node.routes import MERGE_PATCH, RECORD_ROUTES, NodeRoute
 from tui_registry.node.tokens import AcceptOps, Tokens
 from tui_registry.node.tongue_routes import tongue_routes
 from tui_registry.node.watch import Watch, Watched
 from tui_registry.present.links import affected_json, walk_json
-from tui_registry.present.manifests import changed_manifest_rows
+from tui_registry.present.manifest_rows import changed_manifest_rows
 from tui_registry.query import parse
 from tui_registry.query.editing import with_term
 from tui_registry.query.fields import FACETS
@@ -144,14 +145,17 @@ def create_app(
         hub.counts = watch.counts
     tokens = Tokens(datastore)
     answered = KeptAnswers(bounds.list_cache_bytes)
-    routes: list[NodeRoute] = []
-    for kind in KINDS:
-        routes += _record_routes(_Records(datastore, kind, tokens, queues, bounds, hub, answered), kind)
-    routes += _about(queues, Events(datastore, queues, bounds, hub))
-    routes += help_routes(queues)
-    routes += browse_routes(datastore, queues, bounds)
-    routes += tongue_routes(datastore, queues, bounds, answered, whereabouts.public_url)
-    routes += mcp_routes(datastore, queues, bounds)
+    of_records = [_Records(datastore, kind, tokens, queues, bounds, hub, answered) for kind in KINDS]
+    # The first that a path fits is taken.
+    routes = (
+        *chain.from_iterable(map(_record_routes, of_records, KINDS)),
+        *_about(queues),
+        *event_routes(datastore, queues, bounds, hub),
+        *help_routes(queues),
+        *browse_routes(datastore, queues, bounds),
+        *tongue_routes(datastore, queues, bounds, answered, whereabouts.public_url),
+        *mcp_routes(datastore, queues, bounds),
+    )
     app = Starlette(routes=routes)
     # A redirect to the other spelling of a path would be a second way to say everything.
     app.router.redirect_slashes = False
@@ -1252,26 +1256,23 @@ def _spelt(tree: Json) -> bytes:
 # What the node says about itself
 
 
-def _about(queues: Queues, events: Events) -> list[NodeRoute]:
+def _about(queues: Queues) -> list[NodeRoute]:
     # Imported and made once, by whoever asks first, and in a thread: it takes a while.
     @cache
-    def page() -> bytes:
+    def described(root: str | None) -> bytes:
+        """The description of a node that is reached below a root; for None the page that shows it."""
         from tui_registry.node.description import docs_page, document
 
-        return docs_page(document()).encode()
-
-    @cache
-    def description(root: str) -> bytes:
-        from tui_registry.node.description import document
-
+        if root is None:
+            return docs_page(document()).encode()
         servers: dict[str, Json] = {"servers": [{"url": root}]} if root else {}
         return _spelt({**document(), **servers})
 
     async def docs(request: Request) -> Response:
-        return HTMLResponse(await queues.read(request.scope["client"], page), headers=HEADERS)
+        return HTMLResponse(await queues.read(request.scope["client"], described, None), headers=HEADERS)
 
     async def openapi(request: Request) -> Response:
         root = request.scope["root_path"].rstrip("/")
-        return Response(await queues.read(request.scope["client"], description, root), 200, None, _JSON)
+        return Response(await queues.read(request.scope["client"], described, root), 200, None, _JSON)
 
-    return [NodeRoute("/openapi.json", openapi), NodeRoute("/docs", docs), NodeRoute(EVENTS, events.answer)]
+    return [NodeRoute("/openapi.json", openapi), NodeRoute("/docs", docs)]

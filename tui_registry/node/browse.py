@@ -21,7 +21,7 @@ from tui_registry.datastore import Datastore, Entry, HistoryEntry, ManifestEntry
 from tui_registry.errors import KINDS, Json, Kind, Problem, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import MAX_QUESTION_TEXT, PAGE, NodeBounds
-from tui_registry.node.pages import BROWSE, HEADERS, page, shown
+from tui_registry.node.page_frame import BROWSE, HEADERS, page, shown
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import etag_of, is_held, parameters
 from tui_registry.node.responses import NodeError, of_error
@@ -29,7 +29,7 @@ from tui_registry.node.routes import NodeRoute
 from tui_registry.present import settling
 from tui_registry.present.amounts import moment
 from tui_registry.present.deeds import standing
-from tui_registry.present.manifests import manifest_rows, said_status, status_line
+from tui_registry.present.manifest_rows import manifest_rows, said_status, status_line
 from tui_registry.present.record_rows import (
     Row as Shown,
     fact_rows,
@@ -39,7 +39,7 @@ from tui_registry.present.record_rows import (
     variant,
     warnings,
 )
-from tui_registry.present.versions import ancestor_line, came, headline, letter, rows as rows_of, what_changed
+from tui_registry.present.version_words import ancestor_line, came, headline, letter, rows as rows_of, what_changed
 from tui_registry.query import FIELDS, QueryError, with_term
 from tui_registry.query.fields import SORTS
 from tui_registry.records.manifests import is_followable

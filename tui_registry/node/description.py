@@ -41,7 +41,7 @@ from tui_registry.node.limits import (
     PAGE,
 )
 from tui_registry.node.log_description import SYNC_PATHS, SYNC_SCHEMAS, TONGUE_PATHS
-from tui_registry.node.pages import page
+from tui_registry.node.page_frame import page
 from tui_registry.node.responses import MEDIA_TYPE, status_of
 from tui_registry.node.routes import (
     EVENTS,

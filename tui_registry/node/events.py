@@ -26,6 +26,7 @@ from tui_registry.node.limits import NodeBounds, place_of
 from tui_registry.node.queues import Client, Queues
 from tui_registry.node.requests import parameters
 from tui_registry.node.responses import NodeError, later
+from tui_registry.node.routes import EVENTS, NodeRoute
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -48,14 +49,17 @@ _HEADERS = [
 ]
 
 
-class Events:
-    """The streams of one node."""
+def event_routes(datastore: Datastore, queues: Queues, bounds: NodeBounds, hub: Following | None) -> list[NodeRoute]:
+    """The route of the streams of one node.
 
+    Args:
+        hub: whose log this node shares: a reader may come from another node of it, and is told nothing twice.
+    """
+    return [NodeRoute(EVENTS, _Events(datastore, queues, bounds, hub).answer)]
+
+
+class _Events:
     def __init__(self, datastore: Datastore, queues: Queues, bounds: NodeBounds, hub: Following | None) -> None:
-        """
-        Args:
-            hub: whose log this node shares: a reader may come from another node of it, and is told nothing twice.
-        """
         self._hub = hub
         self._datastore = datastore
         self._queues = queues
@@ -190,9 +194,9 @@ class _Told(NamedTuple):
 
 
 class _Stream(Response):
-    """A response that is told by `Events.tell`."""
+    """A response that is told by `_Events.tell`."""
 
-    def __init__(self, events: Events, place: _Place | None) -> None:
+    def __init__(self, events: _Events, place: _Place | None) -> None:
         super().__init__()
         self._events = events
         self._place = place

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from tui_registry.node.pages import HEADERS, page, wants_html
+from tui_registry.node.page_frame import HEADERS, page, wants_html
 from tui_registry.node.queues import Queues
 from tui_registry.node.requests import etag_of, is_held
 from tui_registry.node.responses import problem
@@ -58,16 +58,16 @@ def _as_written(name: str) -> tuple[bytes, str]:
 
 @cache
 def _as_html(name: str) -> tuple[bytes, str]:
-    from markdown_it import MarkdownIt
+    import markdown_it.token  # takes long, and few ask
 
-    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    reader = markdown_it.MarkdownIt("commonmark", {"html": False}).enable("table")
     text = page_text(name)
     tokens = reader.parse(text)
     for token in tokens:
         # How a column is aligned: no style but the sheet's is allowed.
         token.attrs.pop("style", None)
         if token.type == "inline":
-            token.children = _leading(token.children or [])
+            token.children = _leading(token.children or [], markdown_it.token.Token)
     body = reader.renderer.render(tokens, reader.options, {})
     title = text.partition("\n")[0].lstrip("# ")
     content = page(
@@ -76,15 +76,13 @@ def _as_html(name: str) -> tuple[bytes, str]:
     return (made := content.encode()), etag_of(made)
 
 
-def _leading(children: list[Token]) -> list[Token]:
+def _leading(children: list[Token], make: type[Token]) -> list[Token]:
     """A run of text in which a page that is named leads to that page. No other word of it leads anywhere."""
-    from markdown_it.token import Token
-
     found: list[Token] = []
     for token in children:
         named = _NAMES_A_PAGE.fullmatch(token.content) if token.type == "code_inline" else None
         if named is None or named[1] not in PAGES:
             found.append(token)
         else:
-            found += [Token("link_open", "a", 1, {"href": named[1]}), token, Token("link_close", "a", -1)]
+            found += [make("link_open", "a", 1, {"href": named[1]}), token, make("link_close", "a", -1)]
     return found

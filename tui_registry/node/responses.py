@@ -23,7 +23,7 @@ from starlette.routing import BaseRoute, Match
 from tui_registry.errors import InvalidRecord, Json, Problem, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.node.limits import PIECE, NodeBounds, place_of
-from tui_registry.node.pages import HEADERS, is_page, refusal_page
+from tui_registry.node.page_frame import HEADERS, is_page, refusal_page
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

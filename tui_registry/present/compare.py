@@ -16,7 +16,7 @@ from tui_registry.errors import Json, Kind, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import ago
 from tui_registry.present.deeds import by_whom
-from tui_registry.present.manifests import stated_rows
+from tui_registry.present.manifest_rows import stated_rows
 from tui_registry.present.record_rows import (
     Row,
     fact_rows,

@@ -16,7 +16,7 @@ from tui_registry.errors import ABSENT, GivenManifest, InvalidRecord, Kind, Prob
 from tui_registry.frozen import NamedTuple
 from tui_registry.licences import UNSTATED
 from tui_registry.present.elsewhere import SIGNED_ELSEWHERE
-from tui_registry.present.manifests import changed_manifest_rows
+from tui_registry.present.manifest_rows import changed_manifest_rows
 from tui_registry.present.owners import resemblance
 from tui_registry.records.merging import value_at
 from tui_registry.records.schema import ID_FIELD, NULL_HASH, defaults

@@ -11,7 +11,7 @@ from tui_registry import licences
 from tui_registry.datastore import DERIVED, MOST_COUNTED, NEEDS, PREFERS, Affected, Linked, LinkPage, Walk
 from tui_registry.errors import Json, Record
 from tui_registry.frozen import NamedTuple
-from tui_registry.present.manifests import MADE_BY, said_status
+from tui_registry.present.manifest_rows import MADE_BY, said_status
 from tui_registry.present.record_rows import Row, variant
 from tui_registry.text import address_short, exact, safe_text
 

@@ -6,7 +6,10 @@ No I/O but reading those files, which are words of the program as any other.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
+
+from tui_registry import formfile, query  # they import what makes a table once it is asked for
 
 # What each is about, on one line; in the order in which they are listed. The file of a page bears its name.
 PAGES: Final = {
@@ -34,9 +37,7 @@ def page_text(name: str) -> str:
     Args:
         name: one of `PAGES`.
     """
-    from importlib import resources  # late: it imports three compression libraries
-
-    text = resources.files("tui_registry").joinpath(f"{name}.md").read_text("utf-8")
+    text = (Path(__file__).parents[1] / f"{name}.md").read_text("utf-8")
     marker = _TABLES.format(name=name)
     if marker not in text:
         return text
@@ -46,9 +47,5 @@ def page_text(name: str) -> str:
 
 def _tables(name: str) -> str:
     if name == "search":
-        from tui_registry.query import GRAMMAR
-
-        return GRAMMAR
-    from tui_registry.formfile.editor import LANGUAGE
-
-    return LANGUAGE
+        return query.GRAMMAR
+    return formfile.LANGUAGE

@@ -9,7 +9,7 @@ from tui_registry.errors import Json, Record
 from tui_registry.present.amounts import moment
 from tui_registry.present.deeds import by_whom
 from tui_registry.present.record_rows import value_row
-from tui_registry.present.versions import headline, row
+from tui_registry.present.version_words import headline, row
 from tui_registry.records.merging import Difference, Merged, differing, holders, paths, value_at
 from tui_registry.text import exact, safe_text
 

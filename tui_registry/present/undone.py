@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from tui_registry.errors import ABSENT
 from tui_registry.present.links import relied_on
-from tui_registry.present.manifests import changed_manifest_rows
+from tui_registry.present.manifest_rows import changed_manifest_rows
 from tui_registry.present.record_rows import changed_rows
 from tui_registry.text import plural, safe_text
 

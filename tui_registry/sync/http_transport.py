@@ -123,7 +123,7 @@ class HttpTransport:
         waits: Waits | None = None,
         *,
         if_trusted: str = "add it as a peer",
-        next_time: str = "The next sync goes on from here",
+        next_time: str = "",
         public: bool = False,
     ) -> None:
         """
@@ -131,14 +131,14 @@ class HttpTransport:
             incoming: the folder where tiles are kept until they are stored; None to keep them nowhere.
             public: a peer named it: it must not be on this machine or its network.
             if_trusted: what to do about a redirect to a place that one trusts.
-            next_time: what comes of it where the peer is too slow.
+            next_time: what comes of it where the peer is too slow, if it is not a sync that is there.
         """
         self.past_caches = False
         self.peer = self._peer = peer
         self._bounds = bounds
         self._waits = waits or Waits()
         self._if_trusted = if_trusted
-        self._next_time = next_time
+        self._next_time = next_time or "The next sync goes on from here"
         self._pace = _Pace(bounds.least_rate)
         self._incoming = _Incoming(incoming, address, bounds.incoming_bytes)
         self._answered = False

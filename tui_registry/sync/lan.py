@@ -15,15 +15,27 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
 
-if TYPE_CHECKING:
-    from zeroconf import ServiceInfo, Zeroconf
+try:
+    from ifaddr import get_adapters
+    from zeroconf import (
+        BadTypeInNameException,
+        InterfaceChoice,
+        IPVersion,
+        ServiceBrowser,
+        ServiceInfo,
+        Zeroconf,
+    )
+except ImportError:
+    # Without the extra, `check_lan` says so before anything here is used.
+    _IS_INSTALLED = False
+else:
+    _IS_INSTALLED = True
 
 SERVICE: Final = "_tui-registry._tcp.local."
 # How long a network is listened to: those who answer do so within a second, and are asked twice.
@@ -61,8 +73,6 @@ def find_nodes(seconds: float = LOOKING_SECONDS, *, interfaces: Sequence[str] | 
     """
     found: set[LanNode] = set()
     with contextlib.closing(_opened(interfaces)) as network:
-        from zeroconf import ServiceBrowser
-
         names: set[str] = set()
 
         def heard(name: str, **_: object) -> None:
@@ -137,8 +147,6 @@ class Announcement:
             # A node that listens on one address is told of where that one is, and nowhere else.
             only = self._interfaces or ([host] if addresses == [host] else None)
             with contextlib.closing(_opened(only)) as network:
-                from zeroconf import ServiceInfo
-
                 # Of the machine nothing is told but the addresses that it is reached by.
                 label = f"tui-registry-{node[:8] or 'node'}-{port}"
                 info = ServiceInfo(
@@ -160,12 +168,12 @@ class Announcement:
 
 
 def check_lan() -> None:
-    """See to it that the local network can be told, before a node begins.
+    """See to it that the local network can be told and asked.
 
     Raises:
         LanError: zeroconf is not installed.
     """
-    if find_spec("zeroconf") is None:
+    if not _IS_INSTALLED:
         raise LanError("no_lan", _MISSING)
 
 
@@ -178,10 +186,7 @@ _NODE = re.compile(r"[0-9a-f]{40}").fullmatch
 
 
 def _opened(interfaces: Sequence[str] | None) -> Zeroconf:
-    try:
-        from zeroconf import InterfaceChoice, IPVersion, Zeroconf
-    except ImportError:
-        raise LanError("no_lan", _MISSING) from None
+    check_lan()
     try:
         asked = InterfaceChoice.All if interfaces is None else [*interfaces]
         return Zeroconf(interfaces=asked, ip_version=IPVersion.V4Only)
@@ -195,16 +200,12 @@ def _refused(error: Exception) -> str:
 
 
 def _named(name: str) -> ServiceInfo | None:
-    from zeroconf import BadTypeInNameException, ServiceInfo
-
     with contextlib.suppress(BadTypeInNameException):
         return ServiceInfo(SERVICE, name)
     return None
 
 
 def _own_addresses(host: str) -> list[str]:
-    from ifaddr import get_adapters
-
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -16,7 +16,7 @@ from tui_registry.present.pulls import SyncError
 from tui_registry.sync.bounds import Bounds
 from tui_registry.sync.bundles import Bundle, bundles_in
 from tui_registry.sync.tiles import RemoteHead
-from tui_registry.sync.transport import DirTransport, is_url, left_behind
+from tui_registry.sync.transport import DirTransport, is_url, left_behind, open_node
 from tui_registry.text import nearest, safe_text
 
 T = TypeVar("T")
@@ -62,9 +62,7 @@ async def look_at(address: str, bounds: Bounds) -> Found:
 
 
 async def _look_at_url(address: str, bounds: Bounds) -> Found:
-    from tui_registry.sync.http_transport import HttpTransport
-
-    async with HttpTransport(address, address, bounds) as transport:
+    async with open_node(address, address, bounds) as transport:
         read = await transport.head()
         assert read is not None  # no tag was given
         recommended, why = await _asked(transport.recommended)

@@ -65,8 +65,9 @@ class Wrote(NamedTuple):
 
 
 class Place(Protocol):
-    """Where a static log is written: a folder, or an object store (`hub.publishing`). Paths are those of protocol.md,
-    Sync, such as `sync/head`. Every method may raise `PublishError`, OSError, or an error of the place's own.
+    """Where a static log is written: a folder, or an object store (`hub.store_publishing`). Paths are those of
+    protocol.md, Sync, such as `sync/head`. Every method may raise `PublishError`, OSError, or an error of the place's
+    own.
 
     Attributes:
         keeps_all: what a head told of is there, since nobody but publishers takes files away; else each is looked for.

@@ -17,7 +17,7 @@ from tui_registry.records import derive_manifest_id
 from tui_registry.sync.bounds import TILE_OPS, Bounds
 from tui_registry.sync.concurrency import in_thread
 from tui_registry.sync.difference import Compared, compare, settle
-from tui_registry.sync.transport import is_url
+from tui_registry.sync.transport import is_url, open_node
 from tui_registry.text import safe_text
 
 if TYPE_CHECKING:
@@ -36,13 +36,11 @@ async def plan_push(datastore: Datastore, peer_name: str, *, bounds: Bounds | No
         StoreError: code `not_found`: there is no such peer.
         SyncError: the peer cannot be reached, or is none that takes operations.
     """
-    from tui_registry.sync.http_transport import HttpTransport
-
     bounds = bounds or Bounds()
     try:
         async with asyncio.timeout(bounds.pull_seconds) as given:
             peer = await _taking(datastore, peer_name)
-            async with HttpTransport(peer.name, peer.address, bounds) as transport:
+            async with open_node(peer.name, peer.address, bounds) as transport:
                 asked = await _asked(datastore, peer.name, transport, bounds, notes=False)
                 return PushPlan(peer.name, asked.total, asked.lacking is not None or not asked.total)
     except TimeoutError:
@@ -111,9 +109,7 @@ async def deliver(
     try:
         async with asyncio.timeout(bounds.pull_seconds) as given:
             peer = await _taking(datastore, peer_name)
-            from tui_registry.sync.http_transport import HttpTransport
-
-            async with HttpTransport(peer.name, peer.address, bounds, next_time=_AGAIN) as transport:
+            async with open_node(peer.name, peer.address, bounds, next_time=_AGAIN) as transport:
                 if dry_run and not identifiers:
                     # What is not signed yet cannot be asked for; whether there is a node can.
                     await transport.head()
@@ -241,8 +237,6 @@ async def _push(
     at: str | None,
     progress: Callable[[int, int], None],
 ) -> PushResult:
-    from tui_registry.sync.http_transport import HttpTransport
-
     peer = await _taking(datastore, peer_name)
     if at not in (None, peer.address):
         moved = f"leads to {safe_text(peer.address, 120)} now, which it did not when this began: nothing was sent there"
@@ -250,7 +244,7 @@ async def _push(
     # What is given away is remembered: a replica that is put back to less notices it before it signs anew.
     await in_thread(datastore.mark.note, await in_thread(datastore.log.head))
     tally, offered = Tally(), 0
-    async with HttpTransport(peer.name, peer.address, bounds) as transport:
+    async with open_node(peer.name, peer.address, bounds) as transport:
         total, lacking, is_packed = await _asked(datastore, peer.name, transport, bounds)
         # Whoever compares logs so was written when there were manifests. Of others it is asked with the first of them:
         # they would be offered all of them at every push, and read none.

@@ -67,7 +67,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.hosts import is_loopback
 from tui_registry.origin import read_url
 from tui_registry.present.deeds import DEEDS
-from tui_registry.present.manifests import changed_manifest_rows
+from tui_registry.present.manifest_rows import changed_manifest_rows
 from tui_registry.present.pulls import SyncError
 from tui_registry.present.record_rows import variant
 from tui_registry.query.fields import FACETS, LARGEST

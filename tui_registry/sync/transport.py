@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tui_registry.crdt import claimed_hash
 from tui_registry.crdt.sets import HASH_BYTES
@@ -23,6 +23,9 @@ from tui_registry.sync.bounds import Bounds
 from tui_registry.sync.recommended import MOST_BYTES, PEERS, read_recommended
 from tui_registry.sync.tiles import Answered, HashSpan, LogError, RemoteHead, Span, Unpacker, parse_head
 from tui_registry.text import safe_text
+
+if TYPE_CHECKING:
+    from tui_registry.sync.http_transport import HttpTransport
 
 T = TypeVar("T")
 
@@ -91,10 +94,22 @@ def open_transport(peer: Peer, bounds: Bounds, data_dir: Path | None = None) -> 
         data_dir: of the replica: what was fetched waits in `incoming` there until it is stored. None to keep nothing.
     """
     if is_url(peer.address):
-        from tui_registry.sync.http_transport import HttpTransport
-
-        return HttpTransport(peer.name, peer.address, bounds, None if data_dir is None else data_dir / INCOMING)
+        return open_node(peer.name, peer.address, bounds, None if data_dir is None else data_dir / INCOMING)
     return DirTransport(peer.name, peer.address, bounds)
+
+
+def open_node(
+    peer: str, address: str, bounds: Bounds, incoming: Path | None = None, *, next_time: str = ""
+) -> HttpTransport:
+    """The transport for a node or a static log at a URL; to be used with `async with`.
+
+    Args:
+        incoming, next_time: as of `HttpTransport`.
+    """
+    # What asks over HTTP takes long to import, and is for none but those who ask so.
+    from tui_registry.sync.http_transport import HttpTransport
+
+    return HttpTransport(peer, address, bounds, incoming, next_time=next_time)
 
 
 def is_url(address: str) -> bool:

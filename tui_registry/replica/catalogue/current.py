@@ -64,7 +64,7 @@ class Row(NamedTuple):
         future: updated_at lies more than a day ahead of this machine's clock.
         like: whose name its name looks like, as this replica sees it; None also where nobody asked for that.
         status: what its manifest says of it: None where it is to be used, `Deprecated`, `Withdrawn`, or a word of its
-            owner's, which is foreign text. `present.manifests.said_status` says it.
+            owner's, which is foreign text. `present.manifest_rows.said_status` says it.
         manifest_heads: the number of live heads of its manifest: 0 where it has none, more than one is a conflict.
         need: the bytes that it needs to run at the usual context (`tui_registry.fit`), None where nothing tells them.
         needs_gpu: its owner says that it needs a GPU. vram: the GB of GPU memory that its owner says it needs at least.

@@ -9,7 +9,7 @@ from typing import Final
 
 from tui_registry.fit import Machine
 from tui_registry.machine import MachineError, find_machine, parse_machine
-from tui_registry.present.fit import machine_line
+from tui_registry.present.fit_words import machine_line
 from tui_registry.settings import MACHINES, SettingsError, save_text
 from tui_registry.text import exact, parse_tokens, safe_text
 from tui_registry.tui import kit

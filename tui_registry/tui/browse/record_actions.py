@@ -26,7 +26,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.present import undone
 from tui_registry.present.compare import LEAST, MOST
 from tui_registry.present.links import affected_by, affected_line
-from tui_registry.present.manifests import status
+from tui_registry.present.manifest_rows import status
 from tui_registry.present.record_rows import time_rows
 from tui_registry.records.authoring import version_fault
 from tui_registry.records.schema import defaults

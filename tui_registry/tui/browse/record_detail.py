@@ -21,12 +21,12 @@ from tui_registry.datastore import Datastore, Entry, HistoryEntry, Linked, LinkP
 from tui_registry.errors import Kind, Problem, Record
 from tui_registry.fit import Machine, Model
 from tui_registry.frozen import NamedTuple
-from tui_registry.present import fit as fitted, links as relations
+from tui_registry.present import fit_words as fitted, links as relations
 from tui_registry.present.amounts import moment
 from tui_registry.present.columns import kind_cell
 from tui_registry.present.deeds import standing
 from tui_registry.present.links import Near
-from tui_registry.present.manifests import manifest_rows, status, status_line
+from tui_registry.present.manifest_rows import manifest_rows, status, status_line
 from tui_registry.present.owners import remarks, said_by_domain
 from tui_registry.present.record_rows import (
     Row,
@@ -38,7 +38,7 @@ from tui_registry.present.record_rows import (
     time_rows,
     warnings,
 )
-from tui_registry.present.versions import came, of_manifest, what_changed
+from tui_registry.present.version_words import came, of_manifest, what_changed
 from tui_registry.query import Text
 from tui_registry.text import address_short, exact, plural, safe_text
 from tui_registry.tui.browse.record_list import STAR_MARK

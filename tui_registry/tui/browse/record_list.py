@@ -516,7 +516,7 @@ class _Shown(NamedTuple):
 def _needs(row: Row) -> str:
     if row.need is None:
         return "-" if row.kind != "model" else "?"
-    from tui_registry.present.fit import size  # the first frame does without
+    from tui_registry.present.fit_words import size  # the first frame does without
 
     return size(row.need)
 
@@ -529,7 +529,7 @@ def _status(row: Row) -> str:
     """What is to be known before it is used; empty where nothing is."""
     if row.status is None:
         return ""
-    from tui_registry.present.manifests import said_status  # few lists show one
+    from tui_registry.present.manifest_rows import said_status  # few lists show one
 
     return said_status(row.status) or ""
 

@@ -21,7 +21,7 @@ from tui_registry.datastore import Datastore, Entry
 from tui_registry.errors import Kind, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import using, verifying
-from tui_registry.present.manifests import status_line
+from tui_registry.present.manifest_rows import status_line
 from tui_registry.text import exact, safe_text
 from tui_registry.tui import imports, kit
 from tui_registry.tui.kit.copying import copy_text

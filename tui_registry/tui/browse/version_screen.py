@@ -15,7 +15,7 @@ from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import ago
 from tui_registry.present.deeds import standing
 from tui_registry.present.imports import Candidate
-from tui_registry.present.versions import change_lines
+from tui_registry.present.version_words import change_lines
 from tui_registry.records.merging import differing
 from tui_registry.records.wire import derive_manifest_id
 from tui_registry.text import address_short, exact, moment_utc, plural, safe_text

@@ -17,7 +17,7 @@ from textual.widget import Widget
 from tui_registry.datastore import Versions
 from tui_registry.errors import InvalidRecord, Json, Problem, RegistryError
 from tui_registry.present.record_rows import value_row
-from tui_registry.present.versions import ancestor_line, headline, letter
+from tui_registry.present.version_words import ancestor_line, headline, letter
 from tui_registry.text import address_short, exact, plural, safe_text
 from tui_registry.tui.conflicts.decisions import ANCESTOR, FieldRow, Settling
 from tui_registry.tui.conflicts.version_columns import FieldTable, ItemTable, Sides, columns, in_full, layout

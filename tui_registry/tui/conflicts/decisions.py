@@ -12,7 +12,7 @@ from typing import Literal
 from tui_registry.datastore import HistoryEntry, Versions
 from tui_registry.errors import Json, Problem, Record
 from tui_registry.frozen import NamedTuple
-from tui_registry.present.versions import letter
+from tui_registry.present.version_words import letter
 from tui_registry.records.merging import Difference, Item, choose, holders, items, merge, shape_of, value_at
 from tui_registry.tui.kit.host import Decision
 from tui_registry.tui.register.form_fields import field_at

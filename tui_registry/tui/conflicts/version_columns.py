@@ -18,7 +18,7 @@ from textual.strip import Strip
 from tui_registry.errors import Json
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.record_rows import value_row, variant
-from tui_registry.present.versions import item_pieces, letter, rows, text_pieces
+from tui_registry.present.version_words import item_pieces, letter, rows, text_pieces
 from tui_registry.records.merging import Difference, Item, Piece
 from tui_registry.text import safe_text
 from tui_registry.tui.conflicts.decisions import ANCESTOR, FieldRow

@@ -29,9 +29,9 @@ from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import moment
 from tui_registry.present.deeds import DEEDS, by_whom, deed, standing
-from tui_registry.present.manifests import manifest_rows
+from tui_registry.present.manifest_rows import manifest_rows
 from tui_registry.present.record_rows import fact_rows, requirement_rows
-from tui_registry.present.versions import came
+from tui_registry.present.version_words import came
 from tui_registry.records.wire import derive_manifest_id
 from tui_registry.text import address_short, age, exact, safe_text
 from tui_registry.tui import kit

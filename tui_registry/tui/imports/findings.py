@@ -32,7 +32,7 @@ from tui_registry.present.imports import (
     survey_words,
 )
 from tui_registry.present.record_rows import value_row
-from tui_registry.present.versions import change_lines
+from tui_registry.present.version_words import change_lines
 from tui_registry.records.merging import choose
 from tui_registry.text import ELLIPSIS, exact, plural, safe_text
 from tui_registry.tui.imports.survey import Line, Progress, Survey, judge, remember, sign_all, take_operations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from tui_registry.present.amounts import moment
-from tui_registry.present.versions import change_lines, letter
+from tui_registry.present.version_words import change_lines, letter
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.dialogs import Choice, ChooseScreen
 from tui_registry.tui.kit.flows import FlowScreen, Part

@@ -18,7 +18,7 @@ from textual.widgets.option_list import Option
 from tui_registry.crdt.op import VARIANTS
 from tui_registry.crdt.spelling import spell
 from tui_registry.errors import Json, Kind, Record
-from tui_registry.present.manifests import SAID
+from tui_registry.present.manifest_rows import SAID
 from tui_registry.records.schema import ID_FIELD, MAX_OP_BYTES, defaults
 from tui_registry.records.wire import canonical_bytes, derive_id
 from tui_registry.text import exact, safe_text

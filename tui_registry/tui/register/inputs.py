@@ -18,8 +18,8 @@ from textual.suggester import Suggester
 from textual.widgets import Input, OptionList, TextArea
 from textual.widgets.text_area import Edit, EditResult
 
-from tui_registry.editor import editor_words, run_editor
 from tui_registry.errors import RegistryError, system_reason
+from tui_registry.external_editor import editor_words, run_editor
 from tui_registry.frozen import NamedTuple
 from tui_registry.text import safe_text
 from tui_registry.tui.kit.actions import ACTIONS, bindings_for

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from textual import on
 from textual.binding import BindingType
@@ -24,7 +24,6 @@ from tui_registry.present.owners import owner_cell
 from tui_registry.present.pulls import tally_of
 from tui_registry.sync.bounds import Bounds, bounds_of
 from tui_registry.sync.bundles import Bundle, take_bundle
-from tui_registry.sync.lan import LanNode, find_nodes
 from tui_registry.sync.looking import LIKE_A_HOST, LookError, look_at
 from tui_registry.sync.recommended import free_name, name_for
 from tui_registry.text import exact, safe_text
@@ -32,6 +31,9 @@ from tui_registry.tui import imports, kit
 from tui_registry.tui.kit.actions import TYPE_AHEAD, key_of
 from tui_registry.tui.kit.dialogs import Dialog, LineInput
 from tui_registry.tui.kit.flows import FlowScreen, flow, unwanted
+
+if TYPE_CHECKING:
+    from tui_registry.sync.lan import LanNode
 
 NAME: Final = "name"
 ADDRESS: Final = "address"
@@ -197,7 +199,7 @@ async def choose_node(screen: FlowScreen[Result], known: Sequence[str]) -> str |
         known: addresses of peers, which are not offered.
     """
     screen.say("asking the local network: 3 s")
-    found = await screen.read(find_nodes)
+    found = await screen.read(_ask_network)
     there = {address.rstrip("/") for address in known}
     new = [node for node in found if node.url.rstrip("/") not in there]
     if not new:
@@ -360,6 +362,13 @@ def _take_bundles(datastore: Datastore, files: Sequence[str], bounds: Bounds) ->
         brief = tally_of(take_bundle(datastore, Bundle("file", file, bounds))).brief
     many = "" if len(files) == 1 else f"{exact(len(files))} bundles, the last: "
     return f"{many}{brief}"
+
+
+def _ask_network() -> list[LanNode]:
+    # In the thread that asks: it takes long to import.
+    from tui_registry.sync.lan import find_nodes
+
+    return find_nodes()
 
 
 def _says_its_key(node: LanNode, names: Mapping[str, str]) -> str:

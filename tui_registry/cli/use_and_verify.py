@@ -14,7 +14,7 @@ from tui_registry.errors import Json
 from tui_registry.importers.digests import digest_of, files_in
 from tui_registry.importers.untrusted import SourceError
 from tui_registry.present import using, verifying
-from tui_registry.present.manifests import status_line
+from tui_registry.present.manifest_rows import status_line
 from tui_registry.text import safe_text
 
 _MB = 1_000_000

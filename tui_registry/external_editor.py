@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
 from collections.abc import Sequence
 
 from tui_registry.errors import RegistryError
@@ -25,8 +27,6 @@ def editor_words(otherwise: str = "") -> list[str]:
     Raises:
         EditorError: it cannot be read so.
     """
-    import shlex
-
     said = (os.environ.get("VISUAL") or "").strip() or (os.environ.get("EDITOR") or "").strip() or otherwise
     try:
         return shlex.split(said)
@@ -40,8 +40,6 @@ def run_editor(words: Sequence[str], path: str) -> int:
     Raises:
         EditorError: it cannot be started.
     """
-    import subprocess
-
     try:
         return subprocess.run([*words, path], check=False).returncode  # noqa: S603 - the person's own editor
     except OSError as error:

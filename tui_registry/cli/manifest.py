@@ -29,10 +29,9 @@ from tui_registry.cli.registry import (
     say_who_signed,
 )
 from tui_registry.datastore import Datastore, StoreError
-from tui_registry.editor import EditorError, editor_words, run_editor
 from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
 from tui_registry.present.links import relied_on, with_names
-from tui_registry.present.manifests import changed_manifest_rows, manifest_rows, status, status_line
+from tui_registry.present.manifest_rows import changed_manifest_rows, manifest_rows, status, status_line
 from tui_registry.records.as_written import read_manifest, revision_beside
 from tui_registry.records.documents import MAX_DOCUMENT_BYTES, load_document
 from tui_registry.records.schema import MANIFEST_FIELDS, defaults
@@ -180,6 +179,8 @@ def _set(args: Namespace) -> int:
 
 def _edit(args: Namespace) -> int:
     import tempfile
+
+    from tui_registry.external_editor import EditorError, editor_words, run_editor
 
     with open_either_to_write(args) as registry:
         entry = find(registry, args.id, own=True)

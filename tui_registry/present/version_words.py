@@ -12,7 +12,7 @@ from tui_registry.errors import Json, Record
 from tui_registry.frozen import NamedTuple
 from tui_registry.present.amounts import ago
 from tui_registry.present.deeds import by_whom
-from tui_registry.present.manifests import changed_manifest_rows
+from tui_registry.present.manifest_rows import changed_manifest_rows
 from tui_registry.present.record_rows import Row, value_row, variant
 from tui_registry.records.merging import Difference, Piece, Shape, Sign, changed_items, differing, marked
 from tui_registry.text import ELLIPSIS, NEWLINE_SIGN, safe_text

@@ -24,8 +24,8 @@ from tui_registry.datastore import Datastore, StoreError
 from tui_registry.errors import RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import settling
-from tui_registry.present.manifests import SAID
-from tui_registry.present.versions import ancestor_line, came, change_lines, headline
+from tui_registry.present.manifest_rows import SAID
+from tui_registry.present.version_words import ancestor_line, came, change_lines, headline
 from tui_registry.records import derive_manifest_id
 from tui_registry.records.merging import differing
 from tui_registry.text import exact
