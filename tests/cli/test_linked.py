@@ -213,3 +213,6 @@ def test_what_is_to_be_used_instead_is_told_by_its_name(cli: Cli, tmp_path: Path
     old, new = (register(cli, tmp_path, "model", name, **size) for name in ("old", "new"))
     assert cli("deprecate", "old", "--message", "slow", "--by", "new", "--json").json["id"] == old
     assert f"deprecated: slow; its owner names another model instead, new ({new[:12]})" in cli("show", "old").out
+    for words in (("manifest", "show", "old"), ("use", "old"), ("deprecate", "old", "--message", "very slow")):
+        said = cli(*words)
+        assert f"slow; its owner names another model instead, new ({new[:12]})" in said.out + said.err, words

@@ -57,6 +57,15 @@ def test_a_page_is_text_for_programs_and_a_page_for_browsers(untouched: Node, na
     assert plain.headers["etag"] != shown.headers["etag"]
 
 
+def test_who_takes_no_html_gets_the_page_as_it_was_written(untouched: Node) -> None:
+    for accept in ("text/html;q=0", "text/plain, text/html; q=0.0, */*", "application/x-text/html"):
+        shown = untouched.reader.get("/docs/trust", headers={"accept": accept})
+        assert shown.headers["content-type"].startswith("text/plain"), accept
+    for accept in ("text/html", "text/plain;q=0.1, TEXT/HTML;q=0.9"):
+        shown = untouched.reader.get("/docs/trust", headers={"accept": accept})
+        assert shown.headers["content-type"].startswith("text/html"), accept
+
+
 def test_a_page_that_the_caller_has_is_not_sent_again(untouched: Node) -> None:
     for headers in ({}, BROWSER):
         first = untouched.reader.get("/docs/trust", headers=headers)

@@ -396,7 +396,7 @@ def _standing(manifest: Record, kind: Kind, near: Near | None) -> str | None:
     from tui_registry.present.links import heir_of
     from tui_registry.present.manifest_rows import status_line
 
-    return status_line(manifest, kind, heir_of(manifest, near))
+    return status_line(manifest, kind, heir_of(manifest, near and near.named))
 
 
 def _behind(manifest: Record | None, near: Near | None = None) -> Iterator[str]:

@@ -27,11 +27,12 @@ from tui_registry.cli.registry import (
     open_either_to_write,
     read_text,
     say_who_signed,
+    standing,
 )
 from tui_registry.datastore import Datastore, StoreError
 from tui_registry.errors import InvalidRecord, Json, Record, RegistryError
 from tui_registry.present.links import relied_on, with_names
-from tui_registry.present.manifest_rows import changed_manifest_rows, manifest_rows, status, status_line
+from tui_registry.present.manifest_rows import changed_manifest_rows, manifest_rows, status
 from tui_registry.records.as_written import read_manifest, revision_beside
 from tui_registry.records.documents import MAX_DOCUMENT_BYTES, load_document
 from tui_registry.records.schema import MANIFEST_FIELDS, defaults
@@ -82,10 +83,10 @@ def deprecate(args: Namespace) -> int:
             registry.manifests.set(entry.id, {**before, **said}, present.heads)
             say_who_signed(registry)
         after = _present(registry, entry)
+        line = None if after.manifest is None else standing(registry, entry.kind, after.manifest)
     if args.json:
         out_json(manifest_json(after))
         return 0
-    line = None if after.manifest is None else status_line(after.manifest, entry.kind)
     out(f"{_called(entry)}: {line or 'to be used'}, id {entry.id}")
     _advise(after)
     return 0
@@ -126,6 +127,7 @@ def _show(args: Namespace) -> int:
         entry = find(registry, args.id)
         present = _present(registry, entry)
         versions = registry.manifests.versions(entry.id) if len(present.live_heads) > 1 else []
+        line = None if present.manifest is None else standing(registry, entry.kind, present.manifest)
     if args.json:
         told = manifest_json(present)
         if versions:
@@ -142,7 +144,6 @@ def _show(args: Namespace) -> int:
         return 0
     out(f"manifest of {_called(entry)}")
     out()
-    line = status_line(present.manifest, entry.kind)
     if line is not None:
         out(f"  ! {line}")
     for said in manifest_lines(present.manifest):

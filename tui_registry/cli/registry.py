@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 from tui_registry.cli.output import FileError, NoTerminalError, UsageError, note, on_terminal
 from tui_registry.cli.parser import PROGRAM
 from tui_registry.datastore import Datastore, Entry, StoreError
-from tui_registry.errors import Json
+from tui_registry.errors import Json, Kind, Record
 from tui_registry.exports import shown_json
 from tui_registry.query.nodes import QueryError
 from tui_registry.text import exact, safe_text
 
 if TYPE_CHECKING:
     from tui_registry.datastore import ManifestEntry, SharedLog
-    from tui_registry.errors import Kind
     from tui_registry.fit import Machine
     from tui_registry.sync.remote import Remote
 
@@ -182,6 +181,16 @@ def find_with_manifest(datastore: Registry, typed: str) -> tuple[Entry, Manifest
     """As `find`, with what stands behind the record."""
     entry = find(datastore, typed)
     return entry, datastore.manifests.get(entry.id)
+
+
+def standing(registry: Registry, kind: Kind, manifest: Record) -> str | None:
+    """What is to be known before a record is used; a node is not asked what the record is called that its owner names
+    instead."""
+    from tui_registry.present import links, manifest_rows
+
+    if isinstance(registry, Datastore):
+        return links.standing(registry, kind, manifest)
+    return manifest_rows.status_line(manifest, kind)
 
 
 def seen_json(entry: Entry) -> dict[str, Json]:

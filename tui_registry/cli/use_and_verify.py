@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tui_registry.cli.output import UsageError, note, out, out_json, progress_bar
-from tui_registry.cli.registry import Registry, find, find_with_manifest, open_either
+from tui_registry.cli.registry import Registry, find, find_with_manifest, open_either, standing
 from tui_registry.datastore import Datastore, Entry, StoreError
 from tui_registry.errors import Json
 from tui_registry.importers.digests import digest_of, files_in
 from tui_registry.importers.untrusted import SourceError
 from tui_registry.present import using, verifying
-from tui_registry.present.manifest_rows import status_line
 from tui_registry.text import safe_text
 
 _MB = 1_000_000
@@ -26,10 +25,10 @@ def use(args: Namespace) -> int:
     """Print the lines for tools, and run none of them."""
     with open_either(args) as registry:
         entry, beside = find_with_manifest(registry, args.id)
-    manifest = None if beside is None else beside.manifest
+        manifest = None if beside is None else beside.manifest
+        said = None if manifest is None else standing(registry, entry.kind, manifest)
     found = using.uses(entry.kind, entry.record, manifest)
     lines = using.for_tool(found, args.tool)
-    standing = None if manifest is None else status_line(manifest, entry.kind)
     sentence = None if lines else using.nothing_for(found, args.tool)
     if args.json:
         out_json(
@@ -44,8 +43,8 @@ def use(args: Namespace) -> int:
             }
         )
         return 0 if lines else 1
-    if standing is not None:
-        note(f"{_name(entry)} is {standing}")
+    if said is not None:
+        note(f"{_name(entry)} is {said}")
     for line in lines:
         if args.tool is None:
             out(f"{line.tool:<{_LABEL}}{line.text}")

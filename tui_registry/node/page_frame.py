@@ -3,6 +3,7 @@ refusal as such a page."""
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
@@ -15,6 +16,8 @@ from tui_registry.text import safe_text
 if TYPE_CHECKING:
     from starlette.types import Scope
 
+# Not where it says that it takes none (RFC 9110, 12.4.2).
+_TAKES_HTML = re.compile(rb"(?:^|,)\s*text/html\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", re.IGNORECASE)
 # Where the pages are on which a node's records are looked at.
 BROWSE = "/browse"
 
@@ -117,7 +120,7 @@ def is_page(scope: Scope) -> bool:
 
 def wants_html(scope: Scope) -> bool:
     """Whether a browser asks, where a page is there for programs too."""
-    return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
+    return any(name == b"accept" and _TAKES_HTML.search(value) is not None for name, value in scope["headers"])
 
 
 def refusal_page(told: Mapping[str, Json], root: str) -> str:

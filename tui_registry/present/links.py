@@ -11,7 +11,7 @@ from tui_registry import licences
 from tui_registry.datastore import DERIVED, MOST_COUNTED, NEEDS, PREFERS, Affected, Linked, LinkPage, Walk
 from tui_registry.errors import Json, Record
 from tui_registry.frozen import NamedTuple
-from tui_registry.present.manifest_rows import MADE_BY, said_status
+from tui_registry.present.manifest_rows import MADE_BY, said_status, status_line
 from tui_registry.present.record_rows import Row, variant
 from tui_registry.text import address_short, exact, safe_text
 
@@ -110,11 +110,21 @@ class Near(NamedTuple):
     affected: Affected
 
 
-def heir_of(manifest: Record, near: Near | None) -> str | None:
-    """What the record is called that its owner names in its place; None where that is not known."""
+def heir_of(manifest: Record, named: Mapping[str, Linked] | None) -> str | None:
+    """What the record is called that its owner names in its place; None where that is not known.
+
+    Args:
+        named: records by their ids, None where they are not known.
+    """
     heir = manifest["superseded_by"]
-    record = near.named.get(heir) if near is not None and isinstance(heir, str) else None
+    record = named.get(heir) if named is not None and isinstance(heir, str) else None
     return None if record is None else name_of(record)
+
+
+def standing(datastore: Datastore, kind: str, manifest: Record) -> str | None:
+    """What is to be known before a record is used (`status_line`), with the name of what is to be used instead. Raises
+    RegistryError."""
+    return status_line(manifest, kind, heir_of(manifest, datastore.links.look(named_in({}, manifest))))
 
 
 def read_near(datastore: Datastore, record_id: str, record: Record, manifest: Record | None) -> Near:

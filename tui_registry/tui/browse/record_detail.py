@@ -529,7 +529,11 @@ def header(
     version = safe_text(str(record["version"]), 64)
     lines = list[Content]()
     manifest = None if behind is None else behind.manifest
-    line = None if manifest is None else status_line(manifest, entry.kind, relations.heir_of(manifest, near))
+    line = (
+        None
+        if manifest is None
+        else status_line(manifest, entry.kind, relations.heir_of(manifest, near and near.named))
+    )
     if line is not None:
         lines += paragraph(f"! {line}", width, "bold $text-warning")
     style = "bold $text-primary" if line is None else "bold $foreground-muted"

@@ -21,7 +21,7 @@ from tui_registry.datastore import Datastore, Entry
 from tui_registry.errors import Kind, Record, RegistryError
 from tui_registry.frozen import NamedTuple
 from tui_registry.present import using, verifying
-from tui_registry.present.manifest_rows import status_line
+from tui_registry.present.links import standing
 from tui_registry.text import exact, safe_text
 from tui_registry.tui import imports, kit
 from tui_registry.tui.kit.copying import copy_text
@@ -62,8 +62,8 @@ class RecordUse(Part):
             why = "".join(f": {unread.uri[:60]} {unread.sentence}" for unread in found.unread[:1])
             self.say(f"{_name(entry)}: {using.nothing_for(found, None)}{why}", "problem")
             return
-        standing = None if manifest is None else status_line(manifest, entry.kind)
-        line = await self.ask(UseScreen(_name(entry), found, standing))
+        said = None if manifest is None else await self.read(standing, self.datastore, entry.kind, manifest)
+        line = await self.ask(UseScreen(_name(entry), found, said))
         if line is not None:
             await copy_text(self.screen, line.text, f"the line for {line.tool}")
 
