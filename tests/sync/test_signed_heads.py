@@ -343,7 +343,7 @@ def test_a_head_is_signed_once_however_often_it_is_asked_for(there: Datastore, m
         made.append(sign_head(identity, digest))
         return made[-1]
 
-    monkeypatch.setattr("tui_registry.crdt.signed_heads.sign_head", counted)
+    monkeypatch.setattr("tui_registry.replica.log.operations.sign_head", counted)
     heads = {there.log.signed_head() for _ in range(3)}
     there.tokens.add("x", ("write",))  # nothing of the log
     heads.add(there.log.signed_head())
