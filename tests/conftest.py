@@ -32,7 +32,7 @@ from tui_registry.settings import STATE_DIR_VARIABLE
 settings.register_profile(
     NIGHTLY, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-settings.register_profile("house", settings.get_profile(NIGHTLY), max_examples=40)
+settings.register_profile("house", settings.get_profile(NIGHTLY), max_examples=25)
 # The same examples for every mutant, and no time spent on shrinking what one breaks.
 settings.register_profile(
     "mutation", settings.get_profile(NIGHTLY), derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)
