@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import textual.app
+import textual.css.match
+import textual.css.stylesheet
 import textual.pilot
-from textual.css.model import RuleSet
+from textual.css.model import CombinatorType, RuleSet, Selector
 from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
+from textual.message import Message
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.worker import WorkerCancelled
@@ -130,6 +135,57 @@ Stylesheet._parse_rules = _parse_rules_once  # type: ignore[method-assign]
 # By identity, as it was; each widget that is styled asks for that of some hundred rules, which costs as much as what is
 # done with it where it is computed in Python.
 RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign]
+
+_check_selectors = textual.css.match._check_selectors
+_get_dispatch_methods = MessagePump._get_dispatch_methods
+_Handlers = tuple[tuple[type, Callable[..., Awaitable[None]]], ...]
+_handlers: dict[tuple[type, type, str], _Handlers | None] = {}
+
+
+def _check_last_selector_first(selectors: list[Selector], path: list[DOMNode]) -> bool:
+    """The last selector of a rule is that of the node itself: most rules end there, and one of a single selector is
+    decided. Textual asks it, and every one before it, of each node from the app down."""
+    *before, last = selectors
+    if not last.check(path[-1]):
+        return False
+    return (not before and last.combinator is CombinatorType.DESCENDENT) or _check_selectors(selectors, path)
+
+
+def _handlers_of(pump: type, message: type[Message], method_name: str) -> _Handlers | None:
+    """What a class and its bases do with messages of a class by the names of their methods; None where one of them has
+    methods that `on` marks, which may ask for the sender."""
+    kinds = [kind for kind in message.__mro__ if issubclass(kind, Message)]
+    found = []
+    for cls in pump.__mro__:
+        if any(kind in cls.__dict__.get("_decorated_handlers", ()) for kind in kinds):
+            return None
+        method = cls.__dict__.get(f"_{method_name}") or cls.__dict__.get(method_name)
+        if method is not None and not getattr(method, "_textual_on", None):
+            found.append((cls, method))
+    return tuple(found)
+
+
+def _dispatch_methods_found_once(
+    self: MessagePump, method_name: str, message: Message
+) -> Iterable[tuple[type, Callable[[Message], Awaitable[None]]]]:
+    """A form is hundreds of widgets that get ten messages each while it opens: what their classes do with them is looked
+    for once for each class."""
+    key = (type(self), type(message), method_name)
+    if key not in _handlers:
+        _handlers[key] = _handlers_of(*key)
+    handlers = _handlers[key]
+    if handlers is None:
+        yield from _get_dispatch_methods(self, method_name, message)
+        return
+    for cls, method in handlers:
+        if message._no_default_action:
+            break
+        yield cls, method.__get__(self, cls)
+
+
+for _module in (textual.css.match, textual.css.stylesheet):
+    _module._check_selectors = _check_last_selector_first  # type: ignore[attr-defined]
+MessagePump._get_dispatch_methods = _dispatch_methods_found_once  # type: ignore[method-assign]
 
 NARROW, WIDE = (80, 24), (160, 50)
 
