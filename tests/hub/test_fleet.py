@@ -446,7 +446,7 @@ _ALL = (
 
 def test_what_was_acknowledged_is_there_once_whatever_was_killed(fleet: Fleet, tmp_path: Path) -> None:
     try:
-        play(fleet, tmp_path, 5, _QUICK, seed=15)
+        play(fleet, tmp_path, 3, _QUICK, seed=15)
     finally:
         fleet.mend()
 
