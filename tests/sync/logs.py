@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from tui_registry.crdt import Identity, sign_rm, sign_up
 from tui_registry.crdt.op import Op
@@ -90,8 +91,11 @@ class FakeLog:
         span = Span.from_name(name)
         if span is None or span.end > len(self.lines):
             return None
-        return pack(self.lines[span.start : span.end])
+        return _packed(tuple(self.lines[span.start : span.end]))
 
+
+# Packing a tile of large lines costs more than a pull of it, and tests ask for the same ones.
+_packed = lru_cache(maxsize=16)(pack)
 
 AT = 1_750_000_000
 
