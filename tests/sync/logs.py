@@ -22,8 +22,9 @@ EPOCH = "e" * 32
 T0 = 1_750_000_000
 
 
+@lru_cache(maxsize=8_192)
 def root(owner: Identity, name: str, *, kind: Kind = "model", at: int = T0, description: str = "") -> Op:
-    """The first op of a record."""
+    """The first op of a record. Made once: most tests ask for the same ones, and signing takes longer than all else."""
     record = defaults(kind)
     record |= {"name": name, "owner_id": owner.address, "description": description, "license": "Apache-2.0"}
     record |= {"created_at": at, "updated_at": at, ID_FIELD[kind]: derive_id(kind, owner.address, name, at)}
