@@ -4,10 +4,12 @@ in memory, and a state directory that is nobody's."""
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
 import sqlite3
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -16,10 +18,11 @@ from contextlib import closing, suppress
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from unittest.mock import patch
 
 import pytest
+from httpx._transports import default as transports
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.idle import IdleLoop
@@ -32,7 +35,7 @@ from tui_registry.settings import STATE_DIR_VARIABLE
 settings.register_profile(
     NIGHTLY, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-settings.register_profile("house", settings.get_profile(NIGHTLY), max_examples=40)
+settings.register_profile("house", settings.get_profile(NIGHTLY), max_examples=25)
 # The same examples for every mutant, and no time spent on shrinking what one breaks.
 settings.register_profile(
     "mutation", settings.get_profile(NIGHTLY), derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)
@@ -57,8 +60,19 @@ _STUCK_SECONDS: Final = 300
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         signal.signal(signal.SIGALRM, _give_up)
+    # What is collected stays to the end.
+    gc.disable()
     if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+def pytest_collection_finish() -> None:
+    """An app is thousands of objects in circles, and the modules and tests below it a million that stay: looking through
+    all of them again and again for what can go takes a fifth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(500_000, 20, 50)
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -100,6 +114,24 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 
 _settle = Pool.settle
+_create_context = transports.create_ssl_context
+
+
+@lru_cache(maxsize=8)
+def _usual_context(trust_env: bool, *_: str | None) -> ssl.SSLContext:
+    return _create_context(trust_env=trust_env)
+
+
+def _context_made_once(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
+    """A client of a test that says nothing of TLS loads the certificates of the whole world, which takes thirty
+    milliseconds, and so does each `httpx.get`: they are loaded once, and once for each place that the environment names.
+    Whom this program trusts it asks for itself."""
+    if verify is not True or cert is not None:
+        return _create_context(verify=verify, cert=cert, trust_env=trust_env)
+    return _usual_context(trust_env, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+transports.create_ssl_context = _context_made_once  # type: ignore[attr-defined]
 
 
 @lru_cache(maxsize=1)

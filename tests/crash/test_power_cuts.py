@@ -71,7 +71,7 @@ def test_a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged(
     nursery: Nursery, fresh: Fresh, program: str, twist: str
 ) -> None:
     # Of the many images a few, spread over the whole; all of them in the long run.
-    assert cut_everywhere(nursery, fresh, program, twist, at_most=4) >= 6
+    assert cut_everywhere(nursery, fresh, program, twist, at_most=3) >= 6
 
 
 @pytest.mark.long
@@ -112,7 +112,7 @@ def tear_everywhere(nursery: Nursery, fresh: Fresh, program: str, twist: str, se
 def test_a_power_cut_that_leaves_part_of_the_unsynced_loses_nothing_that_was_acknowledged(
     nursery: Nursery, fresh: Fresh, program: str, twist: str
 ) -> None:
-    assert tear_everywhere(nursery, fresh, program, twist, SEED, 4) == 4
+    assert tear_everywhere(nursery, fresh, program, twist, SEED, 2) == 2
 
 
 @pytest.mark.long

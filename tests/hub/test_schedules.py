@@ -68,7 +68,7 @@ def soon() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=examples(15, 600))
+@settings(max_examples=examples(8, 600))
 @given(schedule=st.lists(ACTS, min_size=1, max_size=14))
 def test_no_schedule_of_faults_loses_or_doubles_anything(
     schedule: list[Act], tmp_path_factory: pytest.TempPathFactory

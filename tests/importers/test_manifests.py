@@ -330,7 +330,7 @@ def test_a_result_is_a_plain_decimal_number(value: Json, wanted: str | None) -> 
     assert decimal_text(value) == wanted
 
 
-@settings(max_examples=examples(25, 300))
+@settings(max_examples=examples(12, 300))
 @given(st.data())
 def test_whatever_a_source_says_the_manifest_can_be_signed(data: st.DataObject) -> None:
     draft, words = Draft("model", "x"), st.text(max_size=300) | st.sampled_from(["a/b", "https://example.org/x", "en"])

@@ -289,7 +289,7 @@ _STARTS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=examples(150, 1000))
+@settings(max_examples=examples(75, 1000))
 @given(
     st.one_of(st.just(b"GET /sync/head HTTP/1.1"), _STARTS),
     st.lists(_LINES, max_size=4),

@@ -31,7 +31,7 @@ def holds(node: Node, document: Document) -> bool:
     return matches(Query(node, None, False), document)
 
 
-@settings(max_examples=examples(200, 1000))
+@settings(max_examples=examples(100, 1000))
 @given(texts())
 def test_any_text_parses_or_is_a_query_error_that_points_into_it(text: str) -> None:
     error: QueryError | None = None
@@ -53,7 +53,7 @@ def read(text: str, **saved: str) -> Query | None:
         return None
 
 
-@settings(max_examples=examples(200, 1000))
+@settings(max_examples=examples(100, 1000))
 @given(texts())
 def test_the_normal_form_of_a_text_reads_as_the_same_query(text: str) -> None:
     query = read(text)
@@ -128,7 +128,7 @@ CHOICES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=examples(100, 500))
+@settings(max_examples=examples(50, 500))
 @given(texts(), CHOICES)
 @example("-", ("sort", "-updated"))
 @example('""', ("sort", "-updated"))

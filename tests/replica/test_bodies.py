@@ -32,7 +32,7 @@ def assert_as_read(registry: Datastore) -> None:
         assert told == (entry.kind, entry.heads, len(entry.live_heads), entry.revision)
 
 
-@settings(max_examples=examples(25, 300))
+@settings(max_examples=examples(12, 300))
 @given(histories(spoilt=False))
 def test_after_any_history_they_are_the_entries(history: History) -> None:
     with replica() as registry:

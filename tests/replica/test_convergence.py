@@ -16,7 +16,7 @@ from tests.replica.replicas import assert_agrees, replica, vocabulary
 SEARCHED = (*WORDS, "first", "number")
 
 
-@settings(max_examples=examples(100, 600))
+@settings(max_examples=examples(50, 600))
 @given(st.data(), histories())
 def test_every_order_of_delivery_gives_what_the_oracle_says(data: st.DataObject, history: History) -> None:
     batches = data.draw(deliveries(history.all))
@@ -26,7 +26,7 @@ def test_every_order_of_delivery_gives_what_the_oracle_says(data: st.DataObject,
         assert_agrees(datastore, model.state(history.all), SEARCHED)
 
 
-@settings(max_examples=examples(40, 120))
+@settings(max_examples=examples(20, 120))
 @given(st.data(), histories(most=16))
 def test_after_every_batch_a_replica_shows_what_the_oracle_says_of_what_came_so_far(
     data: st.DataObject, history: History
@@ -40,7 +40,7 @@ def test_after_every_batch_a_replica_shows_what_the_oracle_says_of_what_came_so_
             assert_agrees(datastore, model.state(came), SEARCHED[:2])
 
 
-@settings(max_examples=examples(40, 120))
+@settings(max_examples=examples(20, 120))
 @given(st.data(), histories(most=16))
 def test_verify_finds_nothing_to_repair_after_any_delivery(data: st.DataObject, history: History) -> None:
     with replica() as datastore:
@@ -56,7 +56,7 @@ def test_verify_finds_nothing_to_repair_after_any_delivery(data: st.DataObject, 
         assert_agrees(datastore, model.state(history.all), SEARCHED)
 
 
-@settings(max_examples=examples(30, 80))
+@settings(max_examples=examples(15, 80))
 @given(st.data(), histories(spoilt=False, most=16))
 def test_two_replicas_that_heard_different_orders_are_identical(data: st.DataObject, history: History) -> None:
     with replica() as one, replica() as other:

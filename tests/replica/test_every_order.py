@@ -47,9 +47,9 @@ def test_every_order_op_by_op_in_a_replica_of_its_own(size: int) -> None:
 
 
 def orders(size: int) -> list[tuple[int, ...]]:
-    """The orders of arrival for every run: all of them, or of the 24 of four operations three that lie far apart."""
+    """The orders of arrival for every run: all of them, or of the 24 of four operations the first and the last, which is its reverse."""
     every = [*itertools.permutations(range(size))]
-    return every if size < 4 else every[::11]
+    return every if size < 4 else every[::23]
 
 
 def assert_every_order_batch_by_batch(size: int, chosen: Iterable[tuple[int, ...]], *, across: bool) -> None:

@@ -59,7 +59,7 @@ def shown(facets: Facets) -> dict[str, Counter[str]]:
     return {field: Counter({item.value: item.records for item in items}) for field, items in facets.values.items()}
 
 
-@settings(max_examples=examples(25, 60))
+@settings(max_examples=examples(12, 60))
 @given(registries(), st.sets(st.sampled_from(TEXTS), min_size=1, max_size=4), st.lists(queries(), max_size=3))
 def test_facets_count_what_the_matches_have(bodies: list[bytes], texts: set[str], trees: list[object]) -> None:
     with replica() as datastore:

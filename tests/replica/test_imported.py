@@ -206,7 +206,7 @@ class World:
         assert len([*self.datastore.search(limit=1000).rows]) <= len(self.entries)
 
 
-@settings(max_examples=examples(25, 300))
+@settings(max_examples=examples(12, 300))
 @example(
     [
         ("add", 0, 0),

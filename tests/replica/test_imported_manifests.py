@@ -273,7 +273,7 @@ FIELDS = ("languages", "documentation_url")
 COUNT = iter(range(10**6))
 
 
-@settings(max_examples=examples(25, 300))
+@settings(max_examples=examples(12, 300))
 @given(st.lists(st.tuples(st.sampled_from(["source", "person"]), TEXTS, st.integers(0, 2)), max_size=5))
 def test_nothing_that_a_person_edited_is_lost_and_what_nobody_edited_is_as_the_source_says(
     shared: Datastore, steps: list[tuple[str, list[Json], int]]

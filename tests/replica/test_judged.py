@@ -96,7 +96,7 @@ def judge_all(registry: Datastore) -> None:
 
 
 @pytest.mark.parametrize("few", [200, 0])
-@settings(max_examples=examples(25, 200))
+@settings(max_examples=examples(12, 200))
 @given(st.lists(STEPS, min_size=1, max_size=12))
 def test_after_any_history_the_column_says_what_the_rules_say(few: int, steps: list[tuple[int, int]]) -> None:
     stranger = owner("odd")

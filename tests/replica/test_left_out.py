@@ -417,7 +417,7 @@ DEEDS: list[Callable[[Datastore, str, int], object]] = [
 ]
 
 
-@settings(max_examples=examples(25, 300))
+@settings(max_examples=examples(12, 300))
 @given(st.data(), histories(most=16))
 def test_whoever_left_out_and_took_in_again_has_what_those_have_who_never_did(
     data: st.DataObject, history: History

@@ -257,7 +257,7 @@ def narrow() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("bounds", [nullcontext, narrow])
-@settings(max_examples=examples(30, 100))
+@settings(max_examples=examples(12, 100))
 @given(
     registries(),
     st.lists(st.sampled_from(_texts()), min_size=1, max_size=12, unique=True),
@@ -294,7 +294,7 @@ def test_search_finds_exactly_what_the_query_means(
 
 
 @pytest.mark.parametrize("bounds", [nullcontext, narrow])
-@settings(max_examples=examples(25, 50))
+@settings(max_examples=examples(10, 50))
 @given(registries(), st.lists(st.sampled_from(_texts()), min_size=1, max_size=8, unique=True), st.integers(1, 4))
 def test_windows_give_each_record_once_in_the_order_of_the_whole(
     bounds: Callable[[], AbstractContextManager[None]], bodies: list[bytes], texts: list[str], limit: int
@@ -315,7 +315,7 @@ def test_windows_give_each_record_once_in_the_order_of_the_whole(
 
 
 @pytest.mark.parametrize("bounds", [nullcontext, narrow])
-@settings(max_examples=examples(15, 50))
+@settings(max_examples=examples(8, 50))
 @given(
     registries(),
     st.lists(
@@ -434,7 +434,7 @@ ORDERS = {
 }
 
 
-@settings(max_examples=examples(25, 60))
+@settings(max_examples=examples(12, 60))
 @given(
     registries(),
     st.sampled_from(sorted(ORDERS)),
@@ -455,7 +455,7 @@ def test_the_order_is_what_sort_says(bodies: list[bytes], order: str, filters: s
         assert last == found
 
 
-@settings(max_examples=examples(25, 60))
+@settings(max_examples=examples(12, 60))
 @given(registries(), st.sampled_from(("llama", "code", "chat llama", "café", "lla", "deepseek", "eek", "千问")))
 def test_free_text_finds_whole_names_then_beginnings_of_names_then_names_then_the_rest_then_the_inside_of_words(
     bodies: list[bytes], text: str

@@ -96,7 +96,7 @@ STEPS = st.tuples(
 )
 
 
-@settings(max_examples=examples(15, 300))
+@settings(max_examples=examples(10, 300))
 @given(st.lists(STEPS, min_size=1, max_size=9), st.integers(0, 100))
 def test_after_any_history_what_is_told_is_what_the_log_comes_to_at_every_size(
     steps: list[tuple[str, int]], earlier: int
@@ -168,7 +168,7 @@ def test_a_head_that_is_given_to_others_says_more_than_one_that_is_not(ten: Data
 
 
 @given(st.binary(max_size=32), st.integers(0, 256), st.integers(0, 12))
-@settings(max_examples=examples(60, 1000))
+@settings(max_examples=examples(30, 1000))
 def test_the_hashes_under_a_prefix_are_those_that_begin_so(data: bytes, bits: int, size: int) -> None:
     registry = _shared()
     hashes = hashes_of(registry)

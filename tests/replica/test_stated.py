@@ -160,7 +160,7 @@ def _walk(datastore: Datastore, text: str, *, backwards: bool = False, counted: 
 
 
 @pytest.mark.parametrize("bounds", [nullcontext, few_are_many])
-@settings(max_examples=examples(20, 80))
+@settings(max_examples=examples(10, 80))
 @given(
     records, st.lists(st.sampled_from(sorted(QUERIES)), min_size=4, max_size=8, unique=True), st.booleans(), st.data()
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from tui_registry.crdt import Identity, sign_rm, sign_up
 from tui_registry.crdt.op import Op
@@ -21,8 +22,9 @@ EPOCH = "e" * 32
 T0 = 1_750_000_000
 
 
+@lru_cache(maxsize=8_192)
 def root(owner: Identity, name: str, *, kind: Kind = "model", at: int = T0, description: str = "") -> Op:
-    """The first op of a record."""
+    """The first op of a record. Made once: most tests ask for the same ones, and signing takes longer than all else."""
     record = defaults(kind)
     record |= {"name": name, "owner_id": owner.address, "description": description, "license": "Apache-2.0"}
     record |= {"created_at": at, "updated_at": at, ID_FIELD[kind]: derive_id(kind, owner.address, name, at)}
@@ -90,8 +92,11 @@ class FakeLog:
         span = Span.from_name(name)
         if span is None or span.end > len(self.lines):
             return None
-        return pack(self.lines[span.start : span.end])
+        return _packed(tuple(self.lines[span.start : span.end]))
 
+
+# Packing a tile of large lines costs more than a pull of it, and tests ask for the same ones.
+_packed = lru_cache(maxsize=16)(pack)
 
 AT = 1_750_000_000
 

@@ -93,8 +93,8 @@ def expect_harmless_words(cli: Cli, here: Path, words: Words, names: Iterable[st
             expect_harmless(said, line)
 
 
-# Of all words, so many that a command gets every third of them, and three commands in a row each of them.
-_SHARES = 3
+# Of all words, so many that a command gets every sixth of them, and six commands in a row each of them.
+_SHARES = 6
 
 
 @pytest.mark.parametrize("words", FREE, ids=" ".join)

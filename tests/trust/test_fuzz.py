@@ -12,7 +12,7 @@ from tests.laws import examples
 from tests.trust.fuzz.crashers import CRASHERS
 from tests.trust.fuzz.targets import TARGETS, Target
 
-EXAMPLES = examples(40, 100)
+EXAMPLES = examples(25, 100)
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,14 +10,6 @@ import pytest_asyncio
 from tests.tui.form_app import FormApp, Opened, as_opened, clock, settled
 from tui_registry.datastore import Datastore
 from tui_registry.tui.register.register_screen import RegisterScreen
-
-
-def pytest_collection_finish() -> None:
-    """An app is thousands of objects in circles, and the modules below it a million that stay: looking through all of
-    them again and again for what can go takes a fifth of the time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

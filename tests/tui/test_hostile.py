@@ -107,8 +107,9 @@ async def list_and_detail(app: RegistryApp, pilot: Pilot[None], looker: Looker) 
 
 
 async def side_by_side(app: RegistryApp, pilot: Pilot[None], looker: Looker) -> None:
-    """Four records at a time in columns, all of them and what differs, to the end; and what can be copied of them."""
-    for turn in range(0, len(TEXTS), AT_ONCE):
+    """Four records at a time in columns, all of them and what differs, to the end; and what can be copied of them. Each
+    holds the strings from its own place on: four in a row hold three more than one does."""
+    for turn in range(0, len(TEXTS), AT_ONCE + 3):
         list_of(app).move_to(turn)
         await settle(pilot)
         await walk(
