@@ -51,8 +51,17 @@ def test_what_a_bulk_committed_is_there_for_others_at_once(pool: Pool) -> None:
     other.close()
 
 
-def test_the_collector_is_as_before_when_the_last_of_several_bulks_has_ended() -> None:
+@pytest.fixture
+def thresholds() -> Iterator[None]:
     before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("thresholds")
+def test_the_collector_is_as_before_when_the_last_of_several_bulks_has_ended() -> None:
+    before = (700, 10, 10)
+    gc.set_threshold(*before)
     with collecting_seldom():
         one, other = collecting_seldom(), collecting_seldom()
         one.__enter__()
@@ -62,6 +71,13 @@ def test_the_collector_is_as_before_when_the_last_of_several_bulks_has_ended() -
         other.__exit__(None, None, None)
         assert gc.get_threshold() > before
     assert gc.get_threshold() == before
+
+
+@pytest.mark.usefixtures("thresholds")
+def test_a_collector_that_runs_more_seldom_still_is_left_alone() -> None:
+    gc.set_threshold(10**7, 10, 10)
+    with collecting_seldom():
+        assert gc.get_threshold() == (10**7, 10, 10)
 
 
 def test_a_push_of_thousands_gives_back_what_a_bulk_holds(tmp_path: Path, clock: Clock) -> None:

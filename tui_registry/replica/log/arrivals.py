@@ -700,7 +700,7 @@ def collecting_seldom() -> Iterator[None]:
     with _guard:
         if not _bulks:
             _usual = gc.get_threshold()
-            gc.set_threshold(_SELDOM, *_usual[1:])
+            gc.set_threshold(max(_SELDOM, _usual[0]), *_usual[1:])
         _bulks += 1
     try:
         yield
