@@ -55,6 +55,7 @@ _ROOM_BYTES: Final = 2 << 30
 
 # Some thirty times what the longest test of an everyday run takes, and more than `faulthandler_timeout`.
 _STUCK_SECONDS: Final = 300
+_AGAIN_SECONDS: Final = 30
 # Of the tests that may take many minutes, those that are running.
 _taking_long = set[str]()
 
@@ -113,8 +114,13 @@ def _may_take_long(keywords: Container[str]) -> bool:
 
 def _give_up(*_: object) -> None:
     """End a run in which no test ends any more, as where a worker was stopped; what failed until then is told."""
-    standing = subprocess.run(["ps", "-eo", "pid,ppid,stat,etimes,args"], capture_output=True, text=True, check=False)
-    pytest.exit(f"no test has ended for minutes; this is running:\n{standing.stdout}", returncode=2)
+    # What hangs may catch it.
+    signal.alarm(_AGAIN_SECONDS)
+    standing = "ps is not installed"
+    with suppress(OSError):
+        said = subprocess.run(["ps", "-eo", "pid,ppid,stat,etime,args"], capture_output=True, check=False).stdout
+        standing = said.decode(errors="replace")
+    pytest.exit(f"no test has ended for minutes; this is running:\n{standing}", returncode=2)
 
 
 @pytest.hookimpl(optionalhook=True)
