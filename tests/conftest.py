@@ -13,7 +13,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import closing, suppress
 from functools import lru_cache
 from itertools import count
@@ -53,8 +53,11 @@ _NUMBERS = count()
 _MEMORY: Final = Path("/dev/shm")
 _ROOM_BYTES: Final = 2 << 30
 
-# Some thirty times what the longest test takes, and more than `faulthandler_timeout`.
+# Some thirty times what the longest test of an everyday run takes, and more than `faulthandler_timeout`.
 _STUCK_SECONDS: Final = 300
+_AGAIN_SECONDS: Final = 30
+# Of the tests that may take many minutes, those that are running.
+_taking_long = set[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -76,28 +79,48 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol() -> Iterator[None]:
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """A test that never ends ends its worker, which says its name: `faulthandler_timeout` has told where it stood."""
-    signal.alarm(_STUCK_SECONDS)
+    signal.alarm(0 if _may_take_long(item.keywords) else _STUCK_SECONDS)
     try:
         return (yield)
     finally:
         signal.alarm(0)
 
 
-def pytest_runtest_logreport() -> None:
-    if "PYTEST_XDIST_WORKER_COUNT" not in os.environ:
-        signal.alarm(2 * _STUCK_SECONDS)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+        return
+    if report.when == "setup" and _may_take_long(report.keywords):
+        _taking_long.add(report.nodeid)
+    elif report.when != "call":  # it has ended, or its worker has
+        _taking_long.discard(report.nodeid)
+    signal.alarm(0 if _taking_long else 2 * _STUCK_SECONDS)
+
+
+def pytest_enter_pdb() -> None:
+    """Who looks for a fault has the time that it takes."""
+    signal.alarm(0)
 
 
 def pytest_sessionfinish() -> None:
     signal.alarm(0)
 
 
+def _may_take_long(keywords: Container[str]) -> bool:
+    """Whether a test may take many minutes: those of the nightly run, and any with the examples of that."""
+    return "long" in keywords or settings.get_current_profile_name() == NIGHTLY
+
+
 def _give_up(*_: object) -> None:
     """End a run in which no test ends any more, as where a worker was stopped; what failed until then is told."""
-    standing = subprocess.run(["ps", "-eo", "pid,ppid,stat,etimes,args"], capture_output=True, text=True, check=False)
-    pytest.exit(f"no test has ended for minutes; this is running:\n{standing.stdout}", returncode=2)
+    # What hangs may catch it.
+    signal.alarm(_AGAIN_SECONDS)
+    standing = "ps is not installed"
+    with suppress(OSError):
+        said = subprocess.run(["ps", "-eo", "pid,ppid,stat,etime,args"], capture_output=True, check=False).stdout
+        standing = said.decode(errors="replace")
+    pytest.exit(f"no test has ended for minutes; this is running:\n{standing}", returncode=2)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -194,6 +194,8 @@ def test_an_address_that_is_none_is_refused_and_shows_no_secret(
 
 def test_without_obstore_it_is_said_how_to_have_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "obstore.exceptions", None)
+    # As the package's attribute too, which importing it anew sets, it is put back.
+    monkeypatch.setattr("tui_registry.hub.store", sys.modules["tui_registry.hub.store"])
     monkeypatch.delitem(sys.modules, "tui_registry.hub.store")
     without = import_module("tui_registry.hub.store")
     with pytest.raises(without.BucketError, match=r"pip install 'tui-registry\[hub\]'"):

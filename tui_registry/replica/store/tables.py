@@ -517,7 +517,7 @@ _VERSION_2 = (
     "CREATE INDEX catalogue_unjudged ON catalogue (rid) WHERE invalid IS NULL",
     "ALTER TABLE search_state ADD COLUMN judged_by TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE search_state ADD COLUMN judged_from INTEGER NOT NULL DEFAULT 1",
-    # Which operation came of a request that may be asked for again, by digests (`log.retries`). Never synced.
+    # Which operation came of a request that may be asked for again, by digests (`log.turns`). Never synced.
     """
     CREATE TABLE retries (
         seq INTEGER PRIMARY KEY,
