@@ -128,11 +128,14 @@ def test_the_container_starts_a_node_and_asks_it_how_it_is() -> None:
     lines = example("dockerfile").replace("\\\n", " ").splitlines()
     steps = [line.partition(" ")[::2] for line in lines]
     assert [step for step, _ in steps] == [
-        "FROM", "COPY", "RUN", "USER", "ENV", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD",
+        "FROM", "COPY", "COPY", "RUN", "USER", "ENV", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD",
     ]  # fmt: skip
     said = dict(steps)
     # What a package registry has under the program's name need not be this program.
-    assert re.findall(r"pip install --no-cache-dir (\S+)", said["RUN"]) == [said["COPY"].split()[1]]
+    assert re.findall(r"pip install --no-cache-dir (\S+)", said["RUN"]) == ["/src"]
+    copied = [line.split() for step, line in steps if step == "COPY"]
+    assert all(line[-1].startswith("/src/") for line in copied)
+    assert all((Path(__file__).parents[2] / name).exists() for line in copied for name in line[:-1])
     taken([*json.loads(said["ENTRYPOINT"]), *json.loads(said["CMD"])])
     assert said["EXPOSE"] == str(DEFAULT_PORT)
     check = json.loads(said["HEALTHCHECK"].partition("CMD ")[2])

@@ -124,7 +124,10 @@ def heir_of(manifest: Record, named: Mapping[str, Linked] | None) -> str | None:
 def standing(datastore: Datastore, kind: str, manifest: Record) -> str | None:
     """What is to be known before a record is used (`status_line`), with the name of what is to be used instead. Raises
     RegistryError."""
-    return status_line(manifest, kind, heir_of(manifest, datastore.links.look(named_in({}, manifest))))
+    heir = manifest["superseded_by"]
+    return status_line(
+        manifest, kind, heir_of(manifest, datastore.links.look([heir]) if isinstance(heir, str) else None)
+    )
 
 
 def read_near(datastore: Datastore, record_id: str, record: Record, manifest: Record | None) -> Near:
