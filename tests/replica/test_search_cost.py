@@ -105,6 +105,25 @@ def _looked_at(said: list[str]) -> list[tuple[str, ...]]:
     return [found.groups() for statement in said if (found := _ROWS_LOOKED_AT(statement))]
 
 
+def test_a_label_is_compared_where_a_line_begins_and_not_at_each_letter_of_what_a_stranger_calls_his_labels() -> None:
+    with replica() as datastore:
+        labels = [["g" * 40 + str(number), "chatty", "a chat", "%hat"] for number in range(12)]
+        datastore.apply(
+            signed(owner("cost"), "model", f"m {number}", tags=tags).body for number, tags in enumerate(labels)
+        )
+        datastore.apply([signed(owner("cost"), "model", "first", tags=["Chat", "code"]).body])
+        datastore.apply([signed(owner("cost"), "model", "last", tags=["code", "chat"]).body])
+        said = watched(datastore)
+        for query in ("kind:model (tag:chat OR is:conflict)", "tag:chat OR params:9t", "tag:chat"):
+            found = datastore.search(query, limit=1, counted=False)
+            assert [row.name for row in found.rows] == ["last"]
+            found = datastore.search(query, cursor=found.next, limit=1, counted=False)
+            assert [row.name for row in found.rows] == ["first"]
+        asked = [after for statement in said for after in re.findall(r"LIKE '%(.)", statement, re.DOTALL)]
+        assert asked
+        assert set(asked) == {"\n"}
+
+
 def _thinned_out(datastore: Datastore) -> None:
     """Names that all hold a word; some numbers in the class that is asked for, few of them the number itself."""
     speeds = {0: 199, 1: 140}
