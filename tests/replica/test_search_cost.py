@@ -101,6 +101,18 @@ def test_what_is_not_counted_is_neither_listed_nor_looked_for_beyond_a_few_rows(
         assert _looked_at(said) == [("4", "0"), ("8", "4")]
 
 
+def test_what_a_condition_lists_is_listed_once_for_a_page_that_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "_SOON", (4, 8))
+    with replica() as datastore:
+        ops = [signed(owner("cost"), "model", f"m {number}") for number in range(20)]
+        datastore.apply(op.body for op in ops)
+        first = min(op.key for op in ops)[0]
+        counted = datastore.search(f"kind:model -id:{first}", limit=5)
+        said = watched(datastore)
+        assert datastore.search(f"kind:model -id:{first}", limit=5, counted=False).rows == counted.rows
+        assert sum("FROM keys" in statement for statement in said) == 1
+
+
 def _looked_at(said: list[str]) -> list[tuple[str, ...]]:
     """How many rows of an order were looked at, each time behind how many."""
     return [found.groups() for statement in said if (found := _ROWS_LOOKED_AT(statement))]
