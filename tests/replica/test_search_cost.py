@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 
 import pytest
 
-from tests.replica.replicas import replica, rows
-from tests.seeds import owner, seed, signed
+from tests.replica.replicas import database, replica, rows
+from tests.seeds import NOW, owner, seed, signed
 from tui_registry.datastore import Datastore, Page
 from tui_registry.replica.search import matching, relevance
 
@@ -100,9 +101,75 @@ def test_what_is_not_counted_is_neither_listed_nor_looked_for_beyond_a_few_rows(
         assert _looked_at(said) == [("4", "0"), ("8", "4")]
 
 
+def test_what_a_condition_lists_is_listed_once_for_a_page_that_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "_SOON", (4, 8))
+    with replica() as datastore:
+        ops = [signed(owner("cost"), "model", f"m {number}") for number in range(20)]
+        datastore.apply(op.body for op in ops)
+        first = min(op.key for op in ops)[0]
+        counted = datastore.search(f"kind:model -id:{first}", limit=5)
+        said = watched(datastore)
+        assert datastore.search(f"kind:model -id:{first}", limit=5, counted=False).rows == counted.rows
+        assert sum("FROM keys" in statement for statement in said) == 1
+
+
 def _looked_at(said: list[str]) -> list[tuple[str, ...]]:
     """How many rows of an order were looked at, each time behind how many."""
     return [found.groups() for statement in said if (found := _ROWS_LOOKED_AT(statement))]
+
+
+@pytest.mark.parametrize("sort", ["-updated", "updated", "-created", "params", "-name"])
+def test_a_page_is_not_read_past_all_the_pages_before_it(monkeypatch: pytest.MonkeyPatch, sort: str) -> None:
+    monkeypatch.setattr(matching, "_SOON", (4, 8))
+    with replica() as datastore:
+        datastore.apply(
+            signed(owner("cost"), "model", f"m {number:03}", at=NOW - number, parameters=10**9 + number).body
+            for number in range(150)
+        )
+        said = watched(datastore)
+        cursor, taken = None, []
+        for _ in range(60):
+            said.clear()
+            page = datastore.search("kind:model", sort=sort, limit=2, cursor=cursor, counted=False)
+            cursor = page.next
+            taken.append(_steps(datastore, [statement for statement in said if _ROWS_LOOKED_AT(statement)]))
+        assert taken[1] > 0
+        assert taken[-1] <= taken[1] + 5
+
+
+def _steps(datastore: Datastore, statements: list[str]) -> int:
+    """How many steps SQLite takes for these."""
+    taken = 0
+
+    def step() -> int:
+        nonlocal taken
+        taken += 1
+        return 0
+
+    with closing(database(datastore)) as db:
+        db.set_progress_handler(step, 1)
+        for statement in statements:
+            db.execute(statement).fetchall()
+    return taken
+
+
+def test_a_label_is_compared_where_a_line_begins_and_not_at_each_letter_of_what_a_stranger_calls_his_labels() -> None:
+    with replica() as datastore:
+        labels = [["g" * 40 + str(number), "chatty", "a chat", "%hat"] for number in range(12)]
+        datastore.apply(
+            signed(owner("cost"), "model", f"m {number}", tags=tags).body for number, tags in enumerate(labels)
+        )
+        datastore.apply([signed(owner("cost"), "model", "first", tags=["Chat", "code"]).body])
+        datastore.apply([signed(owner("cost"), "model", "last", tags=["code", "chat"]).body])
+        said = watched(datastore)
+        for query in ("kind:model (tag:chat OR is:conflict)", "tag:chat OR params:9t", "tag:chat"):
+            found = datastore.search(query, limit=1, counted=False)
+            assert [row.name for row in found.rows] == ["last"]
+            found = datastore.search(query, cursor=found.next, limit=1, counted=False)
+            assert [row.name for row in found.rows] == ["first"]
+        asked = [after for statement in said for after in re.findall(r"LIKE '%(.)", statement, re.DOTALL)]
+        assert asked
+        assert set(asked) == {"\n"}
 
 
 def _thinned_out(datastore: Datastore) -> None:

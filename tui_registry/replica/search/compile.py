@@ -80,9 +80,13 @@ NAME_COLUMNS = "{name name_forms} :"
 _ALWAYS: Condition = ("1", [])
 _NOTE_SAYS = "instr(n.words, ?)"
 
-# The column holds a line for each label, and LIKE compares as NOCASE does. Most rows do not even hold it within a line:
-# that is seen without putting a text together.
-_IS_LABELLED = "c.labels LIKE ? ESCAPE '\\' AND (char(10) || c.labels || char(10)) LIKE ? ESCAPE '\\'"
+# The column holds a line for each label, and LIKE compares as NOCASE does. In most rows no line even begins with it:
+# that is seen without putting a text together. Looked for within lines it would be compared at each of the letters of a
+# stranger's labels, which may be twelve thousand times the first one of what is asked for.
+_IS_LABELLED = (
+    "(c.labels LIKE ? ESCAPE '\\' OR c.labels LIKE ? ESCAPE '\\') "
+    "AND (char(10) || c.labels || char(10)) LIKE ? ESCAPE '\\'"
+)
 _ESCAPED = re.compile(r"[\\%_]")
 
 # A number's column is called as its field of a record, but for one.
@@ -718,7 +722,7 @@ def _column_condition(node: Match, context: Context) -> Condition | None:
             return f"coalesce(c.{_COLUMNS[field]}, '') COLLATE NOCASE IN ({', '.join('?' * len(values))})", [*values]
         case ("tag" | "cap" | "tool") as field, value if is_counted(value):
             line = FACET_LETTERS[field] + _ESCAPED.sub(r"\\\g<0>", value)
-            return _IS_LABELLED, [f"%{line}%", f"%\n{line}\n%"]
+            return _IS_LABELLED, [f"{line}%", f"%\n{line}%", f"%\n{line}\n%"]
         case _:
             return None
 

@@ -446,7 +446,8 @@ def window_soon(
     wanted = ask.limit + 1
     found: list[Found] = []
     looked_at = 0
-    for most in _SOON:
+    # What a condition lists is listed anew each time.
+    for most in _SOON if "IN (SELECT" not in near.source.where else (sum(_SOON),):
         places = range(looked_at, looked_at + most)
         found += _read_among(db, ask, near, walk, places, wanted - len(found))
         if len(found) == wanted:
@@ -770,23 +771,12 @@ def _found(ask: Ask, walk: _Walk, rows: Iterable[tuple[Any, ...]]) -> list[Found
 def _read_among(db: sqlite3.Connection, ask: Ask, near: _Near, walk: _Walk, places: range, limit: int) -> list[Found]:
     """What is found among the rows at some places of a walk, in its order, which a subquery with a limit keeps: the
     index leads from row to row, and none but these is read."""
-    conditions = [near.walked, walk.part]
-    if walk.after is not None:
-        conditions.append(_beyond(walk.order, walk.beyond, walk.after))
-    walked = (
-        f"SELECT c.rid AS rid FROM {near.source.tables} WHERE {' AND '.join(where for where, _ in conditions)} "
-        f"{walk.in_order} LIMIT ? OFFSET ?"
-    )
+    where, bound = _left(near, walk)
+    walked = f"SELECT c.rid AS rid FROM {near.source.tables} WHERE {where} {walk.in_order} LIMIT ? OFFSET ?"
     rows = db.execute(
         f"SELECT {_columns(ask, walk)} FROM ({walked}) walked CROSS JOIN catalogue c ON c.rid = walked.rid "
         f"WHERE {near.source.where} LIMIT ?",
-        [
-            *(value for _, values in conditions for value in values),
-            len(places),
-            places.start,
-            *near.source.parameters,
-            limit,
-        ],
+        [*bound, len(places), places.start, *near.source.parameters, limit],
     )
     return _found(ask, walk, rows)
 
@@ -816,19 +806,26 @@ def _read_near(
 
 def _first(db: sqlite3.Connection, near: _Near, walk: _Walk, most: int) -> tuple[Source, _After | None]:
     """The first so many rows of a walk, whatever they are, and the last of these; None where there are no more."""
-    conditions = [near.walked, walk.part]
-    if walk.after is not None:
-        conditions.append(_beyond(walk.order, walk.beyond, walk.after))
+    left, bound = _left(near, walk)
     last: _After | None = db.execute(
-        f"SELECT {walk.order.key}, c.rid FROM {near.source.tables} "
-        f"WHERE {' AND '.join(where for where, _ in conditions)} {walk.in_order} LIMIT 1 OFFSET ?",
-        [*(value for _, values in conditions for value in values), most - 1],
+        f"SELECT {walk.order.key}, c.rid FROM {near.source.tables} WHERE {left} {walk.in_order} LIMIT 1 OFFSET ?",
+        [*bound, most - 1],
     ).fetchone()
     if last is None:
         return near.source, None
     tables, where, parameters = near.source
-    bound, values = _beyond(walk.order, ">=" if walk.descending else "<=", last)
-    return Source(tables, f"({where}) AND {bound}", [*parameters, *values]), last
+    until, values = _beyond(walk.order, ">=" if walk.descending else "<=", last)
+    return Source(tables, f"({where}) AND {until}", [*parameters, *values]), last
+
+
+def _left(near: _Near, walk: _Walk) -> Condition:
+    """What holds for the rows that are left of a walk, whatever they are. Of two bounds on one side SQLite would begin
+    at the wider one, and for each page pass all the pages before it."""
+    conditions = [near.walked, walk.part]
+    if walk.after is not None:
+        within = [] if walk.beyond in walk.part[0] else [walk.part]
+        conditions = [near.walked, *within, _beyond(walk.order, walk.beyond, walk.after)]
+    return " AND ".join(where for where, _ in conditions), [value for _, values in conditions for value in values]
 
 
 def _beyond(order: Order, sign: str, place: _After) -> Condition:
