@@ -19,7 +19,7 @@ pytest.importorskip("psycopg", reason="needs psycopg: pip install -e '.[hub]'")
 
 from psycopg import conninfo
 
-from tests.hub.conftest import in_schema, new_head
+from tests.hub.conftest import drop_schema, in_schema, new_head
 from tests.node.conftest import client
 from tests.sync.logs import ALICE, T0
 from tui_registry.datastore import TOKEN_SCOPES, Datastore, Token, now
@@ -122,7 +122,7 @@ def begun(postgres: str) -> Iterator[str]:
             log.begin(new_head(ALICE.address))
             log.tokens.add(StoredToken(digest_of(TOKEN), Token("ci", TOKEN_SCOPES, T0)))
         yield dsn
-        db.execute(f'DROP SCHEMA "{schema}" CASCADE'.encode())
+        drop_schema(db, schema)
 
 
 def digest_of(token: str) -> bytes:

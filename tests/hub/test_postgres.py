@@ -26,7 +26,7 @@ import psycopg
 from hypothesis import HealthCheck, given, settings, strategies as st
 from psycopg import conninfo
 
-from tests.hub.conftest import in_schema, new_head
+from tests.hub.conftest import drop_schema, in_schema, new_head
 from tui_registry.datastore import NO_CHAIN, DoneOnce, SharedHead, StoreError, Token, chained
 from tui_registry.hub import postgres as hub_postgres
 from tui_registry.hub.postgres import (
@@ -576,7 +576,7 @@ def test_a_hub_behind_another_schema_of_the_path_is_that_hub(
             assert not log.migrate()
             assert log.head() == head
     finally:
-        admin.execute(f"DROP SCHEMA {mine} CASCADE".encode())
+        drop_schema(admin, mine)
 
 
 def test_a_lease_has_one_holder(postgres_log: PostgresLog) -> None:
@@ -684,7 +684,7 @@ def test_it_works_behind_a_pooler_that_lends_connections_for_a_transaction(postg
                 for log in logs:
                     log.close()
         finally:
-            db.execute(f"DROP SCHEMA {name} CASCADE".encode())
+            drop_schema(db, name)
             db.execute(f"DROP ROLE {role}".encode())
 
 
