@@ -527,6 +527,15 @@ class _Walk(NamedTuple):
         direction = "DESC" if self.descending else "ASC"
         return f"ORDER BY {self.order.key} {direction}, c.rid {direction}"
 
+    @property
+    def left(self) -> Condition:
+        """What holds for the rows that are left of it. Of two bounds on one side SQLite would begin at the wider one,
+        and for each page pass all the pages before it."""
+        if self.after is None:
+            return self.part
+        behind = _beyond(self.order, self.beyond, self.after)
+        return behind if self.beyond in self.part[0] else _both(self.part, behind)
+
 
 # So many rows are looked at one by one, and so many more where the first ones promise that these fill the window: to
 # look at a row, of which the next one may lie anywhere, costs as much as to list some twenty matches.
@@ -771,7 +780,7 @@ def _found(ask: Ask, walk: _Walk, rows: Iterable[tuple[Any, ...]]) -> list[Found
 def _read_among(db: sqlite3.Connection, ask: Ask, near: _Near, walk: _Walk, places: range, limit: int) -> list[Found]:
     """What is found among the rows at some places of a walk, in its order, which a subquery with a limit keeps: the
     index leads from row to row, and none but these is read."""
-    where, bound = _left(near, walk)
+    where, bound = _both(near.walked, walk.left)
     walked = f"SELECT c.rid AS rid FROM {near.source.tables} WHERE {where} {walk.in_order} LIMIT ? OFFSET ?"
     rows = db.execute(
         f"SELECT {_columns(ask, walk)} FROM ({walked}) walked CROSS JOIN catalogue c ON c.rid = walked.rid "
@@ -797,16 +806,13 @@ def _read_near(
             break
     if walk.after is not None and walk.order.column in ("updated_at", "created_at"):
         # Few have the same time: to pass these costs less than a list for them and another one for the rest.
-        (within_part, bounds), (where, values) = walk.part, _beyond(walk.order, walk.beyond, walk.after)
-        is_bounded = walk.beyond in within_part
-        part = (where, values) if is_bounded else (f"{within_part} AND {where}", [*bounds, *values])
-        walk = walk._replace(part=part, after=None)
+        walk = walk._replace(part=walk.left, after=None)
     return found + _read(db, ask, read_from, walk, limit - len(found))
 
 
 def _first(db: sqlite3.Connection, near: _Near, walk: _Walk, most: int) -> tuple[Source, _After | None]:
     """The first so many rows of a walk, whatever they are, and the last of these; None where there are no more."""
-    left, bound = _left(near, walk)
+    left, bound = _both(near.walked, walk.left)
     last: _After | None = db.execute(
         f"SELECT {walk.order.key}, c.rid FROM {near.source.tables} WHERE {left} {walk.in_order} LIMIT 1 OFFSET ?",
         [*bound, most - 1],
@@ -818,14 +824,8 @@ def _first(db: sqlite3.Connection, near: _Near, walk: _Walk, most: int) -> tuple
     return Source(tables, f"({where}) AND {until}", [*parameters, *values]), last
 
 
-def _left(near: _Near, walk: _Walk) -> Condition:
-    """What holds for the rows that are left of a walk, whatever they are. Of two bounds on one side SQLite would begin
-    at the wider one, and for each page pass all the pages before it."""
-    conditions = [near.walked, walk.part]
-    if walk.after is not None:
-        within = [] if walk.beyond in walk.part[0] else [walk.part]
-        conditions = [near.walked, *within, _beyond(walk.order, walk.beyond, walk.after)]
-    return " AND ".join(where for where, _ in conditions), [value for _, values in conditions for value in values]
+def _both(one: Condition, other: Condition) -> Condition:
+    return f"{one[0]} AND {other[0]}", [*one[1], *other[1]]
 
 
 def _beyond(order: Order, sign: str, place: _After) -> Condition:
