@@ -393,10 +393,9 @@ def _described(entry: Entry, beside: ManifestEntry | None, key: str, near: Near 
 
 
 def _standing(manifest: Record, kind: Kind, near: Near | None) -> str | None:
-    from tui_registry.present.links import heir_of
-    from tui_registry.present.manifest_rows import status_line
+    from tui_registry.present.links import status_among
 
-    return status_line(manifest, kind, heir_of(manifest, near and near.named))
+    return status_among(manifest, kind, near and near.named)
 
 
 def _behind(manifest: Record | None, near: Near | None = None) -> Iterator[str]:

@@ -110,24 +110,21 @@ class Near(NamedTuple):
     affected: Affected
 
 
-def heir_of(manifest: Record, named: Mapping[str, Linked] | None) -> str | None:
-    """What the record is called that its owner names in its place; None where that is not known.
+def status_among(manifest: Record, kind: str, named: Mapping[str, Linked] | None) -> str | None:
+    """What is to be known before a record is used (`status_line`), with the name of what is to be used instead.
 
     Args:
         named: records by their ids, None where they are not known.
     """
     heir = manifest["superseded_by"]
     record = named.get(heir) if named is not None and isinstance(heir, str) else None
-    return None if record is None else name_of(record)
+    return status_line(manifest, kind, None if record is None else name_of(record))
 
 
 def standing(datastore: Datastore, kind: str, manifest: Record) -> str | None:
-    """What is to be known before a record is used (`status_line`), with the name of what is to be used instead. Raises
-    RegistryError."""
+    """`status_among` what the replica holds. Raises RegistryError."""
     heir = manifest["superseded_by"]
-    return status_line(
-        manifest, kind, heir_of(manifest, datastore.links.look([heir]) if isinstance(heir, str) else None)
-    )
+    return status_among(manifest, kind, datastore.links.look([heir]) if isinstance(heir, str) else None)
 
 
 def read_near(datastore: Datastore, record_id: str, record: Record, manifest: Record | None) -> Near:

@@ -26,7 +26,7 @@ from tui_registry.present.amounts import moment
 from tui_registry.present.columns import kind_cell
 from tui_registry.present.deeds import standing
 from tui_registry.present.links import Near
-from tui_registry.present.manifest_rows import manifest_rows, status, status_line
+from tui_registry.present.manifest_rows import manifest_rows, status
 from tui_registry.present.owners import remarks, said_by_domain
 from tui_registry.present.record_rows import (
     Row,
@@ -529,11 +529,7 @@ def header(
     version = safe_text(str(record["version"]), 64)
     lines = list[Content]()
     manifest = None if behind is None else behind.manifest
-    line = (
-        None
-        if manifest is None
-        else status_line(manifest, entry.kind, relations.heir_of(manifest, near and near.named))
-    )
+    line = None if manifest is None else relations.status_among(manifest, entry.kind, near and near.named)
     if line is not None:
         lines += paragraph(f"! {line}", width, "bold $text-warning")
     style = "bold $text-primary" if line is None else "bold $foreground-muted"
