@@ -1,5 +1,5 @@
-"""Browse: search as one types, the list of what matches, the record under the cursor beside it; and, in
-the place of the list while there is none, how to begin on an empty replica and how to go on after an empty answer."""
+"""Browse: search as one types, the list of what matches, the record under the cursor beside it; and, in the place of
+the list while there is none, how to begin on an empty replica and how to go on after an empty answer."""
 
 from __future__ import annotations
 

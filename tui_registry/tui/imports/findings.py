@@ -1,5 +1,5 @@
-"""What a source was found to hold: a list in which drafts are looked at, chosen, mended, one
-problem for all that have it, and signed."""
+"""What a source was found to hold: a list in which drafts are looked at, chosen, mended, one problem for all that have
+it, and signed."""
 
 from __future__ import annotations
 
